@@ -1,0 +1,41 @@
+"""Compare hyperparameter optimisers of Ray Tune under identical budgets.
+
+``StudyConfig`` says what is compared, ``run_study`` runs it, ``load_results`` reads the tidy frame
+of a stored study and ``load_study`` the frame with all that was recorded beside it.
+
+The names are imported when they are first used, so ``import bohb_study`` costs nothing and a task
+that is computed in plain Python never pays for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bohb_study.runner import run_study
+    from bohb_study.store import load_results, load_study
+    from bohb_study.study import StudyConfig
+
+__version__ = "0.1.0"
+
+__all__ = ["StudyConfig", "load_results", "load_study", "run_study"]
+
+_HOME = {
+    "StudyConfig": "bohb_study.study",
+    "load_results": "bohb_study.store",
+    "load_study": "bohb_study.store",
+    "run_study": "bohb_study.runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value  # the next use does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names although they are not imported yet."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,43 @@
+"""The cells of a frame, and the ones that should be there but are not."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bohb_study.columns import CELL
+from bohb_study.errors import StudyError
+
+Key = tuple[str, str, int]
+"""(task, method, seed)."""
+
+
+def cells_of(frame: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
+    """Each cell with its rows, sorted by task, method and seed."""
+    for (task, method, _), rows in frame.groupby(list(CELL), sort=True):
+        yield (str(task), str(method), int(rows["seed"].iloc[0])), rows
+
+
+def missing_cells(frame: pd.DataFrame) -> tuple[str, ...]:
+    """``task/method/seed`` of every cell that another method of the same task has."""
+    present = frame[list(CELL)].drop_duplicates()
+    missing = []
+    for task, cells in present.groupby("task", sort=True):
+        seeds = set(cells["seed"])
+        for method, own in cells.groupby("method", sort=True):
+            missing += [f"{task}/{method}/{seed}" for seed in sorted(seeds - set(own["seed"]))]
+    return tuple(missing)
+
+
+def require_complete(frame: pd.DataFrame, allow_missing: bool) -> tuple[str, ...]:
+    """The missing cells, where that is allowed.
+
+    Raises:
+        StudyError: cells are missing and ``allow_missing`` is False, or the frame has no rows.
+            Methods are never cut to the seeds that they share: that would drop results unseen.
+    """
+    if frame.empty:
+        raise StudyError("no rows: nothing to analyse")
+    missing = missing_cells(frame)
+    if missing and not allow_missing:
+        raise StudyError(f"missing cells: {', '.join(missing)}; run them, or allow missing cells")
+    return missing

@@ -1,0 +1,121 @@
+"""Planned against executed rungs: was each bracket halved as its method declares?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bohb_study.analysis.cells import cells_of
+
+Plan = Sequence[Sequence[tuple[int, int]]]
+"""The brackets of one band in the order in which they are opened; each is its rungs as
+(level in units, number of trials)."""
+
+
+@dataclass(frozen=True)
+class BracketCheck:
+    """One bracket of one cell."""
+
+    task: str
+    method: str
+    seed: int
+    bracket: int
+    planned: tuple[tuple[int, int], ...]
+    """(level, trials) of each rung by the plan."""
+    executed: tuple[tuple[int, int], ...]
+    """(level, trials) that were judged at each of the planned levels."""
+    complete: bool
+    """False where the budget ended the cell inside this bracket."""
+
+    @property
+    def holds(self) -> bool:
+        """Complete brackets equal the plan; a cut-off one never exceeds it."""
+        pairs = list(zip(self.executed, self.planned, strict=True))
+        if self.complete:
+            return all(done == plan for done, plan in pairs)
+        return all(done[1] <= plan[1] for done, plan in pairs)
+
+    def __str__(self) -> str:
+        """``9/3/1 of 9/3/1 at 1/3/9``."""
+        executed = "/".join(str(n) for _, n in self.executed)
+        planned = "/".join(str(n) for _, n in self.planned)
+        levels = "/".join(str(level) for level, _ in self.planned)
+        return f"{executed} of {planned} at {levels}"
+
+
+def check_rungs(frame: pd.DataFrame, plan: Plan, workers: int) -> list[BracketCheck]:
+    """Compare every bracket of the cells in ``frame`` with the plan of its method.
+
+    At one worker brackets follow each other, so every bracket but a cell's last is complete, and
+    the last one is where its top rung is full. With more workers several brackets are open when
+    the budget ends; then only those whose top rung is full count as complete.
+
+    Args:
+        frame: rows of one method, of any number of cells; columns as in columns.py.
+        plan: the brackets of one band; they repeat.
+        workers: trials at a time.
+
+    Returns:
+        One check per bracket, by cell and bracket.
+    """
+    checks = []
+    for (task, method, seed), rows in cells_of(frame):
+        numbers = sorted(rows["bracket"].dropna().astype(int).unique().tolist())
+        for number in numbers:
+            own = rows[rows["bracket"] == number]
+            planned = tuple((level, n) for level, n in plan[number % len(plan)])
+            judged = own[own["rung"].notna()].groupby("level")["trial"].nunique()
+            executed = tuple((level, int(judged.get(level, 0))) for level, _ in planned)
+            full = executed[-1][1] >= planned[-1][1]
+            complete = full or (workers == 1 and number < numbers[-1])
+            checks.append(BracketCheck(task, method, seed, number, planned, executed, complete))
+    return checks
+
+
+@dataclass(frozen=True)
+class ModelShare:
+    """How often a model picked, in one cell."""
+
+    task: str
+    method: str
+    seed: int
+    suggestions: int
+    """Trials suggested once the model could exist."""
+    model_based: int
+    """Those of them that the model picked."""
+    too_early: int
+    """Trials that are marked as the model's although it could not exist yet; must be 0."""
+
+
+def model_share(frame: pd.DataFrame, dimensions: int) -> list[ModelShare]:
+    """The share of model-based picks once 2 (d + 1) observations of one fidelity exist.
+
+    BOHB fits its densities on d + 1 good and d + 1 bad observations of one fidelity (HpBandSter;
+    the paper says d + 3). An observation is a report at a rung.
+
+    Args:
+        frame: rows of one method with a model, of any number of cells.
+        dimensions: d, the number of hyperparameters.
+    """
+    shares = []
+    for (task, method, seed), rows in cells_of(frame):
+        ordered = rows.sort_values("seq")
+        judged = ordered[ordered["rung"].notna()]
+        count = judged.groupby("level").cumcount() + 1
+        ready = judged.loc[count >= 2 * (dimensions + 1), "seq"].min()
+        first = ordered.drop_duplicates("trial")
+        # a trial's first report comes after its suggestion: one suggestion may still be on its
+        # way while the report that completes the model arrives
+        after = first[first["seq"] > ready] if pd.notna(ready) else first.iloc[:0]
+        before = first[first["seq"] <= ready] if pd.notna(ready) else first
+        shares.append(
+            ModelShare(
+                task,
+                method,
+                seed,
+                suggestions=len(after),
+                model_based=int(after["model_based"].fillna(False).sum()),
+                too_early=int(before["model_based"].fillna(False).sum()),
+            )
+        )
+    return shares

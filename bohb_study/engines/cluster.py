@@ -1,0 +1,203 @@
+"""Ray for a whole study: a local instance or a running cluster, and cells as its tasks."""
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from bohb_study.engines.base import CellJob, CellResult
+from bohb_study.engines.tune import run_cell
+from bohb_study.errors import UsageError
+from bohb_study.study import Cell
+
+PROBE_SECONDS = 5.0
+"""How long a host may take to accept a connection."""
+CONNECT_SECONDS = 60.0
+"""How long Ray may take to connect to a cluster that accepts connections."""
+POLL_SECONDS = 0.25
+TELL_SECONDS = 0.5
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """A Ray connection for the duration of a study; a local instance where no address is given.
+
+    Raises:
+        UsageError: nobody answers at the address within a time limit.
+    """
+    for key, value in _QUIET.items():
+        os.environ.setdefault(key, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if ray.is_initialized():
+        # the caller's own connection: used, and left open
+        yield
+        return
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        ray.init(address="local", include_dashboard=False, **quiet)
+    else:
+        check_address(address)
+        ray.init(address=address, **quiet)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Raise UsageError unless a Ray cluster answers at ``address``.
+
+    ``ray.init`` has no time limit of its own where nobody answers.
+
+    Args:
+        address: "host:port", "ray://host:port" or "auto".
+    """
+    if address != "auto":
+        host, port = _host_port(address)
+        try:
+            socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
+        except OSError as error:
+            raise UsageError(
+                f"--address {address}: nobody answers ({error.strerror or error}); "
+                "give host:port of a running Ray cluster, or leave it out"
+            ) from None
+    script = "import ray, sys; ray.init(address=sys.argv[1], logging_level=50)"
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", script, address],
+            capture_output=True,
+            text=True,
+            timeout=CONNECT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"--address {address}: no Ray cluster answered within {CONNECT_SECONDS:.0f} s"
+        ) from None
+    if probe.returncode:
+        # the chain of causes ends in "Failed to connect"; the first of them says why
+        raised = [line for line in probe.stderr.splitlines() if re.match(r"[\w.]+Error: ", line)]
+        reason = next((line for line in raised if "Authentication" in line), (raised or ["?"])[-1])
+        raise UsageError(f"--address {address}: Ray does not connect: {reason[:200]}")
+
+
+def _host_port(address: str) -> tuple[str, int]:
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(f"--address {address}: must be host:port, ray://host:port or auto")
+    return host.strip("[]"), int(port)
+
+
+def check_resources(cpus: float, gpus: float) -> None:
+    """Raise UsageError where no node could ever hold one trial."""
+    for flag, key, wanted in (("--cpus-per-trial", "CPU", cpus), ("--gpus-per-trial", "GPU", gpus)):
+        most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
+        if wanted > most:
+            raise UsageError(f"{flag} {wanted:g}: no node has more than {most:g} {key}s")
+
+
+@dataclass(frozen=True)
+class Running:
+    """How far a running cell is."""
+
+    cell: Cell
+    done: int
+    """Units reported."""
+    best: float | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell that has ended, well or not."""
+
+    cell: Cell
+    result: CellResult | None
+    error: str | None
+    """One line where it failed."""
+
+
+class _Board:
+    """Where running cells say how far they are."""
+
+    def __init__(self) -> None:
+        self._state: dict[Cell, Running] = {}
+
+    def put(self, running: Running) -> None:
+        self._state[running.cell] = running
+
+    def get(self) -> list[Running]:
+        return list(self._state.values())
+
+
+_BoardActor: Any = ray.remote(num_cpus=0)(_Board)
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _run_cell(job: CellJob, board: Any) -> CellResult:
+    # no CPUs: the trial's actor takes them; a cell that held one could starve its own trials
+    last = 0.0
+
+    def tell(done: int, best: float | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TELL_SECONDS:
+            last = time.monotonic()
+            board.put.remote(Running(job.cell, done, best))
+
+    board.put.remote(Running(job.cell, 0, None))
+    return run_cell(job, tell)
+
+
+def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Finished, None, None]:
+    """Run cells side by side on the connected Ray, telling how far they are and when they end.
+
+    Args:
+        jobs: the cells.
+        at_once: how many run at the same time, at least 1.
+    """
+    board = _BoardActor.remote()
+    waiting = list(reversed(jobs))
+    running: dict[Any, Cell] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                job = waiting.pop()
+                running[_run_cell.remote(job, board)] = job.cell
+            done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
+            live = set(running.values())
+            yield from (state for state in ray.get(board.get.remote()) if state.cell in live)
+            for reference in done:
+                yield _finished(running.pop(reference), reference)
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+        ray.kill(board)
+
+
+def _finished(cell: Cell, reference: Any) -> Finished:
+    try:
+        return Finished(cell, ray.get(reference), None)
+    except RayTaskError as error:
+        return Finished(cell, None, _one_line(error.cause or error))
+    except RayError as error:
+        return Finished(cell, None, _one_line(error))
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}"

@@ -1,0 +1,193 @@
+"""The engine ``tune``: one cell is one ``ray.tune.Tuner`` over the method's own pair.
+
+The ledger is an actor without CPUs that every trial asks before each step. At one worker the seeds
+fix everything; with more, rows depend on the order in which results arrive.
+"""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+
+from bohb_study.budget import Ledger
+from bohb_study.engines.base import CellJob, CellResult, OnProgress
+from bohb_study.engines.recorder import Recorder
+from bohb_study.engines.trainable import REFUSED, TaskTrainable
+from bohb_study.methods import get_method
+from bohb_study.methods.base import Pair
+
+ENVIRONMENT = {
+    # results recorded by a callback, nothing written beside it
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # the queue of pending trials is part of what the schedulers see
+    "TUNE_MAX_PENDING_TRIALS_PG": "auto",
+    # cells are resumed as a whole; Ray cannot restore BOHB's scheduler
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+"""What Ray Tune reads from the environment and a cell's rows or time depend on."""
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    before = {key: os.environ.get(key) for key in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+
+
+class _LedgerHost:
+    """The one ledger of a cell, asked by trainables wherever they run."""
+
+    def __init__(self, allowed: int) -> None:
+        self._ledger = Ledger(allowed)
+
+    def charge(self, units: int) -> bool:
+        return self._ledger.charge(units)
+
+    def ledger(self) -> Ledger:
+        return self._ledger
+
+
+_LedgerActor: Any = ray.remote(num_cpus=0)(_LedgerHost)
+
+
+class _Meter:
+    """How many granted steps have come back, and whether the ledger is closed."""
+
+    def __init__(self) -> None:
+        self.returned = 0
+        self.granted: int | None = None
+        """Steps that were let in at all; known once a step was refused."""
+
+
+class _LedgerStopper(tune.Stopper):
+    """Ends trials once the ledger is closed, and the cell once no step is in flight."""
+
+    def __init__(self, meter: _Meter, ledger: Any) -> None:
+        self._meter = meter
+        self._ledger = ledger
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Called for each result, before the scheduler is; True keeps it from being asked."""
+        meter = self._meter
+        if result[REFUSED]:
+            if meter.granted is None:
+                meter.granted = ray.get(self._ledger.ledger.remote()).granted
+        else:
+            meter.returned += 1
+        return meter.granted is not None
+
+    def stop_all(self) -> bool:
+        """True once a step was refused and all that were let in have come back."""
+        return self._meter.granted is not None and self._meter.returned >= self._meter.granted
+
+
+class _Listener(tune.Callback):
+    """Hands each report to the recorder, with the scheduler's note."""
+
+    def __init__(
+        self, recorder: Recorder, pair: Pair, meter: _Meter, progress: OnProgress | None
+    ) -> None:
+        self._recorder = recorder
+        self._pair = pair
+        self._meter = meter
+        self._progress = progress
+        self.errors: list[str] = []
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        if result[REFUSED]:
+            return
+        recorder = self._recorder
+        note = self._pair.scheduler.notes.pop(trial.trial_id, None)
+        recorder.add(trial.trial_id, result["level"], result["units"], result["report"], note)
+        if self._progress:
+            self._progress(recorder.units_total, recorder.best)
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        # a step that was let in and will never report; the audit of the ledger says so
+        self._meter.returned += 1
+        self.errors.append(str(trial.error_file or trial))
+
+
+def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
+    """Run one cell in this process, on the Ray instance that it is connected to.
+
+    Args:
+        job: the cell.
+        progress: called after each report.
+
+    Raises:
+        UsageError: the method's scheduler does not fit the task's ladder.
+    """
+    return run_pair(job, get_method(job.cell.method).build(job.problem), progress)
+
+
+def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
+    """Run one cell with a searcher and a scheduler that are built already."""
+    # Some of Ray's and HpBandSter's classes draw from numpy's global generator; seeding it here
+    # is all that can be done for them, and why one process runs one cell at a time.
+    np.random.seed(job.problem.model_seed)  # noqa: NPY002
+    ledger = _LedgerActor.remote(job.allowed)
+    meter = _Meter()
+    recorder = Recorder(job, pair)
+    listener = _Listener(recorder, pair, meter, progress)
+    trainable = tune.with_parameters(
+        TaskTrainable, task=job.task, seed=job.cell.seed, ledger=ledger
+    )
+    resources = {"cpu": job.cpus_per_trial, "gpu": job.gpus_per_trial}
+    begin = perf_counter()
+    with tempfile.TemporaryDirectory(prefix="bohb-study-", dir=job.storage) as storage:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {k: v for k, v in resources.items() if v}),
+            tune_config=tune.TuneConfig(
+                search_alg=pair.searcher,
+                scheduler=pair.scheduler,
+                # no budget: the ledger ends the cell
+                num_samples=-1,
+                max_concurrent_trials=job.workers,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                # two runs that start within a second would share a folder
+                name=uuid.uuid4().hex,
+                storage_path=storage,
+                stop=_LedgerStopper(meter, ledger),
+                callbacks=[listener],
+                verbose=0,
+            ),
+        )
+        with _environment():
+            tuner.fit()
+    wall = perf_counter() - begin
+    account = ray.get(ledger.ledger.remote()).account(recorder.executed)
+    ray.kill(ledger)
+    frame = recorder.frame()
+    training = float(frame["train_seconds"].sum())
+    searching = float(frame["search_seconds"].sum())
+    seconds = {
+        "wall": wall,
+        "training": training,
+        "searching": searching,
+        "engine": wall - searching - training / job.workers,
+    }
+    return CellResult(frame, account, seconds)

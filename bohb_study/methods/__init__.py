@@ -1,0 +1,42 @@
+"""The methods by name. A new method is one module and one line here.
+
+Modules are imported when a method is asked for: naming methods costs no import of Ray.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bohb_study.errors import UsageError
+from bohb_study.tasks import near
+
+if TYPE_CHECKING:
+    from bohb_study.methods.base import Method
+
+__all__ = ["METHODS", "check_method", "get_method"]
+
+METHODS: dict[str, str] = {
+    "grid": "bohb_study.methods.grid",
+    "random": "bohb_study.methods.random",
+    "asha": "bohb_study.methods.asha",
+    "hyperband": "bohb_study.methods.hyperband",
+    "bohb": "bohb_study.methods.bohb",
+    "bohb-stock": "bohb_study.methods.bohb_stock",
+}
+"""Name -> module, which defines ``METHOD``."""
+
+
+def check_method(name: str) -> None:
+    """Raise UsageError, naming the near ones, where there is no method ``name``."""
+    if name not in METHODS:
+        raise UsageError(f"--methods {name}: no such method; {near(name, METHODS)}")
+
+
+def get_method(name: str) -> "Method":
+    """The method ``name``; imports its module.
+
+    Raises:
+        UsageError: no such method.
+    """
+    check_method(name)
+    found: Method = import_module(METHODS[name]).METHOD
+    return found

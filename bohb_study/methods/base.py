@@ -1,0 +1,80 @@
+"""Who optimises: a method is a recipe for a pair of a Ray Tune searcher and scheduler."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bohb_study.methods.noted import NotedScheduler, NotedSearcher
+from bohb_study.seeding import model_seed
+from bohb_study.tasks import Ladder, Task
+
+METRIC = "val_loss"
+"""The one number that searchers and schedulers see."""
+MODE = "min"
+TIME = "rung_time"
+"""Scheduler time: the epoch on a curve, ``eta**i`` at rung i elsewhere (Ray's ``time_attr``)."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A searcher and a scheduler for one cell, both with notes for the recorder."""
+
+    searcher: NotedSearcher
+    scheduler: NotedScheduler
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method is built for."""
+
+    task: Task
+    method: str
+    seed: int
+    """The study's seed."""
+    full_evaluations: int
+    """Whole full evaluations that the budget allows (grid search lays its points out for it)."""
+
+    @property
+    def ladder(self) -> Ladder:
+        """The task's ladder."""
+        return self.task.ladder
+
+    @property
+    def model_seed(self) -> int:
+        """Seed of the method's own stream."""
+        return model_seed(self.task.name, self.method, self.seed)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One planned rung of a bracket."""
+
+    level: int
+    """Units of fidelity."""
+    trials: int
+    """How many trials reach it."""
+
+
+Plan = Callable[[Ladder], list[list[Rung]]]
+"""The brackets of one band, in the order in which they are opened."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is known of a method before it is built."""
+
+    name: str
+    searcher: str
+    """What suggests configurations, in a few words."""
+    scheduler: str
+    """What stops trials early, in a few words."""
+    uses_fidelity: bool
+    """Whether it stops trials below full fidelity."""
+    source: str
+    """Where it comes from: paper, package, class."""
+    build: Callable[[Problem], Pair]
+    plan: Plan | None = None
+    """The rungs it declares; None where it declares none."""
+    known_defect: str | None = None
+    """A departure from its plan that is known and reported, and fails no audit."""
+    global_numpy: bool = False
+    """Whether its classes draw from numpy's global generator, which the engine then seeds."""

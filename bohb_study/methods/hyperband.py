@@ -1,0 +1,110 @@
+"""Hyperband: Ray's HyperBandForBOHB with its two defects mended, over random search.
+
+Li et al., Hyperband, JMLR 18, 2018, arXiv 1603.06560. With the random searcher it isolates what
+BOHB's model adds.
+"""
+
+import math
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import HyperBandForBOHB, TrialScheduler
+
+from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem, Rung
+from bohb_study.methods.noted import NotedScheduler
+from bohb_study.methods.random import random_searcher
+from bohb_study.tasks import Ladder
+
+
+class MendedHyperBandForBOHB(HyperBandForBOHB):
+    """Ray's HyperBandForBOHB without two defects; a drop-in replacement.
+
+    1. ``Bracket.filled()`` compares the LIVE trials with the rung's size. After the last trial of
+       a bracket is stopped that is 0 == 1, so at one trial at a time every later trial joins the
+       finished bracket and runs to ``max_t`` unhalved. Here a bracket that was given all its
+       trials takes no more.
+    2. The controller tells the searcher of a result only where the decision is not STOP, and
+       ``TuneBOHB.on_trial_complete`` ignores its result: the observations that end a trial, those
+       of highest fidelity above all, never reach BOHB's model. Here they do.
+    """
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Open a new bracket once the current one was given all its trials (mend 1)."""
+        bracket = self._state["bracket"]
+        if bracket is not None and len(bracket._all_trials) >= bracket._n0:
+            self._state["bracket"] = None
+        super().on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Tell the searcher of a rung's result also where it ends the trial (mend 2)."""
+        decision: str = super().on_trial_result(tune_controller, trial, result)
+        if decision == TrialScheduler.STOP and "budget" in result["hyperband_info"]:
+            tune_controller.search_alg.on_trial_result(trial.trial_id, result)
+        return decision
+
+
+class NotedHyperband(NotedScheduler):
+    """Notes of Ray's HyperBandForBOHB, stock or mended: a bracket's milestone judges."""
+
+    restarts = True
+
+    def rung_times(self) -> tuple[int, ...]:
+        """Where the brackets of one band begin, ascending."""
+        brackets = range(self.scheduler._s_max_1)
+        return tuple(sorted(self.scheduler._get_r0(s) for s in brackets))
+
+    def due(self, trial: Trial) -> int | None:
+        """The milestone of the trial's bracket."""
+        return int(self.bracket_of(trial)._cumul_r)
+
+    def bracket_of(self, trial: Trial) -> Any:
+        """The bracket that Ray put the trial into."""
+        return self.scheduler._trial_info[trial][0]
+
+
+def ray_plan(ladder: Ladder) -> list[list[Rung]]:
+    """The brackets of one band by Ray's rule: n0 = ceil((k+1)/(s+1) eta^s), then ceil(n / eta).
+
+    (HpBandSter takes floor((k+1)/(s+1)) eta^s and int(n0 eta^-i).) k is the number of steps of
+    the ladder; the bracket that halves most is opened first.
+    """
+    steps = len(ladder.costs) - 1
+    band = []
+    for s in range(steps, -1, -1):
+        trials = math.ceil((steps + 1) / (s + 1) * ladder.eta**s)
+        bracket = []
+        for level in ladder.costs[steps - s :]:
+            bracket.append(Rung(level, trials))
+            trials = math.ceil(trials / ladder.eta)
+        band.append(bracket)
+    return band
+
+
+def mended_scheduler(problem: Problem) -> NotedHyperband:
+    """The mended scheduler for a problem, with notes."""
+    ladder = problem.ladder
+    return NotedHyperband(
+        MendedHyperBandForBOHB(
+            time_attr=TIME,
+            metric=METRIC,
+            mode=MODE,
+            max_t=ladder.max_time,
+            reduction_factor=ladder.eta,
+        ),
+        ladder,
+    )
+
+
+def _build(problem: Problem) -> Pair:
+    return Pair(random_searcher(problem), mended_scheduler(problem))
+
+
+METHOD = Method(
+    name="hyperband",
+    searcher="independent draws from the space",
+    scheduler="Ray's HyperBandForBOHB, two defects mended",
+    uses_fidelity=True,
+    source="Li et al., arXiv 1603.06560; ray.tune.schedulers.HyperBandForBOHB",
+    build=_build,
+    plan=ray_plan,
+)

@@ -1,0 +1,256 @@
+"""Searcher and scheduler with notes: what the recorder must know and Ray tells nobody.
+
+Both wrap Ray's own objects and pass every call through unchanged (as Ray's ConcurrencyLimiter and
+ResourceChangingScheduler do), so the stock classes stay exactly as shipped.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Literal
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from bohb_study.errors import UsageError
+from bohb_study.seeding import Config, plain
+from bohb_study.tasks import Ladder
+
+FIRST_RUNG = "_first_rung"
+"""Key under which a trial's configuration carries the index of its first rung.
+
+Where there is no learning curve a trial goes straight to the fidelity that its scheduler will
+judge first; not part of the configuration (left out of ``config_id`` and of training).
+"""
+
+Decision = Literal["continue", "promote", "pause", "stop", "end"]
+
+
+def without_notes(config: Mapping[str, Any]) -> Config:
+    """The configuration as the searcher meant it: plain types, without ``FIRST_RUNG``."""
+    return plain({key: value for key, value in config.items() if key != FIRST_RUNG})
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a searcher suggested for one trial."""
+
+    number: int
+    """The trial, in order of suggestion."""
+    config: Config
+    model_based: bool | None
+    """Whether a model picked it; None for searchers without a model."""
+
+
+class NotedSearcher(Searcher):
+    """Passes everything through to ``searcher`` and notes suggestions and time spent."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        """Wrap ``searcher``, which has its metric and mode already."""
+        self.searcher = searcher
+        self.suggestions: dict[str, Suggestion] = {}
+        self.seconds = 0.0
+        super().__init__(metric=searcher.metric, mode=searcher.mode)
+
+    def take_seconds(self) -> float:
+        """Seconds spent in the searcher since this was last asked."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The searcher's suggestion, noted."""
+        begin = perf_counter()
+        suggestion: dict[str, Any] | str | None = self.searcher.suggest(trial_id)
+        self.seconds += perf_counter() - begin
+        if isinstance(suggestion, dict):
+            self.suggestions[trial_id] = Suggestion(
+                number=len(self.suggestions),
+                config=plain(suggestion),
+                model_based=getattr(self.searcher, "picked_by_model", None),
+            )
+        return suggestion
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Pass through, timed: this is where a model is refitted."""
+        begin = perf_counter()
+        self.searcher.on_trial_result(trial_id, result)
+        self.seconds += perf_counter() - begin
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Pass through, timed."""
+        begin = perf_counter()
+        self.searcher.on_trial_complete(trial_id, result=result, error=error)
+        self.seconds += perf_counter() - begin
+
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
+        """Pass through."""
+        return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """Pass through: True where the searcher limits its running trials itself."""
+        return bool(self.searcher.set_max_concurrency(max_concurrent))
+
+    def on_pause(self, trial_id: str) -> None:
+        """Pass through."""
+        self.searcher.on_pause(trial_id)
+
+    def on_unpause(self, trial_id: str) -> None:
+        """Pass through."""
+        self.searcher.on_unpause(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Pass through."""
+        self.searcher.save(checkpoint_path)
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Pass through."""
+        self.searcher.restore(checkpoint_path)
+
+    def get_state(self) -> dict[str, Any]:
+        """Own state without the searcher's, as Ray asks wrappers for it."""
+        return copy.deepcopy({k: v for k, v in self.__dict__.items() if k != "searcher"})
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take back what ``get_state`` gave."""
+        self.__dict__.update(state)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a scheduler did with one report."""
+
+    decision: Decision
+    rung: int | None
+    """Index of the rung at which the report was judged; None between rungs."""
+
+
+_WORDS: dict[str, Decision] = {
+    TrialScheduler.CONTINUE: "continue",
+    TrialScheduler.PAUSE: "pause",
+    TrialScheduler.STOP: "stop",
+}
+
+
+class NotedScheduler(TrialScheduler):
+    """Passes everything through to ``scheduler``; notes decisions, sets each trial's first rung.
+
+    This class serves schedulers without halving; the families that halve say in a subclass where
+    their rungs stand.
+    """
+
+    restarts = False
+    """Whether trials are put away at rungs, so that ``units_restart`` pays a rung from scratch."""
+
+    def __init__(self, scheduler: TrialScheduler, ladder: Ladder) -> None:
+        """Wrap ``scheduler``.
+
+        Raises:
+            UsageError: the scheduler's own rungs are not the ladder's (Ray and HpBandSter lose
+                rungs to floating-point error on some ladders).
+        """
+        super().__init__()
+        self.scheduler = scheduler
+        self.ladder = ladder
+        self.notes: dict[str, Note] = {}
+        self.bracket_numbers: dict[str, int | None] = {}
+        """Running number of each trial's bracket, in the order in which brackets are opened."""
+        self._brackets: list[object] = []
+        found = self.rung_times()
+        if found != ladder.times:
+            raise UsageError(
+                f"{type(scheduler).__name__}: its rungs stand at {found}, but the ladder's are at "
+                f"{ladder.times} (eta {ladder.eta}); take another eta or fewer rungs"
+            )
+
+    def rung_times(self) -> tuple[int, ...]:
+        """Scheduler times at which this scheduler can judge a trial, the top included."""
+        return self.ladder.times
+
+    def due(self, trial: Trial) -> int | None:
+        """Scheduler time at which ``trial`` is judged next; None where it is not halved."""
+        return None
+
+    def bracket_of(self, trial: Trial) -> object | None:
+        """The bracket object that holds ``trial``; None where there are no brackets."""
+        return None
+
+    def _number(self, bracket: object | None) -> int | None:
+        if bracket is None:
+            return None
+        for number, known in enumerate(self._brackets):
+            if known is bracket:
+                return number
+        self._brackets.append(bracket)
+        return len(self._brackets) - 1
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Pass through; then tell the trial to which rung it goes first."""
+        self.scheduler.on_trial_add(tune_controller, trial)
+        self.bracket_numbers[trial.trial_id] = self._number(self.bracket_of(trial))
+        due = self.due(trial)
+        times = self.ladder.times
+        trial.config[FIRST_RUNG] = len(times) - 1 if due is None else times.index(due)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Pass through, and note what was decided on this report."""
+        due = self.due(trial)
+        time = result["rung_time"]
+        at_rung = due is not None and time >= due
+        decision: str = self.scheduler.on_trial_result(tune_controller, trial, result)
+        word = _WORDS[decision]
+        if time >= self.ladder.max_time:
+            word = "end"
+        elif word == "continue" and at_rung:
+            word = "promote"
+        rung = self.ladder.times.index(due) if due is not None and at_rung else None
+        self.notes[trial.trial_id] = Note(word, rung)
+        return decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Pass through."""
+        self.scheduler.on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Pass through."""
+        self.scheduler.on_trial_remove(tune_controller, trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Pass through."""
+        self.scheduler.on_trial_error(tune_controller, trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Pass through."""
+        return self.scheduler.choose_trial_to_run(tune_controller)
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """Pass through."""
+        return bool(self.scheduler.set_search_properties(metric, mode, **spec))
+
+    @property
+    def metric(self) -> str | None:
+        """The wrapped scheduler's metric."""
+        metric: str | None = self.scheduler.metric
+        return metric
+
+    @property
+    def supports_buffered_results(self) -> bool:
+        """Never: a buffered step would run beyond a decision."""
+        return False
+
+    def debug_string(self) -> str:
+        """Pass through."""
+        return str(self.scheduler.debug_string())
+
+    def save(self, checkpoint_path: str) -> None:
+        """Pass through."""
+        self.scheduler.save(checkpoint_path)
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Pass through."""
+        self.scheduler.restore(checkpoint_path)

@@ -1,0 +1,27 @@
+"""What a person sees while a study runs: live bars on a terminal, plain lines elsewhere.
+
+All of it goes to stderr, so that stdout holds the summary table and nothing else. The runner polls
+its cells and tells a ``Progress`` from one thread; no thread is started here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from bohb_study.progress.bars import BarProgress
+from bohb_study.progress.base import CellProgress, Progress
+from bohb_study.progress.lines import LineProgress
+
+__all__ = ["CellProgress", "Progress", "make_progress"]
+
+
+@contextmanager
+def make_progress(console: Console | None = None) -> Iterator[Progress]:
+    """The progress that suits ``console`` (stderr), closed at the end of the ``with`` block."""
+    console = console or Console(stderr=True)
+    progress: Progress = BarProgress(console) if console.is_interactive else LineProgress(console)
+    try:
+        yield progress
+    finally:
+        progress.close()

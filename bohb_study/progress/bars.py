@@ -1,0 +1,99 @@
+"""Progress as live bars, for a terminal."""
+
+import time
+from collections.abc import Collection, Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Column
+
+from bohb_study.progress.base import CellProgress
+from bohb_study.progress.lines import ending, loss, print_line
+from bohb_study.progress.tally import Clock, Tally
+
+REDRAW_SECONDS = 0.1
+"""The shortest time between two drawings."""
+
+
+class BarProgress:
+    """A bar for the study and one for each running cell, on a terminal."""
+
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        """Nothing is drawn before ``start``."""
+        self._tally = Tally(clock)
+        self._bars = Bars(
+            TextColumn("{task.description}", table_column=Column(max_width=32, no_wrap=True)),
+            BarColumn(bar_width=None),
+            *(
+                TextColumn(f"{{task.fields[{field}]}}", justify="right")
+                for field in ("count", "note", "left")
+            ),
+            console=console,
+            auto_refresh=False,
+            expand=True,
+        )
+        self._study: TaskID | None = None
+        self._cells: dict[str, TaskID] = {}
+        self._drawn = -REDRAW_SECONDS
+
+    def start(self, allowed: Mapping[str, int], stored: Collection[str] = ()) -> None:
+        """See ``Progress``."""
+        self._tally.start(allowed, stored)
+        self._study = self._bars.add_task("study", count="", note="", left="")
+        self._bars.start()
+        self._draw()
+
+    def update(self, progress: CellProgress) -> None:
+        """See ``Progress``."""
+        self._tally.update(progress)
+        if progress.cell not in self._cells:
+            self._cells[progress.cell] = self._bars.add_task(
+                progress.cell, count="", note="", left=""
+            )
+        if self._tally.clock() >= self._drawn + REDRAW_SECONDS:
+            self._draw()
+
+    def finish(self, cell: str, ok: bool, seconds: float, best: float | None) -> None:
+        """See ``Progress``."""
+        self._tally.finish(cell, ok)
+        if cell in self._cells:
+            self._bars.remove_task(self._cells.pop(cell))
+        self.message(ending(cell, ok, seconds, best))
+        self._draw()
+
+    def message(self, text: str) -> None:
+        """See ``Progress``."""
+        print_line(self._bars.console, text)
+
+    def close(self) -> None:
+        """See ``Progress``; the study's bar stays, those of cut-off cells go."""
+        while self._cells:
+            self._bars.remove_task(self._cells.popitem()[1])
+        if self._study is not None:
+            self._draw()
+            self._bars.stop()
+
+    def _draw(self) -> None:
+        tally = self._tally
+        self._drawn = tally.clock()
+        for cell, bar in self._cells.items():
+            progress = tally.running[cell]
+            self._bars.update(
+                bar,
+                completed=progress.done,
+                total=progress.allowed,
+                count=f"{progress.done}/{progress.allowed} units",
+                note=f"best {loss(progress.best)}",
+                left=tally.left(cell),
+            )
+        if self._study is not None:
+            self._bars.update(
+                self._study,
+                completed=tally.done,
+                total=tally.units,
+                count=f"{tally.ended}/{tally.cells} cells",
+                note=f"{tally.failed} failed" if tally.failed else "",
+                left=tally.left(),
+            )
+        self._bars.refresh()

@@ -1,0 +1,166 @@
+"""Does a stored study come out again? Reruns its cells and compares row by row."""
+
+import json
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bohb_study.columns import COLUMNS
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.provenance import code_hash, code_parts, differences, versions
+from bohb_study.runner import (
+    CODE_FILE,
+    ProgressContext,
+    RunOptions,
+    allowed_units,
+    execute,
+    seconds_since,
+)
+from bohb_study.seeding import derive
+from bohb_study.store import LoadedStudy
+from bohb_study.study import Cell, StudyConfig
+
+
+class NotReproducibleError(UsageError):
+    """The study cannot come out the same here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place in which two frames of one cell differ."""
+
+    row: int
+    """``seq`` of the row; the number of rows of the shorter frame where one has more."""
+    column: str
+    stored: Any
+    rerun: Any
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One cell, run again."""
+
+    cell: Cell
+    rows: int
+    """Rows stored."""
+    difference: Difference | None
+    """None: every row and column is equal, the measured seconds aside."""
+
+
+def compare_frames(stored: pd.DataFrame, rerun: pd.DataFrame) -> Difference | None:
+    """The first difference between two frames of one cell, by row and then by column.
+
+    Equal means identical: floats bit for bit (NaN equals NaN), types included. Measured columns
+    are left out.
+    """
+    measured = {column.name for column in COLUMNS if column.measured}
+    for name in [*stored.columns, *rerun.columns]:
+        for frame, other in ((stored, rerun), (rerun, stored)):
+            if name in frame and (name not in other or frame[name].dtype != other[name].dtype):
+                return Difference(0, str(name), _dtype(stored, name), _dtype(rerun, name))
+    names = [name for name in stored.columns if name not in measured]
+    rows = min(len(stored), len(rerun))
+    a, b = stored.iloc[:rows].reset_index(drop=True), rerun.iloc[:rows].reset_index(drop=True)
+    unequal = pd.DataFrame({name: _unequal(a[name], b[name]) for name in names})
+    if unequal.to_numpy().any():
+        row = int(np.argmax(unequal.any(axis=1).to_numpy()))
+        column = names[int(np.argmax(unequal.iloc[row].to_numpy()))]
+        return Difference(int(a["seq"].iloc[row]), column, a[column].iloc[row], b[column].iloc[row])
+    if len(stored) != len(rerun):
+        return Difference(rows, "(number of rows)", len(stored), len(rerun))
+    return None
+
+
+def _dtype(frame: pd.DataFrame, name: str) -> str:
+    return str(frame[name].dtype) if name in frame else "no such column"
+
+
+def _unequal(a: pd.Series, b: pd.Series) -> np.ndarray:
+    both_missing = a.isna().to_numpy() & b.isna().to_numpy()
+    same = (a == b).fillna(False).to_numpy(dtype=bool)
+    if a.dtype == np.float64:
+        same = same & (np.signbit(a.to_numpy()) == np.signbit(b.to_numpy()))  # 0.0 == -0.0
+    return ~(same | both_missing)
+
+
+def check_possible(study: LoadedStudy) -> None:
+    """Raise NotReproducibleError unless rows must come out the same here.
+
+    They need one worker (with more, rows depend on the order of arrival), the code that ran them,
+    and the same versions of the packages that decide rows.
+    """
+    workers = study.study["config"]["workers"]
+    if workers != 1:
+        raise NotReproducibleError(
+            f"{study.path}: run with {workers} workers by engine tune, so its rows depend on the "
+            "order of arrival and cannot be reproduced"
+        )
+    for key, record in study.cells.items():
+        if record["code"] == code_hash():
+            continue
+        changed = differences(_versions(record), _versions({"versions": versions()}))
+        parts = study.path / CODE_FILE
+        if parts.exists():
+            changed = differences(json.loads(parts.read_text()), code_parts()) or changed
+        commit = record.get("git", {}).get("commit")
+        why = "; ".join(changed) or f"the code of commit {commit} is not the code here"
+        raise NotReproducibleError(f"{study.path}: {Cell(*key)} was run by other code: {why}")
+
+
+def _versions(record: dict[str, Any]) -> dict[str, str]:
+    return {name: text for name, text in record["versions"].items() if name != "python"}
+
+
+def choose(study: LoadedStudy, sample: int | None) -> list[Cell]:
+    """The cells to run again: all of them, or ``sample`` drawn by the study's id.
+
+    Raises:
+        UsageError: the sample is not between 1 and the number of cells.
+    """
+    cells = [Cell(*key) for key in study.cells]
+    if sample is None:
+        return cells
+    if not 1 <= sample <= len(cells):
+        raise UsageError(f"--sample {sample}: must be between 1 and {len(cells)} (the cells)")
+    rng = np.random.default_rng(derive("sample", study.study["id"]))
+    drawn = sorted(rng.permutation(len(cells))[:sample].tolist())
+    return [cells[i] for i in drawn]
+
+
+def reproduce(
+    study: LoadedStudy, cells: list[Cell], options: RunOptions, open_progress: ProgressContext
+) -> list[Comparison]:
+    """Run ``cells`` of a stored study again in a temporary folder and compare them.
+
+    Args:
+        study: the stored study; nothing of it is written.
+        cells: what to run again.
+        options: where and how (its output folder is not used).
+        open_progress: opens the display of how far it is.
+
+    Raises:
+        StudyError: a cell failed when it was run again.
+    """
+    config = StudyConfig.from_json(study.study["config"])
+    comparisons = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,
+        open_progress() as progress,
+    ):
+        progress.start(allowed_units(config, cells))
+        with closing(execute(config, cells, options, Path(folder), progress)) as ended:
+            for event, began in ended:
+                if event.result is None:
+                    raise StudyError(f"{event.cell} failed when run again: {event.error}")
+                stored = study.rows((event.cell.task, event.cell.method, event.cell.seed))
+                difference = compare_frames(stored, event.result.frame)
+                comparisons[event.cell] = Comparison(event.cell, len(stored), difference)
+                progress.finish(
+                    str(event.cell), ok=difference is None, seconds=seconds_since(began), best=None
+                )
+    return [comparisons[cell] for cell in cells]

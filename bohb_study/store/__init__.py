@@ -1,0 +1,37 @@
+"""Cells on disk: atomic, verified, never half-written.
+
+A study is a folder: ``study.json`` says what was ever asked for, and each cell is
+``cells/<task>/<method>/<seed>.parquet`` with its ``.json`` beside it. The JSON is written last and
+carries the hash of the parquet: a cell is done only where the JSON says so and the hash matches.
+"""
+
+from bohb_study.store.cells import CellState, cell_record, cell_state, read_cell, write_cell
+from bohb_study.store.export import pack, write_csv
+from bohb_study.store.loading import LoadedStudy, load_results, load_study
+from bohb_study.store.locking import locked
+from bohb_study.store.studies import (
+    asked_cells,
+    newest_folder,
+    read_study,
+    study_folder,
+    write_study,
+)
+
+__all__ = [
+    "CellState",
+    "LoadedStudy",
+    "asked_cells",
+    "cell_record",
+    "cell_state",
+    "load_results",
+    "load_study",
+    "locked",
+    "newest_folder",
+    "pack",
+    "read_cell",
+    "read_study",
+    "study_folder",
+    "write_cell",
+    "write_csv",
+    "write_study",
+]

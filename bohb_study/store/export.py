@@ -1,0 +1,55 @@
+"""A study for others: packed into three files, or as one CSV."""
+
+import hashlib
+from pathlib import Path
+
+from bohb_study.columns import SCHEMA_VERSION
+from bohb_study.errors import UsageError
+from bohb_study.store.cells import parquet_bytes
+from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.loading import PACKED_RECORDS, PACKED_ROWS, load_study
+from bohb_study.store.studies import STUDY_FILE
+
+CSV_FILE = "results.csv"
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
+
+    The same study gives the same bytes; ``load_study`` reads it as it reads the folder.
+
+    Raises:
+        UsageError: ``folder`` is no study, or ``target`` is a study that is being run.
+        StudyError: a cell is missing, failed or damaged, or a file cannot be written.
+    """
+    if (target / "cells").exists():
+        raise UsageError(f"{target}: holds a study that is not packed; pack into another folder")
+    loaded = load_study(folder)
+    data = parquet_bytes(loaded.frame)
+    records = {
+        "schema": SCHEMA_VERSION,
+        "rows": len(loaded.frame),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "cells": list(loaded.cells.values()),
+    }
+    replace_files(
+        {
+            target / PACKED_ROWS: data,
+            target / PACKED_RECORDS: json_bytes(records),
+            target / STUDY_FILE: json_bytes(loaded.study),
+        }
+    )
+
+
+def write_csv(folder: Path, allow_missing: bool = False) -> Path:
+    """Write the study's frame as ``results.csv`` into its folder and return the path.
+
+    Floats are written so that reading them gives the same number; NA is an empty field.
+
+    Raises:
+        UsageError, StudyError: as ``load_study``, or the file cannot be written.
+    """
+    frame = load_study(folder, allow_missing).frame
+    path = folder / CSV_FILE
+    replace_files({path: frame.to_csv(index=False, lineterminator="\n").encode()})
+    return path

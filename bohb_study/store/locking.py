@@ -1,0 +1,55 @@
+"""One writer a study: a lock that dies with its process."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from bohb_study.errors import StudyError
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the study in ``folder`` (which exists) for writing.
+
+    The kernel's flock is the lock; the text in ``.lock`` only tells others who holds it. However
+    the process ends, the lock ends with it, and a file that stays behind is harmless. The file is
+    never removed: a second process could then hold a lock on a name that is gone.
+
+    Raises:
+        StudyError: another process holds it; names the process and its host.
+    """
+    path = folder / ".lock"
+    try:
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StudyError(f"cannot lock {path}: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StudyError(
+                f"{folder} is being written by {_holder(file)}; wait for it or use --fresh"
+            ) from None
+        _write(file, f"{os.getpid()} {socket.gethostname()}\n")
+        try:
+            yield
+        finally:
+            _write(file, "")
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()
+
+
+def _holder(file: IO[str]) -> str:
+    file.seek(0)
+    pid, _, host = file.read().strip().partition(" ")
+    # Empty for a moment, between taking the lock and saying so.
+    return f"process {pid} on {host}" if pid else "another process"

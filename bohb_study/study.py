@@ -1,0 +1,157 @@
+"""What a study is: its cells, its budget, and the id that names its folder."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from bohb_study.budget import units_allowed
+from bohb_study.errors import UsageError
+from bohb_study.methods import check_method
+from bohb_study.tasks import Task, make_task
+
+Engine = Literal["auto", "tune"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (task, method, seed): the unit that is run, stored, resumed and reproduced."""
+
+    task: str
+    method: str
+    seed: int
+
+    def __str__(self) -> str:
+        """``task/method/seed``, as on disk."""
+        return f"{self.task}/{self.method}/{self.seed}"
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Everything that changes results: the command line, the stored JSON and the id in one."""
+
+    task: tuple[str, ...] = ("digits",)
+    """What is optimised (--list names them)."""
+    methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
+    """Who optimises (--list names them)."""
+    budget: float = 50
+    """Full evaluations that each cell may spend; at least 1, a whole number of units."""
+    seeds: int = 3
+    """Repetitions: seeds 0 .. n-1; each draws its data split, candidates and initial weights."""
+    workers: int = 1
+    """Trials at a time within a cell. Above 1 rows depend on the order of arrival."""
+    engine: Engine = "auto"
+    """What runs a cell: tune (ray.tune.Tuner), or auto, which takes the best one there is."""
+    eta: int | None = None
+    """Halving rate; the task's own where not given."""
+    task_option: tuple[str, ...] = ()
+    """Options of tasks, as task.key=value (--list shows them)."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
+        _check_names("--task", self.task)
+        _check_names("--methods", self.methods)
+        for method in self.methods:
+            check_method(method)
+        _check_count("--seeds", self.seeds)
+        _check_count("--workers", self.workers)
+        if self.engine not in get_args(Engine):
+            raise UsageError(
+                f"--engine {self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}"
+            )
+        if self.eta is not None:
+            _check_count("--eta", self.eta, least=2)
+        if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
+            raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
+        for task in self.tasks().values():
+            units_allowed(self.budget, task.ladder.top)
+
+    def options(self) -> dict[str, dict[str, str]]:
+        """``task_option`` as task -> key -> value."""
+        parsed: dict[str, dict[str, str]] = {}
+        for text in self.task_option:
+            path, equals, value = text.partition("=")
+            task, dot, key = path.rpartition(".")
+            if not (equals and dot and value):
+                raise UsageError(f"--task-option {text}: must look like task.key=value")
+            if task not in self.task:
+                raise UsageError(f"--task-option {text}: {task} is not among --task {self.task}")
+            if key in parsed.setdefault(task, {}):
+                raise UsageError(f"--task-option {text}: {task}.{key} is given twice")
+            parsed[task][key] = value
+        return parsed
+
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by name, with their options and eta.
+
+        Raises:
+            UsageError: an unknown task or option, or an eta that does not fit.
+        """
+        options = self.options()
+        return {name: make_task(name, options.get(name), self.eta) for name in self.task}
+
+    def cells(self) -> list[Cell]:
+        """All cells, seed by seed, so that an interrupted study is complete for its first seeds."""
+        return [
+            Cell(task, method, seed)
+            for seed in range(self.seeds)
+            for task in self.task
+            for method in self.methods
+        ]
+
+    def identity(self) -> dict[str, Any]:
+        """What names the study: all fields that change a cell's rows and differ from their default.
+
+        Tasks, methods and seeds are not in it: asking for more of them adds cells to the same
+        folder. A field that is added later counts only where it is used, so old names hold.
+        """
+        not_identity = {"task", "methods", "seeds"}
+        given = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in not_identity and getattr(self, f.name) != f.default
+        }
+        if "task_option" in given:
+            given["task_option"] = sorted(given["task_option"])
+        return given
+
+    @property
+    def id(self) -> str:
+        """Eight hexadecimal digits of the identity."""
+        text = json.dumps(self.identity(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values; ``from_json`` gives the same config back."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "StudyConfig":
+        """The config that ``to_json`` wrote.
+
+        Raises:
+            UsageError: a field is unknown (written by a newer version) or out of range.
+        """
+        unknown = sorted(set(data) - {f.name for f in fields(cls)})
+        if unknown:
+            raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**values)
+
+
+def _check_names(flag: str, names: Iterable[str]) -> None:
+    names = list(names)
+    if not names or not all(names):
+        raise UsageError(f"{flag}: empty; name at least one (--list shows them)")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{flag} {' '.join(names)}: {', '.join(twice)} is given more than once")
+
+
+def _check_count(flag: str, value: float, least: int = 1) -> None:
+    if isinstance(value, bool) or not math.isfinite(value) or value != int(value) or value < least:
+        raise UsageError(f"{flag} {value}: must be a whole number, at least {least}")

@@ -1,0 +1,219 @@
+"""What is printed on stdout: tables for people, drawn by rich."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from bohb_study.analysis import bootstrap_seed, summary
+from bohb_study.analysis.rungs import BracketCheck, check_rungs
+from bohb_study.budget import units_allowed
+from bohb_study.methods import METHODS, get_method
+from bohb_study.methods.base import Rung
+from bohb_study.reproduction import Comparison
+from bohb_study.store import LoadedStudy
+from bohb_study.study import StudyConfig
+from bohb_study.tasks import TASKS, task_class
+
+WIDE = 160
+"""Columns of a table where stdout is no terminal: a log keeps whole lines."""
+
+
+def console() -> Console:
+    """Where tables go; what stands in square brackets is text, not rich's markup."""
+    return Console(width=None if sys.stdout.isatty() else WIDE, soft_wrap=False, markup=False)
+
+
+def list_tables() -> list[Table]:
+    """Tasks with their options, and methods, as ``--list`` prints them."""
+    tasks = Table(title="tasks", title_justify="left")
+    for heading in ("task", "what", "full evaluation", "options"):
+        tasks.add_column(heading)
+    for name in TASKS:
+        cls = task_class(name)
+        task = cls()
+        options = [f"{name}.{f.name}={f.default}" for f in fields(cls) if f.name != "eta"]
+        tasks.add_row(
+            name, cls.summary, f"{task.ladder.top} {task.ladder.unit}s", "\n".join(options)
+        )
+    methods = Table(title="methods", title_justify="left")
+    for heading in ("method", "searcher", "scheduler", "stops early", "source"):
+        methods.add_column(heading)
+    for name in METHODS:
+        method = get_method(name)
+        methods.add_row(
+            name,
+            method.searcher,
+            method.scheduler,
+            "yes" if method.uses_fidelity else "no",
+            method.source,
+        )
+    return [tasks, methods]
+
+
+def plan_table(config: StudyConfig) -> Table:
+    """Cells, units and planned rungs, as ``--dry-run`` prints them."""
+    table = Table(title=f"study {config.id}: nothing is run", title_justify="left")
+    for heading in ("task", "method", "cells", "units a cell", "planned rungs of one band"):
+        number = heading in {"cells", "units a cell"}
+        table.add_column(heading, justify="right" if number else "left")
+    for task_name, task in config.tasks().items():
+        ladder = task.ladder
+        units = units_allowed(config.budget, ladder.top)
+        for name in config.methods:
+            method = get_method(name)
+            if method.plan:
+                rungs = "  ".join(_rungs(bracket) for bracket in method.plan(ladder))
+            elif method.uses_fidelity:
+                levels = ", ".join(map(str, ladder.costs))
+                rungs = f"halving at {levels} {ladder.unit}s, no fixed sizes"
+            else:
+                rungs = f"{int(config.budget)} trials of {ladder.top} {ladder.unit}s"
+            table.add_row(task_name, name, str(config.seeds), f"{units} {ladder.unit}s", rungs)
+    return table
+
+
+def _rungs(bracket: Sequence[Rung]) -> str:
+    trials = "/".join(str(rung.trials) for rung in bracket)
+    return f"{trials} at {'/'.join(str(rung.level) for rung in bracket)}"
+
+
+def bracket_checks(study: LoadedStudy, task: str, method: str) -> list[BracketCheck] | None:
+    """Planned against executed rungs of a method on a task; None where it declares no plan."""
+    plan = get_method(method).plan
+    if plan is None:
+        return None
+    config = StudyConfig.from_json(study.study["config"])
+    band = [[(r.level, r.trials) for r in b] for b in plan(config.tasks()[task].ladder)]
+    frame = study.frame
+    own = frame[(frame["task"] == task) & (frame["method"] == method)]
+    return check_rungs(own, band, config.workers)
+
+
+def summary_table(study: LoadedStudy) -> Table:
+    """One line a method: what it was charged, what it found, and where its time went."""
+    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
+    ledgers = {key: record["ledger"] for key, record in study.cells.items()}
+    seed = bootstrap_seed(study.study["id"])
+    found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
+    found = found.set_index(["task", "method"])
+    engine = _engine_seconds(study)
+    table = Table(
+        title=_summary_title(study, found),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    several = len(study.study["tasks"]) > 1
+    for heading in [*(["task"] if several else []), "method"]:
+        table.add_column(heading, no_wrap=True)
+    for heading in ("trials", "charged", "unspent", "validation loss", "test loss"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("rungs as\nplanned", no_wrap=True)
+    for heading in ("seconds\ntrain", "\nsearch", "\nengine"):
+        table.add_column(heading, justify="right")
+    for task in study.study["tasks"]:
+        for method in study.study["methods"]:
+            if (task, method) not in found.index:
+                continue
+            row = found.loc[(task, method)]
+            table.add_row(
+                *([task] if several else []),
+                method,
+                str(row["trials"]),
+                str(row["charged"]),
+                str(row["unspent"]),
+                _spread(row, "val"),
+                _spread(row, "test"),
+                rungs_word(bracket_checks(study, task, method)),
+                f"{row['train_seconds']:.0f}",
+                f"{row['search_seconds']:.1f}",
+                f"{engine[task, method]:.0f}",
+            )
+    return table
+
+
+def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
+    labels, kinds = (" or ".join(sorted(set(found[name]))) for name in ("label", "kind"))
+    metrics = "; ".join(
+        f"{name}: {task['val_metric']} and {task['test_metric']}, charged in {task['unit']}s"
+        for name, task in study.study["tasks"].items()
+    )
+    seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
+    plural = "" if seeds == "1" else "s"
+    return Text(
+        f"{study.path.name}: the best report at full fidelity of each cell\n"
+        f"{labels} over {seeds} seed{plural} [{kinds}]\n{metrics}"
+    )
+
+
+def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
+    seconds: dict[tuple[str, str], float] = {}
+    for (task, method, _), record in study.cells.items():
+        before = seconds.get((task, method), 0.0)
+        seconds[task, method] = before + record["seconds"]["engine"]
+    return seconds
+
+
+def _spread(row: "pd.Series", which: str) -> str:
+    centre, low, high = (row[f"{which}_{part}"] for part in ("loss", "low", "high"))
+    if pd.isna(centre):
+        return f"none in {row['undefined']} of {row['seeds']} seeds"
+    return escape(f"{centre:.4f} [{low:.3f}, {high:.3f}]")
+
+
+def rungs_word(checks: Sequence[BracketCheck] | None) -> str:
+    """Whether the rungs were as planned, and how many complete brackets show it."""
+    if checks is None:
+        return "n/a"
+    if not all(check.holds for check in checks):
+        return "no: below"
+    return f"yes, {sum(check.complete for check in checks)}"
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """One line a cell that was run again."""
+    table = Table(title="run again", title_justify="left")
+    for heading in ("cell", "rows", "equal", "first difference"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for c in comparisons:
+        d = c.difference
+        where = "" if d is None else f"row {d.row}, {d.column}: {d.stored!r} -> {d.rerun!r}"
+        table.add_row(str(c.cell), str(c.rows), "no" if d else "yes", where)
+    return table
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A method that was not halved as it declares."""
+
+    where: str
+    """``task/method``."""
+    what: str
+    known: str | None
+    """The known defect that explains it; None where it fails the audit."""
+
+    def __str__(self) -> str:
+        """One line."""
+        known = f" (known: {self.known})" if self.known else ""
+        return f"rungs not as planned: {self.where}: {self.what}{known}"
+
+
+def departures(study: LoadedStudy) -> list[Departure]:
+    """Every method of the study whose rungs departed from its plan, with the first place."""
+    found = []
+    for task in study.study["tasks"]:
+        for name in study.study["methods"]:
+            checks = bracket_checks(study, task, name) or []
+            wrong = next((check for check in checks if not check.holds), None)
+            if wrong:
+                what = f"seed {wrong.seed}, bracket {wrong.bracket}: {wrong}"
+                found.append(Departure(f"{task}/{name}", what, get_method(name).known_defect))
+    return found

@@ -1,0 +1,88 @@
+"""Compare hyperparameter optimisers on identical budgets: the main job.
+
+Runs every method on every task with every seed, stores each report of each trial, and prints and
+draws which method was best at every moment. What is done already is not run again.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tyro
+
+from bohb_study import cli, terminal
+from bohb_study.runner import RunOptions, StudyRun, run_study
+from bohb_study.store import LoadedStudy, load_study, write_csv
+from bohb_study.study import StudyConfig
+
+
+@dataclass(frozen=True)
+class Compare:
+    """What can be asked for on the command line."""
+
+    study: tyro.conf.OmitArgPrefixes[StudyConfig] = StudyConfig()
+    run: tyro.conf.OmitArgPrefixes[RunOptions] = RunOptions()
+    dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print cells, units and planned rungs; run nothing."""
+    list: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print the tasks, their options and the methods; run nothing."""
+    csv: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write one CSV of the whole study beside its cells."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the study that the command line asks for; returns the exit code."""
+    options = cli.parse(Compare, argv, description=__doc__ or "")
+    out = terminal.console()
+    if options.list:
+        for table in terminal.list_tables():
+            out.print(table)
+        return 0
+    if options.dry_run:
+        out.print(terminal.plan_table(options.study))
+        return 0
+    try:
+        run = run_study(options.study, options.run)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"finished cells are kept; go on with: {_again(argv)}") from None
+    return show(load_study(run.path, allow_missing=True), run, options)
+
+
+def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
+    """Print the table and what does not hold, draw the figure, name the files."""
+    from paper_figures import draw_study  # matplotlib is slow to import
+
+    out = terminal.console()
+    for problem in study.problems:
+        print(f"missing: {problem}", file=sys.stderr)
+    for cell, error in run.failed.items():
+        print(f"failed: {cell}: {error}", file=sys.stderr)
+    if study.frame.empty:
+        return 1
+    out.print(terminal.summary_table(study))
+    departures = terminal.departures(study)
+    for departure in departures:
+        out.print(str(departure), markup=False)
+    if options.study.workers > 1:
+        out.print(
+            f"{options.study.workers} workers: rows depend on the order in which results arrived; "
+            "another run will differ"
+        )
+    files = [run.path / "cells"]
+    if options.csv:
+        files.append(write_csv(run.path, allow_missing=True))
+    files += draw_study(run.path, allow_missing=True)
+    for file in files:
+        out.print(f"  {file}", highlight=False, soft_wrap=True)
+    return 1 if run.failed or any(not departure.known for departure in departures) else 0
+
+
+def _again(argv: Sequence[str]) -> str:
+    words = [word for word in argv if word != "--fresh"]
+    return " ".join(["python experiments/compare.py", *words])
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,37 @@
+"""Pack a finished study into three files, as results/paper holds them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bohb_study import cli
+from bohb_study.store import pack
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What can be asked for on the command line."""
+
+    study: Annotated[Path, tyro.conf.Positional]
+    """Folder of the finished study."""
+    target: Annotated[Path, tyro.conf.Positional]
+    """Folder to write, such as results/paper/digits."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Pack the study that the command line names; returns the exit code."""
+    options = cli.parse(Pack, argv, description=__doc__ or "")
+    pack(options.study, options.target)
+    for file in sorted(options.target.glob("*.*")):
+        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

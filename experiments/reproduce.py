@@ -1,0 +1,65 @@
+"""Run a stored study again and compare it row by row.
+
+Exit 0: every row is equal, the measured seconds aside. 1: something differs; the first difference
+is named. 2: not possible here (other code, other versions, more than one worker); says which.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bohb_study import cli, terminal
+from bohb_study.progress import make_progress
+from bohb_study.reproduction import check_possible, choose, reproduce
+from bohb_study.runner import RunOptions
+from bohb_study.store import load_study
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """What can be asked for on the command line."""
+
+    study: Annotated[Path, tyro.conf.Positional]
+    """Folder of the stored study, as it was run or packed."""
+    sample: int | None = None
+    """Run only so many cells again, drawn by the study's id."""
+    jobs: int | None = None
+    """Cells that run at the same time; as many as the machine has CPUs for where not given."""
+    address: str | None = None
+    """A running Ray cluster; a local one where not given."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reproduce the study that the command line names; returns the exit code."""
+    options = cli.parse(Reproduce, argv, description=__doc__ or "")
+    run = RunOptions(jobs=options.jobs, address=options.address)
+    study = load_study(options.study)
+    cells = choose(study, options.sample)
+    check_possible(study)
+    comparisons = reproduce(study, cells, run, make_progress)
+    out = terminal.console()
+    out.print(terminal.comparison_table(comparisons))
+    different = [c for c in comparisons if c.difference]
+    rows = sum(c.rows for c in comparisons)
+    if not different:
+        out.print(f"equal: {rows} rows of {len(cells)} cells, the measured seconds aside")
+        return 0
+    first = different[0]
+    assert first.difference is not None
+    d = first.difference
+    print(
+        f"different: {len(different)} of {len(cells)} cells; first {first.cell}, row {d.row}, "
+        f"column {d.column}: stored {d.stored!r}, now {d.rerun!r}",
+        file=sys.stderr,
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

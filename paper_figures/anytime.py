@@ -1,0 +1,174 @@
+"""Anytime performance: the incumbent's loss against full evaluations, per task, all methods.
+
+Real training is shown under two rules side by side: ``full``, which compares only finished
+trainings, and ``highest``, which also shows the cheap early ones. Tasks whose noise-free loss is
+known take one panel, rule ``validated``; where the optimum is known too, it shows regret.
+"""
+
+from textwrap import fill
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bohb_study.analysis import RULES, MethodCurves
+from paper_figures import scales, style
+from paper_figures.data import FigureStudy
+from paper_figures.panels import FIRST, Panel, panels, runs_shown, values_shown
+
+LONGEST_LABEL = 26
+"""Letters of a metric's name that fit beside a panel; longer names take another line."""
+
+
+def figure(study: FigureStudy) -> tuple[Figure, str]:
+    """The figure and its caption.
+
+    Raises:
+        StudyError: methods have unequal seeds and missing cells are not allowed.
+        UsageError: a method has no line in ``style``.
+    """
+    rows = panels(study)
+    with matplotlib.style.context(["default", style.page(rows=len(rows), columns=2)]):
+        drawn = Figure()
+        grid = drawn.add_gridspec(len(rows), 2)
+        last = max([2.0, *(curves.runs.index[-1] for curves in _all_curves(rows))])
+        for i, row in enumerate(rows):
+            first: Axes | None = None
+            for j, panel in enumerate(row):
+                place = grid[i, j] if len(row) > 1 else grid[i, :]
+                axes = drawn.add_subplot(place, sharey=first)
+                _draw(axes, panel)
+                axes.label_outer()
+                first = first or axes
+            _scale(drawn.axes[-len(row) :], row, last)
+        _legend(drawn, rows)
+    return drawn, _caption(study, rows)
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    by_method = {curves.method: curves for curves in panel.data.curves}
+    for number, method in enumerate(style.in_order(set(by_method))):
+        _draw_method(axes, by_method[method], panel.reference, number)
+    axes.set_title(f"rule {panel.data.rule}: {RULES[panel.data.rule]}")
+    axes.set_xlabel("full evaluations")
+    axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
+
+
+def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int) -> None:
+    look, over = style.line(curves.method), curves.over_seeds
+    for seed, run in runs_shown(curves).items():
+        x, (y,) = scales.corners(run.index.to_numpy(), run.to_numpy() - reference)
+        axes.plot(
+            x,
+            y,
+            drawstyle="steps-post",
+            color=look.color,
+            linewidth=0.4,
+            alpha=0.5,
+            zorder=look.zorder - 1,
+            label=f"_run/{curves.method}/{seed}",
+        )
+    x, (low, high) = scales.corners(over.x, over.low - reference, over.high - reference)
+    axes.fill_between(
+        x,
+        low,
+        high,
+        step="post",
+        color=look.color,
+        alpha=0.08 if over.kind == "range, not an interval" else 0.16,
+        linewidth=0,
+        zorder=look.zorder - 2,
+        label=f"_spread/{curves.method}",
+    )
+    x, (centre,) = scales.corners(over.x, over.centre - reference)
+    axes.plot(
+        x,
+        centre,
+        drawstyle="steps-post",
+        markevery=(0.06 + 0.04 * number, 0.28),  # staggered, so that markers do not cover
+        zorder=look.zorder,
+        label=f"_centre/{curves.method}",
+        **style.strokes(look),
+    )
+
+
+def _scale(row: list[Axes], shown: tuple[Panel, ...], last: float) -> None:
+    """The logarithmic x axis of the whole figure, and one y axis for a task's panels."""
+    for axes in row:
+        axes.set_xscale("log")
+        axes.set_xlim(FIRST, last)
+        scales.plain_log_ticks(axes.xaxis, FIRST, last)
+    values = np.concatenate([values_shown(panel) for panel in shown])
+    log = shown[0].quantity == "regret" or scales.wants_log(values)
+    scales.fit(row[0], values, log=log)
+
+
+def _legend(drawn: Figure, rows: list[tuple[Panel, ...]]) -> None:
+    """One legend above all panels; its title says what lines and bands are."""
+    everything = _all_curves(rows)
+    handles = []
+    for method in style.in_order({curves.method for curves in everything}):
+        look = style.line(method)
+        handles.append(Line2D([], [], label=_name(method, everything), **style.strokes(look)))
+    drawn.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=min(len(handles), 5),
+        title=_spread_in_words(everything),
+        handlelength=3.2,
+        columnspacing=1.4,
+    )
+
+
+def _all_curves(rows: list[tuple[Panel, ...]]) -> list[MethodCurves]:
+    return [curves for row in rows for panel in row for curves in panel.data.curves]
+
+
+def _name(method: str, everything: list[MethodCurves]) -> str:
+    """The method's label; with its number of seeds where methods differ in it."""
+    label = style.line(method).label
+    if len({curves.over_seeds.n for curves in everything}) == 1:
+        return label
+    own = sorted({curves.over_seeds.n for curves in everything if curves.method == method})
+    return f"{label} (n = {', '.join(map(str, own))})"
+
+
+def _spread_in_words(everything: list[MethodCurves]) -> str:
+    """What centre, band and thin lines are, and over how many seeds."""
+    counts = sorted({curves.over_seeds.n for curves in everything})
+    number = " or ".join(str(n) for n in counts)
+    labels = " or ".join(sorted({curves.over_seeds.label for curves in everything}))
+    kinds = " or ".join(sorted({curves.over_seeds.kind for curves in everything}))
+    thin = "; thin: every run" if "range" in kinds else ""
+    return f"{labels} of {number} seed{'s' if counts != [1] else ''}; band: {kinds}{thin}"
+
+
+def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
+    everything = _all_curves(rows)
+    tasks = "; ".join(
+        f"{task.name} (one full evaluation: {task.top} {task.unit}s)" for task in study.tasks
+    )
+    rules = sorted({panel.data.rule for row in rows for panel in row})
+    undefined = sorted(
+        {
+            f"{panel.data.rule}: {curves.task}/{curves.method}"
+            for row in rows
+            for panel in row
+            for curves in panel.data.curves
+            if not len(curves.over_seeds.x)
+        }
+    )
+    missing = sorted({cell for row in rows for panel in row for cell in panel.data.missing})
+    parts = [
+        f"Loss of the incumbent (lower is better) against full evaluations on {tasks}.",
+        *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
+        f"{_spread_in_words(everything).capitalize()}.",
+        "Curves start where all seeds have an incumbent and end with the first cell that ends.",
+        f"No such stretch: {', '.join(undefined)}." if undefined else "",
+        f"Missing cells: {', '.join(missing)}." if missing else "",
+        f"Problems: {'; '.join(study.problems)}." if study.problems else "",
+        f"Source: {study.provenance}.",
+    ]
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,43 @@
+"""From a stored study to the files of its figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from bohb_study.analysis import bootstrap_seed
+from bohb_study.store import load_study
+from paper_figures import anytime
+from paper_figures.data import FigureStudy, figure_study
+from paper_figures.save import save
+
+FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {"anytime": anytime.figure}
+"""Every figure by the name of its files: a pure function to the figure and its caption."""
+
+
+def draw_study(
+    path: Path | str, out: Path | None = None, *, allow_missing: bool = False
+) -> list[Path]:
+    """Draw every figure of the study at ``path``; the same study gives the same bytes.
+
+    Args:
+        path: a study's folder, as it was run or packed.
+        out: where the files go; ``path/figures`` where not given.
+        allow_missing: draw although cells are missing; the caption then names them.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UsageError: there is no study at ``path``, or a method has no line in ``style``.
+        StudyError: cells are missing or damaged, or there are no rows.
+    """
+    path = Path(path)
+    loaded = load_study(path, allow_missing=allow_missing)
+    study = figure_study(loaded, bootstrap_seed(loaded.study["id"]), allow_missing=allow_missing)
+    folder = out or path / "figures"
+    files = []
+    for name, draw in FIGURES.items():
+        figure, caption = draw(study)
+        files += save(figure, name, caption, study.provenance, folder)
+    return files

@@ -1,0 +1,70 @@
+"""The one place that writes figures: the same study gives the same bytes, whoever draws it."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from paper_figures import style
+from paper_figures.data import Provenance
+
+FORMATS = ("pdf", "png", "svg")
+DPI = 300
+"""Of the PNG; the others have no pixels."""
+_SOFTWARE = "bohb_study paper_figures"
+
+
+def render(figure: Figure, title: str, caption: str, source: Provenance) -> dict[str, bytes]:
+    """The figure in every format, by file ending; nothing is written.
+
+    No date and no version of matplotlib is in the bytes, so that equal figures are equal files.
+    """
+    metadata = _metadata(title, caption, source)
+    rendered = {}
+    with matplotlib.style.context(["default", style.saving()]):
+        for form in FORMATS:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=form, dpi=DPI, metadata=metadata[form])
+            rendered[form] = buffer.getvalue()
+    return rendered
+
+
+def save(figure: Figure, title: str, caption: str, source: Provenance, folder: Path) -> list[Path]:
+    """Write the figure as ``folder/title.{pdf,png,svg}``; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for form, content in render(figure, title, caption, source).items():
+        path = folder / f"{title}.{form}"
+        path.write_bytes(content)
+        paths.append(path)
+    return paths
+
+
+def _metadata(title: str, caption: str, source: Provenance) -> Mapping[str, dict[str, Any]]:
+    """By format: what figure, what it shows, and the study, commit and rows behind it."""
+    return {
+        "pdf": {
+            "Title": title,
+            "Subject": caption,
+            "Keywords": str(source),
+            "Creator": _SOFTWARE,
+            "Producer": _SOFTWARE,
+            "CreationDate": None,
+        },
+        "png": {
+            "Software": _SOFTWARE,
+            "Title": title,
+            "Description": caption,
+            "Source": str(source),
+        },
+        "svg": {
+            "Title": title,
+            "Description": caption,
+            "Keywords": [f"study {source.study}", f"commit {source.commit}", f"{source.rows} rows"],
+            "Creator": [_SOFTWARE],
+            "Date": None,
+        },
+    }

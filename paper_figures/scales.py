@@ -1,0 +1,65 @@
+"""Axes that a reader can read values from: plain numbers as ticks, logarithmic where it helps."""
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+Floats = npt.NDArray[np.float64]
+
+LOG_FROM = 4.0
+"""Largest over smallest value from which a logarithmic axis shows more than a linear one."""
+MARGIN = 0.04
+"""Share of the axis that stays free at either end."""
+
+
+def corners(x: Floats, *ys: Floats) -> tuple[Floats, tuple[Floats, ...]]:
+    """The points that a step function needs: where any y changes, and the last.
+
+    Args:
+        x: ascending, shape (n,).
+        ys: values from each x on, each of shape (n,).
+
+    Returns:
+        x and ys at the same m <= n points; drawn as steps they look exactly as before.
+    """
+    keep = np.zeros(len(x), dtype=bool)
+    keep[:1] = keep[-1:] = True
+    for y in ys:
+        keep[1:] |= y[1:] != y[:-1]
+    return x[keep], tuple(y[keep] for y in ys)
+
+
+def from_x(x: Floats, y: Floats, start: float) -> Floats:
+    """The values that a step function takes from ``start`` on; x and y of shape (n,)."""
+    return y[max(int(np.searchsorted(x, start, side="right")) - 1, 0) :]
+
+
+def wants_log(values: Floats) -> bool:
+    """Whether values are positive and spread so far that a linear axis would hide the small."""
+    return bool(len(values) and values.min() > 0 and values.max() / values.min() >= LOG_FROM)
+
+
+def fit(axes: Axes, values: Floats, *, log: bool) -> None:
+    """Let the y axis show ``values`` and no more; on a log axis, those above 0."""
+    shown = values[values > 0] if log else values
+    if not len(shown):
+        return
+    low, high = float(shown.min()), float(shown.max())
+    if not log:
+        room = MARGIN * ((high - low) or 1.0)
+        axes.set_ylim(low - room, high + room)
+        return
+    room = (high / low) ** MARGIN if high > low else 1.1
+    axes.set_yscale("log", nonpositive="clip")
+    axes.set_ylim(low / room, high * room)
+    plain_log_ticks(axes.yaxis, low, high)
+
+
+def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks 1, 2, 5, 10, 20, 50 (or only powers of ten over three decades), as plain numbers."""
+    wide = high / low > 1000
+    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

@@ -1,0 +1,140 @@
+"""How figures look: settings as data, and the one map from methods to lines.
+
+Functions return dicts of matplotlib settings and change nothing. Colours are told apart by
+colour-blind readers, line styles and markers without any colour.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import seaborn as sns
+from tueplots import axes, figsizes, fontsizes
+
+from bohb_study.errors import UsageError
+
+Dashes = str | tuple[float, tuple[float, ...]]
+
+_BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color_palette(
+    "colorblind"
+).as_hex()
+# Two more of Paul Tol's muted scheme, dark enough beside the ten.
+_INDIGO, _WINE = "#332288", "#882255"
+
+
+@dataclass(frozen=True)
+class Line:
+    """How one method is drawn, in every figure."""
+
+    label: str
+    """The method's name, in its usual capitals."""
+    color: str
+    dashes: Dashes
+    """Line style as matplotlib takes it: a name, or (offset, on-off lengths)."""
+    marker: str
+    width: float = 1.0
+    """In points."""
+    zorder: float = 3.0
+
+
+METHODS: dict[str, Line] = {
+    "bohb": Line("BOHB", _VERMILION, "solid", "o", width=1.9, zorder=4.0),
+    "hyperband": Line("Hyperband", _BLUE, (0, (5, 1.5)), "s"),
+    "asha": Line("ASHA", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "random": Line("Random", "#4d4d4d", (0, (1, 1.2)), "D"),
+    "grid": Line("Grid", _PINK, (0, (2.5, 1.5)), "v"),
+    "bohb-stock": Line("BOHB-stock", _BROWN, (0, (8, 1.5)), "P"),
+    "hpbandster-bohb": Line("HpBandSter-BOHB", _ORANGE, (0, (5, 1, 1, 1, 1, 1)), "X"),
+    "hpbandster-hyperband": Line("HpBandSter-Hyperband", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
+    "tpe": Line("TPE", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
+    "gp": Line("GP", _WINE, (0, (1, 2.5)), ">"),
+}
+"""Every method that a figure may show, in the order of the legend."""
+
+
+def line(method: str) -> Line:
+    """How ``method`` is drawn.
+
+    Raises:
+        UsageError: the method has no line yet.
+    """
+    if method not in METHODS:
+        raise UsageError(
+            f"method {method!r} has no line in paper_figures/style.py; "
+            f"known: {', '.join(METHODS)}; add one entry to METHODS"
+        )
+    return METHODS[method]
+
+
+def in_order(methods: set[str]) -> list[str]:
+    """The methods in the order of the legend.
+
+    Raises:
+        UsageError: a method has no line yet.
+    """
+    for method in sorted(methods):
+        line(method)
+    return [method for method in METHODS if method in methods]
+
+
+def strokes(look: Line) -> dict[str, Any]:
+    """A method's line as keyword arguments of ``plot`` and ``Line2D``."""
+    return {
+        "color": look.color,
+        "linestyle": look.dashes,
+        "linewidth": look.width,
+        "marker": look.marker,
+        "markersize": 3.4,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.4,
+    }
+
+
+def page(rows: int, columns: int) -> dict[str, Any]:
+    """Settings of a figure as wide as the text of a NeurIPS page (5.5 in)."""
+    sizes: dict[str, Any] = figsizes.neurips2024(
+        nrows=rows, ncols=columns, height_to_width_ratio=0.82
+    )
+    return _look() | _smaller_labels(fontsizes.neurips2024()) | sizes
+
+
+def column(rows: int, columns: int) -> dict[str, Any]:
+    """Settings of a figure as wide as one column of an ICML page (3.25 in)."""
+    sizes: dict[str, Any] = figsizes.icml2024_half(nrows=rows, ncols=columns)
+    return _look() | _smaller_labels(fontsizes.icml2024()) | sizes
+
+
+def saving() -> dict[str, Any]:
+    """Settings that matter when a figure is written: fonts as text, the same bytes every time."""
+    return {
+        "pdf.fonttype": 42,
+        "ps.fonttype": 42,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "bohb_study",
+        "savefig.bbox": "standard",
+        "text.usetex": False,
+    }
+
+
+def _smaller_labels(sizes: dict[str, Any]) -> dict[str, Any]:
+    """Axis labels between ticks and text: at the text's own size they crowd two panels."""
+    between = (sizes["axes.labelsize"] + sizes["xtick.labelsize"]) / 2
+    small = {"axes.labelsize": between, "axes.titlesize": between - 0.5}
+    return sizes | small | {"legend.title_fontsize": sizes["legend.fontsize"]}
+
+
+def _look() -> dict[str, Any]:
+    """Theme, line widths and font, without sizes."""
+    return {
+        **sns.axes_style("ticks"),
+        **axes.lines(),
+        **axes.grid(grid_alpha=0.25),
+        **saving(),
+        "axes.grid": True,
+        "axes.grid.which": "major",
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "font.family": ["sans-serif"],
+        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
+        "legend.frameon": False,
+        "mathtext.fontset": "dejavusans",
+    }

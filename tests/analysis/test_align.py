@@ -1,0 +1,80 @@
+import math
+from collections.abc import Hashable
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bohb_study.analysis.align import align
+
+NAN = math.nan
+
+
+def curve(x: list[int], y: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"units_total": x, "value": y})
+
+
+def test_golden_union_grid() -> None:
+    aligned = align({0: curve([2, 5, 9], [0.9, 0.5, 0.1]), 1: curve([3, 6], [0.8, 0.4])})
+    assert aligned.index.tolist() == [2, 3, 5, 6, 9]
+    np.testing.assert_array_equal(aligned[0], [0.9, 0.9, 0.5, 0.5, 0.1])
+    np.testing.assert_array_equal(aligned[1], [NAN, 0.8, 0.8, 0.4, NAN])
+
+
+def test_no_look_ahead_and_no_straight_line() -> None:
+    aligned = align({"a": curve([10, 20], [1.0, 0.0]), "b": curve([15, 20], [1.0, 1.0])})
+    # searchsorted(side="left") would give 0.0 (the future), interpolation 0.5
+    assert aligned.loc[15, "a"] == 1.0
+
+
+def test_at_its_own_report_a_cell_has_the_new_value() -> None:
+    assert align({0: curve([10, 20], [1.0, 0.0])}).loc[20, 0] == 0.0
+
+
+def test_of_reports_at_equal_units_the_last_counts() -> None:
+    assert align({0: curve([4, 4], [0.9, 0.2])})[0].tolist() == [0.2]
+
+
+def test_undefined_stays_undefined_until_the_first_incumbent() -> None:
+    aligned = align({0: curve([1, 2, 3], [NAN, NAN, 0.5]), 1: curve([1], [0.7])})
+    np.testing.assert_array_equal(aligned[0], [NAN, NAN, 0.5])
+
+
+def test_a_cell_without_reports_is_undefined_everywhere() -> None:
+    aligned = align({0: curve([], []), 1: curve([1], [0.7])})
+    assert aligned[0].isna().all()
+    assert aligned[1].tolist() == [0.7]
+
+
+POINTS = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9).map(float)), min_size=1)
+CURVES = st.dictionaries(
+    st.integers(0, 4),
+    POINTS.map(lambda points: curve(sorted(x for x, _ in points), [y for _, y in points])),
+    min_size=1,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(curves=CURVES)
+def test_aligning_never_looks_ahead_and_never_past_the_end(
+    curves: dict[Hashable, pd.DataFrame],
+) -> None:
+    aligned = align(curves)
+    assert aligned.index.is_monotonic_increasing
+    assert aligned.index.is_unique
+    for key, own in curves.items():
+        for x, value in aligned[key].items():
+            past = own[own["units_total"] <= x]
+            ended = x > own["units_total"].iloc[-1]
+            expected = NAN if past.empty or ended else past["value"].iloc[-1]
+            np.testing.assert_equal(value, expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(curves=CURVES)
+def test_another_cell_moves_no_value_of_the_first(curves: dict[Hashable, pd.DataFrame]) -> None:
+    aligned = align(curves)
+    for key, own in curves.items():
+        alone = align({key: own})[key]
+        pd.testing.assert_series_equal(aligned[key].loc[alone.index], alone)

@@ -1,0 +1,105 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
+from bohb_study.errors import StudyError
+
+Cell = Callable[..., pd.DataFrame]
+TOPS = {"toy": 9, "other": 3}
+REPORTS = st.lists(
+    st.tuples(st.sampled_from([1, 3, 9]), st.integers(0, 5).map(float)), min_size=1, max_size=12
+)
+
+
+def one(data: AnytimeData, method: str, task: str = "toy") -> MethodCurves:
+    return next(c for c in data.curves if (c.task, c.method) == (task, method))
+
+
+@pytest.fixture
+def frame(cell: Cell) -> pd.DataFrame:
+    return pd.concat(
+        [
+            cell([(9, 0.8), (9, 0.9), (9, 0.2)], seed=0),
+            cell([(9, 0.6), (9, 0.4), (9, 0.7)], seed=1),
+            cell([(1, 0.1), (9, 0.5), (9, 0.3)], seed=0, method="asha"),
+            cell([(3, 0.1), (9, 0.7), (9, 0.9)], seed=1, method="asha"),
+        ]
+    )
+
+
+def test_golden_curves(frame: pd.DataFrame) -> None:
+    data = anytime(frame, "full", TOPS)
+    random = one(data, "random")
+    assert random.seeds == (0, 1)
+    assert random.runs.index.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(random.runs[0], [0.8, 0.8, 0.2])
+    np.testing.assert_allclose(random.over_seeds.centre, [0.7, 0.6, 0.3])
+    asha = one(data, "asha")  # units: seed 0 at 1, 10, 19; seed 1 at 3, 12, 21
+    np.testing.assert_allclose(asha.over_seeds.x, [12 / 9, 19 / 9])
+    np.testing.assert_allclose(asha.over_seeds.centre, [0.6, 0.5])
+    assert data.missing == ()
+
+
+def test_the_minimum_is_taken_before_averaging_not_after(frame: pd.DataFrame) -> None:
+    # averaging the reports first: .7, .65, .45 and then cummin would end at .45
+    assert one(anytime(frame, "full", TOPS), "random").over_seeds.centre[-1] == pytest.approx(0.3)
+
+
+def test_unequal_seeds_stop_and_are_named(frame: pd.DataFrame, cell: Cell) -> None:
+    more = pd.concat([frame, cell([(9, 0.1)], seed=2)])
+    with pytest.raises(StudyError, match="missing cells: toy/asha/2"):
+        anytime(more, "full", TOPS)
+    data = anytime(more, "full", TOPS, allow_missing=True)
+    assert data.missing == ("toy/asha/2",)
+    assert one(data, "random").seeds == (0, 1, 2)  # not cut to the smallest count
+    assert one(data, "asha").over_seeds.n == 2
+
+
+def test_a_method_that_stands_on_one_task_only_is_not_missing_on_the_other(
+    frame: pd.DataFrame, cell: Cell
+) -> None:
+    data = anytime(pd.concat([frame, cell([(3, 0.1)], task="other")]), "full", TOPS)
+    assert one(data, "random", "other").over_seeds.n == 1
+
+
+def test_an_empty_frame_or_an_unknown_task_is_an_error(frame: pd.DataFrame) -> None:
+    with pytest.raises(StudyError, match="no rows"):
+        anytime(frame.iloc[:0], "full", TOPS)
+    with pytest.raises(StudyError, match="task toy"):
+        anytime(frame, "full", {})
+
+
+@settings(max_examples=20, deadline=None)
+@given(own=st.lists(REPORTS, min_size=2, max_size=2), new=st.lists(REPORTS, min_size=2, max_size=2))
+def test_adding_a_method_moves_no_other_curve(
+    cell: Cell, own: list[list[tuple[int, float]]], new: list[list[tuple[int, float]]]
+) -> None:
+    base = pd.concat([cell(reports, seed=i) for i, reports in enumerate(own)])
+    added = [cell(reports, seed=i, method="aaa") for i, reports in enumerate(new)]
+    for rule in ("full", "highest"):
+        before = one(anytime(base, rule, TOPS), "random")
+        after = one(anytime(pd.concat([*added, base]), rule, TOPS), "random")
+        pd.testing.assert_frame_equal(before.runs, after.runs)
+        for name in ("x", "centre", "low", "high"):
+            np.testing.assert_array_equal(
+                getattr(before.over_seeds, name), getattr(after.over_seeds, name)
+            )
+
+
+@settings(max_examples=20, deadline=None)
+@given(own=st.lists(REPORTS, min_size=3, max_size=3), order=st.permutations(range(3)))
+def test_renaming_seeds_and_shuffling_rows_changes_no_curve(
+    cell: Cell, own: list[list[tuple[int, float]]], order: list[int]
+) -> None:
+    base = pd.concat([cell(reports, seed=i) for i, reports in enumerate(own)])
+    renamed = base.assign(seed=base["seed"].map(dict(enumerate(order)))).sample(
+        frac=1, random_state=0
+    )
+    before, after = (one(anytime(f, "any", TOPS), "random").over_seeds for f in (base, renamed))
+    for name in ("x", "centre", "low", "high"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))

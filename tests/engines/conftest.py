@@ -1,0 +1,150 @@
+"""A Ray runtime for these tests, and small tasks whose evaluations cost nothing."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import ray
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from ray import cloudpickle
+
+from bohb_study.engines.base import CellJob
+from bohb_study.seeding import Config, trial_seed
+from bohb_study.study import Cell
+from bohb_study.tasks import Evaluation, Ladder, Report, Task
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Iterator[None]:
+    """A local Ray with two CPUs, for all tests that need one."""
+    # the toy tasks live here, where Ray's workers cannot import them
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    yield
+    ray.shutdown()
+
+
+class ToyEvaluation(Evaluation):
+    """A noisy loss that falls with the level and remembers what it has seen."""
+
+    def __init__(self, task: "ToyTask", config: Config, seed: int) -> None:
+        self.task = task
+        self.config = config
+        self.seed = trial_seed(task.name, seed, config)
+        self.level = 0
+        self.memory = 0.0
+
+    def advance(self, level: int) -> Report:
+        if self.task.breaks == "raises" and self.config["x"] > 0.5:
+            raise RuntimeError("this configuration cannot be trained")
+        begin = self.level if self.task.ladder.resumable else 0
+        for step in range(begin + 1, level + 1):
+            self.memory += np.random.default_rng([self.seed, step]).normal() / 100
+        self.level = level
+        distance = (float(self.config["x"]) - 0.3) ** 2 + (float(self.config["y"]) - 0.7) ** 2
+        loss = distance + 1 / level + self.memory
+        return Report(loss, loss / 2, 0.0, units=level - begin, extra={"memory": self.memory})
+
+    def state(self) -> dict[str, Any]:
+        return {"level": self.level, "memory": self.memory}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if self.task.breaks != "forgets":
+            self.level, self.memory = state["level"], state["memory"]
+
+
+@dataclass(frozen=True)
+class ToyTask(Task):
+    """Two dimensions, nine epochs; a training curve."""
+
+    breaks: str = ""
+    """"raises": x above 0.5 fails. "forgets": a paused trial starts over in secret."""
+
+    name: ClassVar[str] = "toy"
+    summary: ClassVar[str] = "a toy"
+    val_metric: ClassVar[str] = "loss"
+    test_metric: ClassVar[str] = "loss / 2"
+    extra_names: ClassVar[tuple[str, ...]] = ("memory",)
+    failure_loss: ClassVar[float] = 1000.0
+    failure_test_loss: ClassVar[float] = 1000.0
+    grid_order: ClassVar[tuple[str, ...]] = ("x", "y")
+
+    @property
+    def own_ladder(self) -> Ladder:
+        return Ladder("epoch", (1, 3, 9), eta=3, curve=True, resumable=True)
+
+    def space(self, seed: int) -> ConfigurationSpace:
+        space = ConfigurationSpace(seed=seed)
+        space.add([Float("x", (0.0, 1.0)), Float("y", (0.01, 1.0), log=True)])
+        return space
+
+    def start(self, config: Config, seed: int) -> ToyEvaluation:
+        return ToyEvaluation(self, config, seed)
+
+    def duration(self, config: Config, start: int, end: int) -> float:
+        return (end - start) * (1 + float(config["x"]))
+
+
+@dataclass(frozen=True)
+class RungTask(ToyTask):
+    """The same without a curve: three rungs of 9, 27 and 81 units, each paid whole."""
+
+    name: ClassVar[str] = "toy-rungs"
+
+    @property
+    def own_ladder(self) -> Ladder:
+        return Ladder("sample", (9, 27, 81), eta=3, curve=False, resumable=False)
+
+
+@dataclass(frozen=True)
+class FiniteTask(ToyTask):
+    """The same with six configurations in all."""
+
+    name: ClassVar[str] = "toy-finite"
+
+    def space(self, seed: int) -> ConfigurationSpace:
+        space = ConfigurationSpace(seed=seed)
+        space.add([Integer("x", (0, 2)), Categorical("y", [0.25, 0.75])])
+        return space
+
+
+@pytest.fixture
+def job(runtime: None) -> Any:
+    """Makes a CellJob for a method on a toy task."""
+
+    def make(
+        method: str,
+        task: Task | None = None,
+        budget: float = 17,
+        seed: int = 0,
+        workers: int = 1,
+    ) -> CellJob:
+        task = task or ToyTask()
+        return CellJob(Cell(task.name, method, seed), task, budget, workers=workers)
+
+    return make
+
+
+@pytest.fixture
+def rung_task() -> RungTask:
+    return RungTask()
+
+
+@pytest.fixture
+def finite_task() -> FiniteTask:
+    return FiniteTask()
+
+
+@pytest.fixture
+def toy_task() -> type[ToyTask]:
+    return ToyTask

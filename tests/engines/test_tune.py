@@ -1,0 +1,197 @@
+"""Cells through a real Ray Tune: books, reproducibility, rungs, failures."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bohb_study.analysis.rungs import check_rungs, model_share
+from bohb_study.columns import rows_hash, validate
+from bohb_study.engines.base import CellJob, CellResult
+from bohb_study.engines.tune import run_cell, run_pair
+from bohb_study.methods import METHODS, get_method
+from bohb_study.seeding import config_id, space_seed
+
+pytestmark = [pytest.mark.ray, pytest.mark.long]
+
+
+_RESULTS: dict[str, CellResult] = {}
+
+
+def result_of(cell: CellJob) -> CellResult:
+    """A cell's result, run once for all tests that look at it: starting a trial takes seconds."""
+    key = str(cell)
+    if key not in _RESULTS:
+        _RESULTS[key] = run_cell(cell)
+    return _RESULTS[key]
+
+
+def plan(job: CellJob) -> list[list[tuple[int, int]]]:
+    declared = get_method(job.cell.method).plan
+    assert declared is not None
+    return [
+        [(rung.level, rung.trials) for rung in bracket] for bracket in declared(job.task.ladder)
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_seed_same_rows_and_the_budget_to_the_unit(method: str, job: Any) -> None:
+    """Every method: charged to the last unit, and twice the same rows.
+
+    For asha and bohb-stock this fails where numpy's global generator is not seeded, for bohb
+    where its own is not.
+    """
+    np.random.seed(1)  # noqa: NPY002 (what was drawn before must not matter)
+    first = result_of(job(method))
+    np.random.seed(2)  # noqa: NPY002
+    again = run_cell(job(method))
+    assert rows_hash(first.frame) == rows_hash(again.frame)
+    validate(first.frame)
+    for result in (first, again):
+        account = result.account
+        assert account.violations() == []
+        assert account.charged == account.executed == 17 * 9
+        assert account.unspent == 0
+        assert account.ended == "budget"
+    frame = first.frame
+    assert frame["units"].sum() == 17 * 9
+    assert frame["seq"].tolist() == list(range(len(frame)))
+    assert frame["full_evals"].iloc[-1] == 17
+    assert frame["decision"].iloc[-1] == "end"
+    assert (frame.loc[frame["level"] == 9, "decision"] == "end").all()
+    assert frame["virtual_seconds"].is_monotonic_increasing
+    for _, row in frame.iterrows():
+        assert row["config_id"] == config_id({"x": row["hp.x"], "y": row["hp.y"]})
+
+
+def test_another_seed_gives_other_rows(job: Any) -> None:
+    a, b = (result_of(job("bohb", seed=seed)).frame for seed in (0, 1))
+    assert set(a["config_id"]).isdisjoint(b["config_id"])
+
+
+def test_random_asha_hyperband_draw_the_same_candidates(job: Any) -> None:
+    """And train them identically: the same configuration has the same losses everywhere."""
+    frames = [result_of(job(method)).frame for method in ("random", "asha", "hyperband")]
+    task = job("random").task
+    space = task.space(space_seed(task.name, 0))
+    expected = [config_id(dict(space.sample_configuration())) for _ in range(200)]
+    for frame in frames:
+        ids = frame.drop_duplicates("trial").sort_values("trial")["config_id"].tolist()
+        assert ids == expected[: len(ids)]
+    both = frames[0].merge(frames[2], on=["config_id", "level"])
+    assert len(both) >= 9
+    assert (both["val_loss_x"] == both["val_loss_y"]).all()
+
+
+@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+def test_rungs_are_as_planned(method: str, job: Any) -> None:
+    """Complete brackets equal the plan; fails where either mend is taken out at one worker."""
+    cell = job(method)
+    checks = check_rungs(result_of(cell).frame, plan(cell), workers=1)
+    assert len(checks) == 7  # two bands of three brackets in 150 epochs, and a begun one
+    assert all(check.complete for check in checks[:-1])
+    assert all(check.holds for check in checks), [str(check) for check in checks]
+
+
+def test_bohb_learns_from_every_rung(job: Any) -> None:
+    """All reports at rungs reach the model, the last of a trial included (mend 2)."""
+    cell = job("bohb")
+    pair = get_method("bohb").build(cell.problem)
+    frame = run_pair(cell, pair).frame
+    judged = frame[frame["rung"].notna()].groupby("level").size().to_dict()
+    losses = pair.searcher.searcher.bohber.losses
+    top = max(pair.searcher.searcher.bohber.kde_models)
+    # below the highest model HpBandSter stores nothing any more
+    assert {int(level): len(values) for level, values in losses.items()}[9] == judged[9]
+    assert int(top) == 9
+    shares = model_share(frame, dimensions=2)[0]
+    assert shares.too_early == 0
+    assert shares.model_based > 0
+    assert shares.model_based < shares.suggestions
+
+
+def test_stock_bohb_degenerates_at_one_worker(job: Any) -> None:
+    """What Ray ships: one bracket, then no halving; and the model misses what ends a trial."""
+    cell = job("bohb-stock")
+    pair = get_method("bohb-stock").build(cell.problem)
+    frame = run_pair(cell, pair).frame
+    assert frame["bracket"].max() == 0
+    check = check_rungs(frame, plan(cell), workers=1)[0]
+    assert not check.holds
+    assert check.executed[-1][1] > check.planned[-1][1]
+    judged = (frame["rung"].notna() & (frame["level"] == 9)).sum()
+    assert judged > 1
+    assert len(pair.searcher.searcher.bohber.losses.get(9, [])) < judged
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rungs_that_are_paid_whole(method: str, job: Any, rung_task: Any) -> None:
+    """Without a curve a trial is evaluated only where its method asks, and pays each rung."""
+    cell = job(method, task=rung_task, budget=7)
+    result = run_cell(cell)
+    assert result.account.violations() == []
+    assert result.account.unspent < result.account.refused
+    frame = result.frame
+    assert frame["units"].tolist() == frame["level"].tolist()
+    first = frame.drop_duplicates("trial")
+    if method in {"grid", "random"}:
+        assert frame["level"].tolist() == [81] * 7
+        assert result.account.unspent == 0
+    if method == "asha":
+        assert set(first["level"]) == {9}
+    if method in {"hyperband", "bohb"}:
+        brackets = [{level for level, _ in bracket} for bracket in plan(cell)]
+        for number, own in first.groupby("bracket"):
+            assert set(own["level"]) == {min(brackets[int(number) % 3])}
+
+
+def test_units_of_a_restart(job: Any) -> None:
+    """Where rungs could not resume, the first step after a milestone pays its whole level."""
+    frame = result_of(job("hyperband")).frame
+    for _, rows in frame.groupby("trial"):
+        judged = rows["rung"].notna().shift(fill_value=False)
+        expected = rows["level"].where(judged, rows["units"])
+        assert rows["units_restart"].tolist() == expected.tolist()
+    assert (frame["units_restart"] > frame["units"]).any()
+    plain = result_of(job("asha")).frame
+    assert (plain["units_restart"] == plain["units"]).all()
+
+
+@pytest.mark.parametrize("method", ["random", "bohb"])
+def test_two_workers_never_overspend(method: str, job: Any, rung_task: Any) -> None:
+    """Coarse steps in flight at the refusal run to their end, and the books hold."""
+    result = run_cell(job(method, task=rung_task, budget=22 / 3, workers=2))
+    account = result.account
+    assert account.violations() == []
+    assert account.charged <= account.allowed
+    assert result.frame["units"].sum() == account.charged
+    assert result.frame["virtual_seconds"].isna().all()
+
+
+def test_a_training_that_raises_is_a_row(job: Any, toy_task: Any) -> None:
+    """Never an exception into Ray, never NaN, and never cheaper than training."""
+    result = run_cell(job("bohb", task=toy_task(breaks="raises")))
+    assert result.account.violations() == []
+    frame = result.frame
+    failed = frame["status"] == "failed"
+    assert failed.any()
+    assert (failed == (frame["hp.x"] > 0.5)).all()
+    assert (frame.loc[failed, "val_loss"] == 1000.0).all()
+    assert np.isfinite(frame[["val_loss", "test_loss"]].to_numpy()).all()
+
+
+def test_a_task_that_forgets_is_caught(job: Any, toy_task: Any) -> None:
+    """A trial that starts over in secret executes more than it was charged for."""
+    result: CellResult = run_cell(job("hyperband", task=toy_task(breaks="forgets")))
+    assert any("executed" in line for line in result.account.violations())
+
+
+@pytest.mark.parametrize("method", ["grid", "random"])
+def test_a_space_that_is_used_up_ends_the_cell(method: str, job: Any, finite_task: Any) -> None:
+    result = run_cell(job(method, task=finite_task, budget=10))
+    account = result.account
+    assert account.violations() == []
+    assert account.ended == "space"
+    assert account.refused is None
+    assert account.unspent == (10 - 6) * 9
+    assert result.frame["config_id"].nunique() == 6

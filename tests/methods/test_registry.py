@@ -1,0 +1,103 @@
+"""Every method by its name: it loads, says what it is, and builds for every kind of task."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from bohb_study.errors import UsageError
+from bohb_study.methods import METHODS, check_method, get_method
+from bohb_study.methods.base import METRIC, MODE, Problem
+from bohb_study.seeding import model_seed
+from bohb_study.tasks import Task, make_task
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+
+
+@pytest.fixture(params=["digits", "without a curve", "with a curve"])
+def task(
+    request: pytest.FixtureRequest, toy: Callable[..., Task], curvy: Callable[..., Task]
+) -> Task:
+    makers = {"digits": lambda: make_task("digits"), "without a curve": toy}
+    return makers.get(request.param, lambda: curvy(27))()
+
+
+def test_methods_are_those_of_the_study() -> None:
+    assert list(METHODS) == ["grid", "random", "asha", "hyperband", "bohb", "bohb-stock"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_says_what_it_is(name: str) -> None:
+    method = get_method(name)
+    assert method.name == name
+    for field in fields(method):
+        value = getattr(method, field.name)
+        assert value != "", field.name
+        assert "\n" not in str(value)
+    assert method.uses_fidelity == (name not in {"grid", "random"})
+    assert (method.plan is not None) == (name in {"hyperband", "bohb", "bohb-stock"})
+    assert (method.known_defect is not None) == (name == "bohb-stock")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_a_pair_of_rays_kind_that_suggests_from_the_tasks_space(
+    name: str, task: Task, problem: Callable[..., Problem], controller: Callable[..., Any]
+) -> None:
+    pair = get_method(name).build(problem(task, name))
+    assert isinstance(pair.searcher, Searcher)
+    assert isinstance(pair.scheduler, TrialScheduler)
+    assert (pair.searcher.metric, pair.searcher.mode) == (METRIC, MODE)
+    assert pair.scheduler.rung_times() == task.ladder.times
+    driver = controller(pair, task.ladder)
+    assert driver.add()
+    assert pair.searcher.suggestions["0"].config.keys() == set(task.space(0))
+    assert not driver.add()  # it limits itself to one running trial
+
+
+@pytest.mark.parametrize("name", ["random", "asha"])
+def test_a_finite_space_ends(
+    name: str, toy: Callable[..., Task], problem: Callable[..., Problem]
+) -> None:
+    searcher = get_method(name).build(problem(toy(finite=True), name)).searcher
+    assert [searcher.suggest(trial) for trial in "abc"][2] == Searcher.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("bhob", r"did you mean bohb\?"),
+        ("hyperbnad", r"did you mean hyperband\?"),
+        ("bohb_stock", r"did you mean bohb-stock or bohb\?"),
+        ("BOHB", "known: grid, random, asha, hyperband, bohb, bohb-stock"),
+        ("xyz", "known: grid, random, asha, hyperband, bohb, bohb-stock"),
+        ("", "known: grid, random, asha, hyperband, bohb, bohb-stock"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_near_ones(given: str, hint: str) -> None:
+    for ask in (check_method, get_method):
+        with pytest.raises(UsageError, match=f"^--methods {given}: no such method; {hint}$"):
+            ask(given)
+
+
+def test_naming_methods_costs_no_import() -> None:
+    code = (
+        "import sys; from bohb_study.methods import METHODS, check_method;"
+        "[check_method(name) for name in METHODS];"
+        "print(sorted({'ray', 'torch', 'hpbandster', 'ConfigSpace'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_problem_knows_its_ladder_and_its_methods_seed(
+    toy: Callable[..., Task], problem: Callable[..., Problem]
+) -> None:
+    one = problem(toy(), "bohb", 3)
+    assert one.ladder == toy().ladder
+    assert one.model_seed == model_seed("toy", "bohb", 3)
+    assert one.model_seed != problem(toy(), "hyperband", 3).model_seed

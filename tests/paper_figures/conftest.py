@@ -1,0 +1,121 @@
+"""Realistic frames: noisy learning curves under full-fidelity and successive-halving methods."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bohb_study.columns import SCHEMA_VERSION, build_frame
+from bohb_study.store import write_cell
+from bohb_study.study import Cell
+from paper_figures.data import FigureStudy, Provenance, TaskFacts
+
+TOP = 27
+
+
+def _loss(quality: float, epoch: int, rng: np.random.Generator) -> float:
+    floor = 0.055 + 1.4 * quality**2.2
+    decayed = floor + (2.3 - floor) * np.exp(-epoch * (0.12 + 0.5 * (1 - quality)))
+    return float(decayed * np.exp(rng.normal(0, 0.05)))
+
+
+def _rows(method: str, seed: int, budget: int) -> list[dict[str, Any]]:
+    """Reports of one cell: every epoch is one, as on a task with a curve."""
+    rng = np.random.default_rng([seed, sum(map(ord, method))])
+    rows: list[dict[str, Any]] = []
+    spent = trial = 0
+    while spent < budget * TOP:
+        halving = method in {"asha", "bohb", "hyperband"}
+        skill = {"bohb": 0.25, "grid": 0.8}.get(method, 0.6) if trial > 20 else 0.75
+        quality = float(rng.beta(2.5, 1.6 / skill))
+        keep = 1 if not halving else rng.random() < (0.12 + 0.5 * (quality < 0.25))
+        last = TOP if keep else int(rng.choice([1, 3, 9], p=[0.6, 0.25, 0.15]))
+        for level in range(1, last + 1):
+            if spent == budget * TOP:
+                break
+            spent += 1
+            loss = _loss(quality, level, rng)
+            rows.append(
+                {
+                    "seq": len(rows),
+                    "trial": trial,
+                    "config_id": f"{method}{seed}c{trial}",
+                    "level": level,
+                    "units": 1,
+                    "units_restart": 1,
+                    "units_total": spent,
+                    "full_evals": spent / TOP,
+                    "decision": "end" if level == last else "continue",
+                    "val_loss": loss,
+                    "test_loss": loss * 1.05,
+                    "status": "ok",
+                    "train_seconds": 0.01,
+                    "search_seconds": 0.0,
+                    "virtual_seconds": 0.01 * spent,
+                }
+            )
+        trial += 1
+    return rows
+
+
+def _frame(
+    methods: Sequence[str], seeds: int, *, task: str = "digits", budget: int = 50
+) -> pd.DataFrame:
+    rows = [
+        {"task": task, "method": method, "seed": seed, **row}
+        for method in methods
+        for seed in range(seeds)
+        for row in _rows(method, seed, budget)
+    ]
+    return build_frame(rows, {})
+
+
+def _study(*frames: pd.DataFrame, optimum: float | None = None, **more: Any) -> FigureStudy:
+    frame = pd.concat(frames, ignore_index=True)
+    tasks = tuple(
+        TaskFacts(name, "epoch", TOP, "validation cross-entropy", optimum)
+        for name in frame["task"].unique()
+    )
+    return FigureStudy(frame, tasks, Provenance("compare-1a2b3c4d", "abc1234", len(frame)), **more)
+
+
+@pytest.fixture(scope="session")
+def make_frame() -> Callable[..., pd.DataFrame]:
+    """Build a frame: methods, number of seeds, task, budget."""
+    return _frame
+
+
+@pytest.fixture(scope="session")
+def make_study() -> Callable[..., FigureStudy]:
+    """Build what a figure is drawn from out of frames."""
+    return _study
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """A small study on disk, as runs leave it: two methods, two seeds."""
+    return _store(tmp_path / "compare-1a2b3c4d", _frame(["random", "bohb"], 2, budget=6))
+
+
+def _store(folder: Path, frame: pd.DataFrame) -> Path:
+    facts = {"unit": "epoch", "top": TOP, "optimum": None, "val_metric": "validation loss"}
+    study = {
+        "schema": SCHEMA_VERSION,
+        "name": "compare",
+        "id": "1a2b3c4d",
+        "config": {},
+        "tasks": {"digits": facts},
+        "methods": ["random", "bohb"],
+        "seeds": 2,
+        "asked": {"digits": {"random": 2, "bohb": 2}},
+    }
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps(study))
+    for (method, seed), rows in frame.groupby(["method", "seed"]):
+        record = {"git": {"commit": "abc1234", "dirty": seed == 1}}
+        write_cell(folder, Cell("digits", method, seed), rows.reset_index(drop=True), record)
+    return folder

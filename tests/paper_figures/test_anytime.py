@@ -1,0 +1,159 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from bohb_study.analysis import anytime
+from bohb_study.errors import StudyError, UsageError
+from paper_figures.anytime import figure
+from paper_figures.data import FigureStudy
+
+Frames = Callable[..., pd.DataFrame]
+Studies = Callable[..., FigureStudy]
+METHODS = ["grid", "random", "asha", "bohb"]
+TOP = 27
+
+
+def lines(axes: Axes, start: str) -> dict[str, np.ndarray]:
+    """x and y of the lines whose name begins so."""
+    found = {str(line.get_label()): line for line in axes.get_lines()}
+    assert all(line.get_drawstyle() == "steps-post" for line in found.values())
+    return {n: np.array(line.get_data()) for n, line in found.items() if n.startswith(start)}
+
+
+def spread(axes: Axes, method: str) -> PolyCollection:
+    return next(c for c in axes.collections if c.get_label() == f"_spread/{method}")
+
+
+@pytest.fixture(scope="module")
+def frame(make_frame: Frames) -> pd.DataFrame:
+    return make_frame(METHODS, 3, budget=20)
+
+
+@pytest.fixture(scope="module")
+def drawn(frame: pd.DataFrame, make_study: Studies) -> tuple[Figure, str]:
+    return figure(make_study(frame))
+
+
+def test_real_training_is_shown_under_full_and_highest(drawn: tuple[Figure, str]) -> None:
+    full, highest = drawn[0].axes
+    assert full.get_title().startswith("rule full:")
+    assert highest.get_title().startswith("rule highest:")
+    assert full.get_xlabel() == highest.get_xlabel() == "full evaluations"
+    assert "validation cross-entropy" in full.get_ylabel()
+    assert (full.get_xscale(), full.get_yscale()) == ("log", "log")
+    assert full.get_xlim() == highest.get_xlim() == (1, 20)
+    assert full.get_ylim() == highest.get_ylim()
+
+
+def test_lines_are_the_steps_of_the_analysis(
+    drawn: tuple[Figure, str], frame: pd.DataFrame
+) -> None:
+    for axes, rule in zip(drawn[0].axes, ("full", "highest"), strict=True):
+        centres = lines(axes, "_centre/")
+        assert set(centres) == {f"_centre/{method}" for method in METHODS}
+        for curves in anytime(frame, rule, {"digits": TOP}).curves:
+            x, y = centres[f"_centre/{curves.method}"]
+            over = curves.over_seeds
+            at = np.searchsorted(x, over.x, side="right") - 1
+            np.testing.assert_array_equal(y[at], over.centre)
+            assert (x[0], x[-1]) == (over.x[0], over.x[-1])
+
+
+def test_few_seeds_show_every_run_and_the_range_as_steps(
+    drawn: tuple[Figure, str], frame: pd.DataFrame
+) -> None:
+    axes = drawn[0].axes[0]
+    assert len(lines(axes, "_run/")) == 3 * len(METHODS)
+    over = next(c for c in anytime(frame, "full", {"digits": TOP}).curves if c.method == "bohb")
+    corners = spread(axes, "bohb").get_paths()[0].vertices
+    assert corners[:, 1].max() == over.over_seeds.high.max()
+    assert corners[:, 1].min() == over.over_seeds.low.min()
+    edges = np.diff(corners, axis=0)
+    assert np.all((edges == 0).any(axis=1))  # only horizontal and vertical edges: no straight lines
+
+
+def test_the_figure_says_what_its_lines_and_bands_are(drawn: tuple[Figure, str]) -> None:
+    legend = drawn[0].legends[0]
+    title = legend.get_title().get_text()
+    assert title == "mean of 3 seeds; band: range, not an interval; thin: every run"
+    assert [text.get_text() for text in legend.get_texts()] == ["BOHB", "ASHA", "Random", "Grid"]
+    for word in ("digits", "27 epochs", "Rule full", "Rule highest", "compare-1a2b3c4d", "abc1234"):
+        assert word in drawn[1]
+
+
+def test_ten_seeds_show_an_interval_and_no_runs(make_frame: Frames, make_study: Studies) -> None:
+    drawn, _ = figure(make_study(make_frame(["random", "bohb"], 10, budget=4)))
+    assert lines(drawn.axes[1], "_run/") == {}
+    title = drawn.legends[0].get_title().get_text()
+    assert title == "interquartile mean of 10 seeds; band: 95 % interval"
+
+
+def test_where_the_optimum_is_known_one_panel_shows_regret(
+    make_frame: Frames, make_study: Studies
+) -> None:
+    frame = make_frame(["random"], 1, budget=4).assign(true_loss=lambda f: f["val_loss"] - 1)
+    drawn, _ = figure(make_study(frame, optimum=-2.0))
+    (axes,) = drawn.axes
+    assert axes.get_title().startswith("rule validated:")
+    assert "regret" in axes.get_ylabel()
+    assert axes.get_yscale() == "log"
+    over = anytime(frame, "validated", {"digits": TOP}).curves[0].over_seeds
+    assert lines(axes, "_centre/")["_centre/random"][1][-1] == over.centre[-1] + 2
+
+
+def test_each_task_has_its_row(make_frame: Frames, make_study: Studies) -> None:
+    frames = [make_frame(["random"], 2, task=task, budget=3) for task in ("one", "two")]
+    drawn, caption = figure(make_study(*frames))
+    assert len(drawn.axes) == 4
+    assert [axes.get_ylabel().split("\n")[0] for axes in drawn.axes[::2]] == ["one", "two"]
+    assert "one (one full evaluation" in caption
+
+
+def test_missing_seeds_stop_or_are_named(frame: pd.DataFrame, make_study: Studies) -> None:
+    less = frame[(frame["method"] != "bohb") | (frame["seed"] != 2)]
+    with pytest.raises(StudyError, match="digits/bohb/2"):
+        figure(make_study(less))
+    drawn, caption = figure(make_study(less, allow_missing=True, problems=("a file is damaged",)))
+    assert "Missing cells: digits/bohb/2." in caption
+    assert "a file is damaged" in caption
+    names = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert names[0] == "BOHB (n = 2)"
+    assert "2 or 3 seeds" in drawn.legends[0].get_title().get_text()
+
+
+def test_a_method_without_a_full_evaluation_is_named(
+    frame: pd.DataFrame, make_study: Studies
+) -> None:
+    never = frame[(frame["method"] != "asha") | (frame["level"] < TOP)]
+    drawn, caption = figure(make_study(never))
+    assert "No such stretch: full: digits/asha." in caption
+    assert lines(drawn.axes[0], "_centre/")["_centre/asha"].size == 0
+
+
+def test_an_empty_study_is_an_error(frame: pd.DataFrame, make_study: Studies) -> None:
+    with pytest.raises(StudyError, match="nothing to draw"):
+        figure(make_study(frame.iloc[:0]))
+
+
+def test_an_unknown_method_has_no_line(frame: pd.DataFrame, make_study: Studies) -> None:
+    mine = frame.assign(method=frame["method"].replace("grid", "mine"))
+    with pytest.raises(UsageError, match="mine"):
+        figure(make_study(mine))
+
+
+def test_nothing_is_clipped_and_no_text_overlaps(drawn: tuple[Figure, str]) -> None:
+    figure_, _ = drawn
+    figure_.draw_without_rendering()
+    page = figure_.bbox
+    texts = [text for axes in figure_.axes for text in (axes.title, axes.xaxis.label)]
+    texts += [figure_.axes[0].yaxis.label, figure_.legends[0]]
+    boxes = [text.get_window_extent() for text in texts]
+    for i, box in enumerate(boxes):
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])

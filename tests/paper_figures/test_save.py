@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from PIL import Image
+
+from paper_figures import draw_study
+from paper_figures.anytime import figure
+from paper_figures.data import FigureStudy
+from paper_figures.save import render
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def study(
+    make_frame: Callable[..., pd.DataFrame], make_study: Callable[..., FigureStudy]
+) -> FigureStudy:
+    return make_study(make_frame(["random", "bohb"], 2, budget=4))
+
+
+def files(study: FigureStudy) -> dict[str, bytes]:
+    drawn, caption = figure(study)
+    return render(drawn, "anytime", caption, study.provenance)
+
+
+def test_drawn_twice_the_bytes_are_the_same_whatever_the_users_settings(
+    study: FigureStudy,
+) -> None:
+    once = files(study)
+    assert set(once) == {"pdf", "png", "svg"}
+    mine = {"font.size": 30, "savefig.bbox": "tight", "pdf.fonttype": 3, "axes.grid": False}
+    with mpl.rc_context(mine):
+        assert files(study) == once
+
+
+def test_the_same_in_two_processes(stored: Path, tmp_path: Path) -> None:
+    drawn = []
+    for number in (1, 2):
+        out = tmp_path / str(number)
+        subprocess.run(
+            [sys.executable, "-m", "paper_figures", "--study", stored, "--out", out],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(number), "SOURCE_DATE_EPOCH": str(number)},
+            check=True,
+        )
+        drawn.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
+    assert list(drawn[0]) == ["anytime.pdf", "anytime.png", "anytime.svg"]
+    assert drawn[0] == drawn[1]
+    assert {path.name: path.read_bytes() for path in draw_study(stored)} == drawn[0]
+
+
+def test_every_file_says_where_it_comes_from(stored: Path) -> None:
+    pdf, png, svg = draw_study(stored)
+    assert pdf == stored / "figures" / "anytime.pdf"
+    source = "study compare-1a2b3c4d, commit abc1234 abc1234-dirty, 648 rows"
+    assert source.encode() in pdf.read_bytes()
+    assert b"CreationDate" not in pdf.read_bytes()
+    with Image.open(png) as image:
+        assert image.info["Source"] == source
+        assert source in image.info["Description"]
+        assert image.size == (1650, pytest.approx(676, abs=2))  # 5.5 in at 300 dpi: nothing cut
+    text = "".join(ElementTree.parse(svg).getroot().itertext())
+    for part in source.split(", "):
+        assert part in text
+    assert "Matplotlib v" not in svg.read_text()
+
+
+def test_fonts_are_embedded_as_type_42_and_come_with_matplotlib(study: FigureStudy) -> None:
+    pdf = files(study)["pdf"]
+    assert b"/Type3" not in pdf
+    assert b"DejaVuSans" in pdf
+    assert b"/FontFile2" in pdf

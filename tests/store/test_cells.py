@@ -1,0 +1,286 @@
+"""A cell on disk: the same rows come back, or one line says why not."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from bohb_study.columns import SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash
+from bohb_study.errors import StudyError
+from bohb_study.store import cell_record, cell_state, read_cell, write_cell
+from bohb_study.store.cells import cell_paths, parquet_bytes
+from bohb_study.study import Cell
+
+
+def vouch(json_path: Path, data: bytes) -> None:
+    """Make the record vouch for other bytes, as a faulty program would."""
+    record = json.loads(json_path.read_text())
+    record["sha256"] = hashlib.sha256(data).hexdigest()
+    json_path.write_text(json.dumps(record))
+
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def rewritten(parquet: Path, json_path: Path, change: Change) -> None:
+    change(pd.read_parquet(parquet)).to_parquet(parquet, index=False)
+    vouch(json_path, parquet.read_bytes())
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+DAMAGE = {
+    "parquet truncated": lambda p, j: truncate(p),
+    "parquet empty": lambda p, j: p.write_bytes(b""),
+    "parquet with a flipped bit": lambda p, j: flip(p),
+    "parquet deleted": lambda p, j: p.unlink(),
+    "parquet is a folder": lambda p, j: (p.unlink(), p.mkdir()),
+    "parquet vouched for but none": lambda p, j: (p.write_bytes(b"x"), vouch(j, b"x")),
+    "extra column": lambda p, j: rewritten(p, j, lambda f: f.assign(other=1)),
+    "column missing": lambda p, j: rewritten(p, j, lambda f: f.drop(columns="val_loss")),
+    "wrong dtype": lambda p, j: rewritten(p, j, lambda f: f.astype({"level": "float64"})),
+    "json truncated": lambda p, j: truncate(j),
+    "json empty": lambda p, j: j.write_bytes(b""),
+    "json of something else": lambda p, j: j.write_text("[1, 2]"),
+    "json not text": lambda p, j: j.write_bytes(b"\xff\xfe\x00"),
+    "json without schema": lambda p, j: j.write_text("{}"),
+    "json of another cell": lambda p, j: j.write_text(
+        j.read_text().replace('"seed": 0', '"seed": 7')
+    ),
+    "json of no status": lambda p, j: j.write_text(j.read_text().replace('"done"', '"running"')),
+}
+
+
+def test_every_type_comes_back_from_the_disk(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    written = frame_of(cell)
+    assert set(written.dtypes.astype(str)) >= {"str", "int64", "float64", "Int64", "boolean"}
+    write_cell(tmp_path, cell, written, {"ledger": {"charged": 6}, "status": "not mine to say"})
+    frame, record = read_cell(tmp_path, cell)
+    pd.testing.assert_frame_equal(frame, written, check_exact=True)
+    assert record["ledger"] == {"charged": 6}
+    assert record["status"] == "done"
+    assert record["rows"] == len(written)
+    assert record["rows_hash"] == rows_hash(written) == rows_hash(frame)
+    assert cell_state(tmp_path, cell) == ("done", "")
+    assert cell_record(tmp_path, cell) == record
+
+
+def test_any_parquet_reader_sees_the_schema(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    written = frame_of(cell)
+    write_cell(tmp_path, cell, written, {})
+    parquet, _ = cell_paths(tmp_path, cell)
+    assert parquet == tmp_path / "cells/curvy/random/0.parquet"
+    pd.testing.assert_frame_equal(pd.read_parquet(parquet), written)
+    stored = pq.ParquetFile(parquet)
+    assert stored.schema_arrow.remove_metadata() == arrow_schema(*kinds_of(written))
+    assert stored.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_the_same_frame_gives_the_same_bytes(
+    cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    assert parquet_bytes(frame_of(cell)) == parquet_bytes(frame_of(cell))
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_seen_and_named_in_one_line(
+    tmp_path: Path,
+    cell: Cell,
+    frame_of: Callable[..., pd.DataFrame],
+    damage: Callable[[Path, Path], object],
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    damage(*cell_paths(tmp_path, cell))
+    state, why = cell_state(tmp_path, cell)
+    assert state == "damaged"
+    assert re.search(r"cells/curvy/random/0\.(parquet|json): damaged", why)
+    with pytest.raises(StudyError, match=re.escape(why)) as raised:
+        read_cell(tmp_path, cell)
+    assert "a damaged cell is run again" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_cell_can_be_run_again(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    truncate(cell_paths(tmp_path, cell)[0])
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    assert cell_state(tmp_path, cell) == ("done", "")
+
+
+def test_a_newer_schema_is_never_run_over(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    _, json_path = cell_paths(tmp_path, cell)
+    newer = SCHEMA_VERSION + 1
+    record = {**json.loads(json_path.read_text()), "schema": newer}
+    json_path.write_text(json.dumps(record))
+    line = rf"newer version \(schema {newer}, this program reads {SCHEMA_VERSION}\)"
+    for read in (cell_state, cell_record, read_cell):
+        with pytest.raises(StudyError, match=line):
+            read(tmp_path, cell)
+
+
+def test_a_cell_that_was_never_run_is_missing(tmp_path: Path, cell: Cell) -> None:
+    state, why = cell_state(tmp_path, cell)
+    assert state == "missing"
+    assert "curvy/random/0.json" in why
+    with pytest.raises(StudyError, match=r"0\.json: missing; run the same command"):
+        read_cell(tmp_path, cell)
+
+
+def test_a_parquet_without_its_json_does_not_count(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    cell_paths(tmp_path, cell)[1].unlink()
+    assert cell_state(tmp_path, cell)[0] == "missing"
+
+
+def test_a_failed_cell_keeps_its_error(tmp_path: Path, cell: Cell) -> None:
+    error = "Traceback (most recent call last):\n  File ...\nRuntimeError: no luck\n"
+    write_cell(tmp_path, cell, None, {"error": error, "host": "here"})
+    state, why = cell_state(tmp_path, cell)
+    assert state == "failed"
+    assert why.endswith("0.json: failed: RuntimeError: no luck")
+    assert json.loads(cell_paths(tmp_path, cell)[1].read_text())["error"] == error
+    with pytest.raises(StudyError, match="run the same command to run it again"):
+        read_cell(tmp_path, cell)
+
+
+def test_a_failure_does_not_displace_a_cell_that_is_done(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    write_cell(tmp_path, cell, None, {"error": "no luck"})
+    assert cell_state(tmp_path, cell)[0] == "done"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda f: f.assign(other=1), "other"),
+        (lambda f: f.astype({"level": "float64"}), "level"),
+        (lambda f: f.assign(val_loss=float("inf")), "val_loss"),
+        (lambda f: f.assign(decision="maybe").astype({"decision": "str"}), "decision"),
+        (lambda f: f.assign(seed=3), "rows of another cell"),
+        (lambda f: f.iloc[:0], "has no rows"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_before_anything_is_written(
+    tmp_path: Path,
+    cell: Cell,
+    frame_of: Callable[..., pd.DataFrame],
+    change: Change,
+    line: str,
+) -> None:
+    with pytest.raises(StudyError, match=line) as raised:
+        write_cell(tmp_path, cell, change(frame_of(cell)), {})
+    assert "\n" not in str(raised.value)
+    assert not any(tmp_path.iterdir())
+
+
+def test_values_out_of_range_are_seen_although_the_hash_holds(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    parquet, json_path = cell_paths(tmp_path, cell)
+    parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf"))))
+    vouch(json_path, parquet.read_bytes())
+    with pytest.raises(StudyError, match=r"val_loss.*use --fresh"):
+        read_cell(tmp_path, cell)
+
+
+@pytest.mark.parametrize("flushes", [0, 1])
+def test_a_full_disk_leaves_what_was_there(
+    tmp_path: Path,
+    cell: Cell,
+    frame_of: Callable[..., pd.DataFrame],
+    full_disk: object,
+    flushes: int,
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    full_disk.after(flushes)
+    with pytest.raises(StudyError, match=r"disk full while writing .*; nothing .* was lost") as hit:
+        write_cell(tmp_path, cell, frame_of(cell, reports=9), {})
+    assert "\n" not in str(hit.value)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("where", ["os.replace", "pathlib.Path.open"])
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
+def test_whatever_stops_a_write_leaves_no_temporary_files(
+    tmp_path: Path,
+    cell: Cell,
+    frame_of: Callable[..., pd.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, fail)
+        expected = StudyError if isinstance(error, OSError) else KeyboardInterrupt
+        with pytest.raises(expected):
+            write_cell(tmp_path, cell, frame_of(cell), {})
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert cell_state(tmp_path, cell)[0] == "missing"
+
+
+def test_the_json_is_put_in_place_last(
+    tmp_path: Path,
+    cell: Cell,
+    frame_of: Callable[..., pd.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = os.replace
+    placed: list[str] = []
+
+    def replaced(source: Path, target: Path) -> None:
+        placed.append(target.suffix)
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", replaced)
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    assert placed == [".parquet", ".json"]
+
+
+def test_a_record_that_is_not_json_changes_nothing(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_cell(tmp_path, cell, frame_of(cell), {"seconds": float("nan")})
+    assert not any(tmp_path.iterdir())
+
+
+def test_cells_do_not_share_files(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    others = [replace(cell, seed=1), replace(cell, method="asha"), replace(cell, task="rungs")]
+    paths = {path for one in [cell, *others] for path in cell_paths(tmp_path, one)}
+    assert len(paths) == 8

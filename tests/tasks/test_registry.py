@@ -1,0 +1,138 @@
+"""Every registered task, put through the same paces."""
+
+import math
+import pickle
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bohb_study import columns
+from bohb_study.errors import UsageError
+from bohb_study.seeding import Config, canonical, plain, space_seed
+from bohb_study.tasks import TASKS, Report, Task, make_task, task_class
+
+STUDY_SEED = 0
+
+
+@pytest.fixture(params=sorted(TASKS))
+def task(request: pytest.FixtureRequest) -> Task:
+    return make_task(request.param)
+
+
+def draw(task: Task, n: int, seed: int = 1) -> list[Config]:
+    space = task.space(seed)
+    return [plain(space.sample_configuration()) for _ in range(n)]
+
+
+def outcome(report: Report) -> dict[str, Any]:
+    """All of a report that is not measured."""
+    return {key: value for key, value in asdict(report).items() if key != "seconds"}
+
+
+def test_says_what_it_is(task: Task) -> None:
+    assert TASKS[task.name].partition(":")[2] == type(task).__name__
+    assert all(
+        text and "\n" not in text for text in (task.summary, task.val_metric, task.test_metric)
+    )
+    assert math.isfinite(task.failure_loss)
+    assert math.isfinite(task.failure_test_loss)
+    assert task.optimum is None or task.optimum < task.failure_loss
+
+
+def test_grid_order_names_every_hyperparameter_once(task: Task) -> None:
+    assert sorted(task.grid_order) == sorted(task.space(0))
+
+
+def test_a_seed_draws_the_same_configurations_again(task: Task) -> None:
+    seed = space_seed(task.name, STUDY_SEED)
+    first = draw(task, 20, seed)
+    np.random.seed(99)  # noqa: NPY002 (the global state is what must not matter)
+    assert draw(task, 20, seed) == first
+    assert draw(task, 20, seed + 1) != first
+    assert len({canonical(config) for config in first}) > 10
+
+
+def test_can_be_sent_to_another_process(task: Task) -> None:
+    assert pickle.loads(pickle.dumps(task)) == task
+
+
+def test_first_level_is_finite_and_costs_what_the_ladder_says(task: Task) -> None:
+    config = draw(task, 1)[0]
+    level = task.ladder.next_level(0)
+    report = task.start(config, STUDY_SEED).advance(level)
+    assert report.status in columns.STATUSES
+    assert math.isfinite(report.val_loss)
+    assert math.isfinite(report.test_loss)
+    assert report.val_loss <= task.failure_loss
+    assert report.units == task.ladder.step_units(0, level)
+    assert set(report.extra) == set(task.extra_names)
+
+
+def test_evaluation_put_away_goes_on_as_if_nothing_had_happened(task: Task) -> None:
+    config = draw(task, 1)[0]
+    first = task.ladder.next_level(0)
+    second = task.ladder.next_level(first)
+    unbroken, broken = task.start(config, STUDY_SEED), task.start(config, STUDY_SEED)
+    assert outcome(unbroken.advance(first)) == outcome(broken.advance(first))
+    resumed = task.start(config, STUDY_SEED)
+    resumed.restore(pickle.loads(pickle.dumps(broken.state())))
+    assert outcome(unbroken.advance(second)) == outcome(resumed.advance(second))
+
+
+def test_time_is_modelled(task: Task) -> None:
+    config = draw(task, 1)[0]
+    ladder = task.ladder
+    seconds = [task.duration(config, 0, cost) for cost in ladder.costs]
+    assert seconds[0] > 0
+    assert seconds == sorted(seconds)
+    assert seconds == [task.duration(config, 0, cost) for cost in ladder.costs]
+
+
+def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:
+    losses = [task.true_loss(config) for config in draw(task, 5)]
+    if task.optimum is None:
+        assert losses == [None] * 5 or None not in losses
+    else:
+        assert all(loss is not None and loss >= task.optimum for loss in losses)
+
+
+def test_unknown_names_are_refused_with_the_near_ones() -> None:
+    with pytest.raises(UsageError, match=r"^--task digit: no such task; did you mean digits"):
+        task_class("digit")
+    with pytest.raises(UsageError, match=r"^--task zzz: no such task; known: .*digits"):
+        make_task("zzz")
+    with pytest.raises(UsageError, match=r"digits\.epoch: no such option .*did you mean epochs\?$"):
+        make_task("digits", {"epoch": "9"})
+    with pytest.raises(UsageError, match=r"digits\.eta: no such option"):
+        make_task("digits", {"eta": "9"})
+
+
+def test_option_of_another_type_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"digits\.epochs=nine: must be a whole number"):
+        make_task("digits", {"epochs": "nine"})
+
+
+def test_eta_that_does_not_fit_is_refused_at_once() -> None:
+    assert make_task("digits", {"epochs": "81"}, eta=9).ladder.costs == (1, 9, 81)
+    with pytest.raises(UsageError, match="--eta 2: does not fit 27 epochs; allowed: 3, 27"):
+        make_task("digits", eta=2)
+
+
+def test_naming_the_tasks_imports_none_of_them() -> None:
+    code = (
+        "import sys, bohb_study, bohb_study.tasks;"
+        "print([name for name in ('torch', 'ray', 'sklearn') if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == "[]"

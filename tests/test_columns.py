@@ -1,0 +1,163 @@
+"""The result frame: its columns, what is checked, and what identifies a reproduction."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pandera.errors import SchemaError, SchemaErrors
+
+from bohb_study import columns
+from bohb_study.columns import COLUMNS, Column, Kind
+
+HPS: dict[str, Kind] = {"lr": "float", "l1": "int", "act": "str", "bias": "bool"}
+EXTRA = ["val_error"]
+FULL: dict[str, Any] = {
+    "task": "digits",
+    "method": "bohb",
+    "seed": 0,
+    "seq": 0,
+    "trial": 0,
+    "config_id": "0123456789ab",
+    "level": 1,
+    "units": 1,
+    "units_restart": 1,
+    "units_total": 1,
+    "full_evals": 1 / 27,
+    "bracket": 0,
+    "rung": 0,
+    "decision": "pause",
+    "model_based": False,
+    "val_loss": 0.5,
+    "test_loss": 0.25,
+    "true_loss": 0.4,
+    "status": "ok",
+    "train_seconds": 0.1,
+    "search_seconds": 0.01,
+    "virtual_seconds": 0.2,
+    "extra.val_error": 0.3,
+    "hp.lr": 0.1,
+    "hp.l1": 64,
+    "hp.act": "relu",
+    "hp.bias": True,
+}
+MISSING = ("bracket", "rung", "model_based", "true_loss", "virtual_seconds")
+SPARSE = {name: FULL[name] for name in columns.NAMES} | dict.fromkeys(MISSING)
+"""A row with NA wherever it is allowed, its hyperparameters and extra measurements included."""
+
+
+def frame(*rows: dict[str, Any]) -> pd.DataFrame:
+    return columns.build_frame(rows or (FULL, SPARSE), HPS, EXTRA)
+
+
+def test_names_are_unique_and_every_column_says_what_it_means() -> None:
+    assert len(set(columns.NAMES)) == len(COLUMNS)
+    assert all(column.meaning for column in COLUMNS)
+    assert set(columns.CELL) <= set(columns.NAMES)
+
+
+def test_rows_keep_their_values_and_columns_their_order() -> None:
+    built = frame(FULL, SPARSE)
+    assert list(built.columns) == [*columns.NAMES, "extra.val_error", *("hp." + n for n in HPS)]
+    assert built.loc[0].to_dict() == FULL
+    missing = {name for name, value in built.loc[1].items() if pd.isna(value)}
+    assert missing == {c.name for c in columns.columns_for(HPS, EXTRA) if c.nullable}
+
+
+@pytest.mark.parametrize("rows", [(), (FULL,), (SPARSE,), (FULL, SPARSE)])
+def test_types_do_not_depend_on_what_is_missing(rows: tuple[dict[str, Any], ...]) -> None:
+    built = columns.build_frame(rows, HPS, EXTRA)
+    pd.testing.assert_series_equal(built.dtypes, frame().dtypes)
+    pd.testing.assert_frame_equal(columns.validate(built), built)
+    assert columns.kinds_of(built) == (HPS, EXTRA)
+
+
+@given(
+    hps=st.dictionaries(
+        st.text("abcdef_0123456789", min_size=1), st.sampled_from(["int", "float", "str", "bool"])
+    ),
+    extra=st.lists(st.text("abcdef_", min_size=1), unique=True, max_size=4),
+)
+def test_kinds_are_read_back_from_a_frame(hps: dict[str, Kind], extra: list[str]) -> None:
+    assert columns.kinds_of(columns.build_frame([SPARSE], hps, extra)) == (hps, extra)
+
+
+def test_stored_schema_holds_the_frame_exactly() -> None:
+    table = pa.Table.from_pandas(
+        frame(), schema=columns.arrow_schema(HPS, EXTRA), preserve_index=False, safe=True
+    )
+    table.validate(full=True)
+    pd.testing.assert_frame_equal(table.to_pandas(), frame())
+
+
+@pytest.mark.parametrize("column", [c for c in COLUMNS if not c.nullable], ids=lambda c: c.name)
+def test_missing_value_is_refused(column: Column) -> None:
+    damaged = {**FULL, column.name: None}
+    with pytest.raises((SchemaError, TypeError, ValueError), match=f"{column.name}|NAType"):
+        columns.validate(frame(FULL, damaged))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("val_loss", np.inf),
+        ("val_loss", -np.inf),
+        ("test_loss", np.inf),
+        ("level", 0),
+        ("units", -1),
+        ("seq", -1),
+        ("decision", "paused"),
+        ("status", "error"),
+    ],
+)
+def test_value_out_of_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(SchemaError, match=name):
+        columns.validate(frame(FULL, {**FULL, name: value}))
+
+
+def damaged_shapes() -> dict[str, pd.DataFrame]:
+    good = frame()
+    return {
+        "column 'test_loss' not in dataframe": good.drop(columns="test_loss"),
+        "column 'surprise' not in DataFrameSchema": good.assign(surprise=1.0),
+        "expected series 'units' to have type int64": good.astype({"units": "float64"}),
+        "column 'method' out-of-order": good[["method", *good.columns.drop("method")]],
+    }
+
+
+@pytest.mark.parametrize("reason", damaged_shapes())
+def test_frame_of_another_shape_is_refused(reason: str) -> None:
+    with pytest.raises((SchemaError, SchemaErrors), match=reason):
+        columns.validate(damaged_shapes()[reason])
+
+
+OTHER: dict[Kind, Any] = {"int": 9, "float": 0.123, "str": "another", "bool": True}
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda c: c.name)
+def test_hash_sees_every_column_but_the_measured(column: Column) -> None:
+    changed = {**FULL, column.name: OTHER[column.kind]}
+    assert changed != FULL
+    same = columns.rows_hash(frame(changed)) == columns.rows_hash(frame(FULL))
+    assert same == column.measured
+
+
+def test_hash_sees_hyperparameters_extras_order_and_the_last_bit() -> None:
+    second = {**FULL, "seq": 1}
+    changes = [
+        [second, FULL],
+        [FULL],
+        [FULL, {**second, "hp.lr": 0.2}],
+        [FULL, {**second, "extra.val_error": 0.2}],
+        [FULL, {**second, "val_loss": np.nextafter(0.5, 1.0)}],
+        [FULL, {**second, "rung": None}],
+    ]
+    hashes = {columns.rows_hash(frame(*rows)) for rows in [[FULL, second], *changes]}
+    assert len(hashes) == len(changes) + 1
+
+
+def test_measured_columns_are_the_two_clocks() -> None:
+    assert [c.name for c in COLUMNS if c.measured] == ["train_seconds", "search_seconds"]

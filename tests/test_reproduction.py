@@ -1,0 +1,227 @@
+"""Two frames are equal only bit for bit, and the first difference is named."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bohb_study.columns import COLUMNS, build_frame, rows_hash
+from bohb_study.errors import UsageError
+from bohb_study.reproduction import (
+    Difference,
+    NotReproducibleError,
+    check_possible,
+    choose,
+    compare_frames,
+)
+from bohb_study.store import LoadedStudy
+from bohb_study.study import Cell
+
+ROWS = 4
+MEASURED = {"train_seconds", "search_seconds"}
+NUMBERS: dict[str, Any] = {"int": 3, "float": 0.1 + 0.2, "str": "x", "bool": True}
+
+
+def rows() -> list[dict[str, Any]]:
+    """Every column filled; the second row has NA wherever it may."""
+    filled = {c.name: c.values[0] if c.values else NUMBERS[c.kind] for c in COLUMNS}  # noqa: PD011
+    filled |= {"extra.e": 0.5, "hp.x": 0.25, "hp.c": "a"}
+    bare = {c.name: None for c in COLUMNS if c.nullable} | dict.fromkeys(
+        ("extra.e", "hp.x", "hp.c")
+    )
+    return [{**filled, "seq": i, **(bare if i == 1 else {})} for i in range(ROWS)]
+
+
+def frame(*changes: tuple[int, str, Any]) -> pd.DataFrame:
+    """The rows, with (row, column, value) changed."""
+    changed = rows()
+    for row, column, value in changes:
+        changed[row][column] = value
+    return build_frame(changed, {"x": "float", "c": "str"}, ["e"])
+
+
+def test_equal_frames_are_equal_with_all_their_missing_values() -> None:
+    assert frame().isna().any(axis=1).tolist() == [False, True, False, False]
+    assert compare_frames(frame(), frame()) is None
+    other_index = frame().set_index(pd.Index(range(10, 10 + ROWS)))
+    assert compare_frames(other_index, frame()) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("config_id", "y"),
+        ("trial", 2**53 + 1),
+        ("bracket", 4),
+        ("bracket", None),
+        ("model_based", False),
+        ("model_based", None),
+        ("val_loss", np.nextafter(0.1 + 0.2, 1)),
+        ("val_loss", math.inf),
+        ("true_loss", None),
+        ("decision", "stop"),
+        ("hp.x", np.nextafter(0.25, 0)),
+        ("hp.c", None),
+        ("extra.e", None),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_any_other_value_is_a_difference_whichever_comes_first(column: str, value: Any) -> None:
+    stored, rerun = frame(), frame((2, column, value))
+    for one, other in ((stored, rerun), (rerun, stored)):
+        found = compare_frames(one, other)
+        assert found is not None
+        assert (found.row, found.column) == (2, column)
+        assert str(found.stored) == str(one[column][2])
+        assert str(found.rerun) == str(other[column][2])
+
+
+def test_neighbouring_large_integers_differ() -> None:
+    stored, rerun = frame((0, "units", 2**53)), frame((0, "units", 2**53 + 1))
+    assert compare_frames(stored, rerun) == Difference(0, "units", 2**53, 2**53 + 1)
+
+
+def test_the_first_difference_is_by_row_and_then_by_column() -> None:
+    rerun = frame((3, "trial", 9), (2, "val_loss", 9.0), (2, "level", 9), (2, "hp.x", 9.0))
+    assert compare_frames(frame(), rerun) == Difference(2, "level", 3, 9)
+
+
+def test_the_row_is_named_by_its_seq() -> None:
+    stored, rerun = frame((0, "seq", 40)), frame((0, "seq", 40), (0, "level", 9))
+    assert compare_frames(stored, rerun) == Difference(40, "level", 3, 9)
+
+
+def test_measured_columns_are_left_out_and_no_others() -> None:
+    assert {column.name for column in COLUMNS if column.measured} == MEASURED
+    rerun = frame(*((row, name, 99.0) for name in MEASURED for row in range(ROWS)))
+    assert compare_frames(frame(), rerun) is None
+
+
+@pytest.mark.parametrize("measured", sorted(MEASURED))
+def test_the_type_of_a_measured_column_is_not_left_out(measured: str) -> None:
+    found = compare_frames(frame(), frame().astype({measured: "str"}))
+    assert found == Difference(0, measured, "float64", "str")
+
+
+def test_a_type_is_part_of_the_value() -> None:
+    rerun = frame((1, "bracket", 3)).astype({"bracket": "float64"})
+    assert compare_frames(frame((1, "bracket", 3)), rerun) == Difference(
+        0, "bracket", "Int64", "float64"
+    )
+
+
+def test_a_column_more_or_less_is_a_difference() -> None:
+    more = frame().assign(other=1)
+    assert compare_frames(frame(), more) == Difference(0, "other", "no such column", "int64")
+    assert compare_frames(more, frame()) == Difference(0, "other", "int64", "no such column")
+
+
+def test_a_row_more_or_less_is_a_difference_after_all_that_both_have() -> None:
+    less = frame().iloc[:3]
+    assert compare_frames(frame(), less) == Difference(3, "(number of rows)", 4, 3)
+    assert compare_frames(less, frame()) == Difference(3, "(number of rows)", 3, 4)
+    assert compare_frames(frame(), less.iloc[:0]) == Difference(0, "(number of rows)", 4, 0)
+    earlier = frame((1, "level", 9))
+    assert compare_frames(less, earlier) == Difference(1, "level", 3, 9)
+
+
+def test_signed_zeros_are_told_apart() -> None:
+    """Other bits, and another text in the hash of the rows."""
+    stored, rerun = frame((0, "val_loss", 0.0)), frame((0, "val_loss", -0.0))
+    assert rows_hash(stored) != rows_hash(rerun)
+    found = compare_frames(stored, rerun)
+    assert found is not None
+    assert (found.row, found.column) == (0, "val_loss")
+
+
+@given(
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, ROWS - 1),
+            st.sampled_from(["val_loss", "test_loss", "hp.x"]),
+            st.floats(allow_nan=False, allow_infinity=False),
+        ),
+        max_size=3,
+    )
+)
+def test_frames_differ_exactly_where_their_stored_rows_do(
+    changes: list[tuple[int, str, float]],
+) -> None:
+    stored, rerun = frame(), frame(*changes)
+    same = rows_hash(stored) == rows_hash(rerun)
+    assert (compare_frames(stored, rerun) is None) == same
+
+
+# Which cells
+
+
+CELLS = [Cell("digits", method, seed) for method in ("grid", "random") for seed in range(5)]
+
+
+@pytest.fixture
+def study() -> Callable[..., LoadedStudy]:
+    def made(study_id: str = "ab12cd34", workers: int = 1, code: str = "") -> LoadedStudy:
+        from bohb_study.provenance import code_hash, versions
+
+        record = {"code": code or code_hash(), "versions": versions(), "git": {"commit": "c0ffee"}}
+        described = {"id": study_id, "config": {"workers": workers}}
+        cells = {(cell.task, cell.method, cell.seed): dict(record) for cell in CELLS}
+        return LoadedStudy(Path("no/such/study"), described, pd.DataFrame(), cells, [])
+
+    return made
+
+
+def test_without_a_sample_all_cells_are_chosen(study: Callable[..., LoadedStudy]) -> None:
+    assert choose(study(), None) == CELLS
+
+
+@pytest.mark.parametrize("sample", [1, 4, 10])
+def test_a_sample_is_drawn_by_the_studys_id(sample: int, study: Callable[..., LoadedStudy]) -> None:
+    chosen = choose(study(), sample)
+    assert chosen == choose(study(), sample)
+    assert len(set(chosen)) == sample
+    assert chosen == [cell for cell in CELLS if cell in chosen]
+
+
+def test_samples_differ_from_study_to_study_and_reach_every_cell(
+    study: Callable[..., LoadedStudy],
+) -> None:
+    drawn = [choose(study(f"{number:08x}"), 2) for number in range(40)]
+    assert {cell for cells in drawn for cell in cells} == set(CELLS)
+
+
+@pytest.mark.parametrize("sample", [0, -1, 11])
+def test_a_sample_that_cannot_be_is_refused(sample: int, study: Callable[..., LoadedStudy]) -> None:
+    with pytest.raises(UsageError, match=f"^--sample {sample}: must be between 1 and 10 "):
+        choose(study(), sample)
+
+
+# Whether it can come out the same at all
+
+
+def test_a_study_of_the_same_code_at_one_worker_can(study: Callable[..., LoadedStudy]) -> None:
+    check_possible(study())
+
+
+def test_a_study_at_several_workers_cannot(study: Callable[..., LoadedStudy]) -> None:
+    with pytest.raises(NotReproducibleError, match="no/such/study: run with 2 workers"):
+        check_possible(study(workers=2))
+
+
+def test_other_code_cannot_and_what_differs_is_named(
+    study: Callable[..., LoadedStudy],
+) -> None:
+    other = study()
+    key = ("digits", "random", 3)
+    other.cells[key]["code"] = "0" * 64
+    with pytest.raises(NotReproducibleError, match=r"digits/random/3 was .*commit c0ffee is not"):
+        check_possible(other)
+    other.cells[key]["versions"] = {**other.cells[key]["versions"], "ray": "1.0", "python": "2.7"}
+    with pytest.raises(NotReproducibleError, match=r"by other code: ray: 1\.0 -> \d[\d.]+$"):
+        check_possible(other)

@@ -1,0 +1,140 @@
+"""What a person reads at the end: the table, and whether brackets ran as planned."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bohb_study import terminal
+from bohb_study.analysis.rungs import BracketCheck
+from bohb_study.columns import build_frame
+from bohb_study.reproduction import Comparison, Difference
+from bohb_study.store import LoadedStudy
+from bohb_study.study import Cell, StudyConfig
+
+Judged = tuple[int, int, int]
+"""Bracket, level, trials judged there."""
+MakeStudy = Callable[..., LoadedStudy]
+
+PLANNED: tuple[Judged, ...] = ((0, 1, 3), (0, 3, 1), (1, 3, 2))
+"""One band on three epochs."""
+TOO_MANY: tuple[Judged, ...] = ((0, 1, 3), (0, 3, 2), (1, 3, 2))
+
+
+@pytest.fixture
+def study() -> MakeStudy:
+    """One cell a method, whose brackets judged as given."""
+
+    def made(**judged: Sequence[Judged]) -> LoadedStudy:
+        methods = tuple(name.replace("_", "-") for name in judged)
+        config = StudyConfig(methods=methods, budget=3, seeds=1, task_option=("digits.epochs=3",))
+        frames = [
+            row for name, j in zip(methods, judged.values(), strict=True) for row in rows(name, j)
+        ]
+        records = {
+            ("digits", name, 0): {
+                "ledger": {"allowed": 9, "charged": 8, "unspent": 1},
+                "seconds": {"engine": 12.4},
+            }
+            for name in methods
+        }
+        described = {
+            "id": config.id,
+            "config": config.to_json(),
+            "tasks": {"digits": {"top": 3, "unit": "epoch"}},
+            "methods": list(methods),
+        }
+        frame = build_frame(frames, {"lr": "float"})
+        return LoadedStudy(Path("compare-1"), described, frame, records, [])
+
+    return made
+
+
+def rows(method: str, judged: Sequence[Judged]) -> list[dict[str, object]]:
+    reports = [(bracket, level, t) for bracket, level, n in judged for t in range(n)]
+    return [
+        {
+            "task": "digits",
+            "method": method,
+            "seed": 0,
+            "seq": seq,
+            "trial": 10 * bracket + trial,
+            "config_id": f"{bracket}{trial}",
+            "level": level,
+            "units": 1,
+            "units_restart": 1,
+            "units_total": seq + 1,
+            "full_evals": (seq + 1) / 3,
+            "bracket": bracket,
+            "rung": [1, 3].index(level),
+            "decision": "end",
+            "val_loss": 0.5 + seq / 100,
+            "test_loss": 0.25,
+            "status": "ok",
+            "train_seconds": 2.0,
+            "search_seconds": 0.5,
+        }
+        for seq, (bracket, level, trial) in enumerate(reports)
+    ]
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[object], str]:
+    """What a table looks like in a log."""
+
+    def show(table: object) -> str:
+        terminal.console().print(table)
+        return capsys.readouterr().out
+
+    return show
+
+
+def test_the_summary_says_what_its_numbers_are(
+    study: MakeStudy, printed: Callable[[object], str]
+) -> None:
+    table = printed(terminal.summary_table(study(hyperband=PLANNED, bohb_stock=TOO_MANY)))
+    title, *lines = table.splitlines()
+    assert title.startswith("compare-1: incumbents at full fidelity, mean over seeds [")
+    assert title.rstrip().endswith("]")  # not swallowed as rich's markup
+    shown = [cell.strip() for line in lines for cell in line.split("│")]
+    assert {"hyperband", "bohb-stock", "8 epochs", "yes (2 complete brackets)"} <= set(shown)
+    assert "0.5300 [0.5300, 0.5300]" in shown  # at full fidelity; 0.5 was at one epoch
+    assert "0.2500 [0.2500, 0.2500]" in shown
+    assert "12 / 3.0 / 12" in shown
+    assert "(known: at one" in " ".join(shown)
+
+
+def test_brackets_that_depart_are_named_unless_the_defect_is_known(study: MakeStudy) -> None:
+    both = study(hyperband=TOO_MANY, bohb=PLANNED, bohb_stock=TOO_MANY, random=())
+    assert terminal.broken_rungs(both) == {
+        "digits/hyperband": "seed 0, bracket 0: 3/2 of 3/1 at 1/3"
+    }
+
+
+def test_whether_rungs_were_as_planned_in_a_few_words() -> None:
+    def check(bracket: int, judged: int, complete: bool = True) -> BracketCheck:
+        return BracketCheck("t", "m", 4, bracket, ((9, 3),), ((9, judged),), complete)
+
+    assert terminal.rungs_word(None, None) == "n/a"
+    assert terminal.rungs_word([check(0, 3), check(1, 2, complete=False)], "slow") == (
+        "yes (1 complete brackets)"
+    )
+    wrong = [check(0, 3), check(1, 2), check(2, 4)]
+    said = "no: bracket 1 of seed 4 had 2 of 3 at 9"
+    assert terminal.rungs_word(wrong, None) == said
+    assert terminal.rungs_word(wrong, "slow") == f"{said} (known: slow)"
+
+
+def test_the_first_difference_is_shown_as_it_is(printed: Callable[[object], str]) -> None:
+    differs = Difference(7, "hp.kind", "[red]", "[/]")
+    table = printed(
+        terminal.comparison_table(
+            [
+                Comparison(Cell("digits", "grid", 0), 40, None),
+                Comparison(Cell("digits", "bohb", 1), 50, differs),
+            ]
+        )
+    )
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
+    assert ["digits/grid/0", "40", "yes", ""] in rows
+    assert ["digits/bohb/1", "50", "no", "row 7, hp.kind: '[red]' -> '[/]'"] in rows
