@@ -20,6 +20,7 @@ from bohb_study.runner import (
     allowed_units,
     execute,
     seconds_since,
+    session,
 )
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
@@ -70,10 +71,16 @@ def compare_frames(stored: pd.DataFrame, rerun: pd.DataFrame) -> Difference | No
     if unequal.to_numpy().any():
         row = int(np.argmax(unequal.any(axis=1).to_numpy()))
         column = names[int(np.argmax(unequal.iloc[row].to_numpy()))]
-        return Difference(int(a["seq"].iloc[row]), column, a[column].iloc[row], b[column].iloc[row])
+        stored_value, rerun_value = (_plain(f[column].iloc[row]) for f in (a, b))
+        return Difference(int(a["seq"].iloc[row]), column, stored_value, rerun_value)
     if len(stored) != len(rerun):
         return Difference(rows, "(number of rows)", len(stored), len(rerun))
     return None
+
+
+def _plain(value: Any) -> Any:
+    """A value as people write it, not as numpy does."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _dtype(frame: pd.DataFrame, name: str) -> str:
@@ -150,6 +157,7 @@ def reproduce(
     comparisons = {}
     with (
         tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,
+        session(config, cells, options),
         open_progress() as progress,
     ):
         progress.start(allowed_units(config, cells))

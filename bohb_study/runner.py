@@ -2,8 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from bohb_study.store import (
     cell_record,
     cell_state,
     locked,
+    newest_folder,
     read_study,
     study_folder,
     write_cell,
@@ -104,19 +105,28 @@ def run_study(
         KeyboardInterrupt: after the finished cells have been stored.
     """
     options = options or RunOptions()
-    folder = study_folder(options.out, options.name, config.id, options.fresh)
-    run = StudyRun(folder)
-    with locked(folder):
-        for cell in config.cells():
-            state, _ = cell_state(folder, cell)
-            (run.reused if state == "done" else run.ran).append(cell)
-        left, run.ran = run.ran, []
+    folder = None
+    if not options.fresh:
+        folder = newest_folder(options.out, options.name, config.id)
+    with ExitStack() as stack:
+        if folder:
+            stack.enter_context(locked(folder))
+        reused = [c for c in config.cells() if folder and cell_state(folder, c)[0] == "done"]
+        left = [cell for cell in config.cells() if cell not in set(reused)]
         if left:
-            _refuse_other_code(folder, run.reused)
+            # all that can be refused is refused before anything is written
+            if folder:
+                _refuse_other_code(folder, reused)
+            stack.enter_context(session(config, left, options))
+        if left or not folder:
+            made = study_folder(options.out, options.name, config.id, options.fresh)
+            if made != folder:
+                stack.enter_context(locked(made))
+            folder = made
+        run = StudyRun(folder, reused=reused)
         write_study(folder, options.name, config, config.tasks())
         if left:
             replace_files({folder / CODE_FILE: json_bytes(code_parts())})
-        if left:
             _run_left(config, options, run, left, progress)
     return run
 
@@ -169,21 +179,13 @@ def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
     return {str(cell): units_allowed(config.budget, tasks[cell.task].ladder.top) for cell in cells}
 
 
-def execute(
-    config: StudyConfig,
-    cells: Sequence[Cell],
-    options: RunOptions,
-    folder: Path,
-    progress: Progress,
-) -> Generator[tuple["Finished", datetime], None, None]:
-    """Run cells side by side; yields each as it ends, with the time at which it began.
+@contextmanager
+def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> Iterator[None]:
+    """A connection to Ray for running ``cells``.
 
-    Args:
-        config: the study that the cells are of.
-        cells: what to run.
-        options: where and how.
-        folder: the study's folder, reachable from all nodes of a cluster.
-        progress: is told how far the running cells are.
+    Raises:
+        UsageError: a method does not fit its task, nobody answers at the address, or no node could
+            ever hold a trial.
     """
     # Ray takes seconds to import; a study that is complete needs none of it
     from bohb_study.engines import cluster
@@ -191,32 +193,57 @@ def execute(
 
     tasks = config.tasks()
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        # a method that does not fit its task is refused before anything starts
         get_method(cell.method).build(CellJob(cell, tasks[cell.task], config.budget).problem)
     with cluster.connected(options.address):
         cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
-        jobs = [
-            CellJob(
-                cell,
-                tasks[cell.task],
-                config.budget,
-                config.workers,
-                options.cpus_per_trial,
-                options.gpus_per_trial,
-                _shared_storage(options, folder),
-            )
-            for cell in cells
-        ]
-        at_once = options.jobs or cells_at_once(config.workers, options.cpus_per_trial)
-        began: dict[Cell, datetime] = {}
-        with closing(cluster.run_cells(jobs, at_once)) as events:
-            for event in events:
-                began.setdefault(event.cell, datetime.now(UTC))
-                if isinstance(event, cluster.Finished):
-                    yield event, began[event.cell]
-                    continue
-                allowed = units_allowed(config.budget, tasks[event.cell.task].ladder.top)
-                progress.update(CellProgress(str(event.cell), event.done, allowed, event.best))
+        yield
+
+
+def execute(
+    config: StudyConfig,
+    cells: Sequence[Cell],
+    options: RunOptions,
+    folder: Path,
+    progress: Progress,
+) -> Generator[tuple["Finished", datetime], None, None]:
+    """Run cells side by side within a ``session``.
+
+    Args:
+        config: the study that the cells are of.
+        cells: what to run.
+        options: where and how.
+        folder: the study's folder, reachable from all nodes of a cluster.
+        progress: is told how far the running cells are.
+
+    Yields:
+        Each cell as it ends, with the time at which it began.
+    """
+    from bohb_study.engines import cluster
+    from bohb_study.engines.base import CellJob
+
+    tasks = config.tasks()
+    jobs = [
+        CellJob(
+            cell,
+            tasks[cell.task],
+            config.budget,
+            config.workers,
+            options.cpus_per_trial,
+            options.gpus_per_trial,
+            _shared_storage(options, folder),
+        )
+        for cell in cells
+    ]
+    at_once = options.jobs or cells_at_once(config.workers, options.cpus_per_trial)
+    began: dict[Cell, datetime] = {}
+    with closing(cluster.run_cells(jobs, at_once)) as events:
+        for event in events:
+            began.setdefault(event.cell, datetime.now(UTC))
+            if isinstance(event, cluster.Finished):
+                yield event, began[event.cell]
+                continue
+            allowed = units_allowed(config.budget, tasks[event.cell.task].ladder.top)
+            progress.update(CellProgress(str(event.cell), event.done, allowed, event.best))
 
 
 def cells_at_once(workers: int, cpus_per_trial: float) -> int:

@@ -1,5 +1,6 @@
 """What a person reads at the end: the table, and whether brackets ran as planned."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def study() -> MakeStudy:
         described = {
             "id": config.id,
             "config": config.to_json(),
-            "tasks": {"digits": {"top": 3, "unit": "epoch"}},
+            "tasks": {
+                "digits": {"top": 3, "unit": "epoch", "val_metric": "loss", "test_metric": "error"}
+            },
             "methods": list(methods),
         }
         frame = build_frame(frames, {"lr": "float"})
@@ -93,36 +96,36 @@ def test_the_summary_says_what_its_numbers_are(
     study: MakeStudy, printed: Callable[[object], str]
 ) -> None:
     table = printed(terminal.summary_table(study(hyperband=PLANNED, bohb_stock=TOO_MANY)))
-    title, *lines = table.splitlines()
-    assert title.startswith("compare-1: incumbents at full fidelity, mean over seeds [")
-    assert title.rstrip().endswith("]")  # not swallowed as rich's markup
-    shown = [cell.strip() for line in lines for cell in line.split("│")]
-    assert {"hyperband", "bohb-stock", "8 epochs", "yes (2 complete brackets)"} <= set(shown)
-    assert "0.5300 [0.5300, 0.5300]" in shown  # at full fidelity; 0.5 was at one epoch
-    assert "0.2500 [0.2500, 0.2500]" in shown
-    assert "12 / 3.0 / 12" in shown
-    assert "(known: at one" in " ".join(shown)
+    title, over, metrics, *lines = (line.rstrip() for line in table.splitlines())
+    assert title == "compare-1: the best report at full fidelity of each cell"
+    assert over == "mean over 1 seed [range, not an interval]"  # not swallowed as rich's markup
+    assert metrics.endswith("charged in epochs")
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    spreads = ["0.5300 [0.530, 0.530]", "0.2500 [0.250, 0.250]"]  # 0.5 was at one epoch
+    (hyperband,) = (row for row in rows if row[0] == "hyperband")
+    assert hyperband[2:] == ["8", "0", *spreads, "yes, 2", "12", "3.0", "12"]
+    (stock,) = (row for row in rows if row[0] == "bohb-stock")
+    assert "no: below" in stock
 
 
-def test_brackets_that_depart_are_named_unless_the_defect_is_known(study: MakeStudy) -> None:
+def test_brackets_that_depart_are_named_with_the_defect_that_is_known(study: MakeStudy) -> None:
     both = study(hyperband=TOO_MANY, bohb=PLANNED, bohb_stock=TOO_MANY, random=())
-    assert terminal.broken_rungs(both) == {
-        "digits/hyperband": "seed 0, bracket 0: 3/2 of 3/1 at 1/3"
-    }
+    unknown, known = terminal.departures(both)
+    assert str(unknown) == (
+        "rungs not as planned: digits/hyperband: seed 0, bracket 0: 3/2 of 3/1 at 1/3"
+    )
+    assert unknown.known is None
+    assert known.where == "digits/bohb-stock"
+    assert "(known: at one trial at a time" in str(known)
 
 
-def test_whether_rungs_were_as_planned_in_a_few_words() -> None:
+def test_whether_rungs_were_as_planned_in_a_word_or_two() -> None:
     def check(bracket: int, judged: int, complete: bool = True) -> BracketCheck:
         return BracketCheck("t", "m", 4, bracket, ((9, 3),), ((9, judged),), complete)
 
-    assert terminal.rungs_word(None, None) == "n/a"
-    assert terminal.rungs_word([check(0, 3), check(1, 2, complete=False)], "slow") == (
-        "yes (1 complete brackets)"
-    )
-    wrong = [check(0, 3), check(1, 2), check(2, 4)]
-    said = "no: bracket 1 of seed 4 had 2 of 3 at 9"
-    assert terminal.rungs_word(wrong, None) == said
-    assert terminal.rungs_word(wrong, "slow") == f"{said} (known: slow)"
+    assert terminal.rungs_word(None) == "n/a"
+    assert terminal.rungs_word([check(0, 3), check(1, 2, complete=False)]) == "yes, 1"
+    assert terminal.rungs_word([check(0, 3), check(1, 2), check(2, 4)]) == "no: below"
 
 
 def test_the_first_difference_is_shown_as_it_is(printed: Callable[[object], str]) -> None:
