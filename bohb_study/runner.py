@@ -160,6 +160,12 @@ def _run_left(
                 error = _store(config, run, event, began)
                 if error:
                     progress.message(f"{event.cell} failed: {error}")
+                elif event.result and event.result.failures:
+                    trial, why = next(iter(event.result.failures.items()))
+                    progress.message(
+                        f"{event.cell}: {len(event.result.failures)} trainings failed (their loss "
+                        f"stands for that); first trial {trial}: {why}"
+                    )
                 progress.finish(
                     str(event.cell),
                     ok=error is None,
@@ -289,6 +295,7 @@ def _store(config: StudyConfig, run: StudyRun, event: "Finished", began: datetim
     if result is not None:
         record["ledger"] = asdict(result.account)
         record["seconds"] = result.seconds
+        record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()
         if broken:
             error = "the ledger does not hold: " + "; ".join(broken)

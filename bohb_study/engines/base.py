@@ -46,6 +46,8 @@ class CellResult:
 
     frame: "pd.DataFrame"
     account: Account
+    failures: dict[int, str]
+    """Why trainings failed, by trial; their rows say that they did."""
     seconds: dict[str, float]
     """Measured: ``wall``, ``training`` and ``searching`` (summed over trials), ``engine``: the
     rest of the wall time that ``workers`` workers had."""

@@ -58,6 +58,8 @@ class Recorder:
     rows: list[dict[str, Any]] = field(default_factory=list)
     executed: int = 0
     """Units that the evaluations counted."""
+    failures: dict[int, str] = field(default_factory=dict)
+    """Why trainings failed, by trial."""
     best: float | None = None
     """Lowest validation loss of an ok report so far."""
     clock: float = 0.0
@@ -83,6 +85,8 @@ class Recorder:
         self.clock += task.duration(suggestion.config, begin, level)
         self.executed += report.units
         self.units_total += units
+        if report.message:
+            self.failures.setdefault(suggestion.number, report.message)
         if report.status == "ok" and (self.best is None or report.val_loss < self.best):
             self.best = report.val_loss
         self.rows.append(

@@ -46,7 +46,7 @@ class TaskTrainable(tune.Trainable):
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0
         self._evaluation: Evaluation | None = None
-        self._failed = False
+        self._failed = ""
 
     def step(self) -> dict[str, Any]:
         """Ask the ledger; go to the next level if it lets the step in."""
@@ -74,12 +74,16 @@ class TaskTrainable(tune.Trainable):
                 if self._evaluation is None:
                     self._evaluation = self._task.start(self._config, self._seed)
                 return self._evaluation.advance(target)
-            except Exception:
-                # whatever a task's own code raises; a step that failed counts as executed whole,
-                # so that failing is never cheaper than training
-                self._failed = True
-                self._evaluation = None
-        return self._task.failure(units, perf_counter() - begin)
+            except Exception as error:
+                self._fail(error)
+        # it counts as executed whole, so that failing is never cheaper than training
+        return self._task.failure(units, perf_counter() - begin, message=self._failed)
+
+    def _fail(self, error: Exception) -> None:
+        """From here on every step of this trial has failed, whatever the task's code raised."""
+        lines = str(error).strip().splitlines() or [""]
+        self._failed = f"{type(error).__name__}: {lines[0][:200]}"
+        self._evaluation = None
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Everything that a paused trial needs to go on exactly."""
@@ -96,6 +100,5 @@ class TaskTrainable(tune.Trainable):
             try:
                 self._evaluation = self._task.start(self._config, self._seed)
                 self._evaluation.restore(checkpoint["state"])
-            except Exception:
-                self._failed = True
-                self._evaluation = None
+            except Exception as error:
+                self._fail(error)

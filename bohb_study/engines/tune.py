@@ -21,6 +21,7 @@ from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult, OnProgress
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
+from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Pair
 
@@ -126,7 +127,8 @@ class _Listener(tune.Callback):
     ) -> None:
         # a step that was let in and will never report; the audit of the ledger says so
         self._meter.returned += 1
-        self.errors.append(str(trial.error_file or trial))
+        lines = str(trial.get_error()).strip().splitlines() or [str(trial)]
+        self.errors.append(lines[-1][:200])
 
 
 def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
@@ -179,6 +181,8 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         with _environment():
             tuner.fit()
     wall = perf_counter() - begin
+    if listener.errors:
+        raise StudyError(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
     account = ray.get(ledger.ledger.remote()).account(recorder.executed)
     ray.kill(ledger)
     frame = recorder.frame()
@@ -190,4 +194,4 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         "searching": searching,
         "engine": wall - searching - training / job.workers,
     }
-    return CellResult(frame, account, seconds)
+    return CellResult(frame, account, recorder.failures, seconds)

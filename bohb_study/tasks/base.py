@@ -138,6 +138,8 @@ class Report:
     """Whether the numbers are a result, or stand for a training that diverged or failed."""
     extra: Mapping[str, float] = field(default_factory=dict)
     """Further measurements; stored as ``extra.<name>``, they decide nothing."""
+    message: str = ""
+    """Why a training failed, in one line; kept beside the rows."""
 
 
 class Evaluation(ABC):
@@ -216,7 +218,9 @@ class Task(ABC):
         ``start`` is 0 where nothing resumes.
         """
 
-    def failure(self, units: int, seconds: float, status: Status = "failed") -> Report:
+    def failure(
+        self, units: int, seconds: float, status: Status = "failed", message: str = ""
+    ) -> Report:
         """The report that stands for a training without a usable result."""
         return Report(
             val_loss=self.failure_loss,
@@ -225,4 +229,5 @@ class Task(ABC):
             units=units,
             status=status,
             extra=dict.fromkeys(self.extra_names, float("nan")),
+            message=message,
         )

@@ -23,9 +23,12 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from bohb_study.seeding import Config, derive, split_seed, trial_seed
-from bohb_study.tasks.base import Evaluation, Report
-from bohb_study.tasks.digits import CLASSES, FEATURES, FILTERS, Digits
+from bohb_study.tasks.base import Evaluation, Report, Task
 
+CLASSES = 10
+FILTERS = 8
+FEATURES = FILTERS * 3 * 3
+"""Inputs of the first hidden layer: an 8x8 image is 6x6 after the convolution, 3x3 once pooled."""
 MOMENTUM = 0.9
 """Of SGD, as in the PyTorch tutorial."""
 
@@ -123,7 +126,7 @@ class DigitsEvaluation(Evaluation):
     scheduler to decide.
     """
 
-    def __init__(self, task: Digits, config: Config, seed: int) -> None:
+    def __init__(self, task: Task, config: Config, seed: int) -> None:
         """Set up the initial weights; ``seed`` is the study's."""
         torch.set_num_threads(1)  # sums depend on how they are divided among threads
         torch.use_deterministic_algorithms(True)

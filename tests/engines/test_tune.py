@@ -177,6 +177,8 @@ def test_a_training_that_raises_is_a_row(job: Any, toy_task: Any) -> None:
     assert failed.any()
     assert (failed == (frame["hp.x"] > 0.5)).all()
     assert (frame.loc[failed, "val_loss"] == 1000.0).all()
+    assert sorted(result.failures) == sorted(frame.loc[failed, "trial"].unique())
+    assert set(result.failures.values()) == {"RuntimeError: this configuration cannot be trained"}
     assert np.isfinite(frame[["val_loss", "test_loss"]].to_numpy()).all()
 
 

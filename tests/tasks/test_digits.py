@@ -20,7 +20,7 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, split_seed, trial_seed
 from bohb_study.tasks import Report, make_task
 from bohb_study.tasks.digits import TRAIN_IMAGES, Digits
-from bohb_study.tasks.digits_training import flushed_denormals, load_data, split_indices
+from bohb_study.tasks.digits_training import flushed_denormals, load_data, network, split_indices
 
 TASK = Digits()
 CONFIG: Config = {"l1": 48, "l2": 24, "lr": 0.03, "batch_size": 64}
@@ -372,3 +372,11 @@ def test_duration_grows_with_updates_and_weights() -> None:
     assert TASK.duration({**CONFIG, "batch_size": 32}, 0, 1) > TASK.duration(CONFIG, 0, 1)
     assert TASK.duration({**CONFIG, "l1": 256}, 0, 1) > TASK.duration(CONFIG, 0, 1)
     assert TASK.duration({**CONFIG, "lr": 1e-4}, 0, 1) == TASK.duration(CONFIG, 0, 1)
+
+
+def test_duration_counts_the_weights_of_the_network() -> None:
+    """The model of time names its numbers of weights without importing torch."""
+    weights = sum(w.numel() for w in network(5, 7).parameters() if w.dim() == 2)
+    small, large = ({**CONFIG, "l1": 5, "l2": l2} for l2 in (0, 7))
+    without = TASK.duration(small, 0, 1) - 1e-7 * 72 * 5
+    assert TASK.duration(large, 0, 1) - without == pytest.approx(1e-7 * weights)
