@@ -17,7 +17,7 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
-from bohb_study.budget import Ledger
+from bohb_study.engines.accounts import LedgerActor
 from bohb_study.engines.base import CellJob, CellResult, OnProgress
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
@@ -50,22 +50,6 @@ def _environment() -> Iterator[None]:
                 del os.environ[key]
             else:
                 os.environ[key] = value
-
-
-class _LedgerHost:
-    """The one ledger of a cell, asked by trainables wherever they run."""
-
-    def __init__(self, allowed: int) -> None:
-        self._ledger = Ledger(allowed)
-
-    def charge(self, units: int) -> bool:
-        return self._ledger.charge(units)
-
-    def ledger(self) -> Ledger:
-        return self._ledger
-
-
-_LedgerActor: Any = ray.remote(num_cpus=0)(_LedgerHost)
 
 
 class _Meter:
@@ -149,7 +133,7 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     # Some of Ray's and HpBandSter's classes draw from numpy's global generator; seeding it here
     # is all that can be done for them, and why one process runs one cell at a time.
     np.random.seed(job.problem.model_seed)  # noqa: NPY002
-    ledger = _LedgerActor.remote(job.allowed)
+    ledger = LedgerActor.remote(job.allowed)
     meter = _Meter()
     recorder = Recorder(job, pair)
     listener = _Listener(recorder, pair, meter, progress)

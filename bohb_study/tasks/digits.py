@@ -79,12 +79,12 @@ class Digits(Task):
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds from epoch ``start`` to ``end``, linear in their difference.
 
-        One epoch takes 8 ms + 0.8 ms x updates + 0.1 us x weights, where updates is the number of
+        One epoch takes 2.5 ms + 0.62 ms x updates + 0.14 us x weights, where updates is the number of
         batches, and weights = 72 l1 + l1 l2 + 10 l2 are those of the fully connected layers. The
-        constants were fitted, to some 10 %, to epochs measured on one core of an AMD EPYC; what is
+        constants were fitted, to some 15 %, to epochs measured on one core of an AMD EPYC; what is
         measured in a run decides nothing.
         """
         l1, l2, batch_size = (int(config[name]) for name in ("l1", "l2", "batch_size"))
         updates = math.ceil(TRAIN_IMAGES / batch_size)
         weights = 72 * l1 + l1 * l2 + 10 * l2
-        return (end - start) * (8e-3 + 8e-4 * updates + 1e-7 * weights)
+        return (end - start) * (2.5e-3 + 6.2e-4 * updates + 1.4e-7 * weights)

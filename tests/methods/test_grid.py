@@ -251,6 +251,7 @@ def test_order_of_visits_is_shuffled_by_the_seed_and_by_nothing_else() -> None:
     lrs = [config["lr"] for config in one[:36]]
     assert lrs != sorted(lrs)
     assert lrs != sorted(lrs, reverse=True)
+    assert lrs != [config["lr"] for config in other[:36]]
     # the values of numbers do not depend on the seed
     assert set(lrs) == {config["lr"] for config in other[:36]}
 
