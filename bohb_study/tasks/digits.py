@@ -79,8 +79,8 @@ class Digits(Task):
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds from epoch ``start`` to ``end``, linear in their difference.
 
-        One epoch takes 2.5 ms + 0.62 ms x updates + 0.14 us x weights, where updates is the number of
-        batches, and weights = 72 l1 + l1 l2 + 10 l2 are those of the fully connected layers. The
+        One epoch takes 2.5 ms + 0.62 ms x updates + 0.14 us x weights, where updates is the number
+        of batches, and weights = 72 l1 + l1 l2 + 10 l2 are those of the fully connected layers. The
         constants were fitted, to some 15 %, to epochs measured on one core of an AMD EPYC; what is
         measured in a run decides nothing.
         """
