@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -166,7 +165,7 @@ def _spread(row: "pd.Series", which: str) -> str:
     centre, low, high = (row[f"{which}_{part}"] for part in ("loss", "low", "high"))
     if pd.isna(centre):
         return f"none in {row['undefined']} of {row['seeds']} seeds"
-    return escape(f"{centre:.4f} [{low:.3f}, {high:.3f}]")
+    return f"{centre:.4f} [{low:.3f}, {high:.3f}]"
 
 
 def rungs_word(checks: Sequence[BracketCheck] | None) -> str:

@@ -134,6 +134,13 @@ def test_bad_words_for_compare(words: str, refused: Refused, tmp_path: Path) -> 
     assert said.startswith(BAD[words])
 
 
+def test_what_was_given_is_said_whole_on_a_narrow_terminal(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert f"'{60 * 'x'}'" in refused(compare, "--budget", 60 * "x")
+
+
 @pytest.mark.parametrize("words", ["--methods bhob", "--budget nan", "--bugdet 2", "--name a/b"])
 def test_debug_shows_where(words: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):

@@ -45,7 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(COMPARE, *SMALL, "--out", out, "--csv")
     assert done.returncode == 0, done.stderr
     (folder,) = out.iterdir()
-    for word in ("random", "bohb", f"{2 * UNITS} epochs", str(folder)):
+    for word in ("random", "bohb", "charged in epochs", f" {2 * UNITS} ", str(folder)):
         assert word in done.stdout
     return folder
 
