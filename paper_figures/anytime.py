@@ -5,6 +5,7 @@ trainings, and ``highest``, which also shows the cheap early ones. Tasks whose n
 known take one panel, rule ``validated``; where the optimum is known too, it shows regret.
 """
 
+import math
 from textwrap import fill
 
 import matplotlib.style
@@ -115,7 +116,7 @@ def _legend(drawn: Figure, rows: list[tuple[Panel, ...]]) -> None:
     drawn.legend(
         handles=handles,
         loc="outside upper center",
-        ncols=min(len(handles), 5),
+        ncols=len(handles) if len(handles) <= 5 else math.ceil(len(handles) / 2),
         title=_spread_in_words(everything),
         handlelength=3.2,
         columnspacing=1.4,
