@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.long]
 ROOT = Path(__file__).parents[1]
 COMPARE = ROOT / "experiments" / "compare.py"
 REPRODUCE = ROOT / "experiments" / "reproduce.py"
-SMALL = ["--task-option", "digits.epochs=3", "--budget", "6", "--seeds", "2"]
+SMALL = ["--task-option", "digits.epochs=3", "--budget", "6", "--seeds", "1"]
 SMALL += ["--methods", "random", "bohb"]
 UNITS = 6 * 3
 
@@ -45,7 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(COMPARE, *SMALL, "--out", out, "--csv")
     assert done.returncode == 0, done.stderr
     (folder,) = out.iterdir()
-    for word in ("random", "bohb", "charged in epochs", f" {2 * UNITS} ", str(folder)):
+    for word in ("random", "bohb", "charged in epochs", f" {UNITS} ", str(folder)):
         assert word in done.stdout
     return folder
 
@@ -54,8 +54,8 @@ def test_what_it_writes(finished: Path) -> None:
     """Every cell spent the same, each parquet opens by itself, and the CSV holds all rows."""
     frame = load_results(finished)
     assert (frame.groupby(["method", "seed"])["units"].sum() == UNITS).all()
-    assert frame.groupby(["method", "seed"]).ngroups == 4
-    cell = pd.read_parquet(finished / "cells" / "digits" / "bohb" / "1.parquet")
+    assert frame.groupby(["method", "seed"]).ngroups == 2
+    cell = pd.read_parquet(finished / "cells" / "digits" / "bohb" / "0.parquet")
     assert cell["units_total"].iloc[-1] == UNITS
     assert len(pd.read_csv(finished / "results.csv")) == len(frame)
     for name in ("anytime.png", "anytime.pdf", "anytime.svg"):
@@ -116,7 +116,7 @@ def test_killed_half_way(started: tuple[subprocess.Popen[str], Path], finished: 
     process.wait()
     (folder,) = out.iterdir()
     done = {p: p.stat().st_mtime_ns for p in folder.glob("cells/*/*/*.json")}
-    assert 1 <= len(done) < 4
+    assert len(done) == 1
     again = run(COMPARE, *SMALL, "--out", out)
     assert again.returncode == 0, again.stderr
     assert f"{len(done)} of them done before" in again.stderr
@@ -177,20 +177,19 @@ def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_reproduced_and_then_not(finished: Path) -> None:
     """Equal rows exit 0; one loss changed by hand, with its hash, exits 1 and is named."""
-    equal = run(REPRODUCE, finished, "--sample", "2")
+    equal = run(REPRODUCE, finished)
     assert equal.returncode == 0, equal.stderr
     assert "equal:" in equal.stdout
 
-    for seed in (0, 1):
-        for method in ("random", "bohb"):
-            parquet = finished / "cells" / "digits" / method / f"{seed}.parquet"
-            frame = pd.read_parquet(parquet)
-            frame.loc[4, "val_loss"] += 1e-12
-            frame.to_parquet(parquet, index=False)
-            beside = parquet.with_suffix(".json")
-            record = json.loads(beside.read_text())
-            record["sha256"] = hashlib.sha256(parquet.read_bytes()).hexdigest()
-            beside.write_text(json.dumps(record))
+    for method in ("random", "bohb"):
+        parquet = finished / "cells" / "digits" / method / "0.parquet"
+        frame = pd.read_parquet(parquet)
+        frame.loc[4, "val_loss"] += 1e-12
+        frame.to_parquet(parquet, index=False)
+        beside = parquet.with_suffix(".json")
+        record = json.loads(beside.read_text())
+        record["sha256"] = hashlib.sha256(parquet.read_bytes()).hexdigest()
+        beside.write_text(json.dumps(record))
     different = run(REPRODUCE, finished, "--sample", "1")
     assert different.returncode == 1, different.stderr
     assert "row 4, column val_loss" in different.stderr
