@@ -1,5 +1,6 @@
 """The bridge between a task and Ray Tune: one step is one report, paid before it is taken."""
 
+import math
 from time import perf_counter
 from typing import Any
 
@@ -73,7 +74,10 @@ class TaskTrainable(tune.Trainable):
             try:
                 if self._evaluation is None:
                     self._evaluation = self._task.start(self._config, self._seed)
-                return self._evaluation.advance(target)
+                report = self._evaluation.advance(target)
+                if math.isfinite(report.val_loss) and math.isfinite(report.test_loss):
+                    return report
+                self._fail(ValueError(f"loss {report.val_loss}, test loss {report.test_loss}"))
             except Exception as error:
                 self._fail(error)
         # it counts as executed whole, so that failing is never cheaper than training
@@ -87,7 +91,12 @@ class TaskTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Everything that a paused trial needs to go on exactly."""
-        state = None if self._evaluation is None else self._evaluation.state()
+        state = None
+        if self._evaluation is not None:
+            try:
+                state = self._evaluation.state()
+            except Exception as error:
+                self._fail(error)
         return {"level": self._level, "failed": self._failed, "state": state}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:

@@ -47,6 +47,8 @@ class ToyEvaluation(Evaluation):
     def advance(self, level: int) -> Report:
         if self.task.breaks == "raises" and self.config["x"] > 0.5:
             raise RuntimeError("this configuration cannot be trained")
+        if self.task.breaks == "nan" and self.config["x"] > 0.5:
+            return Report(float("nan"), 0.5, 0.0, units=level - self.level)
         begin = self.level if self.task.ladder.resumable else 0
         for step in range(begin + 1, level + 1):
             self.memory += np.random.default_rng([self.seed, step]).normal() / 100
@@ -68,7 +70,7 @@ class ToyTask(Task):
     """Two dimensions, nine epochs; a training curve."""
 
     breaks: str = ""
-    """"raises": x above 0.5 fails. "forgets": a paused trial starts over in secret."""
+    """"raises", "nan": what x above 0.5 does. "forgets": a paused trial starts over in secret."""
 
     name: ClassVar[str] = "toy"
     summary: ClassVar[str] = "a toy"

@@ -168,9 +168,16 @@ def test_two_workers_never_overspend(method: str, job: Any, rung_task: Any) -> N
     assert result.frame["virtual_seconds"].isna().all()
 
 
-def test_a_training_that_raises_is_a_row(job: Any, toy_task: Any) -> None:
+@pytest.mark.parametrize(
+    ("breaks", "why"),
+    [
+        ("raises", "RuntimeError: this configuration cannot be trained"),
+        ("nan", "ValueError: loss nan, test loss 0.5"),
+    ],
+)
+def test_a_training_that_fails_is_a_row(breaks: str, why: str, job: Any, toy_task: Any) -> None:
     """Never an exception into Ray, never NaN, and never cheaper than training."""
-    result = run_cell(job("bohb", task=toy_task(breaks="raises")))
+    result = run_cell(job("bohb", task=toy_task(breaks=breaks)))
     assert result.account.violations() == []
     frame = result.frame
     failed = frame["status"] == "failed"
@@ -178,7 +185,7 @@ def test_a_training_that_raises_is_a_row(job: Any, toy_task: Any) -> None:
     assert (failed == (frame["hp.x"] > 0.5)).all()
     assert (frame.loc[failed, "val_loss"] == 1000.0).all()
     assert sorted(result.failures) == sorted(frame.loc[failed, "trial"].unique())
-    assert set(result.failures.values()) == {"RuntimeError: this configuration cannot be trained"}
+    assert set(result.failures.values()) == {why}
     assert np.isfinite(frame[["val_loss", "test_loss"]].to_numpy()).all()
 
 
