@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import pandas as pd
 from rich import box
@@ -18,7 +18,7 @@ from bohb_study.methods.base import Rung
 from bohb_study.reproduction import Comparison
 from bohb_study.store import LoadedStudy
 from bohb_study.study import StudyConfig
-from bohb_study.tasks import TASKS, task_class
+from bohb_study.tasks import TASKS, make_task, option_fields
 
 WIDE = 160
 """Columns of a table where stdout is no terminal: a log keeps whole lines."""
@@ -35,11 +35,10 @@ def list_tables() -> list[Table]:
     for heading in ("task", "what", "full evaluation", "options"):
         tasks.add_column(heading)
     for name in TASKS:
-        cls = task_class(name)
-        task = cls()
-        options = [f"{name}.{f.name}={f.default}" for f in fields(cls) if f.name != "eta"]
+        task = make_task(name)
+        options = [f"{name}.{f.name}={f.default}" for f in option_fields(type(task))]
         tasks.add_row(
-            name, cls.summary, f"{task.ladder.top} {task.ladder.unit}s", "\n".join(options)
+            name, task.summary, f"{task.ladder.top} {task.ladder.unit}s", "\n".join(options)
         )
     methods = Table(title="methods", title_justify="left")
     for heading in ("method", "searcher", "scheduler", "stops early", "source"):

@@ -7,7 +7,7 @@ nothing of searchers, schedulers or Ray.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
@@ -165,26 +165,58 @@ class Task(ABC):
     Small and picklable: data are loaded where and when an evaluation starts.
     """
 
+    name: str = field(kw_only=True)
+    """What the registry, the frames and the folders call it."""
     eta: int | None = field(default=None, kw_only=True)
     """Halving rate; None for the task's own."""
 
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    """One line for ``--list``."""
-    val_metric: ClassVar[str]
-    """What ``val_loss`` measures, for axes and tables."""
-    test_metric: ClassVar[str]
-    """What ``test_loss`` measures."""
-    extra_names: ClassVar[tuple[str, ...]] = ()
-    """Keys of ``Report.extra``."""
-    optimum: ClassVar[float | None] = None
-    """Lowest possible noise-free loss, where known."""
-    failure_loss: ClassVar[float]
-    """Finite loss that stands for a diverged or failed training; worse than any real one."""
-    failure_test_loss: ClassVar[float]
-    """The same for ``test_loss``."""
-    grid_order: ClassVar[tuple[str, ...]]
-    """Hyperparameters, most important first: the order in which grid search refines."""
+    # What follows may be a plain class attribute (as in digits.py), or a property where one class
+    # serves several names.
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """One line for ``--list``."""
+
+    @property
+    @abstractmethod
+    def val_metric(self) -> str:
+        """What ``val_loss`` measures, for axes and tables."""
+
+    @property
+    @abstractmethod
+    def test_metric(self) -> str:
+        """What ``test_loss`` measures."""
+
+    @property
+    def extra_names(self) -> tuple[str, ...]:
+        """Keys of ``Report.extra``."""
+        return ()
+
+    @property
+    def optimum(self) -> float | None:
+        """Lowest possible noise-free loss, where known."""
+        return None
+
+    @property
+    @abstractmethod
+    def failure_loss(self) -> float:
+        """Finite loss that stands for a diverged or failed training; worse than any real one."""
+
+    @property
+    @abstractmethod
+    def failure_test_loss(self) -> float:
+        """The same for ``test_loss``."""
+
+    @property
+    @abstractmethod
+    def grid_order(self) -> tuple[str, ...]:
+        """Hyperparameters, most important first: the order in which grid search refines."""
+
+    @property
+    def computed(self) -> bool:
+        """Whether an evaluation costs next to nothing: computed or looked up, nothing trained."""
+        return False
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ learning rate and the batch size. The unit of fidelity is one epoch.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ConfigSpace import (
     CategoricalHyperparameter,
@@ -31,10 +31,10 @@ class Digits(Task):
     ``test_loss`` is the error, which is what one wants to know of the chosen configuration.
     """
 
+    name: str = field(default="digits", kw_only=True)
     epochs: int = 27
     """Epochs of one full evaluation; a power of 3."""
 
-    name = "digits"
     summary = "convolutional network on scikit-learn's digits: l1, l2, lr, batch_size"
     val_metric = "validation cross-entropy"
     test_metric = "test error"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ConfigSpace import (
@@ -31,7 +31,7 @@ class Toy(Task):
     finite: bool = False
     """Two choices only: a space of two configurations."""
 
-    name = "toy"
+    name: ClassVar[str] = "toy"
     summary = "nothing"
     val_metric = "loss"
     test_metric = "loss"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -26,7 +26,7 @@ EXTRA = {"curvy": ["weights"], "rungs": [], "mixed": []}
 
 
 class Toy(Task):
-    name = "curvy"
+    name: ClassVar[str] = "curvy"
     summary = "a task with a curve"
     val_metric = "error"
     test_metric = "error"

@@ -1,7 +1,7 @@
 """The ladder's arithmetic, and what every task inherits."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -148,7 +148,7 @@ def test_every_eta_that_a_refusal_offers_fits(ladder: Ladder) -> None:
 class Toy(Task):
     """The least that a task has to say."""
 
-    name = "toy"
+    name: ClassVar[str] = "toy"
     summary = "nothing"
     val_metric = "loss"
     test_metric = "loss"

@@ -1,0 +1,133 @@
+"""Tasks that are computed: a loss is a function of configuration, level and seed, nothing more.
+
+Nothing is trained, so nothing resumes and there is no learning curve: an evaluation goes straight
+to the level that is asked for, and each level is paid whole.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace
+
+from bohb_study.seeding import Config, derive, trial_seed
+from bohb_study.tasks.base import Evaluation, Ladder, Report, Task
+
+if TYPE_CHECKING:
+    from ConfigSpace.hyperparameters import Hyperparameter
+
+
+@dataclass(frozen=True)
+class ComputedTask(Task):
+    """A loss that is computed in microseconds; subclasses say what is searched and what is lost.
+
+    Needed are ``hyperparameters``, ``levels`` and ``loss``; all else has defaults.
+    """
+
+    name: str = field(default="", kw_only=True)
+
+    val_metric = "loss"
+    failure_loss = 1e6
+    eta_of_levels = 3
+    """Halving rate of ``levels``."""
+    unit = "unit"
+    """What the levels count, in the singular."""
+
+    def __post_init__(self) -> None:
+        """A task without a name is called as its class."""
+        if not self.name:
+            object.__setattr__(self, "name", type(self).__name__)
+
+    @property
+    @abstractmethod
+    def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
+        """The search space; the order is the grid's, most important first."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[int, ...]:
+        """Units of each rung, increasing; the last one is a full evaluation."""
+
+    @abstractmethod
+    def loss(self, config: Config, level: int, seed: int) -> float:
+        """The loss of ``config`` at ``level`` (units); noise, if any, is a function of all three.
+
+        Args:
+            config: hyperparameters in plain Python types.
+            level: one of ``levels``.
+            seed: the STUDY's seed; ``rng`` gives a generator for the three.
+        """
+
+    def rng(self, config: Config, level: int, seed: int) -> np.random.Generator:
+        """A generator that depends on configuration, level and study seed alone."""
+        return np.random.default_rng(derive(trial_seed(self.name, seed, config), level))
+
+    @property
+    def summary(self) -> str:
+        """The first line of the class's docstring."""
+        return (type(self).__doc__ or self.name).strip().splitlines()[0]
+
+    @property
+    def test_metric(self) -> str:
+        """The validation loss itself: nothing is held out of a formula."""
+        return self.val_metric
+
+    @property
+    def failure_test_loss(self) -> float:
+        """As for the validation loss."""
+        return self.failure_loss
+
+    @property
+    def grid_order(self) -> tuple[str, ...]:
+        """The order of ``hyperparameters``."""
+        return tuple(hyperparameter.name for hyperparameter in self.hyperparameters)
+
+    @property
+    def computed(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def own_ladder(self) -> Ladder:
+        """A rung for each of ``levels``, each paid whole."""
+        return Ladder(self.unit, self.levels, eta=self.eta_of_levels, curve=False, resumable=False)
+
+    def space(self, seed: int) -> ConfigurationSpace:
+        """All of ``hyperparameters``, independent of each other."""
+        space = ConfigurationSpace(seed=seed)
+        space.add(list(self.hyperparameters))
+        return space
+
+    def start(self, config: Config, seed: int) -> Evaluation:
+        """Begin evaluating ``config`` under the study's ``seed``; nothing is computed yet."""
+        return ComputedEvaluation(self, config, seed)
+
+    def duration(self, config: Config, start: int, end: int) -> float:
+        """One modelled second a unit."""
+        return float(end)
+
+
+class ComputedEvaluation(Evaluation):
+    """Has no state: each level is evaluated for itself."""
+
+    def __init__(self, task: ComputedTask, config: Config, seed: int) -> None:
+        """An evaluation of ``config`` under the study's ``seed``."""
+        self._task = task
+        self._config = config
+        self._seed = seed
+
+    def advance(self, level: int) -> Report:
+        """The loss at ``level``; it is the test loss too."""
+        begin = perf_counter()
+        loss = float(self._task.loss(self._config, level, self._seed))
+        return Report(loss, loss, perf_counter() - begin, units=level)
+
+    def state(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing to take up."""
