@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -104,20 +105,20 @@ def build_frame(
     extra: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Rows (one mapping a report, keys as column names) as a typed frame; missing values are NA."""
-    data = {
-        column.name: pd.array(
-            [_na(row.get(column.name), column.kind) for row in rows],
-            dtype=_dtype(column),
-        )
-        for column in columns_for(hyperparameters, extra)
-    }
-    return pd.DataFrame(data)
+    return pd.DataFrame(
+        {
+            column.name: typed([row.get(column.name) for row in rows], column)
+            for column in columns_for(hyperparameters, extra)
+        }
+    )
 
 
-def _na(value: Any, kind: Kind) -> Any:
-    if value is None:
-        return float("nan") if kind == "float" else pd.NA
-    return value
+def typed(values: Sequence[Any] | np.ndarray, column: Column) -> Any:
+    """The values of one column as a pandas array of its type; None becomes NA."""
+    if not isinstance(values, np.ndarray):
+        missing = float("nan") if column.kind == "float" else pd.NA
+        values = [missing if v is None else v for v in values]
+    return pd.array(values, dtype=_dtype(column))
 
 
 def _dtype(column: Column) -> Any:  # to pandas' stubs only literal names are types

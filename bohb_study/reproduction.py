@@ -12,19 +12,13 @@ import pandas as pd
 
 from bohb_study.columns import COLUMNS
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.execution import RunOptions, allowed_units, execute, session
 from bohb_study.provenance import code_hash, code_parts, differences, versions
-from bohb_study.runner import (
-    CODE_FILE,
-    ProgressContext,
-    RunOptions,
-    allowed_units,
-    execute,
-    seconds_since,
-    session,
-)
+from bohb_study.runner import CODE_FILE, ProgressContext
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.tasks.own import read_own
 
 
 class NotReproducibleError(UsageError):
@@ -98,15 +92,20 @@ def _unequal(a: pd.Series, b: pd.Series) -> np.ndarray:
 def check_possible(study: LoadedStudy) -> None:
     """Raise NotReproducibleError unless rows must come out the same here.
 
-    They need one worker (with more, rows depend on the order of arrival), the code that ran them,
-    and the same versions of the packages that decide rows.
+    They need engine virtual or one worker (else rows depend on the order of arrival), the code that
+    ran them,
+    the files of the user's own tasks, and the same versions of the packages that decide rows.
     """
     workers = study.study["config"]["workers"]
-    if workers != 1:
+    # cells of before there was another engine do not name theirs
+    by_ray = [k for k, record in study.cells.items() if record.get("engine", "tune") == "tune"]
+    if workers != 1 and by_ray:
         raise NotReproducibleError(
-            f"{study.path}: run with {workers} workers by engine tune, so its rows depend on the "
-            "order of arrival and cannot be reproduced"
+            f"{study.path}: {Cell(*by_ray[0])} was run with {workers} workers by engine tune, so "
+            "its rows depend on the order of arrival and cannot be reproduced"
         )
+    for file in study.study.get("task_files", {}).values():
+        _check_file(study.path, file["task"], file["sha256"])
     for key, record in study.cells.items():
         if record["code"] == code_hash():
             continue
@@ -117,6 +116,18 @@ def check_possible(study: LoadedStudy) -> None:
         commit = record.get("git", {}).get("commit")
         why = "; ".join(changed) or f"the code of commit {commit} is not the code here"
         raise NotReproducibleError(f"{study.path}: {Cell(*key)} was run by other code: {why}")
+
+
+def _check_file(path: Path, given: str, sha256: str) -> None:
+    try:
+        found = read_own(given).sha256  # nothing of a changed file is run
+    except UsageError as why:
+        raise NotReproducibleError(f"{path}: {why}") from None
+    if found != sha256:
+        raise NotReproducibleError(
+            f"{path}: --task {given}: its file is not the one that was run (its sha256 was "
+            f"{sha256[:8]}, is {found[:8]})"
+        )
 
 
 def _versions(record: dict[str, Any]) -> dict[str, str]:
@@ -162,13 +173,12 @@ def reproduce(
     ):
         progress.start(allowed_units(config, cells))
         with closing(execute(config, cells, options, Path(folder), progress)) as ended:
-            for event, began in ended:
-                if event.result is None:
-                    raise StudyError(f"{event.cell} failed when run again: {event.error}")
-                stored = study.rows((event.cell.task, event.cell.method, event.cell.seed))
-                difference = compare_frames(stored, event.result.frame)
-                comparisons[event.cell] = Comparison(event.cell, len(stored), difference)
-                progress.finish(
-                    str(event.cell), ok=difference is None, seconds=seconds_since(began), best=None
-                )
+            for event in ended:
+                cell, result = event.finished.cell, event.finished.result
+                if result is None:
+                    raise StudyError(f"{cell} failed when run again: {event.finished.error}")
+                stored = study.rows((cell.task, cell.method, cell.seed))
+                difference = compare_frames(stored, result.frame)
+                comparisons[cell] = Comparison(cell, len(stored), difference)
+                progress.finish(str(cell), ok=difference is None, seconds=event.seconds, best=None)
     return [comparisons[cell] for cell in cells]

@@ -2,17 +2,16 @@
 
 import os
 import socket
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bohb_study.budget import units_allowed
-from bohb_study.errors import StudyError, UsageError
-from bohb_study.methods import get_method
-from bohb_study.progress import CellProgress, Progress, make_progress
+from bohb_study.errors import StudyError
+from bohb_study.execution import Ended, RunOptions, allowed_units, execute, session
+from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import code_hash, code_parts, git_state, versions
 from bohb_study.store import (
     asked_cells,
@@ -29,42 +28,8 @@ from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.store.studies import STUDY_FILE
 from bohb_study.study import Cell, StudyConfig
 
-if TYPE_CHECKING:
-    from bohb_study.engines.cluster import Finished
-
 CODE_FILE = "code.json"
 """In the study's folder: what decided its rows, part by part, so that a difference can be named."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How and where a study is run; none of it changes a row."""
-
-    out: Path = Path("results")
-    """Folder of all studies."""
-    name: str = "compare"
-    """First part of the study's folder name."""
-    fresh: bool = False
-    """Start over in a new folder; nothing is deleted."""
-    jobs: int | None = None
-    """Cells that run at the same time; as many as the machine has CPUs for where not given."""
-    address: str | None = None
-    """A running Ray cluster, as host:port, ray://host:port or auto; a local one where not given."""
-    cpus_per_trial: float = 1
-    """CPUs that each trial takes."""
-    gpus_per_trial: float = 0
-    """GPUs, or a share of one, that each trial takes."""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError, naming the flag, for a value that cannot be."""
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"--jobs {self.jobs}: must be at least 1")
-        for flag, value, least in (
-            ("--cpus-per-trial", self.cpus_per_trial, "above 0"),
-            ("--gpus-per-trial", self.gpus_per_trial, "0 or above"),
-        ):
-            if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
-                raise UsageError(f"{flag} {value:g}: must be a number, {least}")
 
 
 @dataclass
@@ -156,117 +121,19 @@ def _run_left(
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(config, config.cells()), stored=stored)
         with closing(execute(config, left, options, run.path, progress)) as ended:
-            for event, began in ended:
-                error = _store(config, run, event, began)
+            for event in ended:
+                error = _store(config, run, event)
+                cell, result = event.finished.cell, event.finished.result
                 if error:
-                    progress.message(f"{event.cell} failed: {error}")
-                elif event.result and event.result.failures:
-                    trial, why = next(iter(event.result.failures.items()))
+                    progress.message(f"{cell} failed: {error}")
+                elif result and result.failures:
+                    trial, why = next(iter(result.failures.items()))
                     progress.message(
-                        f"{event.cell}: {len(event.result.failures)} trainings failed (their loss "
+                        f"{cell}: {len(result.failures)} trainings failed (their loss "
                         f"stands for that); first trial {trial}: {why}"
                     )
-                progress.finish(
-                    str(event.cell),
-                    ok=error is None,
-                    seconds=seconds_since(began),
-                    best=_best(event.result.frame) if event.result else None,
-                )
-
-
-def seconds_since(began: datetime) -> float:
-    """Seconds from ``began`` until now."""
-    return (datetime.now(UTC) - began).total_seconds()
-
-
-def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
-    """The units that each of ``cells`` may spend, by the cell's name."""
-    tasks = config.tasks()
-    return {str(cell): units_allowed(config.budget, tasks[cell.task].ladder.top) for cell in cells}
-
-
-@contextmanager
-def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> Iterator[None]:
-    """A connection to Ray for running ``cells``.
-
-    Raises:
-        UsageError: a method does not fit its task, nobody answers at the address, or no node could
-            ever hold a trial.
-    """
-    # Ray takes seconds to import; a study that is complete needs none of it
-    from bohb_study.engines import cluster
-    from bohb_study.engines.base import CellJob
-
-    tasks = config.tasks()
-    for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        get_method(cell.method).build(CellJob(cell, tasks[cell.task], config.budget).problem)
-    with cluster.connected(options.address):
-        cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
-        yield
-
-
-def execute(
-    config: StudyConfig,
-    cells: Sequence[Cell],
-    options: RunOptions,
-    folder: Path,
-    progress: Progress,
-) -> Generator[tuple["Finished", datetime], None, None]:
-    """Run cells side by side within a ``session``.
-
-    Args:
-        config: the study that the cells are of.
-        cells: what to run.
-        options: where and how.
-        folder: the study's folder, reachable from all nodes of a cluster.
-        progress: is told how far the running cells are.
-
-    Yields:
-        Each cell as it ends, with the time at which it began.
-    """
-    from bohb_study.engines import cluster
-    from bohb_study.engines.base import CellJob
-
-    tasks = config.tasks()
-    jobs = [
-        CellJob(
-            cell,
-            tasks[cell.task],
-            config.budget,
-            config.workers,
-            options.cpus_per_trial,
-            options.gpus_per_trial,
-            _shared_storage(options, folder),
-        )
-        for cell in cells
-    ]
-    at_once = options.jobs or cells_at_once(config.workers, options.cpus_per_trial)
-    began: dict[Cell, datetime] = {}
-    with closing(cluster.run_cells(jobs, at_once)) as events:
-        for event in events:
-            began.setdefault(event.cell, datetime.now(UTC))
-            if isinstance(event, cluster.Finished):
-                yield event, began[event.cell]
-                continue
-            allowed = units_allowed(config.budget, tasks[event.cell.task].ladder.top)
-            progress.update(CellProgress(str(event.cell), event.done, allowed, event.best))
-
-
-def cells_at_once(workers: int, cpus_per_trial: float) -> int:
-    """How many cells keep the CPUs of the connected Ray busy."""
-    import ray
-
-    cpus = ray.cluster_resources().get("CPU", 1.0)
-    return max(1, int(cpus / (workers * cpus_per_trial)))
-
-
-def _shared_storage(options: RunOptions, folder: Path) -> str | None:
-    """States of paused trials must be reachable from every node of a cluster."""
-    if options.address is None:
-        return None
-    scratch = folder / ".scratch"
-    scratch.mkdir(exist_ok=True)
-    return str(scratch.resolve())
+                best = _best(result.frame) if result else None
+                progress.finish(str(cell), ok=error is None, seconds=event.seconds, best=best)
 
 
 def _best(frame: Any) -> float | None:
@@ -274,7 +141,7 @@ def _best(frame: Any) -> float | None:
     return float(ok.min()) if len(ok) else None
 
 
-def _store(config: StudyConfig, run: StudyRun, event: "Finished", began: datetime) -> str | None:
+def _store(config: StudyConfig, run: StudyRun, event: Ended) -> str | None:
     """Check the cell's books and store it; a cell that breaks them has failed.
 
     Returns:
@@ -283,15 +150,16 @@ def _store(config: StudyConfig, run: StudyRun, event: "Finished", began: datetim
     record: dict[str, Any] = {
         "config": config.to_json(),
         "workers": config.workers,
+        "engine": event.engine,
         "versions": versions(),
         "code": code_hash(),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "started": began.isoformat(timespec="seconds"),
+        "started": event.began.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    result, error = event.result, event.error
+    cell, result, error = event.finished.cell, event.finished.result, event.finished.error
     if result is not None:
         record["ledger"] = asdict(result.account)
         record["seconds"] = result.seconds
@@ -300,9 +168,9 @@ def _store(config: StudyConfig, run: StudyRun, event: "Finished", began: datetim
         if broken:
             error = "the ledger does not hold: " + "; ".join(broken)
     if error is None and result is not None:
-        write_cell(run.path, event.cell, result.frame, record)
-        run.ran.append(event.cell)
+        write_cell(run.path, cell, result.frame, record)
+        run.ran.append(cell)
     else:
-        run.failed[event.cell] = str(error)
-        write_cell(run.path, event.cell, None, {**record, "error": error})
+        run.failed[cell] = str(error)
+        write_cell(run.path, cell, None, {**record, "error": error})
     return error

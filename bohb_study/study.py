@@ -5,14 +5,16 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from bohb_study.budget import units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_method
-from bohb_study.tasks import Task, make_task
+from bohb_study.tasks import Task, is_file, make_task
+from bohb_study.tasks.own import OwnTask, own_tasks
 
-Engine = Literal["auto", "tune"]
+Engine = Literal["auto", "tune", "virtual"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class StudyConfig:
     """Everything that changes results: the command line, the stored JSON and the id in one."""
 
     task: tuple[str, ...] = ("digits",)
-    """What is optimised (--list names them)."""
+    """What is optimised (--list names them), or path/to/file.py:Class for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
     """Who optimises (--list names them)."""
     budget: float = 50
@@ -41,9 +43,10 @@ class StudyConfig:
     seeds: int = 3
     """Repetitions: seeds 0 .. n-1; each draws its data split, candidates and initial weights."""
     workers: int = 1
-    """Trials at a time within a cell. Above 1 rows depend on the order of arrival."""
+    """Trials at a time within a cell. Above 1, engine tune gives other rows each time."""
     engine: Engine = "auto"
-    """What runs a cell: tune (ray.tune.Tuner), or auto, which takes the best one there is."""
+    """What runs a cell: virtual (a virtual clock), tune (ray.tune.Tuner), or auto: virtual for one
+    worker and for tasks that are computed, else tune."""
     eta: int | None = None
     """Halving rate; the task's own where not given."""
     task_option: tuple[str, ...] = ()
@@ -68,6 +71,20 @@ class StudyConfig:
         for task in self.tasks().values():
             units_allowed(self.budget, task.ladder.top)
 
+    @cached_property
+    def own_tasks(self) -> dict[str, OwnTask]:
+        """What ``task`` gives as path:Class, by the task's name.
+
+        Files are read once, here: what they become while a study runs does not matter to it.
+        """
+        return own_tasks(given for given in self.task if is_file(given))
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """What cells, frames and folders call the tasks."""
+        names = {own.given: name for name, own in self.own_tasks.items()}
+        return tuple(names.get(given, given) for given in self.task)
+
     def options(self) -> dict[str, dict[str, str]]:
         """``task_option`` as task -> key -> value."""
         parsed: dict[str, dict[str, str]] = {}
@@ -76,8 +93,9 @@ class StudyConfig:
             task, dot, key = path.rpartition(".")
             if not (equals and dot and value):
                 raise UsageError(f"--task-option {text}: must look like task.key=value")
-            if task not in self.task:
-                raise UsageError(f"--task-option {text}: {task} is not among --task {self.task}")
+            if task not in self.task_names:
+                among = f"{task} is not among --task {self.task_names}"
+                raise UsageError(f"--task-option {text}: {among}")
             if key in parsed.setdefault(task, {}):
                 raise UsageError(f"--task-option {text}: {task}.{key} is given twice")
             parsed[task][key] = value
@@ -89,15 +107,20 @@ class StudyConfig:
         Raises:
             UsageError: an unknown task or option, or an eta that does not fit.
         """
-        options = self.options()
-        return {name: make_task(name, options.get(name), self.eta) for name in self.task}
+        options, own = self.options(), self.own_tasks
+        return {
+            name: own[name].make(options.get(name), self.eta)
+            if name in own
+            else make_task(name, options.get(name), self.eta)
+            for name in self.task_names
+        }
 
     def cells(self) -> list[Cell]:
         """All cells, seed by seed, so that an interrupted study is complete for its first seeds."""
         return [
             Cell(task, method, seed)
             for seed in range(self.seeds)
-            for task in self.task
+            for task in self.task_names
             for method in self.methods
         ]
 
@@ -106,6 +129,7 @@ class StudyConfig:
 
         Tasks, methods and seeds are not in it: asking for more of them adds cells to the same
         folder. A field that is added later counts only where it is used, so old names hold.
+        Only what a user's file says is in it, by the task's name.
         """
         not_identity = {"task", "methods", "seeds"}
         given = {
@@ -115,6 +139,8 @@ class StudyConfig:
         }
         if "task_option" in given:
             given["task_option"] = sorted(given["task_option"])
+        if self.own_tasks:
+            given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
         return given
 
     @property

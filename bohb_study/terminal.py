@@ -87,11 +87,10 @@ def bracket_checks(study: LoadedStudy, task: str, method: str) -> list[BracketCh
     plan = get_method(method).plan
     if plan is None:
         return None
-    config = StudyConfig.from_json(study.study["config"])
-    band = [[(r.level, r.trials) for r in b] for b in plan(config.tasks()[task].ladder)]
+    band = [[(r.level, r.trials) for r in b] for b in plan(study.ladder(task))]
     frame = study.frame
     own = frame[(frame["task"] == task) & (frame["method"] == method)]
-    return check_rungs(own, band, config.workers)
+    return check_rungs(own, band, study.study["config"]["workers"])
 
 
 def summary_table(study: LoadedStudy) -> Table:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import tyro
 
 from bohb_study import cli, terminal
-from bohb_study.runner import RunOptions, StudyRun, run_study
+from bohb_study.execution import RunOptions
+from bohb_study.runner import StudyRun, run_study
 from bohb_study.store import LoadedStudy, load_study, write_csv
 from bohb_study.study import StudyConfig
 
@@ -65,10 +66,11 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
     departures = terminal.departures(study)
     for departure in departures:
         out.print(str(departure), markup=False)
-    if options.study.workers > 1:
+    by_ray = any(record["engine"] == "tune" for record in study.cells.values())
+    if options.study.workers > 1 and by_ray:
         out.print(
-            f"{options.study.workers} workers: rows depend on the order in which results arrived; "
-            "another run will differ"
+            f"engine tune with {options.study.workers} workers: rows depend on the order in which "
+            "results arrived; another run will differ"
         )
     files = [run.path / "cells"]
     if options.csv:

@@ -13,9 +13,9 @@ from typing import Annotated
 import tyro
 
 from bohb_study import cli, terminal
+from bohb_study.execution import RunOptions
 from bohb_study.progress import make_progress
 from bohb_study.reproduction import check_possible, choose, reproduce
-from bohb_study.runner import RunOptions
 from bohb_study.store import load_study
 
 

@@ -160,7 +160,7 @@ def test_an_output_folder_that_is_a_file_or_below_one(
 def test_a_method_that_does_not_fit_the_ladder(refused: Refused, tmp_path: Path) -> None:
     words = ["--task-option", "digits.epochs=243", "--methods", "random", "asha"]
     said = refused(compare, *words, "--budget", "1", "--out", tmp_path / "out")
-    assert said.startswith("AsyncHyperBandScheduler: its rungs stand at (1, 3, 9, 27, 81), but ")
+    assert said.startswith("IncrementalASHA: its rungs stand at (1, 3, 9, 27, 81), but ")
 
 
 # Where nobody answers

@@ -43,7 +43,16 @@ def study() -> MakeStudy:
             "id": config.id,
             "config": config.to_json(),
             "tasks": {
-                "digits": {"top": 3, "unit": "epoch", "val_metric": "loss", "test_metric": "error"}
+                "digits": {
+                    "top": 3,
+                    "unit": "epoch",
+                    "costs": [1, 3],
+                    "eta": 3,
+                    "curve": True,
+                    "resumable": True,
+                    "val_metric": "loss",
+                    "test_metric": "error",
+                }
             },
             "methods": list(methods),
         }

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
 
 from bohb_study.budget import Account, units_allowed
 from bohb_study.methods.base import Problem
@@ -11,6 +12,8 @@ from bohb_study.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EngineName = Literal["tune", "virtual"]
 
 OnProgress = Callable[[int, float | None], None]
 """Called with the units reported so far and the best validation loss so far (None: none yet)."""
@@ -24,6 +27,7 @@ class CellJob:
     task: Task
     budget: float
     workers: int = 1
+    engine: EngineName = "virtual"
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     storage: str | None = None
@@ -49,5 +53,38 @@ class CellResult:
     failures: dict[int, str]
     """Why trainings failed, by trial; their rows say that they did."""
     seconds: dict[str, float]
-    """Measured: ``wall``, ``training`` and ``searching`` (summed over trials), ``engine``: the
-    rest of the wall time that ``workers`` workers had."""
+    """Measured: ``wall``, ``training`` (summed over trials), ``searching`` and ``scheduling`` (the
+    method's own classes), ``engine``: the rest."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How far a running cell is."""
+
+    cell: Cell
+    done: int
+    """Units reported."""
+    best: float | None
+    """Lowest validation loss so far; None before the first report."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell that has ended, well or not."""
+
+    cell: Cell
+    result: CellResult | None
+    error: str | None
+    """One line where it failed."""
+
+
+def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
+    """Run a cell in this process by the engine that it names; imports that engine alone."""
+    result: CellResult = import_module(f"bohb_study.engines.{job.engine}").run_cell(job, progress)
+    return result
+
+
+def one_line(error: BaseException) -> str:
+    """The error as one line, for a cell's record."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}"

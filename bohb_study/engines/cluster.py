@@ -9,14 +9,12 @@ import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from bohb_study.engines.base import CellJob, CellResult
-from bohb_study.engines.tune import run_cell
+from bohb_study.engines.base import CellJob, CellResult, Finished, Running, one_line, run_cell
 from bohb_study.errors import UsageError
 from bohb_study.study import Cell
 
@@ -112,26 +110,6 @@ def check_resources(cpus: float, gpus: float) -> None:
             raise UsageError(f"{flag} {wanted:g}: no node has more than {most:g} {key}s")
 
 
-@dataclass(frozen=True)
-class Running:
-    """How far a running cell is."""
-
-    cell: Cell
-    done: int
-    """Units reported."""
-    best: float | None
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A cell that has ended, well or not."""
-
-    cell: Cell
-    result: CellResult | None
-    error: str | None
-    """One line where it failed."""
-
-
 class _Board:
     """Where running cells say how far they are."""
 
@@ -148,9 +126,8 @@ class _Board:
 _BoardActor: Any = ray.remote(num_cpus=0)(_Board)
 
 
-@ray.remote(num_cpus=0, max_retries=0)
+@ray.remote(max_retries=0)
 def _run_cell(job: CellJob, board: Any) -> CellResult:
-    # no CPUs: the trial's actor takes them; a cell that held one could starve its own trials
     last = 0.0
 
     def tell(done: int, best: float | None) -> None:
@@ -177,7 +154,10 @@ def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Fini
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop()
-                running[_run_cell.remote(job, board)] = job.cell
+                # The trials' actors take the CPUs of engine tune; a cell that held one could starve
+                # its own trials. Engine virtual trains where it runs.
+                cpus = 0 if job.engine == "tune" else job.cpus_per_trial
+                running[_run_cell.options(num_cpus=cpus).remote(job, board)] = job.cell
             done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
             live = set(running.values())
             yield from (state for state in ray.get(board.get.remote()) if state.cell in live)
@@ -193,11 +173,11 @@ def _finished(cell: Cell, reference: Any) -> Finished:
     try:
         return Finished(cell, ray.get(reference), None)
     except RayTaskError as error:
-        return Finished(cell, None, _one_line(error.cause or error))
+        return Finished(cell, None, one_line(error.cause or error))
     except RayError as error:
-        return Finished(cell, None, _one_line(error))
+        return Finished(cell, None, one_line(error))
 
 
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:300]}"
+def cells_at_once(cpus_of_a_cell: float) -> int:
+    """How many cells keep the CPUs of the connected Ray busy."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1.0) / cpus_of_a_cell))

@@ -1,13 +1,19 @@
 """From reports to rows: the same for every engine."""
 
-from dataclasses import asdict, dataclass, field
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from bohb_study.columns import EXTRA, HP, Kind, build_frame
-from bohb_study.engines.base import CellJob
+import numpy as np
+
+from bohb_study.budget import Ledger
+from bohb_study.columns import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
+from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.methods.base import Pair
 from bohb_study.methods.noted import Note
-from bohb_study.seeding import config_id
+from bohb_study.seeding import Config, config_id
 from bohb_study.tasks import Report
 
 if TYPE_CHECKING:
@@ -42,32 +48,70 @@ def _kind_of_values(values: list[Any]) -> Kind:
     return "float" if all(isinstance(v, int | float) for v in values) else "str"
 
 
+_REPORT_COLUMNS = {
+    **dict.fromkeys(("trial_row", "level", "units", "units_restart"), "q"),
+    **dict.fromkeys(("rung", "decision", "status"), "b"),
+    **dict.fromkeys(
+        ("val_loss", "test_loss", "train_seconds", "search_seconds", "virtual_seconds"), "d"
+    ),
+}
+"""What is kept of each report, with the type code of its array."""
+_TRIAL_COLUMNS = ("trial", "config_id", "bracket", "model_based", "true_loss")
+"""What is kept once a trial, beside its configuration."""
+_DECISION_CODES: dict[str, int] = {word: code for code, word in enumerate(DECISIONS)}
+_STATUS_CODES: dict[str, int] = {word: code for code, word in enumerate(STATUSES)}
+_END = _DECISION_CODES["end"]
+_NO_RUNG = -1
+
+
 @dataclass
 class _TrialState:
+    row: int
+    """Of the trial in the tables of what does not change from report to report."""
     level: int = 0
     put_away: bool = False
     """At its last report it stood at a milestone of a scheduler that puts trials away."""
 
 
-@dataclass
 class Recorder:
-    """Collects the rows of one cell in order of arrival."""
+    """Collects the reports of one cell in order of arrival.
 
-    job: CellJob
-    pair: Pair
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    executed: int = 0
-    """Units that the evaluations counted."""
-    failures: dict[int, str] = field(default_factory=dict)
-    """Why trainings failed, by trial."""
-    best: float | None = None
-    """Lowest validation loss of an ok report so far."""
-    clock: float = 0.0
-    """Modelled seconds; holds at one worker, where steps follow each other."""
-    units_total: int = 0
-    _trials: dict[str, _TrialState] = field(default_factory=dict)
+    What belongs to a trial is kept once a trial and what is measured at a report in plain arrays,
+    some hundred bytes a report: studies have hundreds of thousands.
+    """
 
-    def add(self, trial_id: str, level: int, units: int, report: Report, note: Note | None) -> None:
+    def __init__(self, job: CellJob, pair: Pair) -> None:
+        """Record the cell that ``job`` says, run by ``pair``."""
+        self.executed = 0
+        """Units that the evaluations counted."""
+        self.failures: dict[int, str] = {}
+        """Why trainings failed, by trial."""
+        self.best: float | None = None
+        """Lowest validation loss of an ok report so far."""
+        self.units_total = 0
+        """Units charged for all reports so far."""
+        self.training = 0.0
+        """Measured seconds of all evaluations so far."""
+        self.searching = 0.0
+        """Measured seconds of the searcher so far."""
+        self._job = job
+        self._pair = pair
+        self._clock = 0.0
+        self._known: dict[str, _TrialState] = {}
+        self._trials: dict[str, list[Any]] = {name: [] for name in _TRIAL_COLUMNS}
+        self._configs: list[Config] = []
+        self._reports: dict[str, Any] = {n: array(code) for n, code in _REPORT_COLUMNS.items()}
+        self._extra: dict[str, Any] = {name: array("d") for name in job.task.extra_names}
+
+    def add(
+        self,
+        trial_id: str,
+        level: int,
+        units: int,
+        report: Report,
+        note: Note | None,
+        arrival: float | None = None,
+    ) -> None:
         """Record one report.
 
         Args:
@@ -77,50 +121,120 @@ class Recorder:
             report: what the evaluation told.
             note: what the scheduler did with it; None where it was not asked (the budget was
                 used up while the step was in flight).
+            arrival: modelled seconds at which it arrived. None where nobody knows; at one worker,
+                where steps follow each other, it is worked out here.
         """
-        job, task = self.job, self.job.task
-        suggestion = self.pair.searcher.suggestions[trial_id]
-        state = self._trials.setdefault(trial_id, _TrialState())
-        begin = state.level if task.ladder.resumable else 0
-        self.clock += task.duration(suggestion.config, begin, level)
+        trial = self._known.get(trial_id) or self._meet(trial_id)
+        searching = self._pair.searcher.take_seconds()
         self.executed += report.units
         self.units_total += units
+        self.training += report.seconds
+        self.searching += searching
         if report.message:
-            self.failures.setdefault(suggestion.number, report.message)
+            self.failures.setdefault(self._trials["trial"][trial.row], report.message)
         if report.status == "ok" and (self.best is None or report.val_loss < self.best):
             self.best = report.val_loss
-        self.rows.append(
-            {
-                **asdict(job.cell),
-                "seq": len(self.rows),
-                "trial": suggestion.number,
-                "config_id": config_id(suggestion.config),
-                "level": level,
-                "units": units,
-                "units_restart": level if state.put_away else units,
-                "units_total": self.units_total,
-                "full_evals": self.units_total / task.ladder.top,
-                "bracket": self.pair.scheduler.bracket_numbers[trial_id],
-                "rung": note.rung if note else None,
-                "decision": note.decision if note else "end",
-                "model_based": suggestion.model_based,
-                "val_loss": report.val_loss,
-                "test_loss": report.test_loss,
-                "true_loss": task.true_loss(suggestion.config),
-                "status": report.status,
-                "train_seconds": report.seconds,
-                "search_seconds": self.pair.searcher.take_seconds(),
-                "virtual_seconds": self.clock if job.workers == 1 else None,
-                **{EXTRA + key: value for key, value in report.extra.items()},
-                **{HP + key: value for key, value in suggestion.config.items()},
-            }
+        if arrival is None:
+            arrival = self._follow(trial, level)
+        column = self._reports
+        column["trial_row"].append(trial.row)
+        column["level"].append(level)
+        column["units"].append(units)
+        column["units_restart"].append(level if trial.put_away else units)
+        column["rung"].append(_NO_RUNG if note is None or note.rung is None else note.rung)
+        column["decision"].append(_END if note is None else _DECISION_CODES[note.decision])
+        column["val_loss"].append(report.val_loss)
+        column["test_loss"].append(report.test_loss)
+        column["status"].append(_STATUS_CODES[report.status])
+        column["train_seconds"].append(report.seconds)
+        column["search_seconds"].append(searching)
+        column["virtual_seconds"].append(arrival)
+        for name, values in self._extra.items():
+            values.append(report.extra[name])
+        trial.level = level
+        trial.put_away = (
+            self._pair.scheduler.restarts and note is not None and note.rung is not None
         )
-        state.level = level
-        state.put_away = self.pair.scheduler.restarts and note is not None and note.rung is not None
+
+    def _meet(self, trial_id: str) -> _TrialState:
+        """The trial's first report: note what will not change."""
+        suggestion = self._pair.searcher.suggestions[trial_id]
+        config = suggestion.config
+        table = self._trials
+        self._known[trial_id] = trial = _TrialState(len(self._configs))
+        self._configs.append(config)
+        table["trial"].append(suggestion.number)
+        table["config_id"].append(config_id(config))
+        table["bracket"].append(self._pair.scheduler.bracket_numbers[trial_id])
+        table["model_based"].append(suggestion.model_based)
+        table["true_loss"].append(self._job.task.true_loss(config))
+        return trial
+
+    def _follow(self, trial: _TrialState, level: int) -> float:
+        if self._job.workers > 1:
+            return math.nan
+        task = self._job.task
+        begin = trial.level if task.ladder.resumable else 0
+        self._clock += task.duration(self._configs[trial.row], begin, level)
+        return self._clock
+
+    def forget(self, trial_id: str) -> None:
+        """The trial has ended; its rows stay."""
+        self._known.pop(trial_id, None)
+
+    def result(self, ledger: Ledger, wall: float, at_once: int = 1) -> CellResult:
+        """What the cell gave.
+
+        Args:
+            ledger: the cell's ledger.
+            wall: measured seconds of the whole cell.
+            at_once: how many trainings shared that time.
+        """
+        training, searching = self.training, self.searching + self._pair.searcher.take_seconds()
+        scheduling = self._pair.scheduler.take_seconds()
+        seconds = {
+            "wall": wall,
+            "training": training,
+            "searching": searching,
+            "scheduling": scheduling,
+            "engine": wall - training / at_once - searching - scheduling,
+        }
+        return CellResult(self.frame(), ledger.account(self.executed), self.failures, seconds)
 
     def frame(self) -> "pd.DataFrame":
         """All rows; the last one ends the cell, whatever its scheduler had in mind."""
-        if self.rows:
-            self.rows[-1]["decision"] = "end"
-        task = self.job.task
-        return build_frame(self.rows, hyperparameter_kinds(task.space(0)), task.extra_names)
+        import pandas as pd
+
+        task, ladder = self._job.task, self._job.task.ladder
+        reports = {name: np.array(values) for name, values in self._reports.items()}
+        count = len(reports["trial_row"])
+        reports["decision"][count - 1 :] = _END
+        reports["seq"] = np.arange(count)
+        reports["units_total"] = np.cumsum(reports["units"])
+        reports["full_evals"] = reports["units_total"] / ladder.top
+        for name, values in self._extra.items():
+            reports[EXTRA + name] = np.array(values)
+        looked_up: dict[str, tuple[Sequence[Any], Any]] = {
+            "rung": (range(len(ladder.costs)), reports["rung"]),
+            "decision": (DECISIONS, reports["decision"]),
+            "status": (STATUSES, reports["status"]),
+        }
+        once = np.zeros(count, dtype=np.int64)
+        for name, value in asdict(self._job.cell).items():
+            looked_up[name] = ([value], once)
+        hyperparameters = hyperparameter_kinds(task.space(0))
+        trials = self._trials | {
+            HP + name: [config.get(name) for config in self._configs] for name in hyperparameters
+        }
+        for name, of_trials in trials.items():
+            looked_up[name] = (of_trials, reports["trial_row"])
+        data = {}
+        for column in columns_for(hyperparameters, task.extra_names):
+            if column.name in looked_up:
+                values, codes = looked_up[column.name]
+                index = codes.astype(np.intp)
+                table = typed(values, column)
+                data[column.name] = table.take(index, allow_fill=bool((index == _NO_RUNG).any()))
+            else:
+                data[column.name] = typed(reports[column.name], column)
+        return pd.DataFrame(data)

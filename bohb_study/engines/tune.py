@@ -167,15 +167,6 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     wall = perf_counter() - begin
     if listener.errors:
         raise StudyError(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
-    account = ray.get(ledger.ledger.remote()).account(recorder.executed)
+    books = ray.get(ledger.ledger.remote())
     ray.kill(ledger)
-    frame = recorder.frame()
-    training = float(frame["train_seconds"].sum())
-    searching = float(frame["search_seconds"].sum())
-    seconds = {
-        "wall": wall,
-        "training": training,
-        "searching": searching,
-        "engine": wall - searching - training / job.workers,
-    }
-    return CellResult(frame, account, recorder.failures, seconds)
+    return recorder.result(books, wall, at_once=job.workers)

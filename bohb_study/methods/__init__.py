@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bohb_study.errors import UsageError
-from bohb_study.tasks import near
+from bohb_study.tasks import Task, near
 
 if TYPE_CHECKING:
     from bohb_study.methods.base import Method
 
-__all__ = ["METHODS", "check_method", "get_method"]
+__all__ = ["METHODS", "check_fits", "check_method", "get_method"]
 
 METHODS: dict[str, str] = {
     "grid": "bohb_study.methods.grid",
@@ -40,3 +40,13 @@ def get_method(name: str) -> "Method":
     check_method(name)
     found: Method = import_module(METHODS[name]).METHOD
     return found
+
+
+def check_fits(method: "Method", task: Task) -> None:
+    """Raise UsageError where ``method`` stops trials early and ``task`` has a single fidelity."""
+    if method.uses_fidelity and len(task.ladder.costs) == 1:
+        others = [name for name in METHODS if not get_method(name).uses_fidelity]
+        raise UsageError(
+            f"--methods {method.name}: {task.name} has a single fidelity, and nothing can be "
+            f"stopped below it; use {', '.join(others)}"
+        )

@@ -21,6 +21,15 @@ class Pair:
     searcher: NotedSearcher
     scheduler: NotedScheduler
 
+    def __post_init__(self) -> None:
+        """Tell the scheduler whose time is not its own."""
+        self.scheduler.searcher = self.searcher
+
+    def forget(self, trial_id: str) -> None:
+        """Drop what was noted of a trial that ended and was recorded."""
+        self.searcher.forget(trial_id)
+        self.scheduler.forget(trial_id)
+
 
 @dataclass(frozen=True)
 class Problem:

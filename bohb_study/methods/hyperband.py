@@ -26,14 +26,34 @@ class MendedHyperBandForBOHB(HyperBandForBOHB):
     2. The controller tells the searcher of a result only where the decision is not STOP, and
        ``TuneBOHB.on_trial_complete`` ignores its result: the observations that end a trial, those
        of highest fidelity above all, never reach BOHB's model. Here they do.
+
+    It also forgets trials and brackets that ended, which Ray keeps and goes through each time it
+    chooses a trial. That changes no decision; ``debug_string`` no longer lists them.
     """
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Open a new bracket once the current one was given all its trials (mend 1)."""
         bracket = self._state["bracket"]
-        if bracket is not None and len(bracket._all_trials) >= bracket._n0:
+        if bracket is not None and (bracket.filled() or len(bracket._all_trials) >= bracket._n0):
             self._state["bracket"] = None
+            self._forget_brackets()
         super().on_trial_add(tune_controller, trial)
+
+    def _forget_brackets(self) -> None:
+        """Drop brackets without live trials, at a moment when none of them takes new ones."""
+        *ended, current = self._hyperbands
+        # the current band keeps its length, by which Ray knows which bracket to open next
+        current[:] = [b if b is not None and b._live_trials else None for b in current]
+        bands = ([b for b in band if b is not None and b._live_trials] for band in ended)
+        self._hyperbands: list[Any] = [*(band for band in bands if band), current]
+        self._state["band_idx"] = len(self._hyperbands) - 1
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Forget the trial; Ray's other ways to end one come here as well."""
+        # Ray ends a trial once more where stopping it raised
+        if trial in self._trial_info:
+            super().on_trial_remove(tune_controller, trial)
+            del self._trial_info[trial]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tell the searcher of a rung's result also where it ends the trial (mend 2)."""
@@ -55,7 +75,8 @@ class NotedHyperband(NotedScheduler):
 
     def due(self, trial: Trial) -> int | None:
         """The milestone of the trial's bracket."""
-        return int(self.bracket_of(trial)._cumul_r)
+        milestone: int = self.scheduler._trial_info[trial][0]._cumul_r
+        return milestone
 
     def bracket_of(self, trial: Trial) -> Any:
         """The bracket that Ray put the trial into."""

@@ -5,10 +5,10 @@ ResourceChangingScheduler do), so the stock classes stay exactly as shipped.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -51,6 +51,8 @@ class NotedSearcher(Searcher):
         """Wrap ``searcher``, which has its metric and mode already."""
         self.searcher = searcher
         self.suggestions: dict[str, Suggestion] = {}
+        """Of the trials that were not forgotten."""
+        self.suggested = 0
         self.seconds = 0.0
         super().__init__(metric=searcher.metric, mode=searcher.mode)
 
@@ -66,11 +68,16 @@ class NotedSearcher(Searcher):
         self.seconds += perf_counter() - begin
         if isinstance(suggestion, dict):
             self.suggestions[trial_id] = Suggestion(
-                number=len(self.suggestions),
+                number=self.suggested,
                 config=plain(suggestion),
                 model_based=getattr(self.searcher, "picked_by_model", None),
             )
+            self.suggested += 1
         return suggestion
+
+    def forget(self, trial_id: str) -> None:
+        """Drop what was noted of a trial that ended; later trials keep their numbers."""
+        self.suggestions.pop(trial_id, None)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass through, timed: this is where a model is refitted."""
@@ -121,8 +128,7 @@ class NotedSearcher(Searcher):
         self.__dict__.update(state)
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """What a scheduler did with one report."""
 
     decision: Decision
@@ -135,6 +141,7 @@ _WORDS: dict[str, Decision] = {
     TrialScheduler.PAUSE: "pause",
     TrialScheduler.STOP: "stop",
 }
+_WENT_ON = Note("continue", None)
 
 
 class NotedScheduler(TrialScheduler):
@@ -146,6 +153,9 @@ class NotedScheduler(TrialScheduler):
 
     restarts = False
     """Whether trials are put away at rungs, so that ``units_restart`` pays a rung from scratch."""
+
+    searcher: NotedSearcher | None = None
+    """What it is paired with: time spent there during a call is not counted here as well."""
 
     def __init__(self, scheduler: TrialScheduler, ladder: Ladder) -> None:
         """Wrap ``scheduler``.
@@ -160,13 +170,40 @@ class NotedScheduler(TrialScheduler):
         self.notes: dict[str, Note] = {}
         self.bracket_numbers: dict[str, int | None] = {}
         """Running number of each trial's bracket, in the order in which brackets are opened."""
-        self._brackets: list[object] = []
+        self.seconds = 0.0
+        self._inside = False
+        self._opened = 0
+        self._newest: object | None = None
+        self._top = ladder.max_time
+        self._rungs = {time: rung for rung, time in enumerate(ladder.times)}
         found = self.rung_times()
         if found != ladder.times:
             raise UsageError(
                 f"{type(scheduler).__name__}: its rungs stand at {found}, but the ladder's are at "
                 f"{ladder.times} (eta {ladder.eta}); take another eta or fewer rungs"
             )
+
+    def take_seconds(self) -> float:
+        """Seconds spent in the scheduler, without the searcher's, since this was last asked."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+    def _timed(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Make a call that counts as scheduling."""
+        # a scheduler that stops another trial is called back: the outer call counts for both
+        if self._inside:
+            return call(*args)
+        self._inside = True
+        searcher = self.searcher
+        searched = 0.0 if searcher is None else searcher.seconds
+        begin = perf_counter()
+        try:
+            return call(*args)
+        finally:
+            self.seconds += perf_counter() - begin
+            if searcher is not None:
+                self.seconds -= searcher.seconds - searched
+            self._inside = False
 
     def rung_times(self) -> tuple[int, ...]:
         """Scheduler times at which this scheduler can judge a trial, the top included."""
@@ -183,50 +220,57 @@ class NotedScheduler(TrialScheduler):
     def _number(self, bracket: object | None) -> int | None:
         if bracket is None:
             return None
-        for number, known in enumerate(self._brackets):
-            if known is bracket:
-                return number
-        self._brackets.append(bracket)
-        return len(self._brackets) - 1
+        # Ray adds trials to its newest bracket only, and never goes back to an older one
+        if bracket is not self._newest:
+            self._newest = bracket
+            self._opened += 1
+        return self._opened - 1
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Pass through; then tell the trial to which rung it goes first."""
-        self.scheduler.on_trial_add(tune_controller, trial)
+        """Pass through, timed; then tell the trial to which rung it goes first."""
+        self._timed(self.scheduler.on_trial_add, tune_controller, trial)
         self.bracket_numbers[trial.trial_id] = self._number(self.bracket_of(trial))
         due = self.due(trial)
-        times = self.ladder.times
-        trial.config[FIRST_RUNG] = len(times) - 1 if due is None else times.index(due)
+        trial.config[FIRST_RUNG] = self._rungs[self._top if due is None else due]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Pass through, and note what was decided on this report."""
+        """Pass through, timed, and note what was decided on this report."""
         due = self.due(trial)
         time = result["rung_time"]
         at_rung = due is not None and time >= due
-        decision: str = self.scheduler.on_trial_result(tune_controller, trial, result)
-        word = _WORDS[decision]
-        if time >= self.ladder.max_time:
-            word = "end"
-        elif word == "continue" and at_rung:
-            word = "promote"
-        rung = self.ladder.times.index(due) if due is not None and at_rung else None
-        self.notes[trial.trial_id] = Note(word, rung)
+        decision: str = self._timed(self.scheduler.on_trial_result, tune_controller, trial, result)
+        note = _WENT_ON
+        if at_rung or decision != TrialScheduler.CONTINUE or time >= self._top:
+            word = _WORDS[decision]
+            if time >= self._top:
+                word = "end"
+            elif at_rung and word == "continue":
+                word = "promote"
+            note = Note(word, self._rungs[due] if due is not None and at_rung else None)
+        self.notes[trial.trial_id] = note
         return decision
 
+    def forget(self, trial_id: str) -> None:
+        """Drop what was noted of a trial that ended."""
+        self.notes.pop(trial_id, None)
+        self.bracket_numbers.pop(trial_id, None)
+
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Pass through."""
-        self.scheduler.on_trial_complete(tune_controller, trial, result)
+        """Pass through, timed."""
+        self._timed(self.scheduler.on_trial_complete, tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Pass through."""
-        self.scheduler.on_trial_remove(tune_controller, trial)
+        """Pass through, timed."""
+        self._timed(self.scheduler.on_trial_remove, tune_controller, trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Pass through."""
-        self.scheduler.on_trial_error(tune_controller, trial)
+        """Pass through, timed."""
+        self._timed(self.scheduler.on_trial_error, tune_controller, trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Pass through."""
-        return self.scheduler.choose_trial_to_run(tune_controller)
+        """Pass through, timed."""
+        chosen: Trial | None = self._timed(self.scheduler.choose_trial_to_run, tune_controller)
+        return chosen
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Pass through."""

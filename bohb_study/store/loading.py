@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bohb_study.store.cells import (
 from bohb_study.store.files import read_json
 from bohb_study.store.studies import asked_cells, read_study
 from bohb_study.study import Cell
+from bohb_study.tasks import Ladder
 
 CellKey = tuple[str, str, int]
 """(task, method, seed)"""
@@ -46,6 +47,12 @@ class LoadedStudy:
     """The record of every cell that is done: ledger, seconds, versions, hashes."""
     problems: list[str]
     """One line for every cell that was asked for and is not done."""
+
+    def ladder(self, task: str) -> Ladder:
+        """The ladder of a task as it was run: a task of the user's own may be gone since."""
+        stored = self.study["tasks"][task]
+        values = {f.name: stored[f.name] for f in fields(Ladder)}
+        return Ladder(**{**values, "costs": tuple(values["costs"])})
 
     def rows(self, cell: CellKey) -> pd.DataFrame:
         """The rows of one cell with the columns and types that it has by itself.

@@ -61,6 +61,8 @@ def write_study(
 
     ``asked`` holds, for each task and method, for how many seeds it was ever asked for: asking for
     grid with 3 seeds and then for bohb with 10 does not leave seven cells of grid missing.
+    ``task_files``, where there are tasks of the user's own, says by name where each was and the
+    sha256 of its file.
 
     Raises:
         StudyError: study.json is damaged, of a newer version or of another study.
@@ -69,7 +71,7 @@ def write_study(
     old = _read(path) or {}
     if old and old["id"] != config.id:
         raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use --fresh")
-    merged = _merge(old["config"], config) if old else config
+    merged = _merge(old, config) if old else config
     study = {
         "schema": SCHEMA_VERSION,
         "name": name,
@@ -80,6 +82,11 @@ def write_study(
         "seeds": merged.seeds,
         "asked": _asked(old.get("asked", {}), config, merged),
     }
+    if config.own_tasks:
+        study["task_files"] = {
+            name: {"task": own.given, "sha256": own.sha256}
+            for name, own in config.own_tasks.items()
+        }
     replace_files({path: json_bytes(study)})
     return study
 
@@ -149,11 +156,16 @@ def _read(path: Path) -> dict[str, Any] | None:
     return study
 
 
-def _merge(old: Mapping[str, Any], config: StudyConfig) -> StudyConfig:
+def _merge(study: Mapping[str, Any], config: StudyConfig) -> StudyConfig:
     """``config`` with the tasks, methods and seeds that were asked for before."""
+    old = study["config"]
+    # by name: a user's file may be where it was not before
+    names = {file["task"]: name for name, file in study.get("task_files", {}).items()}
+    before = {names.get(given, given): given for given in old["task"]}
+    tasks = {**before, **dict(zip(config.task_names, config.task, strict=True))}
     return replace(
         config,
-        task=_union(old["task"], config.task),
+        task=tuple(tasks.values()),
         methods=_union(old["methods"], config.methods),
         seeds=max(old["seeds"], config.seeds),
     )
@@ -169,12 +181,12 @@ def _asked(
     """Seeds asked for by task and method, in the order of ``merged``."""
 
     def seeds(task: str, method: str) -> int:
-        now = config.seeds if task in config.task and method in config.methods else 0
+        now = config.seeds if task in config.task_names and method in config.methods else 0
         return max(now, old.get(task, {}).get(method, 0))
 
     return {
         task: {method: n for method in merged.methods if (n := seeds(task, method))}
-        for task in merged.task
+        for task in merged.task_names
     }
 
 

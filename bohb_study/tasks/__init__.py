@@ -1,20 +1,26 @@
 """The tasks by name. A new task is one module and one line here."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from bohb_study.errors import UsageError
 from bohb_study.tasks.base import Evaluation, Ladder, Report, Task
 
+if TYPE_CHECKING:
+    from bohb_study.tasks.computed import ComputedTask
+
 __all__ = [
     "TASKS",
+    "ComputedTask",
     "Evaluation",
     "Ladder",
     "Report",
     "Task",
+    "build_task",
+    "is_file",
     "make_task",
     "option_fields",
     "task_class",
@@ -22,11 +28,52 @@ __all__ = [
 
 TASKS: dict[str, str] = {
     "digits": "bohb_study.tasks.digits:Digits",
-}
+    "synthetic-curves": "bohb_study.tasks.synthetic_curves:SyntheticCurves",
+    **{
+        f"counting-ones-{dimensions}": "bohb_study.tasks.counting_ones:CountingOnes"
+        for dimensions in (8, 16, 32, 64, 100)
+    },
+    **{
+        f"mfh{dimensions}{kind}": "bohb_study.tasks.mfhartmann:MFHartmann"
+        for dimensions in (3, 6)
+        for kind in ("", "-good", "-moderate", "-bad", "-terrible")
+    },
+    "branin-mf": "bohb_study.tasks.branin:Branin",
+    "forrester-mf": "bohb_study.tasks.forrester:Forrester",
+    **{
+        f"fcnet-{data}": "bohb_study.tasks.fcnet:FCNet"
+        for data in ("naval", "parkinsons", "protein", "slice")
+    },
+    **{
+        f"hpobench-mlp-{data}": "bohb_study.tasks.hpobench_mlp:HPOBenchMLP"
+        for data in (
+            "australian", "blood-transfusion", "car", "credit-g", "kc1", "phoneme", "segment",
+            "vehicle",
+        )
+    },
+    **{
+        f"nasbench201-{data}": "bohb_study.tasks.nasbench201:NASBench201"
+        for data in ("cifar10", "cifar100", "imagenet")
+    },
+    **{
+        f"lcdb-{openml_id}": "bohb_study.tasks.lcdb:LCDB"
+        for openml_id in (
+            23, 44, 679, 720, 722, 728, 735, 741, 761, 823, 847, 897, 901, 914, 930, 934, 959, 980,
+            991, 1042, 1053, 1067, 1479, 1485, 1566, 4134, 40981, 41027, 41142, 41144, 41156, 41158,
+        )
+    },
+}  # fmt: skip
 """Name -> module:class. Imported when asked for, so that no task pays for another's imports.
 
 One class may serve several names; it is told its own.
 """
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``ComputedTask`` on first use (PEP 562): ConfigSpace takes most of a second."""
+    if name != "ComputedTask":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("bohb_study.tasks.computed").ComputedTask
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -36,12 +83,21 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
 
 
+def is_file(name: str) -> bool:
+    """Whether ``name`` is meant as path/to/file.py:Class, a task of the user's own."""
+    return ":" in name or "/" in name or name.endswith(".py")
+
+
 def task_class(name: str) -> type[Task]:
-    """The class behind a task's name.
+    """The class behind a task's name, or behind path/to/file.py:Class.
 
     Raises:
         UsageError: no such task; names the near ones.
     """
+    if is_file(name):
+        from bohb_study.tasks.own import read_own
+
+        return read_own(name).task_class
     if name not in TASKS:
         raise UsageError(f"--task {name}: no such task; {near(name, TASKS)}")
     module, _, attribute = TASKS[name].partition(":")
@@ -57,11 +113,27 @@ def option_fields(cls: type[Task]) -> list[Field[Any]]:
 def make_task(name: str, options: dict[str, str] | None = None, eta: int | None = None) -> Task:
     """The task ``name`` with its options (texts, as given by ``--task-option``) and eta.
 
+    Args:
+        name: of a registered task, or path/to/file.py:Class.
+        options: values by the option's name.
+        eta: halving rate; None for the task's own.
+
     Raises:
         UsageError: unknown task or option, a value of the wrong type, or an eta that does not fit.
     """
-    cls = task_class(name)
-    known = {f.name: f.type for f in option_fields(cls)}
+    if is_file(name):
+        from bohb_study.tasks.own import read_own
+
+        return read_own(name).make(options, eta)
+    return build_task(task_class(name), name, options, eta)
+
+
+def build_task(
+    cls: type[Task], name: str, options: Mapping[str, str] | None = None, eta: int | None = None
+) -> Task:
+    """``make_task`` for a class that is at hand."""
+    hints = get_type_hints(cls) if options else {}
+    known = {f.name: hints.get(f.name) for f in option_fields(cls)}
     values: dict[str, Any] = {}
     for key, text in (options or {}).items():
         if key not in known:
@@ -73,10 +145,20 @@ def make_task(name: str, options: dict[str, str] | None = None, eta: int | None 
     return task
 
 
+_PARSERS: dict[object, tuple[Callable[[str], Any], str]] = {
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
+    str: (str, "text"),
+}
+"""Type of an option -> what reads it, and what it must be."""
+
+
 def _parse(flag: str, text: str, kind: object) -> Any:
-    if kind is int:
-        try:
-            return int(text)
-        except ValueError:
-            raise UsageError(f"--task-option {flag}={text}: must be a whole number") from None
-    return text
+    if kind not in _PARSERS:
+        raise UsageError(f"--task-option {flag}: an option is int, float, bool or str, not {kind}")
+    parser, what = _PARSERS[kind]
+    try:
+        return parser(text)
+    except (ValueError, KeyError):
+        raise UsageError(f"--task-option {flag}={text}: must be {what}") from None

@@ -1,5 +1,6 @@
 """A toy task, and a controller that asks searcher and scheduler in Ray's order."""
 
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -93,7 +94,7 @@ class Reported:
 
 
 class Controller:
-    """Ray's controller at one trial at a time, as far as searchers and schedulers see it."""
+    """Ray's controller, as far as searchers and schedulers see it, on a clock of its own."""
 
     def __init__(self, pair: Pair, ladder: Ladder) -> None:
         self.searcher, self.scheduler, self.ladder = pair.searcher, pair.scheduler, ladder
@@ -102,6 +103,8 @@ class Controller:
         self.reports: list[Reported] = []
         self.observed: list[int] = []
         """Scheduler times of the results at rungs that the searcher was told."""
+        self.chosen: list[str | None] = []
+        """What was chosen to run, each time that the scheduler was asked."""
         self.searcher.set_max_concurrency(1)
 
     def _observe(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -126,19 +129,35 @@ class Controller:
         self.scheduler.on_trial_add(self, self.trials[-1])
         return True
 
-    def run(self, samples: int, loss: Callable[[int], float]) -> list[Reported]:
-        """Run until ``samples`` trials have ended; a trial's loss depends on its number alone."""
-        running: FakeTrial | None = None
+    def run(self, samples: int, loss: Callable[[int], float], workers: int = 1) -> list[Reported]:
+        """Run until ``samples`` trials have ended; a trial's loss depends on its number alone.
+
+        So does how long an epoch takes, where there are several workers.
+        """
+        self.searcher.set_max_concurrency(workers)
+        running: list[tuple[float, int, FakeTrial]] = []
+        free = list(range(workers))
+        now = 0.0
         while True:
             if len(self.trials) < samples and all(t.status != Trial.PENDING for t in self.trials):
                 self.add()
-            running = running or self.scheduler.choose_trial_to_run(self)
-            if running is None:
+            chosen = self.scheduler.choose_trial_to_run(self) if free else None
+            self.chosen.append(chosen.trial_id if chosen else None)
+            if chosen:
+                chosen.status = Trial.RUNNING
+                heapq.heappush(running, (now + self._pace(chosen), free.pop(), chosen))
+                continue
+            if not running:
                 return self.reports
-            running.status = Trial.RUNNING
-            running.status = self._step(running, loss)
-            if running.status != Trial.RUNNING:
-                running = None
+            now, worker, trial = heapq.heappop(running)
+            trial.status = self._step(trial, loss)
+            if trial.status == Trial.RUNNING:
+                heapq.heappush(running, (now + self._pace(trial), worker, trial))
+            else:
+                free.append(worker)
+
+    def _pace(self, trial: FakeTrial) -> float:
+        return 1 + int(trial.trial_id) * 7 % 10 / 10
 
     def _step(self, trial: FakeTrial, loss: Callable[[int], float]) -> str:
         trial.level = self.ladder.next_level(trial.level, trial.config[FIRST_RUNG])

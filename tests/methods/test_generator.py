@@ -22,6 +22,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from ray.tune.search.bohb.bohb_search import _BOHBJobWrapper
+from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
 from bohb_study.methods.generator import SeededBOHB
 from bohb_study.seeding import canonical, derive
@@ -215,14 +216,153 @@ def degenerate(seed: int) -> ConfigurationSpace:
     return space
 
 
-@pytest.mark.parametrize("space", [forbidden, degenerate])
-def test_a_model_that_cannot_be_sampled_costs_a_random_configuration(
-    space: Space, caplog: pytest.LogCaptureFixture
-) -> None:
-    options = {"random_fraction": 0.0, "num_samples": 2, "min_bandwidth": 1.0}
-    picked = assert_as_stock(space, seed=4, rounds=40, **options)
+def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
+    """How often the generator warned in these words."""
+    records = [r for r in caplog.records if r.name == "bohb_study.methods.generator"]
+    assert {r.levelname for r in records} <= {"WARNING"}
+    return sum(words in r.getMessage() for r in records)
+
+
+ALL_BY_MODEL = {"random_fraction": 0.0, "num_samples": 2, "min_bandwidth": 1.0}
+
+
+def test_a_forbidden_pick_costs_a_random_configuration(caplog: pytest.LogCaptureFixture) -> None:
+    picked = assert_as_stock(forbidden, seed=4, rounds=40, **ALL_BY_MODEL)
     fallbacks = sum(not by_model for _, by_model in picked[6:])  # there is a model by then
-    said = [r for r in caplog.records if r.name == "bohb_study.methods.generator"]
-    assert fallbacks > 2
-    assert sum("drawing a random one" in r.getMessage() for r in said) == fallbacks
-    assert {r.levelname for r in said} == {"WARNING"}
+    assert 2 < said(caplog, "drawing a random one") <= fallbacks
+
+
+def test_candidates_without_a_density_cost_a_random_configuration_and_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    picked = assert_as_stock(degenerate, seed=4, rounds=40, **ALL_BY_MODEL)
+    assert sum(not by_model for _, by_model in picked[6:]) > 2
+    assert said(caplog, "HpBandSter issue 100") == said(caplog, "") == 1
+
+
+def in_step(space: Space, seed: int, **options: Any) -> tuple[BOHB, SeededBOHB]:
+    """HpBandSter's generator, which draws from the global one, and ours, seeded alike."""
+    np.random.seed(seed)
+    return BOHB(space(seed), **options), SeededBOHB(space(seed), seed=seed, **options)
+
+
+def told(
+    generators: tuple[BOHB, SeededBOHB], config: dict[str, Any], loss: float, budget: float = 1.0
+) -> None:
+    for generator in generators:
+        generator.new_result(_BOHBJobWrapper(loss, budget, config))
+
+
+def asked(generators: tuple[BOHB, SeededBOHB]) -> Pick:
+    """The next pick of both, which is the same and leaves both streams at the same position."""
+    (config, info), (ours, our_info) = (generator.get_config(None) for generator in generators)
+    assert ours == config
+    assert our_info == info
+    np.testing.assert_equal(generators[1].rng.get_state(), np.random.get_state())
+    return config, info["model_based_pick"]
+
+
+@settings(max_examples=10)
+@given(
+    space=spaces(),
+    seed=st.integers(0, 2**32 - 1),
+    between=st.lists(st.integers(0, 120), min_size=2, max_size=5),
+    levels=st.sampled_from([2, 10, 10**6]),
+)
+@example(space=space_of(*KINDS), seed=0, between=[400, 1, 0, 60], levels=10)
+@example(space=space_of(*KINDS, conditional=True), seed=1, between=[60, 1, 0, 30], levels=10)
+def test_hundreds_of_results_between_picks(
+    space: Space, seed: int, between: list[int], levels: int
+) -> None:
+    """Ties, losses that are not finite, three budgets; all 64 candidates of every pick."""
+    generators = in_step(space, seed, random_fraction=0.1)
+    draws = np.random.default_rng(seed)
+    configs = space(seed + 1 if seed < 2**32 - 1 else 0)
+    for results in between:
+        for _ in range(results):
+            loss = float(draws.integers(0, levels)) if draws.random() < 0.9 else np.inf
+            budget = float(draws.choice([1.0, 3.0, 9.0], p=[0.5, 0.3, 0.2]))
+            told(generators, dict(configs.sample_configuration()), loss, budget)
+        config, _ = asked(generators)
+        told(generators, config, 0.0, 9.0)
+    asked(generators)
+    assert_same_models(*generators)
+
+
+def assert_same_models(stock: BOHB, ours: SeededBOHB) -> None:
+    assert list(ours.kde_models) == list(stock.kde_models)
+    for budget, model in stock.kde_models.items():
+        for key in ("good", "bad"):
+            expected, found = model[key], ours.kde_models[budget][key]
+            assert found.data.tobytes() == expected.data.tobytes()
+            assert found.bw.tobytes() == expected.bw.tobytes()
+            np.testing.assert_array_equal(
+                found.pdf(expected.data[:3]), expected.pdf(expected.data[:3])
+            )
+
+
+def test_the_search_ends_at_a_category_that_only_bad_observations_lack(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """HpBandSter takes it and draws no further, so neither may the stream of this one."""
+    generators = in_step(space_of("float", "cat4"), seed=5, random_fraction=0.0)
+    rng = np.random.default_rng(5)
+    for number in range(30):
+        category = (32, 64, 128, 256)[number] if number < 4 else 32
+        told(generators, {"h0": rng.uniform(-5, 5), "h1": category}, float(number))
+    picked = [asked(generators) for _ in range(8)]
+    assert all(by_model for _, by_model in picked)
+    assert {config["h1"] for config, _ in picked} - {32}
+    assert said(caplog, "HpBandSter issue 100") == said(caplog, "") == 1
+
+
+def test_results_that_do_not_update_the_model_wait_for_one_that_does() -> None:
+    generators = in_step(space_of("float", "int"), seed=6, random_fraction=0.0, num_samples=4)
+    for number, config in enumerate(space_of("float", "int")(7).sample_configuration(40)):
+        for generator in generators:
+            job = _BOHBJobWrapper(loss(dict(config)), 1.0, dict(config))
+            generator.new_result(job, update_model=number in (9, 25))
+        if number in (8, 15, 30):
+            assert asked(generators)[1] == (number > 9)
+    assert_same_models(*generators)
+    # 15 % and 85 % of the 26 observations known then, both rounded down
+    assert [len(generators[1].kde_models[1.0][key].data) for key in ("good", "bad")] == [3, 22]
+
+
+def test_a_model_is_fitted_when_a_pick_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = []
+
+    def counted(*args: Any, **options: Any) -> KDEMultivariate:
+        fits.append(1)
+        return KDEMultivariate(*args, **options)
+
+    monkeypatch.setattr("bohb_study.methods.generator.KDEMultivariate", counted)
+    generator = SeededBOHB(space_of("float")(0), seed=0, random_fraction=0.0, num_samples=2)
+    for config in space_of("float")(1).sample_configuration(50):
+        observe(generator, dict(config))
+    assert list(generator.kde_models) == [1.0]
+    assert len(fits) == 0
+    generator.get_config(None)
+    generator.get_config(None)
+    assert len(fits) == 2  # good and bad, once
+
+
+def test_a_suggestion_computes_its_candidates_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What made HpBandSter slow, scalar draws and densities of one row, is not called at all."""
+    generator = SeededBOHB(space_of("float", "cat2")(0), seed=0, random_fraction=0.0)
+    for config in space_of("float", "cat2")(1).sample_configuration(30):
+        observe(generator, dict(config))
+
+    def refuse(*args: Any, **options: Any) -> None:
+        pytest.fail("called one by one")
+
+    monkeypatch.setattr("scipy.stats.truncnorm.rvs", refuse)
+    monkeypatch.setattr(KDEMultivariate, "pdf", refuse)
+    _, info = generator.get_config(None)
+    assert info["model_based_pick"]
+
+
+@pytest.mark.parametrize("option", ["min_bandwidth", "bandwidth_factor"])
+def test_bandwidths_are_positive(option: str) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        SeededBOHB(space_of("float")(0), seed=0, **{option: 0.0})

@@ -1,5 +1,6 @@
 """Ray's HyperBandForBOHB as shipped degenerates and forgets; mended it runs as planned."""
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -31,19 +32,37 @@ class OnlySecondMend(MendedHyperBandForBOHB):
     on_trial_add = HyperBandForBOHB.on_trial_add
 
 
+class Remembering(MendedHyperBandForBOHB):
+    """Both mends, and everything kept for ever as Ray keeps it."""
+
+    on_trial_remove = HyperBandForBOHB.on_trial_remove
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        bracket = self._state["bracket"]
+        if bracket is not None and len(bracket._all_trials) >= bracket._n0:
+            self._state["bracket"] = None
+        HyperBandForBOHB.on_trial_add(self, tune_controller, trial)
+
+
 Run = Callable[..., Any]
 
 
 @pytest.fixture
 def run(curvy: Callable[..., Task], problem: Callable[..., Problem], controller: Any) -> Run:
-    """Two bands of a scheduler at one trial at a time; the later a trial, the worse."""
+    """Two bands of a scheduler; the later a trial, the worse."""
 
-    def made(scheduler: type[HyperBandForBOHB], top: int = 9, samples: int = 34) -> Any:
+    def made(
+        scheduler: type[HyperBandForBOHB],
+        top: int = 9,
+        samples: int = 34,
+        workers: int = 1,
+        loss: Callable[[int], float] = float,
+    ) -> Any:
         task = curvy(top)
         own = scheduler(time_attr=TIME, metric=METRIC, mode=MODE, max_t=top, reduction_factor=3)
         pair = Pair(random_searcher(problem(task)), NotedHyperband(own, task.ladder))
         driver = controller(pair, task.ladder)
-        driver.run(samples, float)
+        driver.run(samples, loss, workers)
         return driver
 
     return made
@@ -121,6 +140,52 @@ def test_what_the_model_learns_is_what_was_judged(
     driver.run(34, float)
     judged = [report for report in driver.reports if report.note.rung is not None]
     assert len(judged) - len(learnt) == lost
+
+
+# What is forgotten
+
+
+def shuffled(number: int) -> float:
+    """Losses in no order, some of them equal."""
+    return random.Random(number).randrange(40)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 16])
+@pytest.mark.parametrize("loss", [float, lambda number: -float(number), shuffled])
+@pytest.mark.parametrize(("top", "samples", "brackets"), [(9, 100, 18), (81, 320, 11)])
+def test_forgetting_changes_no_decision(
+    run: Run, workers: int, loss: Callable[[int], float], top: int, samples: int, brackets: int
+) -> None:
+    """Over several bands; the last bracket is cut off half full."""
+    remembering, forgetting = (
+        run(kind, top, samples, workers, loss) for kind in (Remembering, MendedHyperBandForBOHB)
+    )
+    assert forgetting.chosen == remembering.chosen
+    assert forgetting.reports == remembering.reports
+    assert forgetting.observed == remembering.observed
+    assert len({report.bracket for report in forgetting.reports}) == brackets
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_what_is_kept_does_not_grow(run: Run, workers: int) -> None:
+    def kept(samples: int) -> tuple[int, int, int]:
+        scheduler = run(MendedHyperBandForBOHB, 9, samples, workers, shuffled).scheduler.scheduler
+        brackets = [b for band in scheduler._hyperbands for b in band if b is not None]
+        return len(scheduler._hyperbands), len(brackets), len(scheduler._trial_info)
+
+    # at the end of a band its last bracket is still there, and with several workers one before it
+    bands, brackets, trials = kept(17 * 20)
+    assert bands <= 2
+    assert brackets <= 3
+    assert trials == 0  # all have ended
+    assert kept(17 * 4) == (bands, brackets, trials)
+
+
+def test_a_trial_may_be_ended_twice(run: Run) -> None:
+    """As Ray does where stopping a trial raised: the second time there is nothing to do."""
+    driver = run(MendedHyperBandForBOHB)
+    for trial in driver.trials:
+        driver.scheduler.on_trial_error(driver, trial)
 
 
 # The plan

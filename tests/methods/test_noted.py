@@ -69,7 +69,7 @@ def test_ladders_on_which_ray_loses_rungs_are_refused_and_no_others(
 @pytest.mark.parametrize(
     ("method", "k", "scheduler", "found"),
     [
-        ("asha", 5, "AsyncHyperBandScheduler", "(1, 3, 9, 27, 81)"),
+        ("asha", 5, "IncrementalASHA", "(1, 3, 9, 27, 81)"),
         ("hyperband", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb-stock", 6, "HyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
@@ -353,6 +353,111 @@ def test_seconds_are_those_spent_inside_the_searcher() -> None:
         call()
         assert searcher.take_seconds() >= 0.01
     assert searcher.take_seconds() == 0
+
+
+def test_what_is_forgotten_changes_no_later_number() -> None:
+    searcher = NotedSearcher(Mock(metric="l", mode="min", suggest=lambda trial: {"x": 1}))
+    for trial in "abc":
+        searcher.suggest(trial)
+        searcher.forget(trial)
+    searcher.suggest("d")
+    assert {trial: s.number for trial, s in searcher.suggestions.items()} == {"d": 3}
+    searcher.forget("never suggested")
+
+
+@pytest.mark.filterwarnings("ignore:After 0.17:FutureWarning")  # statsmodels
+@pytest.mark.parametrize("method", METHODS)
+def test_a_pair_forgets_all_of_a_trial(
+    method: str, curvy: Toys, pair: Callable[[str, Task], Pair], controller: Callable[..., Any]
+) -> None:
+    def forgetful(made: Pair) -> Any:
+        driver = controller(made, task.ladder)
+        complete = made.searcher.on_trial_complete
+
+        def then_forget(trial_id: str, result: Any = None, error: bool = False) -> None:
+            complete(trial_id, result, error)
+            made.forget(trial_id)
+
+        made.searcher.on_trial_complete = then_forget
+        return driver
+
+    task = curvy(9)
+    kept = controller(pair(method, task), task.ladder)
+    forgot = forgetful(pair(method, task))
+    for driver in (kept, forgot):
+        np.random.seed(0)  # noqa: NPY002  # stock BOHB draws from it
+        driver.run(20, float)
+    assert forgot.reports == kept.reports
+    assert len(kept.searcher.suggestions) == len(kept.scheduler.bracket_numbers) == 20
+    assert not forgot.searcher.suggestions
+    assert not forgot.scheduler.bracket_numbers
+    assert not forgot.scheduler.notes
+
+
+# Time spent in the scheduler
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("bohb_study.methods.noted.perf_counter", clock)
+    return clock
+
+
+def test_seconds_of_the_scheduler_are_those_of_all_its_calls(clock: Clock, curvy: Toys) -> None:
+    def slow(*_: Any) -> str:
+        clock.now += 3.0
+        return TrialScheduler.CONTINUE
+
+    trial = Mock(trial_id="t", config={})
+    result = {TIME: 1, METRIC: 0.5}
+    calls: dict[str, tuple[Any, ...]] = {
+        "on_trial_add": (None, trial),
+        "on_trial_result": (None, trial, result),
+        "on_trial_complete": (None, trial, result),
+        "on_trial_remove": (None, trial),
+        "on_trial_error": (None, trial),
+        "choose_trial_to_run": (None,),
+    }
+    scheduler = NotedScheduler(Mock(**dict.fromkeys(calls, slow)), curvy(9).ladder)
+    for call, arguments in calls.items():
+        getattr(scheduler, call)(*arguments)
+        assert scheduler.take_seconds() == 3.0, call
+        assert scheduler.take_seconds() == 0.0
+
+
+def test_each_second_is_counted_once(clock: Clock, curvy: Toys) -> None:
+    """Hyperband, when it judges, tells the searcher and stops other trials: calls within a call."""
+
+    def learn(*_: Any) -> None:
+        clock.now += 100.0
+
+    def judge(*_: Any) -> str:
+        clock.now += 1.0
+        pair.scheduler.on_trial_remove(None, None)
+        pair.searcher.on_trial_result("t", {})
+        return TrialScheduler.STOP
+
+    def remove(*_: Any) -> None:
+        clock.now += 10.0
+
+    searcher = NotedSearcher(Mock(metric="l", mode="min", on_trial_result=learn))
+    inner = Mock(on_trial_result=judge, on_trial_remove=remove)
+    pair = Pair(searcher, NotedScheduler(inner, curvy(9).ladder))
+    pair.searcher.on_trial_result("t", {})  # before the call: none of its business
+    pair.scheduler.on_trial_result(None, Mock(trial_id="t"), {TIME: 1, METRIC: 0.5})
+    assert pair.scheduler.take_seconds() == 11.0
+    assert pair.searcher.take_seconds() == 200.0
 
 
 def test_state_is_the_notes_without_the_searcher() -> None:

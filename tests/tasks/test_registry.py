@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ STUDY_SEED = 0
 
 @pytest.fixture(params=sorted(TASKS))
 def task(request: pytest.FixtureRequest) -> Task:
+    if request.param.startswith("lcdb-") and find_spec("lcdb") is None:
+        pytest.skip("needs the extra lcdb")
     return make_task(request.param)
 
 
@@ -54,7 +57,7 @@ def test_a_seed_draws_the_same_configurations_again(task: Task) -> None:
     np.random.seed(99)  # noqa: NPY002 (the global state is what must not matter)
     assert draw(task, 20, seed) == first
     assert draw(task, 20, seed + 1) != first
-    assert len({canonical(config) for config in first}) > 10
+    assert len({canonical(config) for config in first}) > 6  # the smallest space has 20
 
 
 def test_can_be_sent_to_another_process(task: Task) -> None:
@@ -76,7 +79,7 @@ def test_first_level_is_finite_and_costs_what_the_ladder_says(task: Task) -> Non
 def test_evaluation_put_away_goes_on_as_if_nothing_had_happened(task: Task) -> None:
     config = draw(task, 1)[0]
     first = task.ladder.next_level(0)
-    second = task.ladder.next_level(first)
+    second = first if first == task.ladder.top else task.ladder.next_level(first)
     unbroken, broken = task.start(config, STUDY_SEED), task.start(config, STUDY_SEED)
     assert outcome(unbroken.advance(first)) == outcome(broken.advance(first))
     resumed = task.start(config, STUDY_SEED)
@@ -88,8 +91,8 @@ def test_time_is_modelled(task: Task) -> None:
     config = draw(task, 1)[0]
     ladder = task.ladder
     seconds = [task.duration(config, 0, cost) for cost in ladder.costs]
-    assert seconds[0] > 0
-    assert seconds == sorted(seconds)
+    assert all(math.isfinite(second) and second > 0 for second in seconds)
+    assert seconds == sorted(seconds) or task.name.startswith("lcdb-")  # measured there
     assert seconds == [task.duration(config, 0, cost) for cost in ladder.costs]
 
 

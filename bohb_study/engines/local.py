@@ -1,0 +1,114 @@
+"""Processes of this machine for a whole study, without Ray: each runs one cell at a time.
+
+They are started by ``subprocess`` and not by ``multiprocessing``, which would run the user's own
+script again in each of them, and in a session of their own, so that Ctrl-C reaches them through
+this process alone.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+
+from ray import cloudpickle
+
+from bohb_study.engines.base import CellJob, Finished, Running
+
+POLL_SECONDS = 0.25
+END_SECONDS = 5.0
+"""How long a process may take to end when it is told to."""
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+"""Cells run side by side; and sums may depend on how they are divided among threads."""
+
+
+class WorkerProcess:
+    """One process and the cell that it runs."""
+
+    def __init__(self) -> None:
+        """Start it; it imports what it needs while this process goes on."""
+        self.pipe, theirs = Pipe()
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bohb_study.engines.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        theirs.close()
+        self.job: CellJob | None = None
+
+    def begin(self, job: CellJob) -> None:
+        """Run ``job``; what comes of it arrives through ``pipe``."""
+        self.job = job
+        with contextlib.suppress(OSError):  # where it has died ``receive`` says so
+            self.pipe.send_bytes(cloudpickle.dumps(job))
+
+    def receive(self) -> Running | Finished:
+        """The next message; a cell whose process died has failed."""
+        assert self.job is not None
+        try:
+            message: Running | Finished = cloudpickle.loads(self.pipe.recv_bytes())
+        except (EOFError, OSError):
+            code = self._process.wait()
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            return Finished(self.job.cell, None, f"its process {how}")
+        return message
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another cell."""
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        self.pipe.close()
+        self._process.terminate()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Finished, None, None]:
+    """Run cells side by side in processes of this machine.
+
+    Args:
+        jobs: the cells.
+        at_once: how many run at the same time, at least 1.
+
+    Yields:
+        How far each is, and how it ended. A process that dies fails its own cell only.
+    """
+    waiting = list(reversed(jobs))
+    workers = [WorkerProcess() for _ in range(min(at_once, len(jobs)))]
+    try:
+        for worker in workers:
+            worker.begin(waiting.pop())
+        while busy := {w.pipe: w for w in workers if w.job is not None}:
+            for pipe in wait(list(busy), timeout=POLL_SECONDS):
+                assert isinstance(pipe, Connection)
+                worker = busy[pipe]
+                message = worker.receive()
+                if isinstance(message, Finished):
+                    worker.job = None
+                    if waiting:
+                        if not worker.alive:
+                            workers[workers.index(worker)] = worker = _replaced(worker)
+                        worker.begin(waiting.pop())
+                yield message
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _replaced(worker: WorkerProcess) -> WorkerProcess:
+    worker.end()
+    return WorkerProcess()

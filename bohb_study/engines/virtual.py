@@ -1,0 +1,291 @@
+"""The engine ``virtual``: one process, no Ray runtime, any number of workers on a virtual clock.
+
+It asks the method's own searcher and scheduler through their public methods, in the order in which
+Ray's controller (``ray.tune.execution.tune_controller``, 2.60) does:
+
+1. Refill: suggestions are asked for until as many trials are PENDING as may run, or the searcher
+   has none. At every step, also while all workers are busy: which bracket a trial joins depends
+   on when it is suggested.
+2. The scheduler chooses a trial to run; it is RUNNING before the scheduler is asked again (asking
+   has side effects while nothing runs).
+3. One event: a report is shown to the scheduler, then to the searcher unless its trial is to stop,
+   then recorded; then the trial goes on, is paused or stops.
+
+Time passes by ``Task.duration`` alone and ties are broken by the worker's number, so rows are the
+same in every run, at any number of workers. At one worker they are the rows of engine ``tune``.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import ConcurrencyLimiter, Searcher
+
+from bohb_study.budget import Ledger
+from bohb_study.engines.base import CellJob, CellResult, OnProgress
+from bohb_study.engines.guarded import GuardedEvaluation
+from bohb_study.engines.recorder import Recorder
+from bohb_study.engines.states import States
+from bohb_study.errors import StudyError
+from bohb_study.methods import get_method
+from bohb_study.methods.base import METRIC, TIME, Pair
+from bohb_study.methods.noted import FIRST_RUNG
+from bohb_study.seeding import Config
+from bohb_study.tasks import Ladder
+
+TELL_SECONDS = 0.25
+"""How often a running cell says how far it is."""
+
+
+class VirtualTrial:
+    """What a scheduler sees of one of Ray's trials, and what the engine keeps of it."""
+
+    __slots__ = (
+        "config", "evaluation", "hyperparameters", "is_saving", "level", "loss", "status", "step",
+        "trial_id",
+    )  # fmt: skip
+
+    def __init__(self, trial_id: str, hyperparameters: Config) -> None:
+        """A trial that waits for a worker."""
+        self.trial_id = trial_id
+        self.hyperparameters = hyperparameters
+        self.config: dict[str, Any] = dict(hyperparameters)
+        """The scheduler's own copy, to which it adds the first rung."""
+        self.status: str = Trial.PENDING
+        self.is_saving = False
+        self.level = 0
+        self.loss = 0.0
+        """At ``level``."""
+        self.evaluation: GuardedEvaluation
+        """While it runs."""
+        self.step: Step
+        """The one in flight, else the last one."""
+
+
+class Step(NamedTuple):
+    """From one report to the next."""
+
+    begin: int
+    """Level from which work is done: 0 where nothing resumes."""
+    target: int
+    """Level at which the trial reports."""
+    time: int
+    """Scheduler time of that level."""
+    units: int
+    """What it is charged."""
+
+
+def _steps_of(ladder: Ladder) -> Callable[[int, int], Step]:
+    """(Level, first rung) -> the next step on ``ladder``."""
+
+    @cache
+    def step(level: int, first_rung: int) -> Step:
+        target = ladder.next_level(level, first_rung)
+        begin = level if ladder.resumable else 0
+        return Step(begin, target, ladder.time(target), ladder.step_units(level, target))
+
+    return step
+
+
+class _SearchAlgorithm:
+    """What schedulers use of Ray's SearchGenerator."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        self.searcher = searcher
+        self.on_trial_result = searcher.on_trial_result
+        self.on_trial_complete = searcher.on_trial_complete
+
+
+class VirtualController:
+    """Runs one cell; to searcher and scheduler it is Ray's controller."""
+
+    def __init__(self, job: CellJob, pair: Pair, progress: OnProgress | None = None) -> None:
+        """Run ``job`` with ``pair``; ``progress`` is told how far it is."""
+        self.search_alg = _SearchAlgorithm(ConcurrencyLimiter(pair.searcher, job.workers))
+        self.scheduler = pair.scheduler
+        self.ledger = Ledger(job.allowed)
+        self.recorder = Recorder(job, pair)
+        self._job, self._pair, self._progress = job, pair, progress
+        self._live: dict[str, VirtualTrial] = {}
+        self._pending = 0
+        self._suggested = 0
+        self._exhausted = False
+        """The searcher has no more configurations."""
+        self._idle = list(range(job.workers))
+        """Workers that are free, as a heap: the lowest number is taken first."""
+        self._steps: list[tuple[float, int, VirtualTrial]] = []
+        """Steps in flight, as a heap: virtual second at which it ends, worker, trial."""
+        self._now = 0.0
+        self._states = States()
+        self._step_from = _steps_of(job.task.ladder)
+        self._told = perf_counter()
+        # Code that trains may draw from numpy's global generator, from which some of Ray's and
+        # HpBandSter's classes draw too; a training in an actor of Ray's has one of its own.
+        self._apart = nullcontext if job.task.computed else _global_state_kept
+
+    # --- what searchers and schedulers see of Ray's controller ---
+
+    def get_trials(self) -> list[VirtualTrial]:
+        """The trials that have not ended; schedulers look for no others, and scan them all."""
+        return list(self._live.values())
+
+    def stop_trial(self, trial: VirtualTrial) -> None:
+        """End a trial, as Ray does: the status changes last."""
+        if trial.status == Trial.RUNNING:
+            last = {METRIC: trial.loss, TIME: trial.step.time}
+            self.scheduler.on_trial_complete(self, trial, last)
+            self.search_alg.on_trial_complete(trial.trial_id, result=last)
+        else:
+            self.scheduler.on_trial_remove(self, trial)
+            self.search_alg.on_trial_complete(trial.trial_id)
+            self._states.drop(trial.trial_id)
+            self._pending -= trial.status == Trial.PENDING
+        trial.status = Trial.TERMINATED
+        del self._live[trial.trial_id]
+        self._pair.forget(trial.trial_id)
+        self.recorder.forget(trial.trial_id)
+
+    # --- one cell ---
+
+    def run(self) -> CellResult:
+        """Run until the ledger refuses a step or the searcher has no more.
+
+        Raises:
+            StudyError: no trial runs and the scheduler starts none, so nothing would ever happen.
+        """
+        begin = perf_counter()
+        waited_with = None
+        while not self.ledger.closed:
+            self._refill()
+            if self._idle and self._start_one():
+                continue
+            if self._steps:
+                self._arrive()
+                self._tell()
+            elif self._exhausted and not self._live:
+                break
+            else:
+                # asked while nothing runs, a scheduler may put trials into motion or end them
+                state = (self._suggested, len(self._live))
+                if state == waited_with:
+                    raise StudyError(f"{self._job.cell}: {state[1]} trials wait and none is chosen")
+                waited_with = state
+        while self._steps:
+            self._arrive()
+        self._states.close()
+        return self.recorder.result(self.ledger, perf_counter() - begin)
+
+    def _refill(self) -> None:
+        while self._pending < self._job.workers and not self._exhausted:
+            trial_id = str(self._suggested)
+            suggestion = self.search_alg.searcher.suggest(trial_id)
+            if suggestion is None:
+                return
+            if suggestion == Searcher.FINISHED:
+                self._exhausted = True
+                return
+            config = self._pair.searcher.suggestions[trial_id].config
+            self._live[trial_id] = trial = VirtualTrial(trial_id, config)
+            self._suggested += 1
+            self._pending += 1
+            self.scheduler.on_trial_add(self, trial)
+
+    def _start_one(self) -> bool:
+        """Give a free worker to the trial that the scheduler chooses, if it chooses one."""
+        trial = self.scheduler.choose_trial_to_run(self)
+        if trial is None:
+            return False
+        self._pending -= trial.status == Trial.PENDING
+        trial.status = Trial.RUNNING
+        task, seed = self._job.task, self._job.cell.seed
+        trial.evaluation = GuardedEvaluation(task, trial.hyperparameters, seed)
+        if trial.level:
+            with self._apart():
+                trial.evaluation.restore(self._states.take(trial.trial_id))
+        self._go_on(trial, heapq.heappop(self._idle))
+        return True
+
+    def _go_on(self, trial: VirtualTrial, worker: int) -> None:
+        """Let the trial take its next step, if the ledger lets it in."""
+        step = self._step_from(trial.level, trial.config[FIRST_RUNG])
+        if self.ledger.charge(step.units):
+            trial.step = step
+            seconds = self._job.task.duration(trial.hyperparameters, step.begin, step.target)
+            heapq.heappush(self._steps, (self._now + seconds, worker, trial))
+
+    def _next(self) -> tuple[float, int, VirtualTrial]:
+        """The step that ends next."""
+        return heapq.heappop(self._steps)
+
+    def _arrive(self) -> None:
+        """Take the step that ends next, and do with its trial what the scheduler decides."""
+        self._now, worker, trial = self._next()
+        step = trial.step
+        with self._apart():
+            report = trial.evaluation.advance(step.target, step.units)
+        trial.level, trial.loss = step.target, report.val_loss
+        if self.ledger.closed:
+            # it was in flight when the ledger closed: it counts, and nobody decides about it
+            self.recorder.add(trial.trial_id, step.target, step.units, report, None, self._now)
+            return
+        result = {METRIC: report.val_loss, TIME: step.time}
+        decision = self.scheduler.on_trial_result(self, trial, result)
+        if decision != TrialScheduler.STOP:
+            self.search_alg.on_trial_result(trial.trial_id, result)
+        note = self.scheduler.notes.pop(trial.trial_id)
+        self.recorder.add(trial.trial_id, step.target, step.units, report, note, self._now)
+        if decision == TrialScheduler.CONTINUE:
+            self._go_on(trial, worker)
+            return
+        heapq.heappush(self._idle, worker)
+        if decision == TrialScheduler.PAUSE:
+            with self._apart():
+                self._states.put(trial.trial_id, trial.evaluation.state())
+            del trial.evaluation
+            trial.status = Trial.PAUSED
+        else:
+            self.stop_trial(trial)
+
+    def _tell(self) -> None:
+        """Say how far the cell is, from time to time."""
+        if self._progress and perf_counter() - self._told > TELL_SECONDS:
+            self._told = perf_counter()
+            self._progress(self.recorder.units_total, self.recorder.best)
+
+
+@contextmanager
+def _global_state_kept(seed: int | None = None) -> Iterator[None]:
+    """Give numpy's global generator back as it was; ``seed`` it meanwhile."""
+    before = np.random.get_state()  # noqa: NPY002
+    if seed is not None:
+        np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
+    """Run one cell in this process.
+
+    Args:
+        job: the cell.
+        progress: called several times a second.
+
+    Raises:
+        UsageError: the method's scheduler does not fit the task's ladder.
+        StudyError: searcher and scheduler have come to a standstill.
+    """
+    return run_pair(job, get_method(job.cell.method).build(job.problem), progress)
+
+
+def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
+    """Run one cell with a searcher and a scheduler that are built already."""
+    with _global_state_kept(job.problem.model_seed):
+        return VirtualController(job, pair, progress).run()

@@ -1,0 +1,38 @@
+"""At one worker the virtual clock gives the rows of a real Ray Tune, for every method."""
+
+from typing import Any
+
+import pytest
+
+from bohb_study.engines import tune, virtual
+from bohb_study.engines.base import CellJob
+from bohb_study.methods import METHODS
+from bohb_study.reproduction import compare_frames
+from bohb_study.study import Cell
+from bohb_study.tasks import make_task
+
+pytestmark = [pytest.mark.ray, pytest.mark.long]
+
+TASKS = {
+    # real training, whose paused trials are saved and restored
+    "digits": ({"epochs": "9"}, 17),
+    # a curve that is computed, with six hyperparameters of all kinds
+    "synthetic-curves": ({}, 5),
+    # no curve: trials go straight to the rung that is judged first
+    "counting-ones-8": ({}, 17),
+}
+"""Options and full evaluations: enough for several brackets and, but for digits, for a model."""
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", TASKS)
+def test_same_rows_as_real_ray(name: str, method: str, runtime: None) -> None:
+    """Configurations, order, levels, losses, decisions, brackets, modelled time: every column."""
+    options, budget = TASKS[name]
+    job = CellJob(Cell(name, method, 1), make_task(name, options), budget)
+    real, ours = tune.run_cell(job), virtual.run_cell(job)
+    assert compare_frames(real.frame, ours.frame) is None
+    assert real.account == ours.account
+    assert real.account.violations() == []
+    if method in ("bohb", "bohb-stock") and name != "digits":
+        assert ours.frame["model_based"].any()

@@ -1,0 +1,35 @@
+"""Methods that stop trials early are refused where there is nothing below full fidelity."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bohb_study.errors import UsageError
+from bohb_study.methods import METHODS, check_fits, get_method
+from bohb_study.tasks import Task, make_task
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "bohb", "bohb-stock"])
+def test_a_single_fidelity_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(
+        UsageError,
+        match=(
+            f"^--methods {name}: fcnet-parkinsons has a single fidelity, and nothing can be "
+            "stopped below it; use grid, random"
+        ),
+    ) as refused:
+        check_fits(get_method(name), make_task("fcnet-parkinsons"))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["grid", "random"])
+def test_full_fidelity_fits_everything(name: str, toy: Callable[..., Task]) -> None:
+    check_fits(get_method(name), make_task("fcnet-parkinsons"))
+    check_fits(get_method(name), toy())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_two_rungs_are_enough(name: str, toy: Callable[..., Task]) -> None:
+    check_fits(get_method(name), toy(costs=(9, 27)))
