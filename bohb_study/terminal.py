@@ -13,7 +13,7 @@ from rich.text import Text
 from bohb_study.analysis import bootstrap_seed, summary
 from bohb_study.analysis.rungs import BracketCheck, check_rungs
 from bohb_study.budget import units_allowed
-from bohb_study.methods import METHODS, get_method
+from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.methods.base import Rung
 from bohb_study.reproduction import Comparison
 from bohb_study.store import LoadedStudy
@@ -22,6 +22,10 @@ from bohb_study.tasks import TASKS, make_task, option_fields
 
 WIDE = 160
 """Columns of a table where stdout is no terminal: a log keeps whole lines."""
+
+
+LARGE_FAMILY = 10
+"""Tasks of one class, above which ``--list`` gives them one line."""
 
 
 def console() -> Console:
@@ -34,11 +38,17 @@ def list_tables() -> list[Table]:
     tasks = Table(title="tasks", title_justify="left")
     for heading in ("task", "what", "full evaluation", "options"):
         tasks.add_column(heading)
-    for name in TASKS:
-        task = make_task(name)
-        options = [f"{name}.{f.name}={f.default}" for f in option_fields(type(task))]
+    for names in _families():
+        task = make_task(names[0])
+        tops = sorted(make_task(name).ladder.top for name in names)
+        count = f"{tops[0]} to {tops[-1]}" if tops[0] < tops[-1] else str(tops[0])
+        such = f"{len(names)} tasks, such as " if len(names) > 1 else ""
+        options = [f"{task.name}.{f.name}={f.default}" for f in option_fields(type(task))]
         tasks.add_row(
-            name, task.summary, f"{task.ladder.top} {task.ladder.unit}s", "\n".join(options)
+            ", ".join(names),
+            such + task.summary,
+            f"{count} {task.ladder.unit}{'' if tops[-1] == 1 else 's'}",
+            "\n".join(options),
         )
     methods = Table(title="methods", title_justify="left")
     for heading in ("method", "searcher", "scheduler", "stops early", "source"):
@@ -55,6 +65,17 @@ def list_tables() -> list[Table]:
     return [tasks, methods]
 
 
+def _families() -> list[list[str]]:
+    """The tasks as ``--list`` shows them: one a line, but a large family of one class together."""
+    by_class: dict[str, list[str]] = {}
+    for name, home in TASKS.items():
+        by_class.setdefault(home, []).append(name)
+    lines = []
+    for names in by_class.values():
+        lines += [names] if len(names) > LARGE_FAMILY else [[name] for name in names]
+    return lines
+
+
 def plan_table(config: StudyConfig) -> Table:
     """Cells, units and planned rungs, as ``--dry-run`` prints them."""
     table = Table(title=f"study {config.id}: nothing is run", title_justify="left")
@@ -66,6 +87,7 @@ def plan_table(config: StudyConfig) -> Table:
         units = units_allowed(config.budget, ladder.top)
         for name in config.methods:
             method = get_method(name)
+            check_fits(method, task)
             if method.plan:
                 rungs = "  ".join(_rungs(bracket) for bracket in method.plan(ladder))
             elif method.uses_fidelity:
@@ -90,7 +112,8 @@ def bracket_checks(study: LoadedStudy, task: str, method: str) -> list[BracketCh
     band = [[(r.level, r.trials) for r in b] for b in plan(study.ladder(task))]
     frame = study.frame
     own = frame[(frame["task"] == task) & (frame["method"] == method)]
-    return check_rungs(own, band, study.study["config"]["workers"])
+    exhausted = [k for k, record in study.cells.items() if record["ledger"]["ended"] == "space"]
+    return check_rungs(own, band, study.study["config"]["workers"], exhausted)
 
 
 def summary_table(study: LoadedStudy) -> Table:

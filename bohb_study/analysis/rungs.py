@@ -1,6 +1,6 @@
 """Planned against executed rungs: was each bracket halved as its method declares?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,7 +25,7 @@ class BracketCheck:
     executed: tuple[tuple[int, int], ...]
     """(level, trials) that were judged at each of the planned levels."""
     complete: bool
-    """False where the budget ended the cell inside this bracket."""
+    """False where the budget, or the search space, ended inside this bracket."""
 
     @property
     def holds(self) -> bool:
@@ -43,17 +43,24 @@ class BracketCheck:
         return f"{executed} of {planned} at {levels}"
 
 
-def check_rungs(frame: pd.DataFrame, plan: Plan, workers: int) -> list[BracketCheck]:
+def check_rungs(
+    frame: pd.DataFrame,
+    plan: Plan,
+    workers: int,
+    exhausted: Collection[tuple[str, str, int]] = (),
+) -> list[BracketCheck]:
     """Compare every bracket of the cells in ``frame`` with the plan of its method.
 
     At one worker brackets follow each other, so every bracket but a cell's last is complete, and
     the last one is where its top rung is full. With more workers several brackets are open when
-    the budget ends; then only those whose top rung is full count as complete.
+    the budget ends; then only those whose top rung is full count as complete. Where a finite space
+    was used up, its last bracket could not be filled, though it is halved to its top.
 
     Args:
         frame: rows of one method, of any number of cells; columns as in columns.py.
         plan: the brackets of one band; they repeat.
         workers: trials at a time.
+        exhausted: cells (task, method, seed) that ended because their search space was used up.
 
     Returns:
         One check per bracket, by cell and bracket.
@@ -67,7 +74,10 @@ def check_rungs(frame: pd.DataFrame, plan: Plan, workers: int) -> list[BracketCh
             judged = own[own["rung"].notna()].groupby("level")["trial"].nunique()
             executed = tuple((level, int(judged.get(level, 0))) for level, _ in planned)
             full = executed[-1][1] >= planned[-1][1]
-            complete = full or (workers == 1 and number < numbers[-1])
+            last = number == numbers[-1]
+            complete = full or (workers == 1 and not last)
+            if last and (task, method, seed) in exhausted and executed[0][1] < planned[0][1]:
+                complete = False
             checks.append(BracketCheck(task, method, seed, number, planned, executed, complete))
     return checks
 

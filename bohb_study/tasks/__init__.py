@@ -76,11 +76,18 @@ def __getattr__(name: str) -> Any:
     return import_module("bohb_study.tasks.computed").ComputedTask
 
 
+NAMED = 10
+"""Names that an error lists where none is near."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
-    """The known names that ``name`` may have meant, else all of them, as text."""
+    """The known names that ``name`` may have meant, else the first of them, as text."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    more = f" and {len(known) - NAMED} more (--list)" if len(known) > NAMED else ""
+    return f"known: {', '.join(known[:NAMED])}{more}"
 
 
 def is_file(name: str) -> bool:

@@ -106,7 +106,7 @@ class Ladder:
         if eta not in fits:
             raise UsageError(
                 f"--eta {eta}: does not fit the rungs {self.costs}; allowed: "
-                f"{', '.join(str(e) for e in fits)}"
+                f"{', '.join(str(e) for e in fits) or f'its own, {self.eta}'}"
             )
         return replace(self, costs=self.costs[:: fits[eta]], eta=eta)
 

@@ -1,7 +1,10 @@
-"""A Ray runtime for these tests, and small tasks whose evaluations cost nothing."""
+"""A Ray runtime for those tests that ask for one, and small tasks whose evaluations cost nothing."""
 
 import logging
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,10 +22,14 @@ from bohb_study.tasks import Evaluation, Ladder, Report, Task
 
 
 @pytest.fixture(scope="session")
-def runtime() -> Iterator[None]:
-    """A local Ray with two CPUs, for all tests that need one."""
-    # the toy tasks live here, where Ray's workers cannot import them
+def by_value() -> None:
+    """The toy tasks live here, where other processes cannot import them."""
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="session")
+def runtime(by_value: None) -> Iterator[None]:
+    """A local Ray with two CPUs, for all tests that need one."""
     ray.init(
         address="local",
         num_cpus=2,
@@ -45,6 +52,7 @@ class ToyEvaluation(Evaluation):
         self.memory = 0.0
 
     def advance(self, level: int) -> Report:
+        self._draw()
         if self.task.breaks == "raises" and self.config["x"] > 0.5:
             raise RuntimeError("this configuration cannot be trained")
         if self.task.breaks == "nan" and self.config["x"] > 0.5:
@@ -58,11 +66,18 @@ class ToyEvaluation(Evaluation):
         return Report(loss, loss / 2, 0.0, units=level - begin, extra={"memory": self.memory})
 
     def state(self) -> dict[str, Any]:
+        self._draw()
         return {"level": self.level, "memory": self.memory}
 
     def restore(self, state: dict[str, Any]) -> None:
+        self._draw()
         if self.task.breaks != "forgets":
             self.level, self.memory = state["level"], state["memory"]
+
+
+    def _draw(self) -> None:
+        if self.task.breaks == "draws":
+            np.random.random()  # noqa: NPY002
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,8 @@ class ToyTask(Task):
     """Two dimensions, nine epochs; a training curve."""
 
     breaks: str = ""
-    """"raises", "nan": what x above 0.5 does. "forgets": a paused trial starts over in secret."""
+    """"raises", "nan": what x above 0.5 does. "forgets": a paused trial starts over in secret.
+    "draws": every call draws from numpy's global generator."""
 
     name: ClassVar[str] = "toy"
     summary: ClassVar[str] = "a toy"
@@ -120,8 +136,57 @@ class FiniteTask(ToyTask):
         return space
 
 
+@dataclass(frozen=True)
+class SteadyTask(ToyTask):
+    """The same, every epoch a second."""
+
+    name: ClassVar[str] = "toy-steady"
+
+    def duration(self, config: Config, start: int, end: int) -> float:
+        return float(end - start)
+
+
+class BusyEvaluation(ToyEvaluation):
+    """Tells in which process it runs; study seed 1 ends that process."""
+
+    def __init__(self, task: "BusyTask", config: Config, seed: int) -> None:
+        super().__init__(task, config, seed)
+        self.ends = seed == 1
+        self.seconds = task.seconds
+
+    def advance(self, level: int) -> Report:
+        if self.ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.seconds)
+        report = super().advance(level)
+        return Report(report.val_loss, os.getpid(), 0.0, report.units, extra=report.extra)
+
+
+@dataclass(frozen=True)
+class BusyTask(ToyTask):
+    """The toy with its process's id for a test loss; ends the process of study seed 1."""
+
+    seconds: float = 0.0
+    """What an epoch takes on the clock on the wall."""
+
+    name: ClassVar[str] = "toy-busy"
+
+    def start(self, config: Config, seed: int) -> BusyEvaluation:
+        return BusyEvaluation(self, config, seed)
+
+
+@dataclass(frozen=True)
+class SpacelessTask(ToyTask):
+    """The toy without a search space, which is nothing that an engine can guard against."""
+
+    name: ClassVar[str] = "toy-spaceless"
+
+    def space(self, seed: int) -> ConfigurationSpace:
+        raise LookupError("this task has no space\nat all")
+
+
 @pytest.fixture
-def job(runtime: None) -> Any:
+def job() -> Any:
     """Makes a CellJob for a method on a toy task."""
 
     def make(
@@ -150,3 +215,18 @@ def finite_task() -> FiniteTask:
 @pytest.fixture
 def toy_task() -> type[ToyTask]:
     return ToyTask
+
+
+@pytest.fixture
+def steady_task() -> SteadyTask:
+    return SteadyTask()
+
+
+@pytest.fixture
+def busy_task(by_value: None) -> type[BusyTask]:
+    return BusyTask
+
+
+@pytest.fixture
+def spaceless_task(by_value: None) -> SpacelessTask:
+    return SpacelessTask()

@@ -12,7 +12,7 @@ from bohb_study.engines.tune import run_cell, run_pair
 from bohb_study.methods import METHODS, get_method
 from bohb_study.seeding import config_id, space_seed
 
-pytestmark = [pytest.mark.ray, pytest.mark.long]
+pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.usefixtures("runtime")]
 
 
 _RESULTS: dict[str, CellResult] = {}

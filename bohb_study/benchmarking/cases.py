@@ -1,0 +1,84 @@
+"""What is measured, and what came of it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+TASK = "synthetic-curves"
+"""On it an evaluation costs microseconds, so nearly all that is measured is the engine's."""
+
+Runner = Literal["virtual", "tune", "syne-tune"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell of ``TASK`` with study seed 0, and what runs it."""
+
+    runner: Runner
+    method: str
+    workers: int
+    budget: float
+    """Full evaluations."""
+
+    def __str__(self) -> str:
+        """One line for people."""
+        workers = f"{self.workers} worker{'' if self.workers == 1 else 's'}"
+        full = f"{self.budget:g} full evaluation{'' if self.budget == 1 else 's'}"
+        return f"{self.runner} {self.method}, {workers}, {full}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of a case took."""
+
+    trials: int
+    """Trials that reported."""
+    reports: int
+    cpu_seconds: float
+    """User and system time of the process, imports and a small first run excluded."""
+    wall_seconds: float
+    imported_mb: float
+    """Resident memory before the run, in 10^6 bytes."""
+    peak_mb: float
+    """The most resident memory ever, in 10^6 bytes."""
+    seconds: dict[str, float]
+    """Measured wall time by what it was spent on, such as ``CellResult.seconds``."""
+
+    @property
+    def reports_per_second(self) -> float:
+        """Reports per CPU second."""
+        return self.reports / self.cpu_seconds
+
+    @property
+    def trials_per_second(self) -> float:
+        """Trials per CPU second."""
+        return self.trials / self.cpu_seconds
+
+    @property
+    def microseconds(self) -> float:
+        """CPU microseconds a report."""
+        return 1e6 * self.cpu_seconds / self.reports
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case and its runs, at least one."""
+
+    case: Case
+    runs: tuple[Cost, ...]
+
+    @property
+    def least(self) -> Cost:
+        """The run that took least CPU time: what else runs on the machine only ever adds to it."""
+        return min(self.runs, key=lambda run: run.cpu_seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """The case, its cheapest run with its rates, and the CPU seconds of all runs."""
+        least = self.least
+        return {
+            **asdict(self.case),
+            **asdict(least),
+            "reports_per_cpu_second": least.reports_per_second,
+            "trials_per_cpu_second": least.trials_per_second,
+            "cpu_microseconds_per_report": least.microseconds,
+            "cpu_seconds_of_all_runs": [run.cpu_seconds for run in self.runs],
+        }

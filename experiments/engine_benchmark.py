@@ -1,0 +1,149 @@
+"""Measure the engine: CPU time and memory of each method, by workers and by budget.
+
+Each measurement is a fresh process; of several runs the one of least CPU time counts. Optionally
+the same objective in Syne Tune's simulator in the same run, and a small study in real Ray Tune.
+"""
+
+import platform
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from bohb_study import cli, terminal
+from bohb_study.benchmarking import tables, verdicts
+from bohb_study.benchmarking.cases import TASK, Case
+from bohb_study.benchmarking.fresh import measure_all
+from bohb_study.errors import UsageError
+from bohb_study.provenance import git_state, versions
+from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.study import StudyConfig
+
+PEER_NOTES = (
+    "Syne Tune: simulator backend, the same space, losses and epochs' durations; random search; "
+    "ASHA by stopping (grace period 1, reduction factor 3, 81 epochs); its BOHB is another "
+    "algorithm: a kernel density searcher under ASHA",
+    "Syne Tune's settings: sleep_time 0, tuner_sleep_time 5 (its default: it looks every 5 "
+    "simulated seconds, so it may overrun the budget by a few reports), save_tuner off, no files "
+    "of results, a silent TunerLogger, logging off, delays as they come",
+)
+
+
+@dataclass(frozen=True)
+class EngineBenchmark:
+    """What can be asked for on the command line."""
+
+    methods: tuple[str, ...] = ("grid", "random", "asha", "hyperband", "bohb")
+    """Who optimises (bohb-stock is known, too, and slow)."""
+    workers: tuple[int, ...] = (1, 4, 16, 64)
+    """Virtual workers; each is measured at the least of --budgets."""
+    budgets: tuple[float, ...] = (50, 200, 800)
+    """Full evaluations; each is measured with 4 workers, or the first of --workers."""
+    repeats: int = 3
+    """Runs of each; the one of least CPU time counts."""
+    peer: Literal["syne-tune"] | None = None
+    """Measure the same objective in this simulator as well: 4 workers, 50 full evaluations."""
+    real: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measure real Ray Tune as well: one worker, 2 full evaluations."""
+    out: Path = Path("results/engine_benchmark.json")
+    """File to write."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
+        for flag, values in (("--workers", self.workers), ("--budgets", self.budgets)):
+            if not values or len(set(values)) < len(values):
+                given = " ".join(f"{value:g}" for value in values)
+                raise UsageError(f"{flag} {given}: give at least one, and none twice")
+        if self.repeats < 1:
+            raise UsageError(f"--repeats {self.repeats}: must be at least 1")
+        for count in self.workers:
+            StudyConfig(task=(TASK,), methods=self.methods, workers=count)
+        for budget in self.budgets:
+            try:
+                StudyConfig(task=(TASK,), budget=budget)
+            except UsageError as error:
+                raise UsageError(str(error).replace("--budget ", "--budgets ", 1)) from None
+        compared = set(self.methods) & set(verdicts.PEER_METHODS)
+        for flag, asked in (("--peer", self.peer), ("--real", self.real)):
+            if asked and not compared:
+                among = ", ".join(verdicts.PEER_METHODS)
+                raise UsageError(f"{flag}: compares {among}; name one of them in --methods")
+        if self.peer and find_spec("syne_tune") is None:
+            raise UsageError(
+                "--peer syne-tune: Syne Tune is not installed; "
+                "pip install -e '.[syne-tune]' -c constraints.txt"
+            )
+        if self.out.is_dir():
+            raise UsageError(f"--out {self.out}: is a folder; name a file")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the command line asks for; returns the exit code."""
+    options = cli.parse(EngineBenchmark, argv, description=__doc__ or "")
+    planned = verdicts.cases(
+        options.methods, options.workers, options.budgets, peer=options.peer is not None
+    )
+    measured = measure_all(planned, options.repeats, _say)
+    real = measure_all(_real_cases(options), 1, _say) if options.real else {}
+    found = {
+        "against_peer": verdicts.against_peer(measured),
+        "growth": verdicts.growth(measured),
+        "against_real": verdicts.against_real(real),
+    }
+    notes = PEER_NOTES if options.peer else ()
+    record: dict[str, Any] = {
+        "task": TASK,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "versions": versions() | ({"syne-tune": version("syne-tune")} if options.peer else {}),
+        "code": git_state(),
+        "repeats": options.repeats,
+        "notes": list(notes),
+        "measured": [one.to_json() for one in measured.values()],
+        "real": [one.to_json() for one in real.values()],
+    }
+    for name, lines in found.items():
+        record[name] = [{**asdict(line), "holds": line.holds} for line in lines]
+    replace_files({options.out: json_bytes(record)})
+    out = terminal.console()
+    out.print(tables.cost_table(measured.values(), options.repeats))
+    if real:
+        out.print(tables.wall_table(real.values()))
+    for note in notes:
+        out.print(note, highlight=False)
+    for line in (line for lines in found.values() for line in lines):
+        out.print(str(line), highlight=False)
+    out.print(f"  {options.out}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _real_cases(options: EngineBenchmark) -> list[Case]:
+    pairs = [
+        Case("virtual", method, verdicts.REAL_WORKERS, verdicts.REAL_BUDGET)
+        for method in options.methods
+        if method in verdicts.PEER_METHODS
+    ]
+    return [case for pair in pairs for case in (pair, replace(pair, runner="tune"))]
+
+
+def cpu_model() -> str:
+    """The processor's name, as Linux tells it."""
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

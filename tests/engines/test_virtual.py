@@ -1,0 +1,438 @@
+"""The virtual clock by itself: the same rows always, its books, its workers. No Ray runtime."""
+
+import os
+import resource
+import subprocess
+import sys
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bohb_study.analysis.rungs import check_rungs
+from bohb_study.columns import rows_hash, validate
+from bohb_study.engines import virtual
+from bohb_study.engines.base import CellJob, CellResult, run_cell
+from bohb_study.engines.states import States
+from bohb_study.errors import StudyError
+from bohb_study.methods import METHODS, get_method
+from bohb_study.reproduction import compare_frames
+from bohb_study.study import Cell
+from bohb_study.tasks import make_task
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+
+WORKERS = (1, 3, 16)
+
+
+@cache
+def result_of(job: CellJob) -> CellResult:
+    """A cell's result, run once for all tests that look at it."""
+    return run_cell(job)
+
+
+def held(frame: pd.DataFrame, job: CellJob) -> list[tuple[float, float]]:
+    """From when to when each row's step held a worker, worked out from rows and durations."""
+    task, level, spans = job.task, dict[int, int](), []
+    for _, row in frame.iterrows():
+        begin = level.get(row["trial"], 0) if task.ladder.resumable else 0
+        level[row["trial"]] = row["level"]
+        config = {"x": row["hp.x"], "y": row["hp.y"]}
+        seconds = task.duration(config, begin, row["level"])
+        spans.append((row["virtual_seconds"] - seconds, row["virtual_seconds"]))
+    return spans
+
+
+def most_at_once(spans: list[tuple[float, float]]) -> int:
+    """How many spans overlap; those that touch, up to rounding, do not."""
+    ends = [(end - 1e-9, -1) for _, end in spans]
+    changes = sorted([(begin + 1e-9, 1) for begin, _ in spans] + ends)
+    return int(np.cumsum([change for _, change in changes]).max())
+
+
+# Any method, any number of workers
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_same_rows_and_the_budget_to_the_unit(method: str, workers: int, job: Any) -> None:
+    """Whatever was drawn before in this process, and without a trace in it afterwards."""
+    cell = job(method, workers=workers)
+    np.random.seed(1)  # noqa: NPY002
+    first = result_of(cell)
+    np.random.seed(2)  # noqa: NPY002
+    before = np.random.get_state()  # noqa: NPY002
+    again = run_cell(cell)
+    after = np.random.get_state()  # noqa: NPY002
+    assert before[0] == after[0]
+    assert (before[1] == after[1]).all()
+    assert before[2:] == after[2:]
+    assert compare_frames(first.frame, again.frame) is None
+    assert first.account == again.account
+    assert first.account.violations() == []
+    assert first.account.charged == first.account.executed == 17 * 9
+    assert first.account.unspent == 0
+    assert first.account.ended == "budget"
+    validate(first.frame)
+    assert first.frame["units"].sum() == 17 * 9
+    assert first.frame["decision"].iloc[-1] == "end"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rungs_that_are_paid_whole(method: str, job: Any, rung_task: Any) -> None:
+    """Coarse steps: what is left over is less than the step that was refused."""
+    for workers in WORKERS:
+        result = run_cell(job(method, task=rung_task, budget=7, workers=workers))
+        account = result.account
+        assert account.violations() == []
+        assert account.refused is not None
+        assert account.unspent < account.refused
+        assert result.frame["units"].tolist() == result.frame["level"].tolist()
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_never_more_trials_at_once_than_workers(method: str, workers: int, job: Any) -> None:
+    """The clock never goes back and no worker does two things at a time."""
+    cell = job(method, workers=workers)
+    frame = result_of(cell).frame
+    assert frame["virtual_seconds"].is_monotonic_increasing
+    spans = held(frame, cell)
+    assert min(begin for begin, _ in spans) == pytest.approx(0)
+    assert most_at_once(spans) <= workers
+    if method in ("grid", "random", "asha"):
+        # nothing keeps these from using all workers all the time
+        assert most_at_once(spans) == workers
+    for _, own in frame.assign(begin=[b for b, _ in spans]).groupby("trial"):
+        assert (own["begin"].iloc[1:] >= own["virtual_seconds"].shift().iloc[1:] - 1e-9).all()
+
+
+def test_more_workers_are_done_sooner(job: Any) -> None:
+    ends = [result_of(job("random", workers=w)).frame["virtual_seconds"].iloc[-1] for w in WORKERS]
+    assert ends[0] > 2.5 * ends[1] > 5 * ends[2]
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from bohb_study.columns import rows_hash
+from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.methods import METHODS
+from bohb_study.study import Cell
+from bohb_study.tasks import make_task
+np.random.seed(int(sys.argv[1]))
+for method in METHODS:
+    for workers in (1, 4):
+        job = CellJob(Cell("synthetic-curves", method, 0), make_task("synthetic-curves"), 2, workers)
+        print(method, workers, rows_hash(run_cell(job).frame))
+"""
+
+
+def child(script: str, *words: str, **environment: str) -> list[str]:
+    """What a script prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_same_rows_in_other_processes() -> None:
+    """No order of a set, no hash of a text, no global generator decides a row."""
+    first = child(SCRIPT, "1", PYTHONHASHSEED="1")
+    assert len(first) == len(set(first)) == 2 * len(METHODS)
+    assert child(SCRIPT, "2", PYTHONHASHSEED="2") == first
+
+
+def test_no_torch_for_what_is_computed() -> None:
+    """It costs 200 MB and a second in each process."""
+    script = """
+import sys
+from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.study import Cell
+from bohb_study.tasks import make_task
+for method in ("grid", "random", "asha", "hyperband", "bohb"):
+    run_cell(CellJob(Cell("mfh3", method, 0), make_task("mfh3"), 8, 2))
+print("torch" in sys.modules, "bohb_study.engines.tune" in sys.modules)
+"""
+    assert child(script) == ["False False"]
+
+
+# Order
+
+
+def test_ties_go_to_the_lowest_worker(job: Any, steady_task: Any) -> None:
+    """Three workers in step: trials report in turns, and start in the order of suggestion."""
+    frame = run_cell(job("random", task=steady_task, budget=6, workers=3)).frame
+    expected = [
+        (first + worker, level) for first in (0, 3) for level in range(1, 10) for worker in range(3)
+    ]
+    assert list(zip(frame["trial"], frame["level"], strict=True)) == expected
+    assert frame["virtual_seconds"].tolist() == [s for s in range(1, 19) for _ in range(3)]
+
+
+def test_a_tie_is_broken_by_the_worker_and_not_by_the_trial(job: Any, steady_task: Any) -> None:
+    """A free worker is taken by the lowest number, whoever was suggested first."""
+    frame = run_cell(job("asha", task=steady_task, budget=6, workers=3)).frame
+    worker: dict[int, int] = {}
+    free, seen = [0, 1, 2], []
+    for (trial, level), decision in zip(
+        frame[["trial", "level"]].itertuples(index=False), frame["decision"], strict=True
+    ):
+        if level == 1:
+            # trials start in the order of suggestion: on the lowest free worker each
+            free.sort()
+            worker.setdefault(trial, -1)
+        seen.append((trial, level, decision))
+    # without that bookkeeping: at each second the reports come in the order of their workers, so a
+    # trial that goes on keeps its place among those that go on with it
+    by_second = frame.groupby("virtual_seconds")["trial"].apply(list).tolist()
+    for now, then in zip(by_second, by_second[1:], strict=False):
+        both = [trial for trial in now if trial in then]
+        assert both == [trial for trial in then if trial in now]
+        assert len(then) <= 3
+
+
+def test_steps_in_flight_at_the_refusal_count(job: Any, steady_task: Any) -> None:
+    """153 epochs in rounds of three: the first of the last round is refused its next step, and
+    nobody decides about the other two any more."""
+    result = run_cell(job("random", task=steady_task, workers=3))
+    tail = result.frame.iloc[-4:]
+    assert tail["decision"].tolist() == ["continue", "continue", "end", "end"]
+    assert tail["level"].tolist() == [5, 6, 6, 6]
+    assert tail["virtual_seconds"].tolist() == [50.0, 51.0, 51.0, 51.0]
+    assert tail["rung"].isna().all()
+    account = result.account
+    assert account.executed == account.charged == account.allowed == 153
+    assert account.refused == 1
+
+
+def test_coarse_steps_in_flight_at_the_refusal_count(job: Any, rung_task: Any) -> None:
+    """594 units are seven trials of 81: the eighth is refused while others are in flight."""
+    result = run_cell(job("random", task=rung_task, budget=22 / 3, workers=3))
+    assert result.frame["level"].tolist() == [81] * 7
+    account = result.account
+    assert account.violations() == []
+    assert (account.charged, account.executed, account.unspent, account.refused) == (
+        567,
+        567,
+        27,
+        81,
+    )
+
+
+# What methods get
+
+
+def plan(job: CellJob) -> list[list[tuple[int, int]]]:
+    declared = get_method(job.cell.method).plan
+    assert declared is not None
+    return [
+        [(rung.level, rung.trials) for rung in bracket] for bracket in declared(job.task.ladder)
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+def test_rungs_are_as_planned(method: str, workers: int, job: Any, rung_task: Any) -> None:
+    """At one worker complete brackets equal the plan; at more none exceeds it."""
+    for task, budget in ((None, 17), (rung_task, 40)):
+        cell = job(method, task=task, budget=budget, workers=workers)
+        checks = check_rungs(result_of(cell).frame, plan(cell), workers)
+        assert len(checks) >= 7
+        assert all(check.holds for check in checks), [str(check) for check in checks]
+        assert sum(check.complete for check in checks) >= 4
+        if workers == 1:
+            assert all(check.complete for check in checks[:-1])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_training_that_draws_does_not_disturb_the_method(
+    workers: int, job: Any, toy_task: Any
+) -> None:
+    """In an actor of Ray's a training has a global generator of its own; here it is the one that
+    stock BOHB draws from."""
+    plain = result_of(job("bohb-stock", workers=workers)).frame
+    drawing = run_cell(job("bohb-stock", task=toy_task(breaks="draws"), workers=workers)).frame
+    assert plain["model_based"].any()
+    assert compare_frames(plain, drawing) is None
+
+
+def test_what_was_drawn_before_does_not_matter_to_a_pair_that_is_built(job: Any) -> None:
+    """``run_pair`` seeds the global generator itself, as it is the engine that runs the pair."""
+    cell = job("bohb-stock")
+    pair = get_method("bohb-stock").build(cell.problem)
+    np.random.seed(99)  # noqa: NPY002
+    assert compare_frames(virtual.run_pair(cell, pair).frame, result_of(cell).frame) is None
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    ("breaks", "why"),
+    [
+        ("raises", "RuntimeError: this configuration cannot be trained"),
+        ("nan", "ValueError: loss nan, test loss 0.5"),
+    ],
+)
+def test_a_training_that_fails_is_a_row(
+    breaks: str, why: str, workers: int, job: Any, toy_task: Any
+) -> None:
+    """Its loss is finite and large, it pays as any other, and it comes out the same again."""
+    cell = job("bohb", task=toy_task(breaks=breaks), workers=workers)
+    result = run_cell(cell)
+    assert compare_frames(result.frame, run_cell(cell).frame) is None
+    assert result.account.violations() == []
+    frame = result.frame
+    failed = frame["status"] == "failed"
+    assert failed.any()
+    assert (failed == (frame["hp.x"] > 0.5)).all()
+    assert (frame.loc[failed, "val_loss"] == 1000.0).all()
+    assert sorted(result.failures) == sorted(frame.loc[failed, "trial"].unique())
+    assert set(result.failures.values()) == {why}
+    validate(frame)
+
+
+@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+def test_a_task_that_forgets_is_caught(method: str, job: Any, toy_task: Any) -> None:
+    """A trial that starts over in secret executes more than it was charged for."""
+    result = run_cell(job(method, task=toy_task(breaks="forgets"), workers=2))
+    assert any("executed" in line for line in result.account.violations())
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("method", ["grid", "random", "asha", "hyperband"])
+def test_a_space_that_is_used_up_ends_the_cell(
+    method: str, workers: int, job: Any, finite_task: Any
+) -> None:
+    """Also where trials still wait for halving: a part-filled rung must not hold the cell up."""
+    result = run_cell(job(method, task=finite_task, budget=10, workers=workers))
+    account = result.account
+    assert account.violations() == []
+    assert account.ended == "space"
+    assert account.refused is None
+    assert result.frame["config_id"].nunique() == 6
+    if method in ("grid", "random"):
+        assert account.unspent == (10 - 6) * 9
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_scheduler_that_chooses_no_trial_is_an_error_and_no_endless_loop(
+    workers: int, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = job("random", workers=workers)
+    pair = get_method("random").build(cell.problem)
+    monkeypatch.setattr(pair.scheduler, "choose_trial_to_run", lambda controller: None)
+    with pytest.raises(StudyError) as error:
+        virtual.run_pair(cell, pair)
+    assert str(error.value) == f"toy/random/0: {workers} trials wait and none is chosen"
+
+
+# What it keeps
+
+
+class Watched(States):
+    """Counts the states that it keeps."""
+
+    most = 0
+    left = 0
+
+    def put(self, key: str, state: Any) -> None:
+        super().put(key, state)
+        Watched.most = max(Watched.most, len(self._memory) + len(self._files))
+
+    def close(self) -> None:
+        Watched.left = len(self._memory) + len(self._files)
+        super().close()
+
+
+@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+def test_paused_states_do_not_pile_up(
+    method: str, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At one worker brackets follow each other: never more states than the largest bracket has
+    trials, and none of trials that ended."""
+    monkeypatch.setattr(virtual, "States", Watched)
+    Watched.most = Watched.left = 0
+    cell = job(method, budget=120)
+    run_cell(cell)
+    assert 2 <= Watched.most <= max(bracket[0][1] for bracket in plan(cell))
+    assert Watched.left <= Watched.most
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_states_on_disk_give_the_same_rows(
+    workers: int, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual, "States", partial(States, limit=0))
+    cell = job("hyperband", workers=workers)
+    assert compare_frames(run_cell(cell).frame, result_of(cell).frame) is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("task", "method"), [("mfh3", "random"), ("counting-ones-8", "asha")])
+def test_twenty_thousand_trials_stay_below_600_mb(task: str, method: str) -> None:
+    """Memory is flat in the number of trials that have ended."""
+    script = """
+import resource
+import sys
+from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.study import Cell
+from bohb_study.tasks import make_task
+name, method = sys.argv[1:]
+task = make_task(name)
+budget = 20_000 if method == "random" else 1_500
+frame = run_cell(CellJob(Cell(name, method, 0), task, budget, 4)).frame
+print(frame["trial"].nunique(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    trials, kilobytes = map(int, child(script, task, method)[0].split())
+    assert trials >= 20_000
+    assert kilobytes < 600 * 1024
+    assert resource.getpagesize()  # Linux: ru_maxrss is in kB
+
+
+# What it tells
+
+
+def test_progress_is_told_from_time_to_time_and_changes_nothing(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual, "TELL_SECONDS", 0)
+    told: list[tuple[int, float | None]] = []
+    cell = job("random", workers=3)
+    result = run_cell(cell, lambda done, best: told.append((done, best)))
+    assert compare_frames(result.frame, result_of(cell).frame) is None
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[0] == (1, result.frame["val_loss"].iloc[0])
+    assert told[-1][1] == result.frame["val_loss"].min()
+
+
+def test_seconds_are_parted_and_add_up(job: Any) -> None:
+    """Wall is training, searching, scheduling and the engine's own share; none is negative."""
+    seconds = result_of(job("bohb")).seconds
+    assert set(seconds) == {"wall", "training", "searching", "scheduling", "engine"}
+    assert all(value >= 0 for value in seconds.values()), seconds
+    parts = sum(value for name, value in seconds.items() if name != "wall")
+    assert parts == pytest.approx(seconds["wall"])
+    assert seconds["searching"] > 0
+    assert seconds["scheduling"] > 0
+
+
+def test_a_registered_task_is_run_by_name() -> None:
+    """The job as the runner makes it; its rows are those of the task alone."""
+    task = make_task("counting-ones-8")
+    frame = run_cell(CellJob(Cell(task.name, "random", 3), task, 5, workers=2)).frame
+    assert rows_hash(frame) == rows_hash(
+        run_cell(CellJob(Cell(task.name, "random", 3), make_task(task.name), 5, workers=2)).frame
+    )
+    for _, row in frame.iterrows():
+        config = {
+            name.removeprefix("hp."): row[name] for name in frame.columns if name.startswith("hp.")
+        }
+        report = task.start({k: getattr(v, "item", lambda v=v: v)() for k, v in config.items()}, 3)
+        assert report.advance(row["level"]).val_loss == row["val_loss"]
