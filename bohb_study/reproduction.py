@@ -93,8 +93,8 @@ def check_possible(study: LoadedStudy) -> None:
     """Raise NotReproducibleError unless rows must come out the same here.
 
     They need engine virtual or one worker (else rows depend on the order of arrival), the code that
-    ran them,
-    the files of the user's own tasks, and the same versions of the packages that decide rows.
+    ran them, the files of the user's own tasks, and the same versions of the packages that decide
+    rows.
     """
     workers = study.study["config"]["workers"]
     # cells of before there was another engine do not name theirs

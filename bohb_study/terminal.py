@@ -1,8 +1,9 @@
 """What is printed on stdout: tables for people, drawn by rich."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -112,7 +113,7 @@ def bracket_checks(study: LoadedStudy, task: str, method: str) -> list[BracketCh
     band = [[(r.level, r.trials) for r in b] for b in plan(study.ladder(task))]
     frame = study.frame
     own = frame[(frame["task"] == task) & (frame["method"] == method)]
-    exhausted = [k for k, record in study.cells.items() if record["ledger"]["ended"] == "space"]
+    exhausted = [k for k, r in study.cells.items() if r.get("ledger", {}).get("ended") == "space"]
     return check_rungs(own, band, study.study["config"]["workers"], exhausted)
 
 
@@ -134,7 +135,9 @@ def summary_table(study: LoadedStudy) -> Table:
     several = len(study.study["tasks"]) > 1
     for heading in [*(["task"] if several else []), "method"]:
         table.add_column(heading, no_wrap=True)
-    for heading in ("trials", "charged", "unspent", "validation loss", "test loss"):
+    tested = any(len(_metrics(task)) > 1 for task in study.study["tasks"].values())
+    losses = ["validation loss", "test loss"] if tested else ["validation loss"]
+    for heading in ("trials", "charged", "unspent", *losses):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("rungs as\nplanned", no_wrap=True)
     for heading in ("seconds\ntrain", "\nsearch", "\nengine"):
@@ -151,19 +154,19 @@ def summary_table(study: LoadedStudy) -> Table:
                 str(row["charged"]),
                 str(row["unspent"]),
                 _spread(row, "val"),
-                _spread(row, "test"),
+                *([_spread(row, "test")] if tested else []),
                 rungs_word(bracket_checks(study, task, method)),
-                f"{row['train_seconds']:.0f}",
+                f"{row['train_seconds']:.1f}",
                 f"{row['search_seconds']:.1f}",
-                f"{engine[task, method]:.0f}",
+                f"{engine[task, method]:.1f}",
             )
     return table
 
 
 def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
     labels, kinds = (" or ".join(sorted(set(found[name]))) for name in ("label", "kind"))
-    metrics = "; ".join(
-        f"{name}: {task['val_metric']} and {task['test_metric']}, charged in {task['unit']}s"
+    metrics = "\n".join(
+        f"{name}: {' and '.join(_metrics(task))}, charged in {task['unit']}s"
         for name, task in study.study["tasks"].items()
     )
     seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
@@ -172,6 +175,11 @@ def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
         f"{study.path.name}: the best report at full fidelity of each cell\n"
         f"{labels} over {seeds} seed{plural} [{kinds}]\n{metrics}"
     )
+
+
+def _metrics(task: Mapping[str, Any]) -> list[str]:
+    """What a task's losses measure: one thing where nothing is held out."""
+    return list(dict.fromkeys([task["val_metric"], task["test_metric"]]))
 
 
 def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:

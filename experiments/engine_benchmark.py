@@ -32,7 +32,8 @@ PEER_NOTES = (
     "algorithm: a kernel density searcher under ASHA",
     "Syne Tune's settings: sleep_time 0, tuner_sleep_time 5 (its default: it looks every 5 "
     "simulated seconds, so it may overrun the budget by a few reports), save_tuner off, no files "
-    "of results, a silent TunerLogger, logging off, delays as they come",
+    "of results, a silent TunerLogger, logging off, delays as they come; its clock counts real "
+    "seconds of computing, too, so its runs differ",
 )
 
 
@@ -84,6 +85,9 @@ class EngineBenchmark:
             )
         if self.out.is_dir():
             raise UsageError(f"--out {self.out}: is a folder; name a file")
+        above = next(parent for parent in self.out.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise UsageError(f"--out {self.out}: {above} is no folder")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,7 +1,8 @@
 """Run a stored study again and compare it row by row.
 
 Exit 0: every row is equal, the measured seconds aside. 1: something differs; the first difference
-is named. 2: not possible here (other code, other versions, more than one worker); says which.
+is named. 2: not possible here (other code, other versions, several workers under engine tune); says
+which.
 """
 
 import sys

@@ -1,4 +1,8 @@
-"""Anytime performance: the incumbent's loss against full evaluations, per task, all methods.
+"""Anytime performance: the incumbent's loss against cost or time, per task, all methods.
+
+The x axis counts full evaluations at one worker and virtual seconds at several, where each task
+has a range of its own; where several workers ran in real time, full evaluations in order of
+arrival stand in.
 
 Real training is shown under two rules side by side: ``full``, which compares only finished
 trainings, and ``highest``, which also shows the cheap early ones. Tasks whose noise-free loss is
@@ -17,10 +21,12 @@ from matplotlib.lines import Line2D
 from bohb_study.analysis import RULES, MethodCurves
 from paper_figures import scales, style
 from paper_figures.data import FigureStudy
-from paper_figures.panels import FIRST, Panel, panels, runs_shown, values_shown
+from paper_figures.panels import Panel, panels, runs_shown, span, values_shown
 
 LONGEST_LABEL = 26
 """Letters of a metric's name that fit beside a panel; longer names take another line."""
+LONGEST_X_LABEL = 32
+"""Letters that fit below one of two panels."""
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -34,7 +40,8 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     with matplotlib.style.context(["default", style.page(rows=len(rows), columns=2)]):
         drawn = Figure()
         grid = drawn.add_gridspec(len(rows), 2)
-        last = max([2.0, *(curves.runs.index[-1] for curves in _all_curves(rows))])
+        counted = [panel for row in rows for panel in row if panel.axis == "full_evals"]
+        timed = any(row[0].axis == "virtual_seconds" for row in rows)
         for i, row in enumerate(rows):
             first: Axes | None = None
             for j, panel in enumerate(row):
@@ -42,8 +49,12 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
                 axes = drawn.add_subplot(place, sharey=first)
                 _draw(axes, panel)
                 axes.label_outer()
+                if timed:  # the row below, which would bear the labels, has another axis
+                    axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
+                    axes.tick_params(axis="x", labelbottom=True)
                 first = first or axes
-            _scale(drawn.axes[-len(row) :], row, last)
+            alike = row if row[0].axis == "virtual_seconds" else counted
+            _scale(drawn.axes[-len(row) :], row, *span(alike))
         _legend(drawn, rows)
     return drawn, _caption(study, rows)
 
@@ -53,7 +64,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     for number, method in enumerate(style.in_order(set(by_method))):
         _draw_method(axes, by_method[method], panel.reference, number)
     axes.set_title(f"rule {panel.data.rule}: {RULES[panel.data.rule]}")
-    axes.set_xlabel("full evaluations")
+    axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
     axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
 
 
@@ -95,13 +106,13 @@ def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int
     )
 
 
-def _scale(row: list[Axes], shown: tuple[Panel, ...], last: float) -> None:
-    """The logarithmic x axis of the whole figure, and one y axis for a task's panels."""
+def _scale(row: list[Axes], shown: tuple[Panel, ...], first: float, last: float) -> None:
+    """The logarithmic x axis from ``first`` to ``last``, and one y axis for a task's panels."""
     for axes in row:
         axes.set_xscale("log")
-        axes.set_xlim(FIRST, last)
-        scales.plain_log_ticks(axes.xaxis, FIRST, last)
-    values = np.concatenate([values_shown(panel) for panel in shown])
+        axes.set_xlim(first, last)
+        scales.plain_log_ticks(axes.xaxis, first, last)
+    values = np.concatenate([values_shown(panel, first) for panel in shown])
     log = shown[0].quantity == "regret" or scales.wants_log(values)
     scales.fit(row[0], values, log=log)
 
@@ -148,9 +159,16 @@ def _spread_in_words(everything: list[MethodCurves]) -> str:
 
 def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
     everything = _all_curves(rows)
-    tasks = "; ".join(
-        f"{task.name} (one full evaluation: {task.top} {task.unit}s)" for task in study.tasks
+    tasks: dict[str, list[str]] = {}
+    for row in rows:
+        task = row[0].task
+        name = f"{task.name} (one full evaluation: {task.top} {task.unit}s)"
+        tasks.setdefault(row[0].x_label, []).append(name)
+    comma = "," if study.workers > 1 else ""
+    against = "; ".join(
+        f"against {axis}{comma} on {'; '.join(names)}" for axis, names in tasks.items()
     )
+    timed = any(row[0].axis == "virtual_seconds" for row in rows)
     rules = sorted({panel.data.rule for row in rows for panel in row})
     undefined = sorted(
         {
@@ -163,7 +181,8 @@ def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
     )
     missing = sorted({cell for row in rows for panel in row for cell in panel.data.missing})
     parts = [
-        f"Loss of the incumbent (lower is better) against full evaluations on {tasks}.",
+        f"Loss of the incumbent (lower is better) {against}.",
+        "Virtual seconds follow from the tasks' modelled durations alone." if timed else "",
         *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
         f"{_spread_in_words(everything).capitalize()}.",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",

@@ -50,6 +50,8 @@ class FigureStudy:
     """Draw although cells are missing; the caption then names them."""
     problems: tuple[str, ...] = ()
     """Cells that could not be read, one line each."""
+    workers: int = 1
+    """Trials that a cell ran side by side."""
 
 
 class Loaded(Protocol):
@@ -87,7 +89,13 @@ def figure_study(loaded: Loaded, bootstrap_seed: int, *, allow_missing: bool) ->
         rows=len(loaded.frame),
     )
     return FigureStudy(
-        loaded.frame, tasks, provenance, bootstrap_seed, allow_missing, tuple(loaded.problems)
+        loaded.frame,
+        tasks,
+        provenance,
+        bootstrap_seed,
+        allow_missing,
+        tuple(loaded.problems),
+        loaded.study["config"]["workers"],
     )
 
 

@@ -1,12 +1,13 @@
 """What the anytime figure shows, computed and not drawn: one panel a task and rule."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bohb_study.analysis import AnytimeData, MethodCurves, Rule, anytime, main_rule
+from bohb_study.analysis import AnytimeData, Axis, MethodCurves, Rule, anytime, main_rule
 from bohb_study.errors import StudyError
 from paper_figures import scales
 from paper_figures.data import FigureStudy, TaskFacts
@@ -27,6 +28,10 @@ class Panel:
     """What the y axis shows: the task's metric, or regret."""
     reference: float
     """Subtracted from every loss: the optimum where the panel shows regret, else 0."""
+    axis: Axis
+    """What the curves run along."""
+    x_label: str
+    """The same in words, with the number of workers where there are several."""
 
 
 def panels(study: FigureStudy) -> list[tuple[Panel, ...]]:
@@ -42,22 +47,37 @@ def panels(study: FigureStudy) -> list[tuple[Panel, ...]]:
         own = study.frame[study.frame["task"] == task.name]
         main = main_rule(own)
         rules: tuple[Rule, ...] = (main,) if main == "validated" else (main, "highest")
-        rows.append(tuple(_panel(study, task, rule) for rule in rules))
+        axis, x_label = _x_axis(own, study.workers)
+        rows.append(tuple(_panel(study, task, rule, axis, x_label) for rule in rules))
     return rows
 
 
-def _panel(study: FigureStudy, task: TaskFacts, rule: Rule) -> Panel:
+def _x_axis(own: pd.DataFrame, workers: int) -> tuple[Axis, str]:
+    """What a task's curves run along, and its label.
+
+    One worker spends units one after the other. Of several, a method that lets them wait looks
+    as good in units as one that does not, so that they are shown on time, where it is known.
+    """
+    if workers == 1:
+        return "full_evals", "full evaluations"
+    if own["virtual_seconds"].notna().all():
+        return "virtual_seconds", f"virtual seconds, {workers} workers"
+    return "full_evals", f"full evaluations, {workers} workers (order of arrival)"
+
+
+def _panel(study: FigureStudy, task: TaskFacts, rule: Rule, axis: Axis, x_label: str) -> Panel:
     data = anytime(
         study.frame[study.frame["task"] == task.name],
         rule,
         {task.name: task.top},
         study.bootstrap_seed,
+        axis=axis,
         allow_missing=study.allow_missing,
     )
     # Only noise-free losses have a distance to the optimum; an observed one can lie below it.
     if rule == "validated" and task.optimum is not None:
-        return Panel(task, data, "regret", task.optimum)
-    return Panel(task, data, task.val_metric, 0.0)
+        return Panel(task, data, "regret", task.optimum, axis, x_label)
+    return Panel(task, data, task.val_metric, 0.0, axis, x_label)
 
 
 def runs_shown(curves: MethodCurves) -> dict[int, pd.Series]:
@@ -67,12 +87,38 @@ def runs_shown(curves: MethodCurves) -> dict[int, pd.Series]:
     return {seed: curves.runs[seed].dropna() for seed in curves.seeds}
 
 
-def values_shown(panel: Panel) -> Floats:
-    """All losses that the panel shows from the first full evaluation on."""
+def span(shown: Sequence[Panel]) -> tuple[float, float]:
+    """Where the x axis that panels share begins and ends; they have one ``axis``.
+
+    In full evaluations from the first to where the last cell ends; in seconds from the first
+    report at which each panel has a line to a little after the end of the longest line, so that
+    a step at its very end is seen.
+    """
+    if shown[0].axis == "full_evals":
+        ends = [curves.runs.index[-1] for panel in shown for curves in panel.data.curves]
+        return FIRST, max([2.0, *ends])
+    seconds = [own for own in map(_seconds_shown, shown) if len(own)]
+    first = max((own.min() for own in seconds), default=FIRST)
+    last = max([2.0 * first, *(own.max() for own in seconds)])
+    return first, last * (last / first) ** scales.MARGIN
+
+
+def _seconds_shown(panel: Panel) -> Floats:
+    """Where the panel's lines change, as far as a logarithmic axis can show it: above 0."""
+    parts = [np.empty(0)]
+    for curves in panel.data.curves:
+        parts.append(curves.over_seeds.x)
+        parts += [run.index.to_numpy(dtype="float64") for run in runs_shown(curves).values()]
+    seconds = np.concatenate(parts)
+    return seconds[seconds > 0]
+
+
+def values_shown(panel: Panel, first: float) -> Floats:
+    """All losses that the panel shows where its x axis begins at ``first``."""
     parts = [np.empty(0)]
     for curves in panel.data.curves:
         over = curves.over_seeds
-        parts += [scales.from_x(over.x, y, FIRST) for y in (over.low, over.centre, over.high)]
+        parts += [scales.from_x(over.x, y, first) for y in (over.low, over.centre, over.high)]
         for run in runs_shown(curves).values():
-            parts.append(scales.from_x(run.index.to_numpy(), run.to_numpy(), FIRST))
+            parts.append(scales.from_x(run.index.to_numpy(), run.to_numpy(), first))
     return np.concatenate(parts) - panel.reference

@@ -57,9 +57,17 @@ def fit(axes: Axes, values: Floats, *, log: bool) -> None:
     plain_log_ticks(axes.yaxis, low, high)
 
 
+def plain(value: float) -> str:
+    """A tick's number as short as it can be read: 0.05, 200, 5 k, 20 M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g} {letter}"
+    return f"{value:g}"
+
+
 def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
     """Ticks 1, 2, 5, 10, 20, 50 (or only powers of ten over three decades), as plain numbers."""
     wide = high / low > 1000
     axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=20))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_locator(NullLocator())

@@ -98,7 +98,8 @@ BAD: dict[str, str] = {
     "--eta 2": "--eta 2: does not fit 27 epochs; allowed: 3, 27",
     "--eta 1": "--eta 1: must be a whole number, at least 2",
     "--eta three": "--eta: no type matching {None}|INT could be instantiated from ['three']",
-    "--engine virtual": "invalid choice 'virtual' for argument '--engine'. Expected one of ('auto'",
+    "--engine ray": "invalid choice 'ray' for argument '--engine'. Expected one of ('auto', 'tune'",
+    "--engine": "Missing value for argument '--engine'",
     "--budget 2 --budget 3": "--budget: given more than once",
     "--budget=2 --seeds 1 --budget=3": "--budget: given more than once",
     "--dry-run --dry_run": "--dry-run: given more than once",
@@ -124,6 +125,8 @@ BAD: dict[str, str] = {
     "--cpus-per-trial inf": "--cpus-per-trial inf: must be a number, above 0",
     "--gpus-per-trial -1": "--gpus-per-trial -1: must be a number, 0 or above",
     "--gpus-per-trial nan": "--gpus-per-trial nan: must be a number, 0 or above",
+    "--engine virtual --gpus-per-trial 1": "--gpus-per-trial 1: engine virtual gives none out; ",
+    "--task fcnet-protein --methods bohb": "--methods bohb: fcnet-protein has a single fidelity, ",
 }
 """Words -> what is said of them."""
 
@@ -146,6 +149,11 @@ def test_debug_shows_where(words: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         cli.run(compare, [*words.split(), "--debug", "--out", str(tmp_path / "out")])
     assert not any(tmp_path.iterdir())
+
+
+def test_engine_virtual_is_allowed_with_several_workers(shown: Refused) -> None:
+    table = shown("--dry-run", "--engine", "virtual", "--workers", "16", "--methods", "bohb")
+    assert "1350 epochs" in table
 
 
 @pytest.mark.parametrize("below", ["", "below", "far/below"])
@@ -329,8 +337,10 @@ def test_reproduce_names_what_it_needs(refused: Refused) -> None:
 
 
 def test_a_study_at_two_workers_cannot_be_reproduced(refused: Refused, tmp_path: Path) -> None:
+    """By engine tune, which is what ran a cell that does not say."""
     said = refused(reproduce, store(tmp_path / "two", workers=2))
-    assert said.startswith(f"{tmp_path / 'two'}: run with 2 workers by engine tune, so its rows ")
+    run = "digits/random/0 was run with 2 workers by engine tune, so its rows depend on the order "
+    assert said.startswith(f"{tmp_path / 'two'}: {run}")
 
 
 def test_a_study_of_other_code_cannot_be_reproduced(study: Path, refused: Refused) -> None:

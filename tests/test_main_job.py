@@ -44,7 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("results")
     done = run(COMPARE, *SMALL, "--out", out, "--csv")
     assert done.returncode == 0, done.stderr
-    (folder,) = out.iterdir()
+    (folder,) = out.glob("compare-*")
     for word in ("random", "bohb", "charged in epochs", f" {UNITS} ", str(folder)):
         assert word in done.stdout
     return folder
@@ -87,6 +87,19 @@ def test_fresh_and_one_at_a_time_gives_the_same_rows(finished: Path) -> None:
     assert hashes(second) == hashes(finished)
 
 
+def test_a_real_ray_tune_gives_the_same_rows(finished: Path) -> None:
+    """The default, at one worker, is the virtual clock: in a study of its own, equal."""
+    records = load_study(finished).cells.values()
+    assert {record["engine"] for record in records} == {"virtual"}
+    small = [word for word in SMALL if word != "random"]
+    done = run(COMPARE, *small, "--out", finished.parent / "tune", "--engine", "tune")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (finished.parent / "tune").iterdir()
+    assert folder.name != finished.name
+    assert [record["engine"] for record in load_study(folder).cells.values()] == ["tune"]
+    assert hashes(folder).items() <= hashes(finished).items()
+
+
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """The same study in another folder, one of whose cells is done."""
@@ -112,6 +125,8 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
 def test_killed_half_way(started: tuple[subprocess.Popen[str], Path], finished: Path) -> None:
     """SIGKILL loses the cells that were running and nothing else."""
     process, out = started
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert children
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     (folder,) = out.iterdir()
@@ -122,6 +137,8 @@ def test_killed_half_way(started: tuple[subprocess.Popen[str], Path], finished: 
     assert f"{len(done)} of them done before" in again.stderr
     assert {p: p.stat().st_mtime_ns for p in done} == done
     assert hashes(folder) == hashes(finished)
+    # the process that ran the cell found out that nobody listens
+    assert not [pid for pid in children if Path(f"/proc/{pid}/cmdline").exists()]
 
 
 def test_interrupted(started: tuple[subprocess.Popen[str], Path]) -> None:
@@ -142,13 +159,23 @@ def test_interrupted(started: tuple[subprocess.Popen[str], Path]) -> None:
 def test_on_a_running_cluster(
     finished: Path, tmp_path: Path, cluster_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its token; without, one line says that the token is missing."""
-    done = run(COMPARE, *SMALL, "--out", tmp_path, "--address", cluster_address)
-    assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.iterdir()
-    assert hashes(folder) == hashes(finished)
+    """By both engines, with its token; without, one line says that the token is missing."""
+    there = ["--out", tmp_path, "--address", cluster_address]
+    small = SMALL[:-1]
+    assert small[-2:] == ["--methods", "random"]
+    virtual = run(COMPARE, *small, *there, "--engine", "virtual", "--name", "virtual")
+    assert virtual.returncode == 0, virtual.stderr
+    (folder,) = tmp_path.glob("virtual-*")
+    assert [r["engine"] for r in load_study(folder).cells.values()] == ["virtual"]
+    assert hashes(folder).items() <= hashes(finished).items()
+    shorter = ["--task-option", "digits.epochs=3", "--budget", "1", "--seeds", "1"]
+    random = ["--methods", "random", "--engine", "tune", "--name", "tune"]
+    tune = run(COMPARE, *shorter, *random, *there)
+    assert tune.returncode == 0, tune.stderr
+    (folder,) = tmp_path.glob("tune-*")
+    assert [r["engine"] for r in load_study(folder).cells.values()] == ["tune"]
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
-    refused = run(COMPARE, *SMALL, "--out", tmp_path, "--fresh", "--address", cluster_address)
+    refused = run(COMPARE, *SMALL, *there)
     assert refused.returncode == 2
     assert "token" in refused.stderr.splitlines()[-1]
     assert "Traceback" not in refused.stderr

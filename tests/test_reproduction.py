@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 
 from bohb_study.columns import COLUMNS, build_frame, rows_hash
 from bohb_study.errors import UsageError
+from bohb_study.execution import RunOptions
+from bohb_study.progress import make_progress
 from bohb_study.reproduction import (
     Difference,
     NotReproducibleError,
     check_possible,
     choose,
     compare_frames,
+    reproduce,
 )
-from bohb_study.store import LoadedStudy
-from bohb_study.study import Cell
+from bohb_study.runner import run_study
+from bohb_study.store import LoadedStudy, load_study
+from bohb_study.study import Cell, StudyConfig
 
 ROWS = 4
 MEASURED = {"train_seconds", "search_seconds"}
@@ -209,9 +213,46 @@ def test_a_study_of_the_same_code_at_one_worker_can(study: Callable[..., LoadedS
     check_possible(study())
 
 
-def test_a_study_at_several_workers_cannot(study: Callable[..., LoadedStudy]) -> None:
-    with pytest.raises(NotReproducibleError, match="no/such/study: run with 2 workers"):
-        check_possible(study(workers=2))
+@pytest.mark.parametrize("engine", [None, "tune"])
+def test_a_study_at_several_workers_cannot_where_tune_ran_it(
+    engine: str | None, study: Callable[..., LoadedStudy]
+) -> None:
+    """Cells of before there was another engine do not name theirs."""
+    several = study(workers=2)
+    key = ("digits", "random", 3)
+    for record in several.cells.values():
+        record["engine"] = "virtual"
+    check_possible(several)
+    several.cells[key] |= {"engine": engine}
+    if engine is None:
+        del several.cells[key]["engine"]
+    with pytest.raises(
+        NotReproducibleError,
+        match=r"^no/such/study: digits/random/3 was run with 2 workers by engine tune, so its rows "
+        r"depend on the order of arrival and cannot be reproduced$",
+    ):
+        check_possible(several)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+def test_virtual_at_several_workers_comes_out_again(tmp_path: Path) -> None:
+    """Run, read, allowed, equal; and a loss that was changed is found."""
+    config = StudyConfig(task=("mfh3",), methods=("random", "asha"), budget=5, seeds=1, workers=3)
+    stored = load_study(run_study(config, RunOptions(out=tmp_path, jobs=1), make_progress).path)
+    assert {record["engine"] for record in stored.cells.values()} == {"virtual"}
+    check_possible(stored)
+    stored.frame.loc[stored.frame.index[-1], "val_loss"] += 1e-12
+    changed = stored.frame.iloc[-1]
+    comparisons = reproduce(stored, choose(stored, None), RunOptions(jobs=2), make_progress)
+    assert [str(comparison.cell) for comparison in comparisons] == [
+        "mfh3/random/0",
+        "mfh3/asha/0",
+    ]
+    found = {c.cell.method: c.difference for c in comparisons}
+    different = found.pop(changed["method"])
+    assert different is not None
+    assert (different.row, different.column) == (changed["seq"], "val_loss")
+    assert list(found.values()) == [None]
 
 
 def test_other_code_cannot_and_what_differs_is_named(

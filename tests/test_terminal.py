@@ -112,7 +112,7 @@ def test_the_summary_says_what_its_numbers_are(
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
     spreads = ["0.5300 [0.530, 0.530]", "0.2500 [0.250, 0.250]"]  # 0.5 was at one epoch
     (hyperband,) = (row for row in rows if row[0] == "hyperband")
-    assert hyperband[2:] == ["8", "1", *spreads, "yes, 2", "12", "3.0", "12"]
+    assert hyperband[2:] == ["8", "1", *spreads, "yes, 2", "12.0", "3.0", "12.4"]
     (stock,) = (row for row in rows if row[0] == "bohb-stock")
     assert "no: below" in stock
 

@@ -1,7 +1,7 @@
 """From frames of reports to what figures and tables show: pure functions, no files, no drawing."""
 
 from bohb_study.analysis.aggregate import Aggregate, Estimate, aggregate, bootstrap_seed, estimate
-from bohb_study.analysis.align import align
+from bohb_study.analysis.align import Axis, align
 from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
 from bohb_study.analysis.incumbent import RULES, Rule, incumbent, main_rule
 from bohb_study.analysis.summary import summary
@@ -10,6 +10,7 @@ __all__ = [
     "RULES",
     "Aggregate",
     "AnytimeData",
+    "Axis",
     "Estimate",
     "MethodCurves",
     "Rule",

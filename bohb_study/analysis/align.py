@@ -1,20 +1,22 @@
 """Step functions of several cells on one grid, so that they can be aggregated.
 
 A cell's incumbent changes only when a report arrives. Between reports the previous value holds;
-before the first report and after the cell's last unit there is no value, and none is made up.
+before the first report and after the cell's last one there is no value, and none is made up.
 """
 
 from collections.abc import Hashable, Mapping
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Axis = Literal["full_evals", "virtual_seconds"]
+"""What a cell's reports are laid out along: its cost so far, or the modelled time of arrival."""
 
 
-def step(grid: Ints, x: Ints, y: Floats) -> Floats:
+def step(grid: Floats, x: Floats, y: Floats) -> Floats:
     """The step function through (x, y), read off at ``grid``.
 
     Args:
@@ -34,25 +36,23 @@ def step(grid: Ints, x: Ints, y: Floats) -> Floats:
     return np.where(known, y[np.maximum(last, 0)], np.nan)
 
 
-def align(incumbents: Mapping[Hashable, pd.DataFrame]) -> pd.DataFrame:
-    """The incumbents of several cells on the union of their reports' units.
+def align(incumbents: Mapping[Hashable, pd.DataFrame], axis: Axis = "full_evals") -> pd.DataFrame:
+    """The incumbents of several cells on the union of their reports' places on the axis.
 
     Args:
-        incumbents: per cell (any key, usually the seed) a frame from ``incumbent``; only
-            ``units_total`` and ``value`` are read.
+        incumbents: per cell (any key, usually the seed) a frame from ``incumbent``; only the
+            axis, which never falls from row to row, and ``value`` are read.
+        axis: the column to lay the reports out along, in full evaluations or in seconds.
 
     Returns:
-        g rows, indexed by ``units_total`` (ascending, each once), and one column of values a cell.
+        g rows, indexed by ``axis`` (ascending, each once), and one column of values a cell.
     """
     curves = {
-        key: (
-            frame["units_total"].to_numpy(dtype="int64"),
-            frame["value"].to_numpy(dtype="float64"),
-        )
+        key: (frame[axis].to_numpy(dtype="float64"), frame["value"].to_numpy(dtype="float64"))
         for key, frame in incumbents.items()
     }
-    grid = np.unique(np.concatenate([np.empty(0, np.int64), *(x for x, _ in curves.values())]))
+    grid = np.unique(np.concatenate([np.empty(0), *(x for x, _ in curves.values())]))
     return pd.DataFrame(
         {key: step(grid, x, y) for key, (x, y) in curves.items()},
-        index=pd.Index(grid, name="units_total"),
+        index=pd.Index(grid, name=axis),
     )

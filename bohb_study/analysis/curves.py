@@ -1,4 +1,4 @@
-"""Anytime curves: what each method had found after how many full evaluations.
+"""Anytime curves: what each method had found after how many full evaluations or virtual seconds.
 
 The order of operations is the protocol's: incumbent per cell, then alignment, and only then the
 aggregate over seeds.
@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from bohb_study.analysis.aggregate import Aggregate, aggregate
-from bohb_study.analysis.align import align
+from bohb_study.analysis.align import Axis, align
 from bohb_study.analysis.cells import cells_of, require_complete
 from bohb_study.analysis.incumbent import Rule, incumbent
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,10 @@ class MethodCurves:
     task: str
     method: str
     runs: pd.DataFrame
-    """The seeds' step curves: g rows indexed by ``full_evals``, one column a seed, NaN where the
-    seed has no incumbent yet or its cell has ended."""
+    """The seeds' step curves: g rows indexed by the axis, one column a seed, NaN where the seed
+    has no incumbent yet or its cell has ended."""
     over_seeds: Aggregate
-    """The same over all seeds; ``x`` in full evaluations."""
+    """The same over all seeds; ``x`` in units of the axis."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -51,6 +51,7 @@ def anytime(
     tops: Mapping[str, int],
     bootstrap_seed: int = 0,
     *,
+    axis: Axis = "full_evals",
     allow_missing: bool = False,
 ) -> AnytimeData:
     """The curves of all methods on all tasks of a frame.
@@ -62,28 +63,27 @@ def anytime(
         rule: how incumbents are chosen.
         tops: units of one full evaluation, by task.
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
+        axis: what the curves run along.
         allow_missing: go on where methods have unequal seeds; the gaps are then named.
 
     Raises:
         StudyError: methods of a task have unequal seeds, or a task's top is not given.
-        UsageError: the rule does not fit the frame.
+        UsageError: the rule or the axis does not fit the frame.
     """
     missing = require_complete(frame, allow_missing)
     incumbents: dict[tuple[str, str], dict[Hashable, pd.DataFrame]] = {}
     for (task, method, seed), rows in cells_of(frame):
         if task not in tops:
             raise StudyError(f"task {task}: the cost of one full evaluation is not known")
+        if axis == "virtual_seconds" and rows[axis].isna().any():
+            raise UsageError(
+                f"cell {task}/{method}/{seed}: its virtual seconds are not known, as engine tune "
+                "has none with several workers; use full evaluations"
+            )
         incumbents.setdefault((task, method), {})[seed] = incumbent(rows, rule, tops[task])
+    aligned = {key: align(cells, axis) for key, cells in incumbents.items()}
     curves = tuple(
-        _method_curves(task, method, cells, tops[task], bootstrap_seed)
-        for (task, method), cells in incumbents.items()
+        MethodCurves(task, method, runs, aggregate(runs, bootstrap_seed))
+        for (task, method), runs in aligned.items()
     )
     return AnytimeData(rule, curves, missing)
-
-
-def _method_curves(
-    task: str, method: str, cells: Mapping[Hashable, pd.DataFrame], top: int, seed: int
-) -> MethodCurves:
-    runs = align(cells)
-    runs.index = pd.Index(runs.index.to_numpy() / top, name="full_evals")
-    return MethodCurves(task, method, runs, aggregate(runs, seed))

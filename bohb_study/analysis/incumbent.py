@@ -73,10 +73,10 @@ def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:
         top: level of one full evaluation, in units.
 
     Returns:
-        n rows, one a report in order of arrival: ``units_total``, ``full_evals``, ``value`` (the
-        plotted loss: ``true_loss`` under ``validated``, else ``val_loss``; NaN while there is no
-        incumbent), and the incumbent's own ``WHO`` columns (its ``seq``, not the report's; NA
-        while there is none).
+        n rows, one a report in order of arrival: ``units_total``, ``full_evals``,
+        ``virtual_seconds``, ``value`` (the plotted loss: ``true_loss`` under ``validated``, else
+        ``val_loss``; NaN while there is no incumbent), and the incumbent's own ``WHO`` columns
+        (its ``seq``, not the report's; NA while there is none).
 
     Raises:
         UsageError: the rule is unknown, or is ``validated`` and no ``true_loss`` is known.
@@ -90,7 +90,12 @@ def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:
     units = rows["units_total"].astype("int64")
     value = chosen["true_loss" if rule == "validated" else "val_loss"]
     result = pd.DataFrame(
-        {"units_total": units, "full_evals": units / top, "value": value.astype("float64")}
+        {
+            "units_total": units,
+            "full_evals": units / top,
+            "virtual_seconds": rows["virtual_seconds"],
+            "value": value.astype("float64"),
+        }
     )
     return pd.concat([result, chosen[list(WHO)]], axis="columns")
 

@@ -41,7 +41,7 @@ class Cost:
     peak_mb: float
     """The most resident memory ever, in 10^6 bytes."""
     seconds: dict[str, float]
-    """Measured wall time by what it was spent on, such as ``CellResult.seconds``."""
+    """Wall time by what it was spent on, as in ``CellResult.seconds``; grows where others run."""
 
     @property
     def reports_per_second(self) -> float:

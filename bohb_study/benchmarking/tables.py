@@ -8,7 +8,7 @@ from rich.table import Table
 from bohb_study.benchmarking.cases import TASK, Measured
 
 PARTS = ("training", "searching", "scheduling", "engine")
-"""Of ``CellResult.seconds``."""
+"""What ``CellResult.seconds`` tells apart; of Syne Tune only the first is known."""
 
 
 def cost_table(measured: Iterable[Measured], repeats: int) -> Table:
@@ -19,12 +19,12 @@ def cost_table(measured: Iterable[Measured], repeats: int) -> Table:
         ("engine", "method"),
         ("workers", "full\nevals", "trials", "reports", "CPU s", "reports\n/ CPU s",
          "trials\n/ CPU s", "CPU us\n/ report"),
-        ("seconds\ntrain", "\nsearch", "\nschedule", "\nengine", "MB at\nstart", "MB at\npeak"),
+        ("time:\ntrain", "\nsearch", "\nschedule", "\nengine", "MB at\nstart", "MB at\npeak"),
     )  # fmt: skip
-    for one in measured:
+    for one in _by_size(measured):
         case, cost = one.case, one.least
-        # of Syne Tune only the objective is measured apart
-        parts = cost.seconds if "engine" in cost.seconds else _peer_parts(cost.seconds)
+        whole = sum(cost.seconds.values())
+        shares = {part: spent / whole for part, spent in cost.seconds.items()}
         table.add_row(
             case.runner,
             case.method,
@@ -36,15 +36,26 @@ def cost_table(measured: Iterable[Measured], repeats: int) -> Table:
             f"{cost.reports_per_second:.0f}",
             f"{cost.trials_per_second:.0f}",
             f"{cost.microseconds:.1f}",
-            *(f"{parts[part]:.3f}" if part in parts else "" for part in PARTS),
+            *(f"{shares[name]:.0%}" if name in shares else "" for name in PARTS),
             f"{cost.imported_mb:.0f}",
             f"{cost.peak_mb:.0f}",
         )
     return table
 
 
-def _peer_parts(seconds: dict[str, float]) -> dict[str, float]:
-    return {"training": seconds["objective"], "engine": seconds["rest"]}
+def _by_size(measured: Iterable[Measured]) -> list[Measured]:
+    """Methods as they come, each by budget and workers, the peer last."""
+    listed = list(measured)
+    methods = list(dict.fromkeys(one.case.method for one in listed))
+    return sorted(
+        listed,
+        key=lambda one: (
+            methods.index(one.case.method),
+            one.case.runner != "virtual",
+            one.case.budget,
+            one.case.workers,
+        ),
+    )
 
 
 def wall_table(measured: Iterable[Measured]) -> Table:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -33,20 +34,31 @@ class WorkerProcess:
     def __init__(self) -> None:
         """Start it; it imports what it needs while this process goes on."""
         self.pipe, theirs = Pipe()
+        # of its own, so that nothing is left behind however it ends
+        self._temporary = tempfile.TemporaryDirectory(prefix="bohb-study-")
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bohb_study.engines.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            # as in engine tune: stdout is for results, and HpBandSter prints its densities there
+            stdout=subprocess.DEVNULL,
+            env={
+                **os.environ,
+                **_ONE_THREAD,
+                "PYTHONPATH": path,
+                "TMPDIR": self._temporary.name,
+            },
             start_new_session=True,
         )
         theirs.close()
         self.job: CellJob | None = None
+        self.last: Running | None = None
+        """The last that it told of the cell that it runs."""
 
     def begin(self, job: CellJob) -> None:
         """Run ``job``; what comes of it arrives through ``pipe``."""
-        self.job = job
+        self.job, self.last = job, None
         with contextlib.suppress(OSError):  # where it has died ``receive`` says so
             self.pipe.send_bytes(cloudpickle.dumps(job))
 
@@ -59,6 +71,8 @@ class WorkerProcess:
             code = self._process.wait()
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             return Finished(self.job.cell, None, f"its process {how}")
+        if isinstance(message, Running):
+            self.last = message
         return message
 
     @property
@@ -75,6 +89,7 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._temporary.cleanup()
 
 
 def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Finished, None, None]:
@@ -85,7 +100,8 @@ def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Fini
         at_once: how many run at the same time, at least 1.
 
     Yields:
-        How far each is, and how it ended. A process that dies fails its own cell only.
+        How far each is, at least every ``POLL_SECONDS``, and how it ended. A process that dies
+        fails its own cell only.
     """
     waiting = list(reversed(jobs))
     workers = [WorkerProcess() for _ in range(min(at_once, len(jobs)))]
@@ -93,7 +109,10 @@ def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Fini
         for worker in workers:
             worker.begin(waiting.pop())
         while busy := {w.pipe: w for w in workers if w.job is not None}:
-            for pipe in wait(list(busy), timeout=POLL_SECONDS):
+            ready = wait(list(busy), timeout=POLL_SECONDS)
+            if not ready:
+                yield from (w.last for w in busy.values() if w.last)
+            for pipe in ready:
                 assert isinstance(pipe, Connection)
                 worker = busy[pipe]
                 message = worker.receive()

@@ -2,8 +2,9 @@
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +15,17 @@ from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.methods.base import Pair
 from bohb_study.methods.noted import Note
 from bohb_study.seeding import Config, config_id
-from bohb_study.tasks import Report
+from bohb_study.tasks import Report, Task
 
 if TYPE_CHECKING:
     import pandas as pd
     from ConfigSpace import ConfigurationSpace
+
+
+@lru_cache(maxsize=64)
+def kinds_of_task(task: Task) -> Mapping[str, Kind]:
+    """``hyperparameter_kinds`` of a task's space; making a space takes milliseconds."""
+    return hyperparameter_kinds(task.space(0))
 
 
 def hyperparameter_kinds(space: "ConfigurationSpace") -> dict[str, Kind]:
@@ -62,6 +69,8 @@ _DECISION_CODES: dict[str, int] = {word: code for code, word in enumerate(DECISI
 _STATUS_CODES: dict[str, int] = {word: code for code, word in enumerate(STATUSES)}
 _END = _DECISION_CODES["end"]
 _NO_RUNG = -1
+_BATCH = 4096
+"""Reports that wait to be moved into the columns together."""
 
 
 @dataclass
@@ -83,17 +92,9 @@ class Recorder:
     def __init__(self, job: CellJob, pair: Pair) -> None:
         """Record the cell that ``job`` says, run by ``pair``."""
         self.executed = 0
-        """Units that the evaluations counted."""
+        """Units that the evaluations counted; of all reports once there is a result."""
         self.failures: dict[int, str] = {}
-        """Why trainings failed, by trial."""
-        self.best: float | None = None
-        """Lowest validation loss of an ok report so far."""
-        self.units_total = 0
-        """Units charged for all reports so far."""
-        self.training = 0.0
-        """Measured seconds of all evaluations so far."""
-        self.searching = 0.0
-        """Measured seconds of the searcher so far."""
+        """Why trainings failed, by trial; as ``executed``."""
         self._job = job
         self._pair = pair
         self._clock = 0.0
@@ -101,6 +102,9 @@ class Recorder:
         self._trials: dict[str, list[Any]] = {name: [] for name in _TRIAL_COLUMNS}
         self._configs: list[Config] = []
         self._reports: dict[str, Any] = {n: array(code) for n, code in _REPORT_COLUMNS.items()}
+        self._new: list[tuple[Any, ...]] = []
+        """Reports that are not in the columns yet."""
+        self._restarts = pair.scheduler.restarts
         self._extra: dict[str, Any] = {name: array("d") for name in job.task.extra_names}
 
     def add(
@@ -125,36 +129,56 @@ class Recorder:
                 where steps follow each other, it is worked out here.
         """
         trial = self._known.get(trial_id) or self._meet(trial_id)
-        searching = self._pair.searcher.take_seconds()
-        self.executed += report.units
-        self.units_total += units
-        self.training += report.seconds
-        self.searching += searching
-        if report.message:
-            self.failures.setdefault(self._trials["trial"][trial.row], report.message)
-        if report.status == "ok" and (self.best is None or report.val_loss < self.best):
-            self.best = report.val_loss
         if arrival is None:
             arrival = self._follow(trial, level)
-        column = self._reports
-        column["trial_row"].append(trial.row)
-        column["level"].append(level)
-        column["units"].append(units)
-        column["units_restart"].append(level if trial.put_away else units)
-        column["rung"].append(_NO_RUNG if note is None or note.rung is None else note.rung)
-        column["decision"].append(_END if note is None else _DECISION_CODES[note.decision])
-        column["val_loss"].append(report.val_loss)
-        column["test_loss"].append(report.test_loss)
-        column["status"].append(_STATUS_CODES[report.status])
-        column["train_seconds"].append(report.seconds)
-        column["search_seconds"].append(searching)
-        column["virtual_seconds"].append(arrival)
-        for name, values in self._extra.items():
-            values.append(report.extra[name])
+        searching = self._pair.searcher.take_seconds()
+        restart = level if trial.put_away else units
+        self._new.append((trial.row, level, units, restart, report, note, searching, arrival))
+        if len(self._new) == _BATCH:
+            self._store()
         trial.level = level
-        trial.put_away = (
-            self._pair.scheduler.restarts and note is not None and note.rung is not None
+        trial.put_away = self._restarts and note is not None and note.rung is not None
+
+    def _store(self) -> None:
+        """Take new reports apart, many at once: it is faster than one by one."""
+        if not self._new:
+            return
+        rows, levels, units, restarts, reports, notes, searching, arrivals = zip(
+            *self._new, strict=True
         )
+        self._new.clear()
+        self.executed += sum(report.units for report in reports)
+        for row, report in zip(rows, reports, strict=True):
+            if report.message:
+                self.failures.setdefault(self._trials["trial"][row], report.message)
+        rungs = [None if note is None else note.rung for note in notes]
+        new = {
+            "trial_row": rows,
+            "level": levels,
+            "units": units,
+            "units_restart": restarts,
+            "rung": [_NO_RUNG if rung is None else rung for rung in rungs],
+            "decision": [_END if n is None else _DECISION_CODES[n.decision] for n in notes],
+            "status": [_STATUS_CODES[report.status] for report in reports],
+            "val_loss": [report.val_loss for report in reports],
+            "test_loss": [report.test_loss for report in reports],
+            "train_seconds": [report.seconds for report in reports],
+            "search_seconds": searching,
+            "virtual_seconds": arrivals,
+        }
+        for name, values in new.items():
+            self._reports[name].extend(values)
+        for name, column in self._extra.items():
+            column.extend([report.extra[name] for report in reports])
+
+    @property
+    def progress(self) -> tuple[int, float | None]:
+        """Units charged for all reports so far, and the lowest validation loss of an ok one."""
+        self._store()
+        units = np.array(self._reports["units"])
+        ok = np.array(self._reports["status"]) == _STATUS_CODES["ok"]
+        losses = np.array(self._reports["val_loss"])[ok]
+        return int(units.sum()), float(losses.min()) if len(losses) else None
 
     def _meet(self, trial_id: str) -> _TrialState:
         """The trial's first report: note what will not change."""
@@ -190,7 +214,10 @@ class Recorder:
             wall: measured seconds of the whole cell.
             at_once: how many trainings shared that time.
         """
-        training, searching = self.training, self.searching + self._pair.searcher.take_seconds()
+        self._store()
+        training = math.fsum(self._reports["train_seconds"])
+        searching = math.fsum(self._reports["search_seconds"])
+        searching += self._pair.searcher.take_seconds()
         scheduling = self._pair.scheduler.take_seconds()
         seconds = {
             "wall": wall,
@@ -205,6 +232,7 @@ class Recorder:
         """All rows; the last one ends the cell, whatever its scheduler had in mind."""
         import pandas as pd
 
+        self._store()
         task, ladder = self._job.task, self._job.task.ladder
         reports = {name: np.array(values) for name, values in self._reports.items()}
         count = len(reports["trial_row"])
@@ -222,7 +250,7 @@ class Recorder:
         once = np.zeros(count, dtype=np.int64)
         for name, value in asdict(self._job.cell).items():
             looked_up[name] = ([value], once)
-        hyperparameters = hyperparameter_kinds(task.space(0))
+        hyperparameters = kinds_of_task(task)
         trials = self._trials | {
             HP + name: [config.get(name) for config in self._configs] for name in hyperparameters
         }

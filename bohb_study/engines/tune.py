@@ -104,7 +104,7 @@ class _Listener(tune.Callback):
         note = self._pair.scheduler.notes.pop(trial.trial_id, None)
         recorder.add(trial.trial_id, result["level"], result["units"], result["report"], note)
         if self._progress:
-            self._progress(recorder.units_total, recorder.best)
+            self._progress(*recorder.progress)
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

@@ -14,23 +14,28 @@ from bohb_study.engines.base import CellJob, Finished, Running, one_line, run_ce
 
 def serve(pipe: Connection) -> None:
     """Run cells until the other end is closed."""
+
+    def send(message: Running | Finished) -> None:
+        try:
+            pipe.send_bytes(cloudpickle.dumps(message))
+        except OSError:
+            sys.exit()  # nobody listens any more
+
     while True:
         try:
             job: CellJob = cloudpickle.loads(pipe.recv_bytes())
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
 
         def tell(done: int, best: float | None, job: CellJob = job) -> None:
-            pipe.send_bytes(cloudpickle.dumps(Running(job.cell, done, best)))
+            send(Running(job.cell, done, best))
 
         tell(0, None)
         try:
             finished = Finished(job.cell, run_cell(job, tell), None)
-        except BrokenPipeError:
-            return
         except Exception as error:
             finished = Finished(job.cell, None, one_line(error))
-        pipe.send_bytes(cloudpickle.dumps(finished))
+        send(finished)
 
 
 if __name__ == "__main__":

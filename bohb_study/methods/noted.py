@@ -238,7 +238,16 @@ class NotedScheduler(TrialScheduler):
         due = self.due(trial)
         time = result["rung_time"]
         at_rung = due is not None and time >= due
-        decision: str = self._timed(self.scheduler.on_trial_result, tune_controller, trial, result)
+        # as _timed does, without its cost: this is called for every report, and never from within
+        searcher = self.searcher
+        searched = 0.0 if searcher is None else searcher.seconds
+        self._inside = True
+        begin = perf_counter()
+        decision: str = self.scheduler.on_trial_result(tune_controller, trial, result)
+        self.seconds += perf_counter() - begin
+        if searcher is not None:
+            self.seconds -= searcher.seconds - searched
+        self._inside = False
         note = _WENT_ON
         if at_rung or decision != TrialScheduler.CONTINUE or time >= self._top:
             word = _WORDS[decision]

@@ -9,6 +9,7 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
+from bohb_study.methods.draws import Draws
 from bohb_study.methods.full_fidelity import FullFidelity
 from bohb_study.methods.noted import NotedScheduler, NotedSearcher
 from bohb_study.methods.searchers import SelfLimitingSearcher
@@ -33,21 +34,21 @@ class RandomSearch(SelfLimitingSearcher):
     ) -> None:
         """``seed`` seeds the space's own stream; None leaves it where it is."""
         super().__init__(metric=metric, mode=mode)
-        self._space = space
         if seed is not None:
             space.seed(seed)
+        self._draws = Draws(space)
         self._size = space.estimate_size()
         self._drawn: set[str] = set()
 
     def next_config(self) -> dict[str, Any] | None:
         """The next draw; None once a finite space has been drawn empty."""
         if math.isinf(self._size):
-            return dict(self._space.sample_configuration())
+            return self._draws.next()
         if len(self._drawn) == self._size:
             return None
         # with conditions or forbidden clauses the size is only an upper bound: give up some time
         for _ in range(PATIENCE * int(self._size)):
-            config = dict(self._space.sample_configuration())
+            config = self._draws.next()
             key = canonical(config)
             if key not in self._drawn:
                 self._drawn.add(key)

@@ -7,7 +7,7 @@ nothing of searchers, schedulers or Ray.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
@@ -106,7 +106,7 @@ class Ladder:
         if eta not in fits:
             raise UsageError(
                 f"--eta {eta}: does not fit the rungs {self.costs}; allowed: "
-                f"{', '.join(str(e) for e in fits) or f'its own, {self.eta}'}"
+                f"{', '.join(str(e) for e in fits) or self.eta}"
             )
         return replace(self, costs=self.costs[:: fits[eta]], eta=eta)
 
@@ -122,8 +122,7 @@ def _is_power(value: int, base: int) -> bool:
     return value == 1
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What came back from one step of an evaluation."""
 
     val_loss: float
@@ -136,7 +135,7 @@ class Report:
     """Units that this step really executed, counted where the work is done."""
     status: Status = "ok"
     """Whether the numbers are a result, or stand for a training that diverged or failed."""
-    extra: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, float] = {}
     """Further measurements; stored as ``extra.<name>``, they decide nothing."""
     message: str = ""
     """Why a training failed, in one line; kept beside the rows."""

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -177,7 +176,7 @@ class DigitsEvaluation(Evaluation):
         seconds = time.perf_counter() - began
         if self._diverged:
             failure = self._task.failure(units, seconds, "diverged")
-            return replace(failure, extra={"val_error": 1.0})
+            return failure._replace(extra={"val_error": 1.0})
         return Report(val_loss, test_error, seconds, units, extra={"val_error": val_error})
 
     def _train_epoch(self) -> float:

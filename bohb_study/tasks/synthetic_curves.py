@@ -106,7 +106,10 @@ class SyntheticCurves(Task):
 
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds: an epoch takes 0.5 + 32 / batch_size + layers units / 512."""
-        batch_size, layers, units = (int(config[n]) for n in ("batch_size", "layers", "units"))
+        batch_size, layers, units = config["batch_size"], config["layers"], config["units"]
+        assert isinstance(batch_size, int)
+        assert isinstance(layers, int)
+        assert isinstance(units, int)
         return (end - start) * (0.5 + 32 / batch_size + layers * units / 512)
 
 
@@ -115,6 +118,7 @@ class CurveEvaluation(Evaluation):
 
     def __init__(self, task: SyntheticCurves, config: Config, seed: int) -> None:
         """The curve of ``config`` under the study's ``seed``, at epoch 0."""
+        begin = perf_counter()
         losses = curve(config)
         rng = np.random.default_rng(trial_seed(task.name, seed, config))
         noise = rng.standard_normal(1 + 2 * len(losses))
@@ -124,22 +128,22 @@ class CurveEvaluation(Evaluation):
         self._diverges_at = diverges_at(config)
         self._task = task
         self._epoch = 0
+        self._seconds = perf_counter() - begin
 
     def advance(self, level: int) -> Report:
-        """The losses after epoch ``level``.
+        """The losses after epoch ``level``; its first report has the time of the whole curve.
 
         Raises:
             ValueError: ``level`` is not above the current epoch.
         """
-        begin = perf_counter()
         units = level - self._epoch
         if units < 1:
             raise ValueError(f"at epoch {self._epoch} already, cannot advance to {level}")
         self._epoch = level
+        seconds, self._seconds = self._seconds, 0.0
         if level >= self._diverges_at:
-            return self._task.failure(units, perf_counter() - begin, status="diverged")
-        val, test = self._val[level - 1], self._test[level - 1]
-        return Report(val, test, perf_counter() - begin, units)
+            return self._task.failure(units, seconds, status="diverged")
+        return Report(self._val[level - 1], self._test[level - 1], seconds, units)
 
     def state(self) -> dict[str, Any]:
         """The epoch: all else follows from task, configuration and seed."""

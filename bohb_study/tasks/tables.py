@@ -7,7 +7,7 @@ training alone, so their tasks have a single fidelity, and of the scores the val
 import pickle
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -182,4 +182,4 @@ class TableEvaluation(ComputedEvaluation):
 
     def advance(self, level: int) -> Report:
         """The loss; ``extra`` holds the values of the hyperparameters."""
-        return replace(super().advance(level), extra=self._values)
+        return super().advance(level)._replace(extra=self._values)

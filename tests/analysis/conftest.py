@@ -19,6 +19,7 @@ def _cell(
     status: Sequence[str] | None = None,
     true: Sequence[float] | None = None,
     trials: Sequence[int] | None = None,
+    seconds: Sequence[float] | None = None,
 ) -> pd.DataFrame:
     n = len(reports)
     levels = [level for level, _ in reports]
@@ -40,6 +41,9 @@ def _cell(
             "status": pd.array(["ok"] * n if status is None else status, dtype="str"),
             "train_seconds": pd.array([1.0] * n, dtype="float64"),
             "search_seconds": pd.array([0.5] * n, dtype="float64"),
+            "virtual_seconds": pd.array(
+                [float("nan")] * n if seconds is None else seconds, dtype="float64"
+            ),
         }
     )
 

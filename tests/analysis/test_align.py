@@ -11,8 +11,8 @@ from bohb_study.analysis.align import align
 NAN = math.nan
 
 
-def curve(x: list[int], y: list[float]) -> pd.DataFrame:
-    return pd.DataFrame({"units_total": x, "value": y})
+def curve(x: list[float], y: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"full_evals": x, "value": y})
 
 
 def test_golden_union_grid() -> None:
@@ -32,8 +32,22 @@ def test_at_its_own_report_a_cell_has_the_new_value() -> None:
     assert align({0: curve([10, 20], [1.0, 0.0])}).loc[20, 0] == 0.0
 
 
-def test_of_reports_at_equal_units_the_last_counts() -> None:
+def test_of_reports_at_equal_x_the_last_counts() -> None:
     assert align({0: curve([4, 4], [0.9, 0.2])})[0].tolist() == [0.2]
+
+
+def test_the_axis_is_the_one_asked_for_and_no_other_column() -> None:
+    frames = {
+        0: curve([1, 2, 3], [0.9, 0.5, 0.1]).assign(virtual_seconds=[0.25, 0.25, 4.5]),
+        1: curve([1, 2], [0.8, 0.4]).assign(virtual_seconds=[0.5, 2.75]),
+    }
+    aligned = align(frames, "virtual_seconds")
+    assert aligned.index.name == "virtual_seconds"
+    # whole seconds would merge 0.25 and 0.5; two workers that report at once: the later seq counts
+    assert aligned.index.tolist() == [0.25, 0.5, 2.75, 4.5]
+    np.testing.assert_array_equal(aligned[0], [0.5, 0.5, 0.5, 0.1])
+    np.testing.assert_array_equal(aligned[1], [NAN, 0.8, 0.4, NAN])
+    assert align(frames).index.tolist() == [1, 2, 3]
 
 
 def test_undefined_stays_undefined_until_the_first_incumbent() -> None:
@@ -47,7 +61,9 @@ def test_a_cell_without_reports_is_undefined_everywhere() -> None:
     assert aligned[1].tolist() == [0.7]
 
 
-POINTS = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9).map(float)), min_size=1)
+POINTS = st.lists(
+    st.tuples(st.integers(1, 30).map(lambda k: k / 3), st.integers(0, 9).map(float)), min_size=1
+)
 CURVES = st.dictionaries(
     st.integers(0, 4),
     POINTS.map(lambda points: curve(sorted(x for x, _ in points), [y for _, y in points])),
@@ -65,8 +81,8 @@ def test_aligning_never_looks_ahead_and_never_past_the_end(
     assert aligned.index.is_unique
     for key, own in curves.items():
         for x, value in aligned[key].items():
-            past = own[own["units_total"] <= x]
-            ended = x > own["units_total"].iloc[-1]
+            past = own[own["full_evals"] <= x]
+            ended = x > own["full_evals"].iloc[-1]
             expected = NAN if past.empty or ended else past["value"].iloc[-1]
             np.testing.assert_equal(value, expected)
 

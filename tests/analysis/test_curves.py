@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 
 Cell = Callable[..., pd.DataFrame]
 TOPS = {"toy": 9, "other": 3}
@@ -72,6 +72,28 @@ def test_an_empty_frame_or_an_unknown_task_is_an_error(frame: pd.DataFrame) -> N
         anytime(frame.iloc[:0], "full", TOPS)
     with pytest.raises(StudyError, match="task toy"):
         anytime(frame, "full", {})
+
+
+def test_golden_curves_in_virtual_seconds(cell: Cell) -> None:
+    frame = pd.concat(
+        [
+            cell([(9, 0.8), (9, 0.6), (9, 0.2)], seed=0, seconds=[2.5, 2.5, 6.0]),
+            cell([(1, 0.1), (9, 0.4), (9, 0.3)], seed=1, seconds=[0.5, 3.5, 5.0]),
+        ]
+    )
+    random = one(anytime(frame, "full", TOPS, axis="virtual_seconds"), "random")
+    assert random.runs.index.tolist() == [0.5, 2.5, 3.5, 5.0, 6.0]
+    # .6 and .2 must not be read before 2.5 s and 6 s; seed 1 ends at 5 s and so does the mean
+    np.testing.assert_array_equal(random.over_seeds.x, [3.5, 5.0])
+    np.testing.assert_allclose(random.over_seeds.centre, [0.5, 0.45])
+
+
+def test_seconds_that_are_not_known_are_an_error_and_not_a_gap(cell: Cell) -> None:
+    known, unknown = cell([(9, 0.8)], seconds=[1.0]), cell([(9, 0.8)], seed=1)
+    frame = pd.concat([known, unknown])
+    with pytest.raises(UsageError, match=r"toy/random/1.*virtual seconds"):
+        anytime(frame, "full", TOPS, axis="virtual_seconds")
+    assert one(anytime(frame, "full", TOPS), "random").over_seeds.x.tolist() == [1.0]
 
 
 @settings(max_examples=20, deadline=None)

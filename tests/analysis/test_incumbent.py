@@ -82,6 +82,13 @@ def test_the_incumbent_is_named_by_its_own_row(cell: Cell) -> None:
     same(found["full_evals"].tolist(), [u / 9 for u in (1, 4, 5, 14, 17, 26, 35)])
 
 
+def test_each_report_keeps_its_own_time_in_order_of_arrival(cell: Cell) -> None:
+    frame = cell([(9, 0.5), (9, 0.6), (9, 0.4)], seconds=[1.5, 1.5, 7.25])
+    found = incumbent(frame.iloc[::-1], "full", TOP)
+    assert found["seq"].tolist() == [0, 0, 2]
+    assert found["virtual_seconds"].tolist() == [1.5, 1.5, 7.25]  # not the incumbent's 1.5, 1.5
+
+
 @pytest.mark.parametrize("rule", ["full", "highest", "paper", "any"])
 def test_of_equals_the_first_to_arrive_stays(cell: Cell, rule: Rule) -> None:
     assert incumbent(cell([(9, 0.5), (9, 0.5)]), rule, TOP)["seq"].tolist() == [0, 0]

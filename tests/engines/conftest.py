@@ -1,4 +1,4 @@
-"""A Ray runtime for those tests that ask for one, and small tasks whose evaluations cost nothing."""
+"""A Ray runtime for tests that ask for one, and small tasks whose evaluations cost nothing."""
 
 import logging
 import os
@@ -16,6 +16,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from ray import cloudpickle
 
 from bohb_study.engines.base import CellJob
+from bohb_study.engines.states import States
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Ladder, Report, Task
@@ -73,7 +74,6 @@ class ToyEvaluation(Evaluation):
         self._draw()
         if self.task.breaks != "forgets":
             self.level, self.memory = state["level"], state["memory"]
-
 
     def _draw(self) -> None:
         if self.task.breaks == "draws":
@@ -176,6 +176,17 @@ class BusyTask(ToyTask):
 
 
 @dataclass(frozen=True)
+class HoardingTask(BusyTask):
+    """The toy in a process that keeps every state on disk, from when its space is asked for."""
+
+    seconds: float = 0.25
+
+    def space(self, seed: int) -> ConfigurationSpace:
+        States.__init__.__defaults__ = (0,)
+        return super().space(seed)
+
+
+@dataclass(frozen=True)
 class SpacelessTask(ToyTask):
     """The toy without a search space, which is nothing that an engine can guard against."""
 
@@ -230,3 +241,8 @@ def busy_task(by_value: None) -> type[BusyTask]:
 @pytest.fixture
 def spaceless_task(by_value: None) -> SpacelessTask:
     return SpacelessTask()
+
+
+@pytest.fixture
+def hoarding_task(by_value: None) -> HoardingTask:
+    return HoardingTask()

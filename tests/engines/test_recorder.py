@@ -150,17 +150,17 @@ def test_rows_are_those_written_by_hand() -> None:
     validate(frame)
     assert frame["hp.n"].isna().tolist() == [False, True, True, False, True, False]
     assert recorder.failures == {7: "Error: why"}
-    assert recorder.best == 0.25
-    assert (recorder.executed, recorder.units_total) == (6, 6)
+    assert recorder.progress == (6, 0.25)
+    assert recorder.executed == 6
 
 
 def test_the_best_is_the_best_of_what_was_trained() -> None:
     recorder = Recorder(cell_job(), stub())
     recorder.add("one", 1, 1, report(0.1, status="diverged"), Note("continue", None))
-    assert recorder.best is None
+    assert recorder.progress == (1, None)
     recorder.add("one", 2, 1, report(0.5), Note("continue", None))
     recorder.add("one", 3, 1, report(0.7), Note("end", 1))
-    assert recorder.best == 0.5
+    assert recorder.progress == (3, 0.5)
 
 
 @pytest.mark.parametrize(("restarts", "third"), [(True, 18), (False, 12)])

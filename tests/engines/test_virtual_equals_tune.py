@@ -1,7 +1,5 @@
 """At one worker the virtual clock gives the rows of a real Ray Tune, for every method."""
 
-from typing import Any
-
 import pytest
 
 from bohb_study.engines import tune, virtual

@@ -107,7 +107,7 @@ def _store(folder: Path, frame: pd.DataFrame) -> Path:
         "schema": SCHEMA_VERSION,
         "name": "compare",
         "id": "1a2b3c4d",
-        "config": {},
+        "config": {"workers": 1},
         "tasks": {"digits": facts},
         "methods": ["random", "bohb"],
         "seeds": 2,

@@ -107,11 +107,75 @@ def test_where_the_optimum_is_known_one_panel_shows_regret(
 
 
 def test_each_task_has_its_row(make_frame: Frames, make_study: Studies) -> None:
-    frames = [make_frame(["random"], 2, task=task, budget=3) for task in ("one", "two")]
+    frames = [
+        make_frame(["random"], 2, task=task, budget=n) for task, n in (("one", 3), ("two", 6))
+    ]
     drawn, caption = figure(make_study(*frames))
-    assert len(drawn.axes) == 4
+    assert [axes.get_xlim() for axes in drawn.axes] == [(1, 6)] * 4
     assert [axes.get_ylabel().split("\n")[0] for axes in drawn.axes[::2]] == ["one", "two"]
     assert "one (one full evaluation" in caption
+
+
+def test_several_workers_are_shown_on_virtual_seconds(
+    frame: pd.DataFrame, make_study: Studies
+) -> None:
+    drawn, caption = figure(make_study(frame, workers=16))
+    full, highest = drawn.axes
+    assert full.get_xlabel() == highest.get_xlabel() == "virtual seconds, 16 workers"
+    assert "against virtual seconds, 16 workers, on digits" in caption
+    assert "modelled" in caption
+    assert full.get_xlim() == highest.get_xlim()
+    first, last = full.get_xlim()
+    # an epoch takes 0.01 s here: 0.27 s a full evaluation, and 20 of them
+    assert first == pytest.approx(0.27)
+    assert last == pytest.approx(5.4 * 20**0.04)
+    data = anytime(frame, "full", {"digits": TOP}, axis="virtual_seconds")
+    over = next(c.over_seeds for c in data.curves if c.method == "bohb")
+    x, y = lines(full, "_centre/")["_centre/bohb"]
+    assert (x[0], x[-1], y[-1]) == (over.x[0], over.x[-1], over.centre[-1])
+
+
+def test_units_of_several_workers_in_real_time_are_called_order_of_arrival(
+    frame: pd.DataFrame, make_study: Studies
+) -> None:
+    known = frame["virtual_seconds"].where(frame["method"] != "grid")  # a part is not enough
+    drawn, caption = figure(make_study(frame.assign(virtual_seconds=known), workers=16))
+    label = "full evaluations, 16 workers (order of arrival)"
+    for axes in drawn.axes:
+        assert axes.get_xlabel().replace("\n", " ") == label
+        assert axes.get_xlim() == (1, 20)
+    assert f"against {label}, on digits" in caption
+    test_nothing_is_clipped_and_no_text_overlaps((drawn, caption))
+
+
+def test_tasks_on_different_time_scales_have_their_own_axes(
+    make_frame: Frames, make_study: Studies
+) -> None:
+    short, long = (make_frame(["random"], 2, task=task, budget=3) for task in ("one", "two"))
+    long["virtual_seconds"] *= 10_000
+    real = make_frame(["random"], 2, task="three", budget=3).assign(virtual_seconds=np.nan)
+    frames = [f.assign(true_loss=f["val_loss"]) for f in (short, long, real)]
+    drawn, caption = figure(make_study(*frames, workers=4))
+    drawn.draw_without_rendering()
+    seconds, more, units = drawn.axes
+    assert seconds.get_xlim()[1] < 1 < 100 == more.get_xlim()[0] < 9_000 < more.get_xlim()[1]
+    assert units.get_xlim() == (1, 3)  # the longest of its own kind, not of 8,100 s
+    for axes in drawn.axes:
+        assert any(text.get_visible() and text.get_text() for text in axes.get_xticklabels())
+        assert axes.xaxis.get_tick_params()["labelbottom"]
+    assert "one (one full evaluation: 27 epochs); two (" in caption
+    assert "; against full evaluations, 4 workers (order of arrival), on three (" in caption
+
+
+def test_one_wave_of_workers_and_reports_at_zero_seconds_can_be_drawn(
+    make_frame: Frames, make_study: Studies
+) -> None:
+    frame = make_frame(["random"], 2, budget=1)
+    at_once = frame.assign(true_loss=frame["val_loss"], virtual_seconds=3.0)
+    low, high = figure(make_study(at_once, workers=4))[0].axes[0].get_xlim()
+    assert low == 3 < 6 < high
+    free = at_once.assign(virtual_seconds=np.where(frame["level"] == 1, 0.0, 3.0))
+    assert figure(make_study(free, workers=4))[0].axes[0].get_xlim() == (low, high)
 
 
 def test_missing_seeds_stop_or_are_named(frame: pd.DataFrame, make_study: Studies) -> None:

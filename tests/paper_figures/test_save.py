@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -70,6 +71,15 @@ def test_every_file_says_where_it_comes_from(stored: Path) -> None:
     for part in source.split(", "):
         assert part in text
     assert "Matplotlib v" not in svg.read_text()
+
+
+def test_the_number_of_workers_comes_from_the_stored_study(stored: Path) -> None:
+    described = stored / "study.json"
+    study = json.loads(described.read_text())
+    described.write_text(json.dumps(study | {"config": {"workers": 4}}))
+    _, png, _ = draw_study(stored)
+    with Image.open(png) as image:
+        assert "against virtual seconds, 4 workers, on digits" in image.info["Description"]
 
 
 def test_fonts_are_embedded_as_type_42_and_come_with_matplotlib(study: FigureStudy) -> None:

@@ -40,15 +40,27 @@ def test_logarithmic_only_where_it_helps(values: list[float], expected: bool) ->
     assert scales.wants_log(np.array(values)) is expected
 
 
-def test_ticks_are_plain_numbers() -> None:
+def shown_ticks(low: float, high: float) -> list[str]:
     axes = Figure().add_subplot()
     axes.set_xscale("log")
-    axes.set_xlim(1, 50)
-    scales.plain_log_ticks(axes.xaxis, 1, 50)
+    axes.set_xlim(low, high)
+    scales.plain_log_ticks(axes.xaxis, low, high)
     axes.figure.draw_without_rendering()
     ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
-    shown = [label.get_text() for value, label in ticks if 1 <= value <= 50]
-    assert shown == ["1", "2", "5", "10", "20", "50"]
+    return [label.get_text() for value, label in ticks if low <= value <= high]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1, 50, ["1", "2", "5", "10", "20", "50"]),
+        (81, 324, ["100", "200"]),
+        (243, 486, ["250", "300", "350", "400", "450"]),  # no 1, 2 or 5 of a power of ten between
+        (900, 2_600_000, ["1 k", "10 k", "100 k", "1 M"]),
+    ],
+)
+def test_ticks_are_plain_numbers(low: float, high: float, expected: list[str]) -> None:
+    assert shown_ticks(low, high) == expected
 
 
 def test_fit_shows_every_value_and_survives_a_regret_of_zero() -> None:

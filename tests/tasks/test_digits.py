@@ -7,7 +7,6 @@ import pickle
 import random
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ HUGE_LR: Config = {**CONFIG, "lr": 1e6}
 
 def outcome(report: Report) -> dict[str, Any]:
     """All of a report that is not measured and does not depend on where the step began."""
-    return {k: v for k, v in asdict(report).items() if k not in {"seconds", "units"}}
+    return {k: v for k, v in report._asdict().items() if k not in {"seconds", "units"}}
 
 
 def tensors(state: Any) -> list[torch.Tensor]:
