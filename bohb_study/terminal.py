@@ -183,10 +183,12 @@ def _metrics(task: Mapping[str, Any]) -> list[str]:
 
 
 def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
+    """Seconds that were neither training nor searching: the scheduler's and the engine's own."""
     seconds: dict[tuple[str, str], float] = {}
     for (task, method, _), record in study.cells.items():
         before = seconds.get((task, method), 0.0)
-        seconds[task, method] = before + record["seconds"]["engine"]
+        spent = record["seconds"]
+        seconds[task, method] = before + spent["engine"] + spent.get("scheduling", 0.0)
     return seconds
 
 

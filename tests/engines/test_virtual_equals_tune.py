@@ -13,13 +13,13 @@ pytestmark = [pytest.mark.ray, pytest.mark.long]
 
 TASKS = {
     # real training, whose paused trials are saved and restored
-    "digits": ({"epochs": "9"}, 17),
+    "digits": ({"epochs": "9"}, 10),
     # a curve that is computed, with six hyperparameters of all kinds
     "synthetic-curves": ({}, 5),
     # no curve: trials go straight to the rung that is judged first
-    "counting-ones-8": ({}, 17),
+    "counting-ones-8": ({}, 15),
 }
-"""Options and full evaluations: enough for several brackets and, but for digits, for a model."""
+"""Options and full evaluations: enough for a bracket and more and, but for digits, for a model."""
 
 
 @pytest.mark.parametrize("method", METHODS)
