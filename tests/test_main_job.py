@@ -179,7 +179,7 @@ def test_on_a_running_cluster(
     (folder,) = tmp_path.glob("virtual-*")
     assert [r["engine"] for r in load_study(folder).cells.values()] == ["virtual"]
     assert hashes(folder).items() <= hashes(finished).items()
-    shorter = ["--task-option", "digits.epochs=3", "--budget", "1", "--seeds", "1"]
+    shorter = ["--task", "mfh3", "--budget", "1", "--seeds", "1"]
     random = ["--methods", "random", "--engine", "tune", "--name", "tune"]
     tune = run(COMPARE, *shorter, *random, *there)
     assert tune.returncode == 0, tune.stderr

@@ -1,4 +1,7 @@
-"""At one worker the virtual clock gives the rows of a real Ray Tune, for every method."""
+"""At one worker the virtual clock gives the rows of a real Ray Tune, for every method.
+
+test_tune.py compares the two engines as well, on a curve of two hyperparameters.
+"""
 
 import pytest
 
@@ -9,7 +12,7 @@ from bohb_study.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 
-pytestmark = [pytest.mark.ray, pytest.mark.long]
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("equal")]
 
 TASKS = {
     # real training, whose paused trials are saved and restored
@@ -22,8 +25,10 @@ TASKS = {
 """Options and full evaluations: enough for a bracket and more and, but for digits, for a model."""
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", TASKS)
+CELLS = [(name, method) for name in TASKS for method in METHODS]
+
+
+@pytest.mark.parametrize(("name", "method"), CELLS)
 def test_same_rows_as_real_ray(name: str, method: str, runtime: None) -> None:
     """Configurations, order, levels, losses, decisions, brackets, modelled time: every column."""
     options, budget = TASKS[name]
