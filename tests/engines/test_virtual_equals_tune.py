@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("equal")]
 
 TASKS = {
     # real training, whose paused trials are saved and restored
-    "digits": ({"epochs": "9"}, 10),
+    "digits": ({"epochs": "9"}, 6),
     # a curve that is computed, with six hyperparameters of all kinds
-    "synthetic-curves": ({}, 5),
+    "synthetic-curves": ({}, 3),
     # no curve: trials go straight to the rung that is judged first
-    "counting-ones-8": ({}, 15),
+    "counting-ones-8": ({}, 4),
 }
 """Options and full evaluations: enough for a bracket and more and, but for digits, for a model."""
 
