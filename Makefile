@@ -23,7 +23,7 @@ test: .venv/installed-dev ## run all tests, or those that ARGS picks
 ifdef ARGS
 	$(RUN) -m pytest $(ARGS)
 else
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not long"
+	$(RUN) -m pytest -n 2 -m "not long"
 	$(RUN) -m pytest -m long
 endif
 

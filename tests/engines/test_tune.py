@@ -14,11 +14,7 @@ from bohb_study.methods import METHODS, get_method
 from bohb_study.reproduction import compare_frames
 from bohb_study.seeding import config_id, space_seed
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.usefixtures("runtime"),
-    pytest.mark.xdist_group("tune"),  # one Ray, and cells that several tests look at
-]
+pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.usefixtures("runtime")]
 
 
 _RESULTS: dict[str, CellResult] = {}

@@ -12,7 +12,7 @@ from bohb_study.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("equal")]
+pytestmark = [pytest.mark.ray, pytest.mark.long]
 
 TASKS = {
     # real training, whose paused trials are saved and restored
