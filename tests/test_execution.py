@@ -287,3 +287,15 @@ def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
         (event,) = cluster.run_cells([job], 1)
         assert event == Finished(job.cell, result, None)
     assert cpus == [3, 0]
+
+
+def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was ignored: the cells would have run on the Ray that this process has, in silence."""
+    from bohb_study.engines import cluster
+
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: True)
+    match = r"^--address localhost:1: this process is connected to Ray already; leave it out"
+    with pytest.raises(UsageError, match=match), cluster.connected("localhost:1"):
+        pytest.fail("connected")
+    with cluster.connected(None):
+        pass

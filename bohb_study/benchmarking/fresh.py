@@ -8,12 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from bohb_study.benchmarking.cases import Case, Cost, Measured
+from bohb_study.engines.base import ONE_THREAD
 from bohb_study.errors import StudyError
-
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
-"""Threads that wait for each other burn CPU time."""
 
 
 def measure_all(
@@ -51,7 +47,7 @@ def measure_fresh(case: Case) -> Cost:
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **_ONE_THREAD, "PYTHONHASHSEED": "0"},
+        env={**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"},
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 EngineName = Literal["tune", "virtual"]
 
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+"""Environment of a process that runs cells: cells run side by side, threads that wait for each
+other burn CPU time, and sums may depend on how they are divided among threads."""
+
 OnProgress = Callable[[int, float | None], None]
 """Called with the units reported so far and the best validation loss so far (None: none yet)."""
 

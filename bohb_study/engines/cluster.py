@@ -37,12 +37,18 @@ def connected(address: str | None) -> Iterator[None]:
     """A Ray connection for the duration of a study; a local instance where no address is given.
 
     Raises:
-        UsageError: nobody answers at the address within a time limit.
+        UsageError: nobody answers at the address within a time limit, or an address is given
+            although this process is connected to Ray already.
     """
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
+        if address is not None:
+            raise UsageError(
+                f"--address {address}: this process is connected to Ray already; leave it out, or "
+                "call ray.shutdown() first"
+            )
         # the caller's own connection: used, and left open
         yield
         return

@@ -16,16 +16,11 @@ from multiprocessing.connection import Connection, wait
 
 from ray import cloudpickle
 
-from bohb_study.engines.base import CellJob, Finished, Running
+from bohb_study.engines.base import ONE_THREAD, CellJob, Finished, Running
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0
 """How long a process may take to end when it is told to."""
-
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
-"""Cells run side by side; and sums may depend on how they are divided among threads."""
 
 
 class WorkerProcess:
@@ -45,7 +40,7 @@ class WorkerProcess:
             stdout=subprocess.DEVNULL,
             env={
                 **os.environ,
-                **_ONE_THREAD,
+                **ONE_THREAD,
                 "PYTHONPATH": path,
                 "TMPDIR": self._temporary.name,
             },
