@@ -13,7 +13,7 @@ from bohb_study.budget import Ledger
 from bohb_study.columns import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.methods.base import Pair
-from bohb_study.methods.noted import Note
+from bohb_study.methods.noted_scheduler import Note
 from bohb_study.seeding import Config, config_id
 from bohb_study.tasks import Report, Task
 

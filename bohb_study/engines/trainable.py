@@ -7,7 +7,7 @@ from ray import tune
 
 from bohb_study.engines.guarded import GuardedEvaluation
 from bohb_study.methods.base import METRIC, TIME
-from bohb_study.methods.noted import FIRST_RUNG, without_notes
+from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
 from bohb_study.tasks import Task
 
 REFUSED = "refused"

@@ -35,7 +35,7 @@ from bohb_study.engines.states import States
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, TIME, Pair
-from bohb_study.methods.noted import FIRST_RUNG
+from bohb_study.methods.noted_scheduler import FIRST_RUNG
 from bohb_study.seeding import Config
 from bohb_study.tasks import Ladder
 

@@ -14,7 +14,7 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
-from bohb_study.methods.noted import NotedScheduler
+from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
 
 

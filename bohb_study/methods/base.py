@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bohb_study.methods.noted import NotedScheduler, NotedSearcher
+from bohb_study.methods.noted_scheduler import NotedScheduler
+from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import model_seed
 from bohb_study.tasks import Ladder, Task
 

@@ -12,7 +12,7 @@ from ray.tune.search.bohb import TuneBOHB
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
 from bohb_study.methods.generator import SeededBOHB
 from bohb_study.methods.hyperband import mended_scheduler, ray_plan
-from bohb_study.methods.noted import NotedSearcher
+from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import space_seed
 
 

@@ -22,7 +22,8 @@ from ConfigSpace.util import deactivate_inactive_hyperparameters
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
 from bohb_study.methods.full_fidelity import FullFidelity
-from bohb_study.methods.noted import NotedScheduler, NotedSearcher
+from bohb_study.methods.noted_scheduler import NotedScheduler
+from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.methods.searchers import SelfLimitingSearcher
 from bohb_study.seeding import canonical, derive
 

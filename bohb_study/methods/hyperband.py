@@ -11,7 +11,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import HyperBandForBOHB, TrialScheduler
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem, Rung
-from bohb_study.methods.noted import NotedScheduler
+from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
 from bohb_study.tasks import Ladder
 

@@ -11,7 +11,8 @@ from ConfigSpace import ConfigurationSpace
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
 from bohb_study.methods.draws import Draws
 from bohb_study.methods.full_fidelity import FullFidelity
-from bohb_study.methods.noted import NotedScheduler, NotedSearcher
+from bohb_study.methods.noted_scheduler import NotedScheduler
+from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.methods.searchers import SelfLimitingSearcher
 from bohb_study.seeding import canonical, space_seed
 

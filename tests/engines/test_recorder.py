@@ -13,7 +13,8 @@ from bohb_study.budget import Ledger
 from bohb_study.columns import build_frame, rows_hash, validate
 from bohb_study.engines.base import CellJob
 from bohb_study.engines.recorder import Recorder, hyperparameter_kinds
-from bohb_study.methods.noted import Note, Suggestion
+from bohb_study.methods.noted_scheduler import Note
+from bohb_study.methods.noted_searcher import Suggestion
 from bohb_study.seeding import Config, config_id
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Ladder, Report, Task

@@ -14,13 +14,8 @@ from ray.tune.search import Searcher
 from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS, get_method
 from bohb_study.methods.base import METRIC, TIME, Pair, Problem
-from bohb_study.methods.noted import (
-    FIRST_RUNG,
-    Note,
-    NotedScheduler,
-    NotedSearcher,
-    without_notes,
-)
+from bohb_study.methods.noted_scheduler import FIRST_RUNG, Note, NotedScheduler, without_notes
+from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.tasks import Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -410,7 +405,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("bohb_study.methods.noted.perf_counter", clock)
+    for side in ("searcher", "scheduler"):
+        monkeypatch.setattr(f"bohb_study.methods.noted_{side}.perf_counter", clock)
     return clock
 
 
