@@ -16,6 +16,7 @@ same in every run, at any number of workers. At one worker they are the rows of 
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -220,6 +221,9 @@ class VirtualController:
         if self.ledger.charge(step.units):
             trial.step = step
             seconds = self._job.task.duration(trial.hyperparameters, step.begin, step.target)
+            if not 0 <= seconds < math.inf:
+                # NaN would put steps in an arbitrary order, a negative one would turn time back
+                raise StudyError(f"{self._job.cell}: a step of {seconds} modelled seconds")
             heapq.heappush(self._steps, (self._now + seconds, worker, trial))
 
     def _next(self) -> tuple[float, int, VirtualTrial]:
@@ -286,7 +290,8 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
 
     Raises:
         UsageError: the method's scheduler does not fit the task's ladder.
-        StudyError: searcher and scheduler have come to a standstill.
+        StudyError: searcher and scheduler have come to a standstill, or the task models a step
+            that takes no finite time.
     """
     return run_pair(job, get_method(job.cell.method).build(job.problem), progress)
 

@@ -432,3 +432,13 @@ def test_a_registered_task_is_run_by_name() -> None:
         }
         report = task.start({k: getattr(v, "item", lambda v=v: v)() for k, v in config.items()}, 3)
         assert report.advance(row["level"]).val_loss == row["val_loss"]
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+def test_time_that_does_not_pass_is_one_line(
+    seconds: float, job: Any, toy_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A heap of NaN gives steps in any order, without a word."""
+    monkeypatch.setattr(toy_task, "duration", lambda *_: seconds)
+    with pytest.raises(StudyError, match=r"^toy/random/0: a step of \S+ modelled seconds$"):
+        run_cell(job("random", workers=2))
