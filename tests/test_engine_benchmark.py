@@ -48,7 +48,7 @@ def cost(reports: int = 810, cpu: float = 0.5, trials: int = 10, wall: float = 1
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, str]:
     """A small run as a user starts it: the file, stdout, stderr."""
     out = tmp_path_factory.mktemp("benchmark") / "new" / "engine.json"
-    flags = {"--methods": "random", "--workers": "1 2", "--budgets": "1 3", "--repeats": "1"}
+    flags = {"--methods": "random", "--workers": "1 2", "--budgets": "1 3", "--repeats": "2"}
     words = [word for flag, values in flags.items() for word in (flag, *values.split())]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *words, "--out", str(out)],
