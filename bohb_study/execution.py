@@ -34,6 +34,8 @@ class RunOptions:
     """Cells that run at the same time; as many as the machine has CPUs for where not given."""
     address: str | None = None
     """A running Ray cluster, as host:port, ray://host:port or auto; a local one where not given."""
+    download: bool = False
+    """Fetch data sets that are not on this machine."""
     cpus_per_trial: float = 1
     """CPUs that each trial takes."""
     gpus_per_trial: float = 0
@@ -84,6 +86,16 @@ class Ended:
     def seconds(self) -> float:
         """Seconds since it began."""
         return (datetime.now(UTC) - self.began).total_seconds()
+
+
+def prepare(config: StudyConfig, options: RunOptions) -> None:
+    """See that the data of all tasks are on this machine, before anything is run or written.
+
+    Raises:
+        UsageError: data are missing, damaged or too few.
+    """
+    for task in config.tasks().values():
+        task.prepare(download=options.download)
 
 
 def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:

@@ -93,8 +93,8 @@ def check_possible(study: LoadedStudy) -> None:
     """Raise NotReproducibleError unless rows must come out the same here.
 
     They need engine virtual or one worker (else rows depend on the order of arrival), the code that
-    ran them, the files of the user's own tasks, and the same versions of the packages that decide
-    rows.
+    ran them, the files of the user's own tasks, the data, and the same versions of the packages
+    that decide rows.
     """
     workers = study.study["config"]["workers"]
     # cells of before there was another engine do not name theirs
@@ -106,6 +106,9 @@ def check_possible(study: LoadedStudy) -> None:
         )
     for file in study.study.get("task_files", {}).values():
         _check_file(study.path, file["task"], file["sha256"])
+    for name, task in StudyConfig.from_json(study.study["config"]).tasks().items():
+        if study.study["tasks"][name].get("data") not in (None, task.data_sha256):
+            raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
     for key, record in study.cells.items():
         if record["code"] == code_hash():
             continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bohb_study.errors import StudyError
-from bohb_study.execution import Ended, RunOptions, allowed_units, execute, session
+from bohb_study.execution import Ended, RunOptions, allowed_units, execute, prepare, session
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import code_hash, code_parts, git_state, versions
 from bohb_study.store import (
@@ -70,6 +70,7 @@ def run_study(
         KeyboardInterrupt: after the finished cells have been stored.
     """
     options = options or RunOptions()
+    prepare(config, options)
     folder = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)

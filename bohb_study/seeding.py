@@ -73,3 +73,8 @@ def trial_seed(task: str, seed: int, config: Mapping[str, Any]) -> int:
     The same configuration trains identically under every method (common random numbers).
     """
     return derive("trial", task, seed, canonical(config))
+
+
+def retraining_seed(task: str, seed: int, config: Mapping[str, Any], repeat: int) -> int:
+    """Seed of a training that repeats one whose configuration was chosen for its result."""
+    return derive("retraining", task, seed, canonical(config), repeat)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -129,7 +129,11 @@ class StudyConfig:
 
         Tasks, methods and seeds are not in it: asking for more of them adds cells to the same
         folder. A field that is added later counts only where it is used, so old names hold.
-        Only what a user's file says is in it, by the task's name.
+        Only what a user's file says is in it, by the task's name; of an option that is a path, only
+        what the data there say.
+
+        Raises:
+            UsageError: there are no data where an option says.
         """
         not_identity = {"task", "methods", "seeds"}
         given = {
@@ -138,10 +142,23 @@ class StudyConfig:
             if f.name not in not_identity and getattr(self, f.name) != f.default
         }
         if "task_option" in given:
-            given["task_option"] = sorted(given["task_option"])
+            given["task_option"] = sorted(self._by_content(given["task_option"]))
         if self.own_tasks:
             given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
         return given
+
+    def _by_content(self, options: Iterable[str]) -> Iterator[str]:
+        """The options, with the hash of the data in place of where they are."""
+        tasks = self.tasks()
+        paths = {
+            f"{name}.{f.name}": task
+            for name, task in tasks.items()
+            for f in fields(task)
+            if f.metadata.get("path")
+        }
+        for option in options:
+            key = option.partition("=")[0]
+            yield f"{key}=sha256:{paths[key].data_sha256}" if key in paths else option
 
     @property
     def id(self) -> str:

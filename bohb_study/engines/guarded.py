@@ -8,6 +8,7 @@ import math
 from time import perf_counter
 from typing import Any
 
+from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Report, Task
 
@@ -30,7 +31,11 @@ class GuardedEvaluation:
         self._failed = ""
 
     def advance(self, level: int, units: int) -> Report:
-        """Go to ``level``, a step that is charged ``units``, and report finite losses."""
+        """Go to ``level``, a step that is charged ``units``, and report finite losses.
+
+        Raises:
+            UsageError: what the task needs is not on this machine; the cell has failed.
+        """
         begin = perf_counter()
         if not self._failed:
             try:
@@ -40,6 +45,8 @@ class GuardedEvaluation:
                 if math.isfinite(report.val_loss) and math.isfinite(report.test_loss):
                     return report
                 self._fail(ValueError(f"loss {report.val_loss}, test loss {report.test_loss}"))
+            except UsageError:
+                raise  # data that are not there: nothing that a configuration could mend
             except Exception as error:
                 self._fail(error)
         # it counts as executed whole, so that failing is never cheaper than training

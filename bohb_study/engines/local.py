@@ -41,6 +41,7 @@ class WorkerProcess:
             env={
                 **os.environ,
                 **ONE_THREAD,
+                "CUDA_VISIBLE_DEVICES": "",  # only Ray gives GPUs out
                 "PYTHONPATH": path,
                 "TMPDIR": self._temporary.name,
             },

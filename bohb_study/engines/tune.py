@@ -59,6 +59,8 @@ class _Meter:
         self.returned = 0
         self.granted: int | None = None
         """Steps that were let in at all; known once a step was refused."""
+        self.failed = False
+        """Whether a trial ended in Ray; then so has the cell."""
 
 
 class _LedgerStopper(tune.Stopper):
@@ -79,7 +81,9 @@ class _LedgerStopper(tune.Stopper):
         return meter.granted is not None
 
     def stop_all(self) -> bool:
-        """True once a step was refused and all that were let in have come back."""
+        """True once a step was refused and all that were let in have come back, or one raised."""
+        if self._meter.failed:
+            return True
         return self._meter.granted is not None and self._meter.returned >= self._meter.granted
 
 
@@ -109,8 +113,7 @@ class _Listener(tune.Callback):
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        # a step that was let in and will never report; the audit of the ledger says so
-        self._meter.returned += 1
+        self._meter.failed = True
         lines = str(trial.get_error()).strip().splitlines() or [str(trial)]
         self.errors.append(lines[-1][:200])
 

@@ -65,12 +65,17 @@ def write_study(
     sha256 of its file.
 
     Raises:
-        StudyError: study.json is damaged, of a newer version or of another study.
+        StudyError: study.json is damaged, of a newer version or of another study, or a task's data
+            have changed.
     """
     path = folder / STUDY_FILE
     old = _read(path) or {}
     if old and old["id"] != config.id:
         raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use --fresh")
+    for task_name, task in tasks.items():
+        before = old.get("tasks", {}).get(task_name, {}).get("data")
+        if before not in (None, task.data_sha256):
+            raise StudyError(f"{path}: {task_name} was run on other data; use --fresh")
     merged = _merge(old, config) if old else config
     study = {
         "schema": SCHEMA_VERSION,
@@ -203,4 +208,5 @@ def _describe(task: Task) -> dict[str, Any]:
         "val_metric": task.val_metric,
         "test_metric": task.test_metric,
         "summary": task.summary,
+        "data": task.data_sha256,
     }

@@ -28,6 +28,8 @@ __all__ = [
 
 TASKS: dict[str, str] = {
     "digits": "bohb_study.tasks.digits:Digits",
+    **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.lenet:LeNet"),
+    "cifar10-resnet": "bohb_study.tasks.resnet:CifarResNet",
     "synthetic-curves": "bohb_study.tasks.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.counting_ones:CountingOnes"
@@ -114,7 +116,9 @@ def task_class(name: str) -> type[Task]:
 
 def option_fields(cls: type[Task]) -> list[Field[Any]]:
     """The dataclass fields of a task's class that ``--task-option`` can set."""
-    return [f for f in fields(cls) if f.init and f.name not in {"name", "eta"}]
+    shared = {"name", "eta"}
+    mine = [f for f in fields(cls) if f.init and f.name not in shared]
+    return [f for f in mine if f.metadata.get("option", True)]
 
 
 def make_task(name: str, options: dict[str, str] | None = None, eta: int | None = None) -> Task:

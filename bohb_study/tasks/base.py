@@ -218,6 +218,11 @@ class Task(ABC):
         return False
 
     @property
+    def data_sha256(self) -> str | None:
+        """What decides rows beside the options: the data read from files, if any."""
+        return None
+
+    @property
     @abstractmethod
     def own_ladder(self) -> Ladder:
         """The ladder at the task's own eta."""
@@ -226,6 +231,16 @@ class Task(ABC):
     def ladder(self) -> Ladder:
         """The ladder in use."""
         return self.own_ladder if self.eta is None else self.own_ladder.with_eta(self.eta)
+
+    def prepare(self, *, download: bool = False) -> None:  # noqa: B027 (most need nothing)
+        """See that all that an evaluation reads is on this machine.
+
+        Args:
+            download: fetch what is not.
+
+        Raises:
+            UsageError: something is missing or damaged.
+        """
 
     @abstractmethod
     def space(self, seed: int) -> "ConfigurationSpace":
@@ -237,6 +252,24 @@ class Task(ABC):
 
         The training's own seed is ``seeding.trial_seed(name, seed, config)``.
         """
+
+    def retrain(self, config: Config, seed: int, repeat: int) -> Evaluation:
+        """Begin a training of ``config`` with a fresh training seed, on the split of ``seed``.
+
+        A configuration that was chosen for its loss was chosen for its luck as well; trained again
+        it shows what it is worth. ``seeding.retraining_seed`` gives the seed of each ``repeat``.
+
+        Raises:
+            NotImplementedError: nothing is trained here.
+        """
+        raise NotImplementedError(f"{self.name} is not trained again")
+
+    def on_all_data(self) -> "Task | None":
+        """The same training without a validation part, on all data but the test part, if any.
+
+        Its ``val_loss`` is measured on the test part and must choose nothing.
+        """
+        return None
 
     def true_loss(self, config: Config) -> float | None:
         """Noise-free loss at full fidelity, where it costs nothing; else None."""

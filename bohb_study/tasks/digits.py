@@ -15,7 +15,7 @@ from ConfigSpace import (
 )
 
 from bohb_study.errors import UsageError
-from bohb_study.seeding import Config
+from bohb_study.seeding import Config, retraining_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Ladder, Task
 
 TRAIN_IMAGES = 1077
@@ -74,7 +74,14 @@ class Digits(Task):
         """Begin a training of ``config`` under the study's ``seed``."""
         from bohb_study.tasks.digits_training import DigitsEvaluation  # imports torch
 
-        return DigitsEvaluation(self, config, seed)
+        return DigitsEvaluation(self, config, seed, trial_seed(self.name, seed, config))
+
+    def retrain(self, config: Config, seed: int, repeat: int) -> Evaluation:
+        """Begin a training with other initial weights and another data order."""
+        from bohb_study.tasks.digits_training import DigitsEvaluation  # imports torch
+
+        training_seed = retraining_seed(self.name, seed, config, repeat)
+        return DigitsEvaluation(self, config, seed, training_seed)
 
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds from epoch ``start`` to ``end``, linear in their difference.

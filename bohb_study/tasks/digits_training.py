@@ -6,10 +6,7 @@ need them.
 
 import copy
 import math
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,8 +18,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from bohb_study.seeding import Config, derive, split_seed, trial_seed
+from bohb_study.seeding import Config, derive, split_seed
 from bohb_study.tasks.base import Evaluation, Report, Task
+from bohb_study.tasks.denormals import flushed_denormals
 
 CLASSES = 10
 FILTERS = 8
@@ -110,23 +108,6 @@ def network(l1: int, l2: int) -> nn.Sequential:
     )
 
 
-@contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Treat float32 numbers below 1e-38 (float64: 1e-308) as zero, in this thread, in the block.
-
-    The momentum of a dead ReLU unit decays into such denormal numbers and stays there, and
-    arithmetic with them is slow, on some CPUs many times. The setting is undone afterwards: it
-    holds for all arithmetic of the thread, and a searcher that shares the process must compute what
-    it would compute in a process of its own.
-    """
-    before = sys.float_info.min / 2 == 0.0
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(before)
-
-
 class DigitsEvaluation(Evaluation):
     """One training of the network.
 
@@ -136,13 +117,20 @@ class DigitsEvaluation(Evaluation):
     scheduler to decide.
     """
 
-    def __init__(self, task: Task, config: Config, seed: int) -> None:
-        """Set up the initial weights; ``seed`` is the study's."""
+    def __init__(self, task: Task, config: Config, seed: int, training_seed: int) -> None:
+        """Set up the initial weights.
+
+        Args:
+            task: its name names the split; its failure losses stand for divergence.
+            config: hyperparameters.
+            seed: the study's; draws the split.
+            training_seed: draws initial weights and data order.
+        """
         torch.set_num_threads(1)  # sums depend on how they are divided among threads
         torch.use_deterministic_algorithms(True)
         self._task = task
         self._data = load_data(split_seed(task.name, seed))
-        self._seed = trial_seed(task.name, seed, config)
+        self._seed = training_seed
         self._batch_size = int(config["batch_size"])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
