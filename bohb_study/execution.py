@@ -19,6 +19,9 @@ from bohb_study.tasks import Task
 if TYPE_CHECKING:
     from bohb_study.engines.base import CellJob, EngineName, Finished, Running
 
+GPU = Path("/dev/nvidia0")
+"""Is there where a GPU is; asking torch would take seconds."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -72,6 +75,19 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     if options.gpus_per_trial:
         return "tune"
     return "virtual" if config.workers == 1 or task.computed else "tune"
+
+
+def idle_gpu(config: StudyConfig, options: RunOptions, device: Path = GPU) -> str | None:
+    """A line about a GPU of this machine that could train and is not asked to; None without one."""
+    if options.gpus_per_trial or config.engine == "virtual" or not device.exists():
+        return None
+    names = [name for name, task in config.tasks().items() if task.uses_gpu]
+    if not names:
+        return None
+    return (
+        f"{' and '.join(names)} trains on the CPU; --gpus-per-trial 1, or a share such as 0.25, "
+        "gives its trials the GPU that is here"
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -59,6 +60,12 @@ def git_state(folder: Path = PACKAGE) -> dict[str, str | bool | None]:
     """
     commit, dirty = _git_state(folder)
     return {"commit": commit, "dirty": dirty}
+
+
+def cpu_model() -> str:
+    """The processor's name, as Linux tells it."""
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
 
 
 def _difference(name: str, old: str | None, new: str | None) -> str:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from bohb_study.errors import StudyError
-from bohb_study.execution import Ended, RunOptions, allowed_units, execute, prepare, session
+from bohb_study.execution import (
+    Ended,
+    RunOptions,
+    allowed_units,
+    execute,
+    idle_gpu,
+    prepare,
+    session,
+)
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import code_hash, code_parts, git_state, versions
 from bohb_study.store import (
@@ -82,7 +90,7 @@ def run_study(
         if left:
             # all that can be refused is refused before anything is written
             if folder:
-                _refuse_other_code(folder, reused)
+                _refuse_others(folder, reused, gpus=options.gpus_per_trial > 0)
             stack.enter_context(session(config, left, options))
         if left or not folder:
             made = study_folder(options.out, options.name, config.id, options.fresh)
@@ -97,14 +105,21 @@ def run_study(
     return run
 
 
-def _refuse_other_code(folder: Path, asked: Sequence[Cell]) -> None:
-    """Rows of different code do not belong in one study."""
+def _refuse_others(folder: Path, asked: Sequence[Cell], *, gpus: bool) -> None:
+    """Rows of different code, or of CPUs and GPUs, do not belong in one study."""
     known = (folder / STUDY_FILE).exists()
     cells = dict.fromkeys([*asked, *(asked_cells(read_study(folder)) if known else ())])
     for cell in cells:
         if cell_state(folder, cell)[0] != "done":
             continue
-        if cell_record(folder, cell).get("code") != code_hash():
+        record = cell_record(folder, cell)
+        if gpus != (record.get("gpus_per_trial", 0) > 0):
+            here, there = ("without", "with") if gpus else ("with", "without")
+            raise StudyError(
+                f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
+                "numbers there; --fresh starts over in a new folder"
+            )
+        if record.get("code") != code_hash():
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
                 "that decide rows; --fresh starts over in a new folder"
@@ -121,9 +136,11 @@ def _run_left(
     with open_progress() as progress:
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(config, config.cells()), stored=stored)
+        if hint := idle_gpu(config, options):
+            progress.message(hint)
         with closing(execute(config, left, options, run.path, progress)) as ended:
             for event in ended:
-                error = _store(config, run, event)
+                error = _store(config, options, run, event)
                 cell, result = event.finished.cell, event.finished.result
                 if error:
                     progress.message(f"{cell} failed: {error}")
@@ -142,7 +159,7 @@ def _best(frame: Any) -> float | None:
     return float(ok.min()) if len(ok) else None
 
 
-def _store(config: StudyConfig, run: StudyRun, event: Ended) -> str | None:
+def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended) -> str | None:
     """Check the cell's books and store it; a cell that breaks them has failed.
 
     Returns:
@@ -152,6 +169,7 @@ def _store(config: StudyConfig, run: StudyRun, event: Ended) -> str | None:
         "config": config.to_json(),
         "workers": config.workers,
         "engine": event.engine,
+        "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
         "code": code_hash(),
         "git": git_state(),

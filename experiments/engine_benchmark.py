@@ -4,8 +4,6 @@ Each measurement is a fresh process; of several runs the one of least CPU time c
 the same objective in Syne Tune's simulator in the same run, and a small study in real Ray Tune.
 """
 
-import platform
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +20,7 @@ from bohb_study.benchmarking import tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case
 from bohb_study.benchmarking.fresh import measure_all
 from bohb_study.errors import UsageError
-from bohb_study.provenance import git_state, versions
+from bohb_study.provenance import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 
@@ -137,12 +135,6 @@ def _real_cases(options: EngineBenchmark) -> list[Case]:
         if method in verdicts.PEER_METHODS
     ]
     return [case for pair in pairs for case in (pair, replace(pair, runner="tune"))]
-
-
-def cpu_model() -> str:
-    """The processor's name, as Linux tells it."""
-    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return found[1] if found else platform.machine()
 
 
 def _say(line: str) -> None:

@@ -39,8 +39,9 @@ class Reproduce:
 def main(argv: Sequence[str]) -> int:
     """Reproduce the study that the command line names; returns the exit code."""
     options = cli.parse(Reproduce, argv, description=__doc__ or "")
-    run = RunOptions(jobs=options.jobs, address=options.address)
     study = load_study(options.study)
+    gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
+    run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     cells = choose(study, options.sample)
     check_possible(study)
     comparisons = reproduce(study, cells, run, make_progress)

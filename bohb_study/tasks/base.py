@@ -218,6 +218,11 @@ class Task(ABC):
         return False
 
     @property
+    def uses_gpu(self) -> bool:
+        """Whether an evaluation runs on a GPU where its process may use one."""
+        return False
+
+    @property
     def data_sha256(self) -> str | None:
         """What decides rows beside the options: the data read from files, if any."""
         return None

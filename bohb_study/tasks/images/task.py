@@ -35,6 +35,7 @@ class ImageTask(Task):
 
     test_metric = "test error"
     failure_test_loss = 1.0
+    uses_gpu = True
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that cannot be."""

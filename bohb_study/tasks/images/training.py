@@ -99,7 +99,7 @@ class ImageEvaluation(Evaluation):
             raise ValueError(f"at epoch {self._epoch} already, cannot advance to {level}")
         began = time.perf_counter()
         units = level - self._epoch
-        with flushed_denormals(), _onednn(self._layout is torch.channels_last):
+        with flushed_denormals(), onednn(self._layout is torch.channels_last):
             while self._epoch < level:
                 self._diverged |= not math.isfinite(self._train_epoch())
             val, test = self._evaluate(self._parts.val), self._evaluate(self._parts.test)
@@ -150,7 +150,7 @@ class ImageEvaluation(Evaluation):
         self._model.eval()
         entropy = torch.zeros((), dtype=torch.float64, device=part.chosen.device)
         errors = torch.zeros((), dtype=torch.int64, device=part.chosen.device)
-        with _onednn(True):
+        with onednn(True):
             for images, labels in part.batches(EVALUATED):
                 logits = self._forward(images)
                 entropy += F.cross_entropy(logits, labels, reduction="sum")
@@ -197,7 +197,7 @@ def _on_cpu(value: Any) -> Any:
 
 
 @contextmanager
-def _onednn(enabled: bool) -> Iterator[None]:
+def onednn(enabled: bool) -> Iterator[None]:
     """Whether convolutions on the CPU are oneDNN's, in the block."""
     # not by ``mkldnn.flags``, which warns of hardware that it does not find
     flags: Any = torch.backends.mkldnn

@@ -1,0 +1,95 @@
+"""Measure images per second: this project's batches against a plain DataLoader loop.
+
+Both hand out the same images of Fashion-MNIST, one thread, in this one process; of several passes
+the fastest counts.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tyro
+from rich import box
+from rich.table import Table
+
+from bohb_study import cli, terminal
+from bohb_study.errors import UsageError
+from bohb_study.provenance import cpu_model, git_state, versions
+from bohb_study.store.files import json_bytes, replace_files
+
+
+@dataclass(frozen=True)
+class ImageBenchmark:
+    """What can be asked for on the command line."""
+
+    images: int = 4000
+    """Training images that a pass goes over."""
+    batch_sizes: tuple[int, ...] = (2, 16, 128)
+    """Images at a time."""
+    loader_workers: tuple[int, ...] = (0, 2)
+    """Worker processes of the DataLoader; 0 for none."""
+    repeats: int = 3
+    """Passes of each; the fastest counts."""
+    data: str = ""
+    """Folder of Fashion-MNIST; looked for where it may be if not given."""
+    out: Path = Path("results/image_benchmark.json")
+    """File to write."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
+        for flag, values, least in (
+            ("--images", (self.images,), 64),
+            ("--batch-sizes", self.batch_sizes, 1),
+            ("--loader-workers", self.loader_workers, 0),
+            ("--repeats", (self.repeats,), 1),
+        ):
+            given = " ".join(map(str, values))
+            if not values or min(values) < least or len(set(values)) < len(values):
+                raise UsageError(f"{flag} {given}: must be at least {least}, and none twice")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the command line asks for; returns the exit code."""
+    options = cli.parse(ImageBenchmark, argv, description=__doc__ or "")
+    from bohb_study.benchmarking.image_loading import OURS, Speed, measure  # imports torch
+
+    table = Table(
+        title=f"images per second, {options.images} images of Fashion-MNIST, one thread, fastest "
+        f"of {options.repeats}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("work", "batch", "way", "images/s", "this project is faster by"):
+        table.add_column(heading, justify="left" if heading in {"work", "way"} else "right")
+    speeds: list[Speed] = []
+    ours = 0.0
+    for speed in measure(
+        options.data, options.images, options.batch_sizes, options.loader_workers, options.repeats
+    ):
+        print(f"{speed.work}, {speed.batch_size} at a time, {speed.way}", file=sys.stderr)
+        speeds.append(speed)
+        rate = speed.images_per_second
+        ours = rate if speed.way == OURS else ours
+        ratio = "" if speed.way == OURS else f"{ours / rate:.1f}"
+        table.add_row(speed.work, str(speed.batch_size), speed.way, f"{rate:,.0f}", ratio)
+    record = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "versions": versions(),
+        "code": git_state(),
+        "repeats": options.repeats,
+        "measured": [asdict(s) | {"images_per_second": s.images_per_second} for s in speeds],
+    }
+    replace_files({options.out: json_bytes(record)})
+    out = terminal.console()
+    out.print(table)
+    out.print(f"  {options.out}", highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
