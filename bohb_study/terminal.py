@@ -44,7 +44,10 @@ def list_tables() -> list[Table]:
         tops = sorted(make_task(name).ladder.top for name in names)
         count = f"{tops[0]} to {tops[-1]}" if tops[0] < tops[-1] else str(tops[0])
         such = f"{len(names)} tasks, such as " if len(names) > 1 else ""
-        options = [f"{task.name}.{f.name}={f.default}" for f in option_fields(type(task))]
+        options = [
+            f"{task.name}.{f.name}={'PATH' if f.metadata.get('path') else f.default}"
+            for f in option_fields(type(task))
+        ]
         tasks.add_row(
             ", ".join(names),
             such + task.summary,
