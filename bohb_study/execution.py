@@ -46,6 +46,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError, naming the flag, for a value that cannot be."""
+        object.__setattr__(self, "out", Path(self.out))  # people write text
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs {self.jobs}: must be at least 1")
         for flag, value, least in (
