@@ -2,6 +2,7 @@
 
 ``StudyConfig`` says what is compared, ``run_study`` runs it, ``load_results`` reads the tidy frame
 of a stored study and ``load_study`` the frame with all that was recorded beside it.
+``FunctionTask`` makes a task of a user's own training function.
 
 The names are imported when they are first used, so ``import bohb_study`` costs nothing and a task
 that is computed in plain Python never pays for torch.
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from bohb_study.runner import run_study
     from bohb_study.store import load_results, load_study
     from bohb_study.study import StudyConfig
+    from bohb_study.tasks.function import FunctionTask
 
 __version__ = "0.1.0"
 
-__all__ = ["StudyConfig", "load_results", "load_study", "run_study"]
+__all__ = ["FunctionTask", "StudyConfig", "load_results", "load_study", "run_study"]
 
 _HOME = {
+    "FunctionTask": "bohb_study.tasks.function",
     "StudyConfig": "bohb_study.study",
     "load_results": "bohb_study.store",
     "load_study": "bohb_study.store",

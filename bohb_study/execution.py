@@ -64,8 +64,13 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     actors, and for computed tasks, which tune could only slow down. GPUs belong to Ray.
 
     Raises:
-        UsageError: engine virtual and GPUs.
+        UsageError: engine virtual and GPUs, or a task that needs the other engine.
     """
+    if task.only_engine and config.engine not in ("auto", task.only_engine):
+        raise UsageError(
+            f"--engine {config.engine}: {task.name} calls tune.report, so it runs under engine "
+            f"{task.only_engine} alone; allowed: auto, {task.only_engine}"
+        )
     if options.gpus_per_trial and config.engine == "virtual":
         raise UsageError(
             f"--gpus-per-trial {options.gpus_per_trial:g}: engine virtual gives none out; allowed "
@@ -73,7 +78,7 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
         )
     if config.engine != "auto":
         return config.engine
-    if options.gpus_per_trial:
+    if options.gpus_per_trial or task.only_engine:
         return "tune"
     return "virtual" if config.workers == 1 or task.computed else "tune"
 

@@ -35,7 +35,7 @@ class StudyConfig:
     """Everything that changes results: the command line, the stored JSON and the id in one."""
 
     task: tuple[str, ...] = ("digits",)
-    """What is optimised (--list names them), or path/to/file.py:Class for a task of your own."""
+    """What is optimised (--list names them), or path/to/file.py:NAME for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
     """Who optimises (--list names them)."""
     budget: float = 50
@@ -73,7 +73,7 @@ class StudyConfig:
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:
-        """What ``task`` gives as path:Class, by the task's name.
+        """What ``task`` gives as path:NAME, by the task's name.
 
         Files are read once, here: what they become while a study runs does not matter to it.
         """

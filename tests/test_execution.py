@@ -46,18 +46,30 @@ def config(**fields: Any) -> StudyConfig:
     ],
 )
 def test_engine(asked: Any, workers: int, computed: bool, gpus: float, engine: str) -> None:
-    task: Any = SimpleNamespace(computed=computed)
+    task: Any = SimpleNamespace(computed=computed, only_engine=None)
     options = RunOptions(gpus_per_trial=gpus)
     assert engine_of(config(engine=asked, workers=workers), task, options) == engine
 
 
 @pytest.mark.parametrize("computed", [True, False])
 def test_engine_virtual_gives_out_no_gpus(computed: bool) -> None:
-    task: Any = SimpleNamespace(computed=computed)
+    task: Any = SimpleNamespace(computed=computed, only_engine=None)
     with pytest.raises(UsageError) as error:
         engine_of(config(engine="virtual"), task, RunOptions(gpus_per_trial=0.5))
     assert str(error.value) == (
         "--gpus-per-trial 0.5: engine virtual gives none out; allowed with --engine tune"
+    )
+
+
+def test_a_task_that_needs_ray_tune_gets_it() -> None:
+    task: Any = SimpleNamespace(name="mine", computed=False, only_engine="tune")
+    for asked in ("auto", "tune"):
+        assert engine_of(config(engine=asked), task, RunOptions()) == "tune"
+    with pytest.raises(UsageError) as error:
+        engine_of(config(engine="virtual"), task, RunOptions())
+    assert str(error.value) == (
+        "--engine virtual: mine calls tune.report, so it runs under engine tune alone; allowed: "
+        "auto, tune"
     )
 
 

@@ -38,6 +38,7 @@ class MyTask(ComputedTask):
 class Other(MyTask):
     levels = (1, 3)
 """
+EXAMPLES = Path(__file__).parents[1] / "examples"
 SHA256 = hashlib.sha256(TEXT.encode()).hexdigest()
 MINE = "my.py:MyTask"
 
@@ -99,7 +100,7 @@ def test_the_id_is_that_of_the_files_text_wherever_it_lies() -> None:
         ((MINE, MINE), f"--task {MINE} {MINE}: {MINE} is given more than once"),
         ((MINE, "./my.py:MyTask"), f"--task {MINE} ./my.py:MyTask: both are named MyTask; "),
         (("no.py:MyTask",), "--task no.py:MyTask: cannot read "),
-        (("digits", "my.py"), "--task my.py: must look like path/to/file.py:Class"),
+        (("digits", "my.py"), "--task my.py: must look like path/to/file.py:NAME"),
     ],
 )
 def test_what_cannot_be_is_refused(tasks: Sequence[str], said: str) -> None:
@@ -236,4 +237,57 @@ def test_compare_plans_it_and_names_a_wrong_one(
     ]
     assert cli.run(scripts["compare"], ["--dry-run", "--task", "my.py:MyTusk"]) == 2
     said = capsys.readouterr().err
-    assert said == "error: --task my.py:MyTusk: no such class; did you mean MyTask?\n"
+    assert said == "error: --task my.py:MyTusk: no such task; did you mean MyTask?\n"
+
+
+# The examples
+
+
+def test_the_example_of_a_training_function(
+    scripts: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The four methods spend the same on it, and none of its trainings fails."""
+    task = f"{EXAMPLES}/train_function.py:task"
+    words = ["--budget", "3", "--seeds", "1", "--jobs", "1", "--out", str(tmp_path / "results")]
+    assert cli.run(scripts["compare"], ["--task", task, *words]) == 0
+    out = capsys.readouterr().out
+    assert "tumours: loss, charged in epochs" in out
+    (folder,) = (tmp_path / "results").iterdir()
+    frame = load_study(folder).frame
+    assert frame.groupby("method")["units"].sum().to_dict() == dict.fromkeys(
+        ("grid", "random", "asha", "bohb"), 27
+    )
+    assert set(frame["status"]) == {"ok"}
+    assert frame["val_loss"].min() < 0.2
+    check_possible(load_study(folder))
+
+
+def test_the_example_of_a_ray_function_needs_ray_tune(
+    scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--task", f"{EXAMPLES}/ray_function.py:task", "--engine", "virtual"]
+    assert cli.run(scripts["compare"], words) == 2
+    assert capsys.readouterr().err == (
+        "error: --engine virtual: parabola calls tune.report, so it runs under engine tune alone; "
+        "allowed: auto, tune\n"
+    )
+
+
+def test_a_function_without_a_state_is_refused_to_bohb(
+    scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("plain.py").write_text(
+        "from ConfigSpace import Float\n"
+        "from bohb_study import FunctionTask\n"
+        "def train(config, seed):\n"
+        "    yield config['x']\n"
+        "task = FunctionTask(train, [Float('x', (0, 1))], 9)\n"
+    )
+    for more in ([], ["--dry-run"]):
+        assert cli.run(scripts["compare"], ["--task", "plain.py:task", *more]) == 2
+        assert capsys.readouterr().err == (
+            "error: --methods bohb: it pauses trials, and train cannot go on after a pause: let "
+            "its function take and yield a state; or use grid, random, asha\n"
+        )
+    words = ["--task", "plain.py:task", "--dry-run", "--methods", "grid", "random", "asha"]
+    assert cli.run(scripts["compare"], words) == 0

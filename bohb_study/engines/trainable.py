@@ -8,7 +8,8 @@ from ray import tune
 from bohb_study.engines.guarded import GuardedEvaluation
 from bohb_study.methods.base import METRIC, TIME
 from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
-from bohb_study.tasks import Task
+from bohb_study.seeding import Config
+from bohb_study.tasks import Evaluation, Task
 
 REFUSED = "refused"
 """Key of a result that stands for a step which the ledger did not let in."""
@@ -41,9 +42,14 @@ class TaskTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._evaluation = GuardedEvaluation(self._task, without_notes(config), self._seed)
+        self._evaluation = GuardedEvaluation(
+            self._task, without_notes(config), self._seed, self._start_task
+        )
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0
+
+    def _start_task(self, config: Config, seed: int) -> Evaluation:
+        return self._task.start(config, seed)
 
     def step(self) -> dict[str, Any]:
         """Ask the ledger; go to the next level if it lets the step in."""

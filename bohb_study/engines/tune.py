@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from ray.tune.experiment import Trial
 
 from bohb_study.engines.accounts import LedgerActor
 from bohb_study.engines.base import CellJob, CellResult, OnProgress
+from bohb_study.engines.ray_function import RayFunctionTrainable
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
 from bohb_study.errors import StudyError
@@ -59,8 +61,8 @@ class _Meter:
         self.returned = 0
         self.granted: int | None = None
         """Steps that were let in at all; known once a step was refused."""
-        self.failed = False
-        """Whether a trial ended in Ray; then so has the cell."""
+        self.broken = False
+        """A trial ended in Ray, so the cell has failed."""
 
 
 class _LedgerStopper(tune.Stopper):
@@ -81,10 +83,9 @@ class _LedgerStopper(tune.Stopper):
         return meter.granted is not None
 
     def stop_all(self) -> bool:
-        """True once a step was refused and all that were let in have come back, or one raised."""
-        if self._meter.failed:
-            return True
-        return self._meter.granted is not None and self._meter.returned >= self._meter.granted
+        """True once a step was refused and all that were let in have come back, or it failed."""
+        meter = self._meter
+        return meter.broken or (meter.granted is not None and meter.returned >= meter.granted)
 
 
 class _Listener(tune.Callback):
@@ -113,9 +114,11 @@ class _Listener(tune.Callback):
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        self._meter.failed = True
-        lines = str(trial.get_error()).strip().splitlines() or [str(trial)]
-        self.errors.append(lines[-1][:200])
+        self._meter.broken = True
+        # Ray's trial.get_error looks where the file will be copied to once the cell has ended
+        text = Path(trial.error_file).read_text() if trial.error_file else str(trial)
+        last = text.strip().splitlines()[-1]
+        self.errors.append(last.removeprefix(f"{StudyError.__module__}.StudyError: ")[:300])
 
 
 def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
@@ -141,7 +144,10 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     recorder = Recorder(job, pair)
     listener = _Listener(recorder, pair, meter, progress)
     trainable = tune.with_parameters(
-        TaskTrainable, task=job.task, seed=job.cell.seed, ledger=ledger
+        RayFunctionTrainable if job.task.only_engine else TaskTrainable,
+        task=job.task,
+        seed=job.cell.seed,
+        ledger=ledger,
     )
     resources = {"cpu": job.cpus_per_trial, "gpu": job.gpus_per_trial}
     begin = perf_counter()

@@ -43,10 +43,20 @@ def get_method(name: str) -> "Method":
 
 
 def check_fits(method: "Method", task: Task) -> None:
-    """Raise UsageError where ``method`` stops trials early and ``task`` has a single fidelity."""
+    """Raise UsageError where ``task`` has no place at which ``method`` could stop or pause trials.
+
+    That is a single fidelity for methods that stop early, and an evaluation that cannot be put away
+    for those that pause.
+    """
     if method.uses_fidelity and len(task.ladder.costs) == 1:
         others = [name for name in METHODS if not get_method(name).uses_fidelity]
         raise UsageError(
             f"--methods {method.name}: {task.name} has a single fidelity, and nothing can be "
             f"stopped below it; use {', '.join(others)}"
+        )
+    if method.pauses and not task.can_pause:
+        others = [name for name in METHODS if not get_method(name).pauses]
+        raise UsageError(
+            f"--methods {method.name}: it pauses trials, and {task.name} cannot go on after a "
+            f"pause: let its function take and yield a state; or use {', '.join(others)}"
         )

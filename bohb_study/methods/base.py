@@ -84,6 +84,8 @@ class Method:
     build: Callable[[Problem], Pair]
     plan: Plan | None = None
     """The rungs it declares; None where it declares none."""
+    pauses: bool = False
+    """Whether it puts trials away and takes some of them up again."""
     known_defect: str | None = None
     """A departure from its plan that is known and reported, and fails no audit."""
     global_numpy: bool = False

@@ -80,4 +80,5 @@ METHOD = Method(
     source="Falkner et al., arXiv 1807.01774; ray.tune.search.bohb.TuneBOHB",
     build=_build,
     plan=ray_plan,
+    pauses=True,
 )

@@ -64,6 +64,7 @@ METHOD = Method(
     source="ray.tune.search.bohb.TuneBOHB, ray.tune.schedulers.HyperBandForBOHB",
     build=_build,
     plan=ray_plan,
+    pauses=True,
     known_defect="at one trial at a time it stops halving after its first bracket",
     global_numpy=True,
 )

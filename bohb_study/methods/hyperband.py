@@ -128,4 +128,5 @@ METHOD = Method(
     source="Li et al., arXiv 1603.06560; ray.tune.schedulers.HyperBandForBOHB",
     build=_build,
     plan=ray_plan,
+    pauses=True,
 )

@@ -11,11 +11,13 @@ from bohb_study.tasks.base import Evaluation, Ladder, Report, Task
 
 if TYPE_CHECKING:
     from bohb_study.tasks.computed import ComputedTask
+    from bohb_study.tasks.function import FunctionTask
 
 __all__ = [
     "TASKS",
     "ComputedTask",
     "Evaluation",
+    "FunctionTask",
     "Ladder",
     "Report",
     "Task",
@@ -71,11 +73,17 @@ One class may serve several names; it is told its own.
 """
 
 
+_HOME = {
+    "ComputedTask": "bohb_study.tasks.computed",
+    "FunctionTask": "bohb_study.tasks.function",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import ``ComputedTask`` on first use (PEP 562): ConfigSpace takes most of a second."""
-    if name != "ComputedTask":
+    """Import what needs ConfigSpace on first use (PEP 562): it takes most of a second."""
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module("bohb_study.tasks.computed").ComputedTask
+    return getattr(import_module(_HOME[name]), name)
 
 
 NAMED = 10
@@ -93,12 +101,12 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def is_file(name: str) -> bool:
-    """Whether ``name`` is meant as path/to/file.py:Class, a task of the user's own."""
+    """Whether ``name`` is meant as path/to/file.py:NAME, a task of the user's own."""
     return ":" in name or "/" in name or name.endswith(".py")
 
 
 def task_class(name: str) -> type[Task]:
-    """The class behind a task's name, or behind path/to/file.py:Class.
+    """The class behind a task's name, or behind path/to/file.py:NAME.
 
     Raises:
         UsageError: no such task; names the near ones.
@@ -125,7 +133,7 @@ def make_task(name: str, options: dict[str, str] | None = None, eta: int | None 
     """The task ``name`` with its options (texts, as given by ``--task-option``) and eta.
 
     Args:
-        name: of a registered task, or path/to/file.py:Class.
+        name: of a registered task, or path/to/file.py:NAME.
         options: values by the option's name.
         eta: halving rate; None for the task's own.
 

@@ -228,6 +228,16 @@ class Task(ABC):
         return None
 
     @property
+    def can_pause(self) -> bool:
+        """Whether an evaluation can be put away and taken up again; some methods need it."""
+        return True
+
+    @property
+    def only_engine(self) -> Literal["tune"] | None:
+        """The one engine that can run it; None where each can."""
+        return None
+
+    @property
     @abstractmethod
     def own_ladder(self) -> Ladder:
         """The ladder at the task's own eta."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bohb_study.engines.guarded import GuardedEvaluation
+from bohb_study.errors import StudyError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Ladder, Report, Task
 
@@ -23,7 +24,7 @@ class Fragile(Evaluation):
 
     def fail(self, where: str) -> None:
         if self.task.where == where:
-            raise OSError(f"broken in {where}\nand more lines")
+            raise self.task.error(f"broken in {where}\nand more lines")
 
     def advance(self, level: int) -> Report:
         self.fail(f"advance {level}")
@@ -47,6 +48,7 @@ class Fragile(Evaluation):
 class FragileTask(Task):
     where: str = ""
     value: str = "nan"
+    error: type[Exception] = OSError
 
     name: ClassVar[str] = "fragile"
     summary = val_metric = test_metric = "breaks"
@@ -158,3 +160,15 @@ def test_a_healthy_one_passes_through_and_goes_on_exactly(pause_after: int, toy_
 def test_nothing_is_started_before_the_first_step() -> None:
     evaluation = GuardedEvaluation(FragileTask("start"), CONFIG, 0)
     assert evaluation.state() == {"failed": "", "state": None}
+
+
+@pytest.mark.parametrize("where", ["advance 1", "state", "restore"])
+def test_what_is_wrong_with_the_study_is_no_failed_training(where: str) -> None:
+    with pytest.raises(StudyError, match=f"^broken in {where}"):
+        paused_and_resumed(FragileTask(where, error=StudyError))
+
+
+def paused_and_resumed(task: FragileTask) -> None:
+    before, after = (GuardedEvaluation(task, CONFIG, 0) for _ in range(2))
+    before.advance(1, 1)
+    after.restore(before.state())

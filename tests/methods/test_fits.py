@@ -33,3 +33,20 @@ def test_full_fidelity_fits_everything(name: str, toy: Callable[..., Task]) -> N
 @pytest.mark.parametrize("name", METHODS)
 def test_two_rungs_are_enough(name: str, toy: Callable[..., Task]) -> None:
     check_fits(get_method(name), toy(costs=(9, 27)))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_cannot_pause_is_refused_to_methods_that_pause(
+    name: str, monkeypatch: pytest.MonkeyPatch, toy: Callable[..., Task]
+) -> None:
+    task = toy()
+    monkeypatch.setattr(type(task), "can_pause", False)
+    if name in ("grid", "random", "asha"):
+        check_fits(get_method(name), task)
+        return
+    with pytest.raises(UsageError) as refused:
+        check_fits(get_method(name), task)
+    assert str(refused.value) == (
+        f"--methods {name}: it pauses trials, and {task.name} cannot go on after a pause: let its "
+        "function take and yield a state; or use grid, random, asha"
+    )

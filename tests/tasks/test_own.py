@@ -92,6 +92,21 @@ class MyTask(Task):
         return float(end - start)
 """
 
+FUNCTION = """\
+from bohb_study.tasks import FunctionTask
+
+def train_it(config, seed, state=None):
+    total = state or 0.0
+    for epoch in range(round(total / config["x"]), 9):
+        total += config["x"]
+        yield {"loss": total, "state": total}
+
+def seconds(config):
+    return 2.0 * config["x"]
+
+MyTask = FunctionTask(train_it, [Float("x", (0.1, 1))], 9, seconds=lambda c: seconds(c))
+"""
+
 Write = Callable[..., str]
 
 
@@ -166,6 +181,28 @@ def test_its_name_is_the_classs_name_unless_it_has_one(
     assert list(own_tasks([given])) == ["my-own"]
 
 
+def test_a_task_that_the_file_makes(write: Write) -> None:
+    given = write(FUNCTION)
+    task, other = make_task(given), make_task(given, eta=9)
+    assert (task.name, task.ladder.costs) == ("train-it", (1, 3, 9))
+    assert other.ladder.costs == (1, 9)
+    assert task_class(given).__name__ == "FunctionTask"
+    assert read_own(given).name == "train-it"
+    assert list(own_tasks([given])) == ["train-it"]
+    assert task.start({"x": 0.25}, 0).advance(3).val_loss == 0.75
+    with pytest.raises(UsageError, match=r"^--eta 2: does not fit 9 epochs; allowed: 3, 9$"):
+        make_task(given, eta=2)
+    with pytest.raises(UsageError, match=r"^--task-option train-it\.x: no such option of train-it"):
+        make_task(given, {"x": "1"})
+
+
+def test_a_task_of_the_files_own_class(write: Write) -> None:
+    given = write(OPTIONS + "loud = MyTask(noise=0.75, name='loud')\n", name="loud")
+    task: Any = make_task(given)
+    assert (task.name, task.noise) == ("loud", 0.75)
+    assert pickle.loads(pickle.dumps(task)) == task
+
+
 def test_the_readme_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is taken as it is written there, at most ten lines of it code."""
     (section,) = re.findall(
@@ -187,16 +224,19 @@ def test_the_readme_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 CLASS = "class MyTask(ComputedTask):\n    "
 WRONG: dict[str, tuple[str, str]] = {
-    "another class": (COMPUTED.replace("MyTask", "MyTusk"), "no such class; did you mean MyTusk?"),
-    "no task at all": ("x = 1", "no such class; it defines no task"),
+    "another class": (COMPUTED.replace("MyTask", "MyTusk"), "no such task; did you mean MyTusk?"),
+    "no task at all": ("x = 1", "no such task; it defines none"),
     "not a task": (
         "class MyTask: pass",
-        "MyTask is no subclass of bohb_study.tasks.Task that this file defines",
+        "MyTask is no task, and no subclass of bohb_study.tasks.Task that this file defines",
     ),
-    "not a class": ("MyTask = 3", "MyTask is no subclass of bohb_study.tasks.Task that this"),
+    "not a class": (
+        "MyTask = 3",
+        "MyTask is no task, and no subclass of bohb_study.tasks.Task that",
+    ),
     "imported": (
         "from bohb_study.tasks.digits import Digits as MyTask",
-        "MyTask is no subclass of bohb_study.tasks.Task that this file defines",
+        "MyTask is no task, and no subclass of bohb_study.tasks.Task that this file defines",
     ),
     "abstract": (CLASS + "levels = (1, 3)", "MyTask lacks hyperparameters, loss"),
     "raises": ("\nraise ValueError('no\\nluck')", "ValueError: no luck ({file}, line 5)"),
@@ -236,6 +276,31 @@ WRONG: dict[str, tuple[str, str]] = {
         COMPUTED.replace("(1, 5))]", "(1, 5)), Float('lr', (0, 1))]"),
         "HyperparameterAlreadyExistsError: ",
     ),
+    "function": (
+        FUNCTION.replace("MyTask =", "task =").replace("train_it", "MyTask"),
+        "MyTask is a function; make it a task, such as task = FunctionTask(MyTask, hyper",
+    ),
+    "no such instance": (
+        FUNCTION.replace("MyTask =", "MyTusk ="),
+        "no such task; did you mean MyTusk?",
+    ),
+    "instance refused": (
+        FUNCTION.replace("9, seconds", "10, seconds"),
+        "FunctionTask train-it: max_epochs 10: must be a power of eta 3 (1, 3, 9, ...); eta= gives "
+        "another ({file}, line 15)",
+    ),
+    "instance's name": (
+        FUNCTION.replace("9, seconds", "9, name='a/b', seconds"),
+        "name 'a/b' must be at most 100 letters, digits and _ -",
+    ),
+    "instance's grid": (
+        FUNCTION.replace("9, seconds", "9, grid_order=['y'], seconds"),
+        "ValueError: grid_order ('y',) must name each of x",
+    ),
+    "instance's taken name": (
+        FUNCTION.replace("9, seconds", "9, name='digits', seconds"),
+        'its name digits is a registered task\'s; give the task another by name = "..."',
+    ),
     "calls itself": (
         COMPUTED + "    def __post_init__(self):\n        object.__setattr__(self, 'name', 'x')\n",
         "ValueError: its name is 'x', its class's 'MyTask'",
@@ -267,10 +332,10 @@ def test_a_wrong_file_is_one_line(wrong: str, write: Write, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("my.py", "must look like path/to/file.py:Class"),
-        ("my.py:", "must look like path/to/file.py:Class"),
-        ("my.py:My-Task", "must look like path/to/file.py:Class"),
-        ("a/b", "must look like path/to/file.py:Class"),
+        ("my.py", "must look like path/to/file.py:NAME"),
+        ("my.py:", "must look like path/to/file.py:NAME"),
+        ("my.py:My-Task", "must look like path/to/file.py:NAME"),
+        ("a/b", "must look like path/to/file.py:NAME"),
         ("my.txt:MyTask", "my.txt is no .py file"),
         (":MyTask", "nothing is no .py file"),
         ("no/my.py:MyTask", "cannot read {cwd}/no/my.py: No such file or directory"),
@@ -305,7 +370,12 @@ sys.stdout.buffer.write(pickle.dumps((job.task, evaluation.state(), loss)))
 """
 
 
-@pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps], ids=["pickle", "cloudpickle"])
+DUMPS = pytest.mark.parametrize(
+    "dumps", [pickle.dumps, cloudpickle.dumps], ids=["pickle", "cloudpickle"]
+)
+
+
+@DUMPS
 def test_another_process_needs_no_file(
     dumps: Callable[[Any], bytes], write: Write, tmp_path: Path
 ) -> None:
@@ -327,6 +397,30 @@ def test_another_process_needs_no_file(
     assert type(back) is type(task)
     assert type(state["memory"]) is sys.modules[type(task).__module__].Memory
     assert (state["level"], asdict(state["memory"]), loss) == (2, {"total": 0.5}, 0.5)
+
+
+@DUMPS
+@pytest.mark.parametrize("eta", [None, 9])
+def test_another_process_makes_the_files_own_task_again(
+    dumps: Callable[[Any], bytes], eta: int | None, write: Write, tmp_path: Path
+) -> None:
+    """Functions, and a lambda, that nothing but the text of the file can make."""
+    given = write(FUNCTION)
+    task = make_task(given, eta=eta)
+    Path(given.rpartition(":")[0]).unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", EVALUATE.format(config={"x": 0.25})],
+        input=dumps(CellJob(Cell("train-it", "random", 0), task, 1)),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(README.parent)},
+        capture_output=True,
+        check=True,
+    )
+    back, state, loss = pickle.loads(done.stdout)
+    assert (back, back.eta, loss) == (task, eta, 0.5)
+    assert pickle.loads(state["own"]) == 0.5
+    assert back.duration({"x": 0.25}, 1, 3) == 1.0
+    assert copy.deepcopy(task) == task
 
 
 def test_a_copy_is_the_same(write: Write) -> None:

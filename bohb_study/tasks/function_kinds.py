@@ -1,0 +1,42 @@
+"""Which kind of training function a function is, by the parameters that it takes."""
+
+import inspect
+from typing import Any
+
+STATE = "state"
+"""Third parameter of a generator that can go on after a pause, and the key under which it yields
+what it then needs."""
+
+
+def is_generator(train: Any) -> bool:
+    """Whether it is a generator that can be called as ``train(config, seed[, state=...])``."""
+    return inspect.isgeneratorfunction(inspect.unwrap(train)) and (
+        _takes(train, {}, 0) or _takes(train, {}, 0, **{STATE: None})
+    )
+
+
+def is_ray_function(train: Any) -> bool:
+    """Whether it is a plain function that can be called as ``train(config)``."""
+    return (callable(train) and not inspect.isgeneratorfunction(inspect.unwrap(train))) and _takes(
+        train, {}
+    )
+
+
+def _takes(train: Any, *args: Any, **kwargs: Any) -> bool:
+    try:
+        inspect.signature(train).bind(*args, **kwargs)
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return False
+    return True
+
+
+def written(train: Any) -> str:
+    """A function as it would be written."""
+    if not callable(train):
+        return type(train).__name__
+    return f"{getattr(train, '__name__', type(train).__name__)}{inspect.signature(train)}"
+
+
+def takes_state(train: Any) -> bool:
+    """Whether it has the parameter ``state``."""
+    return STATE in inspect.signature(train).parameters
