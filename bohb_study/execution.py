@@ -17,7 +17,7 @@ from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Task
 
 if TYPE_CHECKING:
-    from bohb_study.engines.base import CellJob, EngineName, Finished, Running
+    from bohb_study.engines.base import CellJob, CellResult, EngineName, Finished, Running
 
 GPU = Path("/dev/nvidia0")
 """Is there where a GPU is; asking torch would take seconds."""
@@ -100,7 +100,7 @@ def idle_gpu(config: StudyConfig, options: RunOptions, device: Path = GPU) -> st
 class Ended:
     """A cell that has ended, well or not."""
 
-    finished: "Finished"
+    finished: "Finished[CellResult]"
     engine: "EngineName"
     began: datetime
 
@@ -207,7 +207,7 @@ def execute(
 
 def _run(
     jobs: "Sequence[CellJob]", workers: int, options: RunOptions
-) -> "Generator[Running | Finished, None, None]":
+) -> "Generator[Running | Finished[CellResult], None, None]":
     """Run cells of one engine: here, or where Ray runs them."""
     if not jobs:
         return

@@ -20,6 +20,8 @@ class TaskFacts:
     """What ``val_loss`` measures."""
     optimum: float | None = None
     """Lowest possible noise-free loss, where known."""
+    test_metric: str = "test loss"
+    """What ``test_loss`` measures."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class FigureStudy:
     """Cells that could not be read, one line each."""
     workers: int = 1
     """Trials that a cell ran side by side."""
+    finals: pd.DataFrame | None = None
+    """Final configurations trained again, from ``store.finals_frame``; None where none was."""
 
 
 class Loaded(Protocol):
@@ -74,11 +78,24 @@ class Loaded(Protocol):
         """Missing and damaged cells."""
 
 
-def figure_study(loaded: Loaded, bootstrap_seed: int, *, allow_missing: bool) -> FigureStudy:
+def figure_study(
+    loaded: Loaded,
+    bootstrap_seed: int,
+    *,
+    allow_missing: bool,
+    finals: pd.DataFrame | None = None,
+) -> FigureStudy:
     """A stored study as figures see it; tasks without rows are left out."""
     drawn = set(loaded.frame["task"])
     tasks = tuple(
-        TaskFacts(name, facts["unit"], facts["top"], facts["val_metric"], facts["optimum"])
+        TaskFacts(
+            name,
+            facts["unit"],
+            facts["top"],
+            facts["val_metric"],
+            facts["optimum"],
+            facts["test_metric"],
+        )
         for name, facts in loaded.study["tasks"].items()
         if name in drawn
     )
@@ -96,6 +113,7 @@ def figure_study(loaded: Loaded, bootstrap_seed: int, *, allow_missing: bool) ->
         allow_missing,
         tuple(loaded.problems),
         loaded.study["config"]["workers"],
+        finals,
     )
 
 

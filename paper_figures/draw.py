@@ -6,12 +6,15 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bohb_study.analysis import bootstrap_seed
-from bohb_study.store import load_study
-from paper_figures import anytime
+from bohb_study.store import finals_frame, load_study, read_finals
+from paper_figures import anytime, finals
 from paper_figures.data import FigureStudy, figure_study
 from paper_figures.save import save
 
-FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {"anytime": anytime.figure}
+FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
+    "anytime": anytime.figure,
+    "finals": finals.figure,
+}
 """Every figure by the name of its files: a pure function to the figure and its caption."""
 
 
@@ -19,6 +22,8 @@ def draw_study(
     path: Path | str, out: Path | None = None, *, allow_missing: bool = False
 ) -> list[Path]:
     """Draw every figure of the study at ``path``; the same study gives the same bytes.
+
+    Figure ``finals`` only where its final configurations were trained again.
 
     Args:
         path: a study's folder, as it was run or packed.
@@ -34,10 +39,18 @@ def draw_study(
     """
     path = Path(path)
     loaded = load_study(path, allow_missing=allow_missing)
-    study = figure_study(loaded, bootstrap_seed(loaded.study["id"]), allow_missing=allow_missing)
+    trained = read_finals(path, loaded.study["id"])
+    study = figure_study(
+        loaded,
+        bootstrap_seed(loaded.study["id"]),
+        allow_missing=allow_missing,
+        finals=finals_frame(trained) if trained else None,
+    )
     folder = out or path / "figures"
     files = []
     for name, draw in FIGURES.items():
+        if name == "finals" and study.finals is None:
+            continue
         figure, caption = draw(study)
         files += save(figure, name, caption, study.provenance, folder)
     return files

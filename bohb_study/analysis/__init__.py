@@ -3,6 +3,7 @@
 from bohb_study.analysis.aggregate import Aggregate, Estimate, aggregate, bootstrap_seed, estimate
 from bohb_study.analysis.align import Axis, align
 from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
+from bohb_study.analysis.finals import final_incumbents, finals_summary
 from bohb_study.analysis.incumbent import RULES, Rule, incumbent, main_rule
 from bohb_study.analysis.summary import summary
 
@@ -19,6 +20,8 @@ __all__ = [
     "anytime",
     "bootstrap_seed",
     "estimate",
+    "final_incumbents",
+    "finals_summary",
     "incumbent",
     "main_rule",
     "summary",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from bohb_study.budget import Account, units_allowed
 from bohb_study.methods.base import Problem
@@ -23,6 +23,19 @@ other burn CPU time, and sums may depend on how they are divided among threads."
 
 OnProgress = Callable[[int, float | None], None]
 """Called with the units reported so far and the best validation loss so far (None: none yet)."""
+
+Result = TypeVar("Result", covariant=True)
+
+
+class Job(Protocol[Result]):
+    """What a process of ``local`` can run; picklable."""
+
+    @property
+    def cell(self) -> Cell:
+        """What it runs, or what cell that belongs to; no two jobs have an equal one."""
+
+    def run(self, progress: OnProgress | None = None) -> Result:
+        """Run it in this process."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,10 @@ class CellJob:
     def problem(self) -> Problem:
         """What the cell's method is built for."""
         return Problem(self.task, self.cell.method, self.cell.seed, int(self.budget))
+
+    def run(self, progress: OnProgress | None = None) -> "CellResult":
+        """As ``run_cell``."""
+        return run_cell(self, progress)
 
 
 @dataclass(frozen=True)
@@ -75,11 +92,11 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A cell that has ended, well or not."""
+class Finished(Generic[Result]):
+    """A job that has ended, well or not."""
 
     cell: Cell
-    result: CellResult | None
+    result: Result | None
     error: str | None
     """One line where it failed."""
 

@@ -147,7 +147,9 @@ def _run_cell(job: CellJob, board: Any) -> CellResult:
     return run_cell(job, tell)
 
 
-def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Finished, None, None]:
+def run_cells(
+    jobs: Sequence[CellJob], at_once: int
+) -> Generator[Running | Finished[CellResult], None, None]:
     """Run cells side by side on the connected Ray, telling how far they are and when they end.
 
     Args:
@@ -176,7 +178,7 @@ def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Fini
         ray.kill(board)
 
 
-def _finished(cell: Cell, reference: Any) -> Finished:
+def _finished(cell: Cell, reference: Any) -> Finished[CellResult]:
     try:
         return Finished(cell, ray.get(reference), None)
     except RayTaskError as error:

@@ -1,4 +1,4 @@
-"""Processes of this machine for a whole study, without Ray: each runs one cell at a time.
+"""Processes of this machine for a whole study, without Ray: each runs one job at a time.
 
 They are started by ``subprocess`` and not by ``multiprocessing``, which would run the user's own
 script again in each of them, and in a session of their own, so that Ctrl-C reaches them through
@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Generator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 from ray import cloudpickle
 
-from bohb_study.engines.base import ONE_THREAD, CellJob, Finished, Running
+from bohb_study.engines.base import ONE_THREAD, Finished, Job, Result, Running
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0
@@ -24,7 +25,7 @@ END_SECONDS = 5.0
 
 
 class WorkerProcess:
-    """One process and the cell that it runs."""
+    """One process and the job that it runs."""
 
     def __init__(self) -> None:
         """Start it; it imports what it needs while this process goes on."""
@@ -48,21 +49,21 @@ class WorkerProcess:
             start_new_session=True,
         )
         theirs.close()
-        self.job: CellJob | None = None
+        self.job: Job[Any] | None = None
         self.last: Running | None = None
-        """The last that it told of the cell that it runs."""
+        """The last that it told of the job that it runs."""
 
-    def begin(self, job: CellJob) -> None:
+    def begin(self, job: Job[Any]) -> None:
         """Run ``job``; what comes of it arrives through ``pipe``."""
         self.job, self.last = job, None
         with contextlib.suppress(OSError):  # where it has died ``receive`` says so
             self.pipe.send_bytes(cloudpickle.dumps(job))
 
-    def receive(self) -> Running | Finished:
-        """The next message; a cell whose process died has failed."""
+    def receive(self) -> Running | Finished[Any]:
+        """The next message; a job whose process died has failed."""
         assert self.job is not None
         try:
-            message: Running | Finished = cloudpickle.loads(self.pipe.recv_bytes())
+            message: Running | Finished[Any] = cloudpickle.loads(self.pipe.recv_bytes())
         except (EOFError, OSError):
             code = self._process.wait()
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
@@ -73,7 +74,7 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take another cell."""
+        """Whether it can take another job."""
         return self._process.poll() is None
 
     def end(self) -> None:
@@ -88,16 +89,18 @@ class WorkerProcess:
         self._temporary.cleanup()
 
 
-def run_cells(jobs: Sequence[CellJob], at_once: int) -> Generator[Running | Finished, None, None]:
-    """Run cells side by side in processes of this machine.
+def run_cells(
+    jobs: Sequence[Job[Result]], at_once: int
+) -> Generator[Running | Finished[Result], None, None]:
+    """Run cells, or whatever jobs, side by side in processes of this machine.
 
     Args:
-        jobs: the cells.
+        jobs: what to run.
         at_once: how many run at the same time, at least 1.
 
     Yields:
         How far each is, at least every ``POLL_SECONDS``, and how it ended. A process that dies
-        fails its own cell only.
+        fails its own job only.
     """
     waiting = list(reversed(jobs))
     workers = [WorkerProcess() for _ in range(min(at_once, len(jobs)))]

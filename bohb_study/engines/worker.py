@@ -1,21 +1,22 @@
-"""A process that runs cells for ``local``, one after the other.
+"""A process that runs jobs for ``local``, one after the other.
 
 Started as ``python -m bohb_study.engines.worker FD``, where FD is its end of a pipe. It gets a
-``CellJob`` at a time, pickled, and answers with ``Running`` now and then and one ``Finished``.
+``Job`` at a time, pickled, and answers with ``Running`` now and then and one ``Finished``.
 """
 
 import sys
 from multiprocessing.connection import Connection
+from typing import Any
 
 from ray import cloudpickle
 
-from bohb_study.engines.base import CellJob, Finished, Running, one_line, run_cell
+from bohb_study.engines.base import Finished, Job, Running, one_line
 
 
 def serve(pipe: Connection) -> None:
-    """Run cells until the other end is closed."""
+    """Run jobs until the other end is closed."""
 
-    def send(message: Running | Finished) -> None:
+    def send(message: Running | Finished[Any]) -> None:
         try:
             pipe.send_bytes(cloudpickle.dumps(message))
         except OSError:
@@ -23,16 +24,16 @@ def serve(pipe: Connection) -> None:
 
     while True:
         try:
-            job: CellJob = cloudpickle.loads(pipe.recv_bytes())
+            job: Job[Any] = cloudpickle.loads(pipe.recv_bytes())
         except (EOFError, ConnectionError):
             return
 
-        def tell(done: int, best: float | None, job: CellJob = job) -> None:
+        def tell(done: int, best: float | None, job: Job[Any] = job) -> None:
             send(Running(job.cell, done, best))
 
         tell(0, None)
         try:
-            finished = Finished(job.cell, run_cell(job, tell), None)
+            finished: Finished[Any] = Finished(job.cell, job.run(tell), None)
         except Exception as error:
             finished = Finished(job.cell, None, one_line(error))
         send(finished)

@@ -17,10 +17,14 @@ __all__ = ["CellProgress", "Progress", "make_progress"]
 
 
 @contextmanager
-def make_progress(console: Console | None = None) -> Iterator[Progress]:
-    """The progress that suits ``console`` (stderr), closed at the end of the ``with`` block."""
+def make_progress(console: Console | None = None, noun: str = "cells") -> Iterator[Progress]:
+    """The progress that suits ``console`` (stderr), closed at the end of the ``with`` block.
+
+    ``noun`` says what is counted, in the plural.
+    """
     console = console or Console(stderr=True)
-    progress: Progress = BarProgress(console) if console.is_interactive else LineProgress(console)
+    kind = BarProgress if console.is_interactive else LineProgress
+    progress: Progress = kind(console, noun=noun)
     try:
         yield progress
     finally:

@@ -19,8 +19,11 @@ REDRAW_SECONDS = 0.1
 class BarProgress:
     """A bar for the study and one for each running cell, on a terminal."""
 
-    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
-        """Nothing is drawn before ``start``."""
+    def __init__(
+        self, console: Console, clock: Clock = time.monotonic, noun: str = "cells"
+    ) -> None:
+        """Nothing is drawn before ``start``; ``noun`` says what is counted."""
+        self._noun = noun
         self._tally = Tally(clock)
         self._bars = Bars(
             TextColumn("{task.description}", table_column=Column(max_width=32, no_wrap=True)),
@@ -92,7 +95,7 @@ class BarProgress:
                 self._study,
                 completed=tally.done,
                 total=tally.units,
-                count=f"{tally.ended}/{tally.cells} cells",
+                count=f"{tally.ended}/{tally.cells} {self._noun}",
                 note=f"{tally.failed} failed" if tally.failed else "",
                 left=tally.left(),
             )

@@ -15,8 +15,11 @@ HEARTBEAT_SECONDS = 30.0
 class LineProgress:
     """A line for each cell that ends and, where that takes long, a line about those that run."""
 
-    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
-        """Nothing is printed before ``start``."""
+    def __init__(
+        self, console: Console, clock: Clock = time.monotonic, noun: str = "cells"
+    ) -> None:
+        """Nothing is printed before ``start``; ``noun`` says what is counted."""
+        self._noun = noun
         self._console = console
         self._tally = Tally(clock)
         self._spoke = clock()
@@ -25,7 +28,7 @@ class LineProgress:
         """See ``Progress``."""
         self._tally.start(allowed, stored)
         done = f", {len(stored)} of them done before" if stored else ""
-        self.message(f"study of {len(allowed)} cells{done}")
+        self.message(f"study of {len(allowed)} {self._noun}{done}")
 
     def update(self, progress: CellProgress) -> None:
         """See ``Progress``."""
@@ -47,7 +50,7 @@ class LineProgress:
         """See ``Progress``."""
 
     def _cells(self) -> str:
-        return f"{self._tally.ended}/{self._tally.cells} cells"
+        return f"{self._tally.ended}/{self._tally.cells} {self._noun}"
 
     def _heartbeat(self) -> str:
         running = (

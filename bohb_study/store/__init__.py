@@ -7,6 +7,7 @@ carries the hash of the parquet: a cell is done only where the JSON says so and 
 
 from bohb_study.store.cells import CellState, cell_record, cell_state, read_cell, write_cell
 from bohb_study.store.export import pack, write_csv
+from bohb_study.store.finals import finals_frame, read_finals
 from bohb_study.store.loading import LoadedStudy, load_results, load_study
 from bohb_study.store.locking import locked
 from bohb_study.store.studies import (
@@ -23,12 +24,14 @@ __all__ = [
     "asked_cells",
     "cell_record",
     "cell_state",
+    "finals_frame",
     "load_results",
     "load_study",
     "locked",
     "newest_folder",
     "pack",
     "read_cell",
+    "read_finals",
     "read_study",
     "study_folder",
     "write_cell",

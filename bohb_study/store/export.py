@@ -1,4 +1,4 @@
-"""A study for others: packed into three files, or as one CSV."""
+"""A study for others: packed into a few files, or as one CSV."""
 
 import hashlib
 from pathlib import Path
@@ -7,6 +7,7 @@ from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import UsageError
 from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.finals import FINALS_FILE, finals_bytes, read_finals
 from bohb_study.store.loading import PACKED_RECORDS, PACKED_ROWS, load_study
 from bohb_study.store.studies import STUDY_FILE
 
@@ -16,7 +17,8 @@ CSV_FILE = "results.csv"
 def pack(folder: Path, target: Path) -> None:
     """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
 
-    The same study gives the same bytes; ``load_study`` reads it as it reads the folder.
+    Where its final configurations were trained again, finals.json as well. The same study gives
+    the same bytes; ``load_study`` reads it as it reads the folder.
 
     Raises:
         UsageError: ``folder`` is no study, or ``target`` is a study that is being run.
@@ -32,13 +34,18 @@ def pack(folder: Path, target: Path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "cells": list(loaded.cells.values()),
     }
+    finals = read_finals(folder, loaded.study["id"])
+    trained = {target / FINALS_FILE: finals_bytes(loaded.study["id"], finals)} if finals else {}
     replace_files(
         {
+            **trained,
             target / PACKED_ROWS: data,
             target / PACKED_RECORDS: json_bytes(records),
             target / STUDY_FILE: json_bytes(loaded.study),
         }
     )
+    if not finals:  # of a study that was packed there before
+        (target / FINALS_FILE).unlink(missing_ok=True)
 
 
 def write_csv(folder: Path, allow_missing: bool = False) -> Path:

@@ -102,7 +102,8 @@ def stored(tmp_path: Path) -> Path:
 
 
 def _store(folder: Path, frame: pd.DataFrame) -> Path:
-    facts = {"unit": "epoch", "top": TOP, "optimum": None, "val_metric": "validation loss"}
+    facts = {"unit": "epoch", "top": TOP, "optimum": None}
+    facts |= {"val_metric": "validation loss", "test_metric": "test error"}
     study = {
         "schema": SCHEMA_VERSION,
         "name": "compare",

@@ -1,0 +1,1 @@
+"""The named studies behind the paper, and the table that each of them gives."""

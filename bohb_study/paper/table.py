@@ -1,0 +1,165 @@
+"""A study's table with its final configurations trained again, for the terminal and for a README.
+
+Computed once as text; drawing it is another matter.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from bohb_study.analysis import bootstrap_seed, final_incumbents, finals_summary, summary
+from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
+from bohb_study.terminal import Departure, bracket_checks, departures, rungs_word
+
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """What is shown, as text."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """One a method of a task; as long as ``headings``."""
+    notes: tuple[str, ...]
+    """A sentence each: what the numbers are."""
+    departures: tuple[Departure, ...]
+    """Methods whose rungs were not as planned."""
+
+    def rich(self) -> Table:
+        """For the terminal; the notes are not in it."""
+        table = Table(
+            title=Text(self.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        )
+        for heading in self.headings:
+            words = heading in {"task", "method", "rungs as planned"}
+            table.add_column(heading, justify="left" if words else "right")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """For a README: the table, then the notes as a list."""
+        names = {"task", "method"} & set(self.headings)
+        lines = [
+            self.headings,
+            ("---",) * len(self.headings),
+            *(
+                (*(f"`{cell}`" for cell in row[: len(names)]), *row[len(names) :])
+                for row in self.rows
+            ),
+        ]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        notes = "\n".join(f"* {note}" for note in (*self.notes, *self.departures))
+        return f"{self.title}\n\n{table}\n\n{notes}\n"
+
+
+def paper_table(folder: Path) -> PaperTable:
+    """The table of the study in ``folder``, as it was run or packed.
+
+    Raises:
+        UsageError: there is no study.
+        StudyError: a cell or a training cannot be used, or they do not belong together.
+    """
+    study = load_study(folder)
+    tasks: Mapping[str, Any] = study.study["tasks"]
+    tops = {name: task["top"] for name, task in tasks.items()}
+    ledgers = {key: record["ledger"] for key, record in study.cells.items()}
+    seed = bootstrap_seed(study.study["id"])
+    found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
+    finals = read_finals(folder, study.study["id"])
+    again = finals_summary(final_incumbents(study.frame, tops), finals_frame(finals), seed)
+    by_method = {(row["task"], row["method"]): row for _, row in again.iterrows()}
+    several = len(tasks) > 1
+    whole = bool(len(again)) and bool(again["all_data"].notna().any())
+    units = " or ".join(dict.fromkeys(f"{task['unit']}s" for task in tasks.values()))
+    headings = (
+        *(["task"] if several else []),
+        *("method", "trials", f"{units} charged", "unspent"),
+        *(_metric(tasks, "val_metric"), _metric(tasks, "test_metric")),
+        *(["retrained"] if len(again) else []),
+        *(["all data"] if whole else []),
+        "rungs as planned",
+    )
+    rows = []
+    for _, own in found.iterrows():
+        final = by_method.get((own["task"], own["method"]))
+        rows.append(
+            (
+                *([own["task"]] if several else []),
+                own["method"],
+                *(str(own[name]) for name in ("trials", "charged", "unspent")),
+                *(_reported(own, which) for which in ("val", "test")),
+                *([_retrained(final)] if len(again) else []),
+                *([_all_data(final)] if whole else []),
+                rungs_word(bracket_checks(study, own["task"], own["method"])),
+            )
+        )
+    order = [(task, method) for task in tasks for method in study.study["methods"]]
+    places = [order.index((own["task"], own["method"])) for _, own in found.iterrows()]
+    return PaperTable(
+        f"{study.study['name']}-{study.study['id']}",
+        headings,
+        tuple(row for _, row in sorted(zip(places, rows, strict=True))),
+        tuple(_notes(study, found, again, whole)),
+        tuple(departures(study)),
+    )
+
+
+def _metric(tasks: Mapping[str, Any], which: str) -> str:
+    return " or ".join(dict.fromkeys(str(task[which]) for task in tasks.values()))
+
+
+def _spread(centre: float, low: float, high: float) -> str:
+    return f"{centre:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def _reported(row: "pd.Series[Any]", which: str) -> str:
+    values = [row[f"{which}_{part}"] for part in ("loss", "low", "high")]
+    if pd.isna(values[0]):
+        return f"none in {row['undefined']} of {row['seeds']} seeds"
+    return _spread(*values)
+
+
+def _retrained(row: "pd.Series[Any] | None") -> str:
+    if row is None:
+        return NONE
+    bad = [f"{row[what]} {what}" for what in ("diverged", "failed") if row[what]]
+    known = pd.notna(row["test_loss"])
+    numbers = [_spread(row["test_loss"], row["test_low"], row["test_high"])] if known else []
+    return "; ".join([*numbers, *bad]) or NONE
+
+
+def _all_data(row: "pd.Series[Any] | None") -> str:
+    return NONE if row is None or pd.isna(row["all_data"]) else f"{row['all_data']:.4f}"
+
+
+def _notes(
+    study: LoadedStudy, found: pd.DataFrame, again: pd.DataFrame, whole: bool
+) -> Iterable[str]:
+    labels, kinds = (" or ".join(sorted(set(found[name]))) for name in ("label", "kind"))
+    seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
+    yield (
+        f"{labels} over {seeds} seed{'s' if seeds != '1' else ''} [{kinds}] of each cell's final "
+        "incumbent under rule full: the best finished training on validation"
+    )
+    if len(again):
+        counts = sorted({n for pair in again["repeats"] for n in pair})
+        times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
+        yield (
+            f"retrained, off the ledger: {_metric(study.study['tasks'], 'test_metric')} of the "
+            f"same configurations trained again, {times} fresh training seeds each on the cell's "
+            "own split; of each seed their mean, then as above"
+        )
+    if whole:
+        yield (
+            "all data, off the ledger: the configuration of the seed with the lowest validation "
+            "loss, trained once on all data but the test part; one training, so no spread"
+        )

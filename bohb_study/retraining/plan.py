@@ -1,0 +1,145 @@
+"""Which trainings: each cell's incumbent again, and each method's best on all data."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bohb_study.analysis.finals import final_incumbents
+from bohb_study.columns import HP
+from bohb_study.errors import StudyError
+from bohb_study.seeding import Config, config_id, plain
+from bohb_study.store import LoadedStudy
+from bohb_study.store.finals import Kind, Training
+from bohb_study.study import Cell, StudyConfig
+from bohb_study.tasks import Report, Task
+
+if TYPE_CHECKING:
+    from bohb_study.engines.base import OnProgress
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training with all that running it takes; picklable."""
+
+    cell: Training
+    task: Task
+    """What is trained; where that is to be on all data, the task on all data."""
+    config: Config
+
+    def run(self, progress: "OnProgress | None" = None) -> Report:
+        """Train straight to the top; what goes wrong is a report as well."""
+        from bohb_study.engines.base import one_line
+
+        top, began = self.task.ladder.top, perf_counter()
+        try:
+            evaluation = self.task.retrain(self.config, self.cell.seed, self.cell.repeat)
+            report = evaluation.advance(top)
+            if math.isfinite(report.val_loss) and math.isfinite(report.test_loss):
+                return report
+            why = f"loss {report.val_loss}, test loss {report.test_loss}"
+        except Exception as error:
+            why = one_line(error)
+        return self.task.failure(top, perf_counter() - began, message=why)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a cell recommends at its end."""
+
+    cell: Cell
+    config: Config
+    val_loss: float
+    """Reported, of the training for which it was chosen."""
+
+
+def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
+    """What is to be trained: by repetition, so that an interrupted run has the first of all cells.
+
+    Cells without a successful full evaluation, and tasks on which nothing is trained, have no part.
+
+    Args:
+        study: a finished study, as it was run or packed.
+        repeats: trainings of each cell's incumbent, at least 1.
+
+    Raises:
+        StudyError: a configuration cannot be rebuilt from the frame, or a task is not the one that
+            was run.
+    """
+    tasks = _tasks(study)
+    trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
+    found = [one for one in chosen(study) if one.cell.task in trained]
+    planned = [
+        _job(one, "retrained", repeat, tasks[one.cell.task])
+        for repeat in range(repeats)
+        for one in found
+    ]
+    for best in _best(found):
+        on_all = tasks[best.cell.task].on_all_data()
+        if on_all is not None:
+            planned.append(_job(best, "all data", 0, on_all))
+    return planned
+
+
+def chosen(study: LoadedStudy) -> list[Chosen]:
+    """The final incumbent of each cell under rule ``full``, its configuration rebuilt.
+
+    Raises:
+        StudyError: the columns of a configuration do not give its stored ``config_id``.
+    """
+    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
+    return [
+        Chosen(
+            cell := Cell(str(row["task"]), str(row["method"]), int(row["seed"])),
+            _config(study, cell, int(row["seq"]), str(row["config_id"])),
+            float(row["val_loss"]),
+        )
+        for _, row in final_incumbents(study.frame, tops).dropna().iterrows()
+    ]
+
+
+def _job(one: Chosen, kind: Kind, repeat: int, task: Task) -> TrainingJob:
+    cell = one.cell
+    training = Training(cell.task, cell.method, cell.seed, kind, repeat)
+    return TrainingJob(training, task, one.config)
+
+
+def _best(found: Sequence[Chosen]) -> list[Chosen]:
+    """Of each task and method the cell with the lowest validation loss; of equals the first."""
+    best: dict[tuple[str, str], Chosen] = {}
+    for one in found:
+        held = best.setdefault((one.cell.task, one.cell.method), one)
+        if one.val_loss < held.val_loss:
+            best[one.cell.task, one.cell.method] = one
+    return list(best.values())
+
+
+def _tasks(study: LoadedStudy) -> dict[str, Task]:
+    config = StudyConfig.from_json(study.study["config"])
+    if config.id != study.study["id"]:
+        raise StudyError(
+            f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "
+            f"be {config.id} here"
+        )
+    return config.tasks()
+
+
+def _config(study: LoadedStudy, cell: Cell, seq: int, stored: str) -> Config:
+    """The configuration of the report ``seq`` of a cell, rebuilt from its columns."""
+    rows = study.rows((cell.task, cell.method, cell.seed))
+    report = rows[rows["seq"] == seq]
+    values = {
+        str(name).removeprefix(HP): report[name].iloc[0]
+        for name in report.columns
+        if str(name).startswith(HP) and pd.notna(report[name].iloc[0])
+    }
+    config = plain(values)
+    if config_id(config) != stored:
+        raise StudyError(
+            f"{study.path}: {cell}: configuration {stored} is not what its columns say: {config} "
+            f"is {config_id(config)}"
+        )
+    return config

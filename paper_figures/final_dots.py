@@ -1,0 +1,112 @@
+"""What the figure of the final configurations shows, computed and not drawn: one panel a task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bohb_study.analysis import Estimate, estimate, final_incumbents, finals_summary
+from bohb_study.errors import StudyError
+from paper_figures import scales, style
+from paper_figures.data import FigureStudy, TaskFacts
+
+
+@dataclass(frozen=True)
+class CellDots:
+    """One cell: test losses that were measured with its final configuration."""
+
+    seed: int
+    reported: float
+    """Of the training for which it was chosen."""
+    retrained: tuple[float, ...]
+    """Of the trainings again that came to a result."""
+
+
+@dataclass(frozen=True)
+class MethodDots:
+    """All cells of one method on one task."""
+
+    method: str
+    cells: tuple[CellDots, ...]
+    """By seed."""
+    reported: Estimate
+    """Over seeds."""
+    retrained: float
+    """The same of each seed's mean; NaN where a training failed. Diverged ones count."""
+    all_data: float | None
+    """Of the training on all data; None where there is none."""
+    left_out: tuple[str, ...]
+    """Trainings without a result, each as ``task/method/seed status``; they have no dot."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One task."""
+
+    task: TaskFacts
+    methods: tuple[MethodDots, ...]
+    """In the order of the legend."""
+
+    @property
+    def losses(self) -> scales.Floats:
+        """Every test loss that has a mark."""
+        dots = [x for own in self.methods for c in own.cells for x in (c.reported, *c.retrained)]
+        stars = [own.all_data for own in self.methods if own.all_data is not None]
+        return np.array([*dots, *stars], dtype=np.float64)
+
+
+def panels(study: FigureStudy) -> list[Panel]:
+    """What the figure draws: one panel a task that was trained again.
+
+    Raises:
+        StudyError: nothing was trained again, or a training is not of its cell's incumbent.
+        UsageError: a method has no line in ``style``.
+    """
+    if study.finals is None:
+        raise StudyError("no final configuration was trained again: nothing to draw")
+    incumbents = final_incumbents(study.frame, {task.name: task.top for task in study.tasks})
+    again = finals_summary(incumbents, study.finals, study.bootstrap_seed)
+    found = []
+    for task in study.tasks:
+        own = again[again["task"] == task.name]
+        by_method = {str(row["method"]): row for _, row in own.iterrows()}
+        methods = tuple(
+            _dots(study, incumbents, task.name, method, by_method[method])
+            for method in style.in_order(set(by_method))
+        )
+        if methods:
+            found.append(Panel(task, methods))
+    return found
+
+
+def _dots(
+    study: FigureStudy,
+    incumbents: pd.DataFrame,
+    task: str,
+    method: str,
+    again: "pd.Series[Any]",
+) -> MethodDots:
+    assert study.finals is not None
+    chosen, finals = (
+        frame[(frame["task"] == task) & (frame["method"] == method)]
+        for frame in (incumbents, study.finals)
+    )
+    dots = finals[(finals["kind"] == "retrained") & (finals["status"] == "ok")]
+    cells = tuple(
+        CellDots(
+            int(row["seed"]),
+            float(row["test_loss"]),
+            tuple(dots.loc[dots["seed"] == row["seed"], "test_loss"].tolist()),
+        )
+        for _, row in chosen.dropna().iterrows()
+    )
+    bad = finals[finals["status"] != "ok"]
+    return MethodDots(
+        method,
+        cells,
+        estimate(chosen["test_loss"].to_numpy(dtype=np.float64), study.bootstrap_seed),
+        float(again["test_loss"]),
+        None if pd.isna(again["all_data"]) else float(again["all_data"]),
+        tuple(f"{task}/{method}/{row['seed']} {row['status']}" for _, row in bad.iterrows()),
+    )
