@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 NEWEST := $(patsubst %/study.json,%,$(firstword $(shell ls -t results/*/study.json 2>/dev/null)))
 NO_STUDY = $(error no study under results yet: run 'make compare', or name one with ARGS=PATH)
 
-.PHONY: help compare figures reproduce test lint
+.PHONY: help compare figures reproduce paper test lint
 .DEFAULT_GOAL := help
 
 compare: .venv/installed ## compare the methods, each on 50 full evaluations
@@ -18,6 +18,9 @@ figures: .venv/installed ## draw the figures of the paper, or of ARGS='--study P
 
 reproduce: .venv/installed ## run a stored study again, compare row by row: ARGS='PATH [--sample N]'
 	$(RUN) experiments/reproduce.py $(or $(ARGS),$(if $(NEWEST),$(NEWEST) --sample 2,$(NO_STUDY)))
+
+paper: .venv/installed ## run a named study of the paper: ARGS='fashion-mnist'
+	$(RUN) experiments/paper.py $(ARGS)
 
 test: .venv/installed-dev ## run all tests, or those that ARGS picks
 ifdef ARGS

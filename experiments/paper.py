@@ -47,6 +47,8 @@ class Paper:
     """Folder to pack it into; results/paper/NAME where not given."""
     jobs: int | None = None
     """Cells, then trainings, that run at the same time; as many as CPUs where not given."""
+    download: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Fetch data sets that are not on this machine."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Start over in a new folder; nothing is deleted."""
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -73,7 +75,9 @@ def main(argv: Sequence[str]) -> int:
         return 0
     study = paper_study(options.name)
     config = study.config(options.seeds)
-    run_options = RunOptions(options.out, study.name, options.fresh, options.jobs)
+    run_options = RunOptions(
+        options.out, study.name, options.fresh, options.jobs, download=options.download
+    )
     if options.dry_run:
         out.print(terminal.plan_table(config))
         out.print(effort(config, options.repeats), highlight=False)

@@ -251,6 +251,21 @@ def test_trainings_have_fresh_seeds_and_are_kept(folder: Path, serial: Serial) -
     assert len(json.loads((folder / FINALS_FILE).read_text())["runs"]) == 1
 
 
+def test_what_two_methods_chose_is_trained_once(
+    folder: Path, serial: Serial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Methods that draw the same configurations often choose the same; another seed is another."""
+    job = plan(load_study(folder), 1)[0]
+    twin = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin"))
+    other = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin", seed=7))
+    monkeypatch.setattr("bohb_study.retraining.run.plan", lambda study, n: [job, twin, other])
+    finals = retrain_finals(folder, 1)
+    assert serial.ran == [job.cell, other.cell]
+    assert [final.training for final in finals] == [job.cell, twin.cell, other.cell]
+    assert finals[0].test_loss == finals[1].test_loss != finals[2].test_loss
+    assert [final.training for final in stored(folder)] == [job.cell, twin.cell, other.cell]
+
+
 def test_what_is_kept_is_not_trained_again(folder: Path, serial: Serial) -> None:
     first = retrain_finals(folder, 2)
     serial.ran.clear()

@@ -30,6 +30,15 @@ class TrainingJob:
     """What is trained; where that is to be on all data, the task on all data."""
     config: Config
 
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Equal for jobs that are one and the same training.
+
+        Methods that draw the same configurations often choose the same.
+        """
+        cell = self.cell
+        return cell.task, cell.kind, cell.seed, cell.repeat, config_id(self.config)
+
     def run(self, progress: "OnProgress | None" = None) -> Report:
         """Train straight to the top; what goes wrong is a report as well."""
         from bohb_study.engines.base import one_line

@@ -76,11 +76,15 @@ def _holds(final: Final, job: TrainingJob) -> bool:
 def _trained(
     left: Sequence[TrainingJob], at_once: int, progress: Progress
 ) -> Generator[Final, None, None]:
-    """Each training as it ends."""
+    """Each training as it ends; what is the same training is run once."""
     from bohb_study.engines import local  # imports Ray's cloudpickle, which is slow
     from bohb_study.engines.base import Finished
 
-    by_name = {str(job.cell): job for job in left}
+    twins: dict[tuple[str | int, ...], list[TrainingJob]] = {}
+    for job in left:
+        twins.setdefault(job.key, []).append(job)
+    first = [jobs[0] for jobs in twins.values()]
+    by_name = {str(job.cell): job for job in first}
     run = {
         "code": code_hash(),
         "versions": versions(),
@@ -88,7 +92,7 @@ def _trained(
         "host": socket.gethostname(),
     }
     began: dict[str, float] = {}
-    with closing(local.run_cells(left, at_once)) as events:
+    with closing(local.run_cells(first, at_once)) as events:
         for event in events:
             name = str(event.cell)
             job = by_name[name]
@@ -99,12 +103,13 @@ def _trained(
                 continue
             seconds = perf_counter() - began[name]
             report = event.result or job.task.failure(top, seconds, message=str(event.error))
-            yield _final(job, report, run)
             if report.status != "ok":
                 progress.message(f"{name} {report.status}: {report.message or 'its loss says so'}")
             says = report.status == "ok" and job.cell.kind == "retrained"
             best = report.val_loss if says else None  # on all data it says nothing
-            progress.finish(name, report.status != "failed", seconds, best)
+            for twin in twins[job.key]:
+                yield _final(twin, report, run)
+                progress.finish(str(twin.cell), report.status != "failed", seconds, best)
 
 
 def _final(job: TrainingJob, report: Report, run: Mapping[str, object]) -> Final:
