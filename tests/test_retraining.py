@@ -95,7 +95,7 @@ def toy_config(folder: Path, seconds: float = 0.0) -> StudyConfig:
     file.write_text(TASK)
     options = (f"Toy.seconds={seconds}",) if seconds else ()
     return StudyConfig(
-        task=(f"{file}:Toy",), methods=("random", "asha"), budget=3, seeds=2, task_option=options
+        task=(f"{file}:Toy",), methods=("random", "grid"), budget=3, seeds=2, task_option=options
     )
 
 
@@ -163,7 +163,7 @@ def test_the_best_full_evaluation_of_each_cell_is_chosen_and_rebuilt(study: Load
     """Fails where a cheaper report, another cell's or a numpy value gets in."""
     found = chosen(study)
     assert [str(one.cell) for one in found] == [
-        "Toy/asha/0", "Toy/asha/1", "Toy/random/0", "Toy/random/1",
+        "Toy/grid/0", "Toy/grid/1", "Toy/random/0", "Toy/random/1",
     ]  # fmt: skip
     for one in found:
         own = study.rows((one.cell.task, one.cell.method, one.cell.seed))
@@ -181,7 +181,7 @@ def test_columns_that_are_not_the_configuration_are_refused(
 ) -> None:
     frame = study.frame.copy()
     frame[column] = ~frame[column] if column == "hp.skip" else frame[column] + 1
-    with pytest.raises(StudyError, match=r"Toy/asha/0: configuration [0-9a-f]{12} is not what"):
+    with pytest.raises(StudyError, match=r"Toy/grid/0: configuration [0-9a-f]{12} is not what"):
         chosen(dataclasses.replace(study, frame=frame))
 
 
@@ -195,7 +195,7 @@ def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_da
     assert [job.cell.repeat for job in again] == [1] * 4 + [2] * 4
     assert {job.cell.kind for job in first + again} == {"retrained"}
     assert all(job.task.part == "split" for job in first + again)  # type: ignore[attr-defined]
-    for job, method in zip(last, ("asha", "random"), strict=True):
+    for job, method in zip(last, ("grid", "random"), strict=True):
         best = min((c for c in chosen(study) if c.cell.method == method), key=lambda c: c.val_loss)
         assert job.cell == Training("Toy", method, best.cell.seed, "all data", 0)
         assert job.config == best.config
@@ -204,10 +204,10 @@ def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_da
 
 def test_a_cell_without_a_successful_full_evaluation_has_no_part(study: LoadedStudy) -> None:
     frame = study.frame.copy()
-    frame.loc[(frame["method"] == "asha") & (frame["seed"] == 0), "status"] = "diverged"
+    frame.loc[(frame["method"] == "grid") & (frame["seed"] == 0), "status"] = "diverged"
     planned = plan(dataclasses.replace(study, frame=frame), 1)
-    names = [str(job.cell) for job in planned if job.cell.method == "asha"]
-    assert names == ["Toy/asha/1, retrained 0", "Toy/asha/1, all data 0"]
+    names = [str(job.cell) for job in planned if job.cell.method == "grid"]
+    assert names == ["Toy/grid/1, retrained 0", "Toy/grid/1, all data 0"]
 
 
 def test_where_nothing_is_trained_nothing_is_planned(
