@@ -81,7 +81,11 @@ class GuardedEvaluation:
         return {"failed": self._failed, "state": state}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where ``state`` was taken."""
+        """Go on where ``state`` was taken.
+
+        Raises:
+            UsageError: as by ``advance``.
+        """
         self._failed = state["failed"]
         if state["state"] is not None:
             try:

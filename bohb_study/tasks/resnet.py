@@ -104,7 +104,8 @@ class CifarResNet(ImageTask):
         from bohb_study.tasks.images.training import Recipe
 
         return Recipe(
-            network=partial(resnet, depth=self.depth, width=self.width),
+            # one for any side
+            network=lambda channels, side: resnet(channels, self.depth, self.width),
             learning_rate=partial(cosine, rate=float(config["lr"]), rungs=self.own_ladder.costs),
             momentum=float(config["momentum"]),
             weight_decay=float(config["weight_decay"]),

@@ -17,6 +17,7 @@ from ray import cloudpickle
 
 from bohb_study.engines.base import CellJob
 from bohb_study.engines.states import States
+from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Ladder, Report, Task
@@ -54,6 +55,8 @@ class ToyEvaluation(Evaluation):
 
     def advance(self, level: int) -> Report:
         self._draw()
+        if self.task.breaks == "missing":
+            raise UsageError(f"--task {self.task.name}: no data in nowhere")
         if self.task.breaks == "raises" and self.config["x"] > 0.5:
             raise RuntimeError("this configuration cannot be trained")
         if self.task.breaks == "nan" and self.config["x"] > 0.5:
@@ -86,7 +89,7 @@ class ToyTask(Task):
 
     breaks: str = ""
     """"raises", "nan": what x above 0.5 does. "forgets": a paused trial starts over in secret.
-    "draws": every call draws from numpy's global generator."""
+    "draws": every call draws from numpy's global generator. "missing": its data are not there."""
 
     name: ClassVar[str] = "toy"
     summary: ClassVar[str] = "a toy"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bohb_study.engines.guarded import GuardedEvaluation
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Ladder, Report, Task
 
@@ -146,6 +146,26 @@ def test_an_interruption_is_no_failure() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         GuardedEvaluation(Interrupted(), CONFIG, 0).advance(1, 1)
+
+
+@pytest.mark.parametrize("where", ["start", "advance 2", "advance 3", "restore"])
+def test_what_is_not_on_this_machine_is_no_failure_of_a_training(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No configuration could mend it: the cell must fail, in one line, not each of its trials."""
+
+    def missing(*args: object) -> None:
+        raise UsageError("--task fragile: no data in nowhere")
+
+    if where == "start":
+        monkeypatch.setattr(FragileTask, "start", missing)
+    else:
+        fail = Fragile.fail
+        monkeypatch.setattr(
+            Fragile, "fail", lambda self, at: missing() if at == where else fail(self, at)
+        )
+    with pytest.raises(UsageError, match=r"^--task fragile: no data in nowhere$"):
+        steps(FragileTask())
 
 
 @pytest.mark.parametrize("pause_after", [0, 1, 5])

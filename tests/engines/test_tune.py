@@ -1,5 +1,6 @@
 """Cells through a real Ray Tune: books, reproducibility, rungs, failures."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from bohb_study.columns import rows_hash, validate
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.engines.tune import run_cell, run_pair
+from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
 from bohb_study.reproduction import compare_frames
 from bohb_study.seeding import config_id, space_seed
@@ -193,6 +195,18 @@ def test_a_training_that_fails_is_a_row(breaks: str, why: str, job: Any, toy_tas
     assert sorted(result.failures) == sorted(frame.loc[failed, "trial"].unique())
     assert set(result.failures.values()) == {why}
     assert np.isfinite(frame[["val_loss", "test_loss"]].to_numpy()).all()
+
+
+def test_what_is_not_on_a_trials_machine_ends_the_cell_in_one_line(job: Any, toy_task: Any) -> None:
+    """At the first trial: the 153 steps that the budget has are not tried one after the other."""
+    begin = time.monotonic()
+    with pytest.raises(StudyError) as failed:
+        run_cell(job("random", task=toy_task(breaks="missing")))
+    said = str(failed.value)
+    assert said.startswith("1 trials ended in Ray; first: ")
+    assert said.endswith("UsageError: --task toy: no data in nowhere")
+    assert "\n" not in said
+    assert time.monotonic() - begin < 60
 
 
 def test_a_task_that_forgets_is_caught(job: Any, toy_task: Any) -> None:

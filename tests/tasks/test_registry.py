@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -19,11 +20,24 @@ from bohb_study.tasks import TASKS, Report, Task, make_task, task_class
 STUDY_SEED = 0
 
 
+IMAGES = {"epochs": "9", "subset": "100"}
+"""Options of tasks that train on images, so that they take no more than a second."""
+OPTIONS = {
+    **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), IMAGES),
+    "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
+}
+
+
 @pytest.fixture(params=sorted(TASKS))
 def task(request: pytest.FixtureRequest) -> Task:
-    if request.param.startswith("lcdb-") and find_spec("lcdb") is None:
+    name = request.param
+    if name.startswith("lcdb-") and find_spec("lcdb") is None:
         pytest.skip("needs the extra lcdb")
-    return make_task(request.param)
+    if name not in OPTIONS:
+        return make_task(name)
+    request.getfixturevalue("own_cache")
+    data = request.getfixturevalue("image_data")
+    return make_task(name, {**OPTIONS[name], "data": str(data)})
 
 
 def draw(task: Task, n: int, seed: int = 1) -> list[Config]:
@@ -93,6 +107,13 @@ def test_time_is_modelled(task: Task) -> None:
     assert all(math.isfinite(second) and second > 0 for second in seconds)
     assert seconds == sorted(seconds) or task.name.startswith("lcdb-")  # measured there
     assert seconds == [task.duration(config, 0, cost) for cost in ladder.costs]
+
+
+def test_it_can_be_prepared_and_says_which_data_it_reads(task: Task) -> None:
+    task.prepare()
+    sha256 = task.data_sha256
+    assert sha256 is None or re.fullmatch("[0-9a-f]{64}", sha256)
+    assert (sha256 is not None) == (task.name in OPTIONS)
 
 
 def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:

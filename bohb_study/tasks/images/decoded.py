@@ -7,7 +7,6 @@ of a node share the pages of one copy, and a data set that is larger than memory
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bohb_study.errors import UsageError
 from bohb_study.tasks.images.sources import SOURCES, Part, Source, cache_folder
 
 _NAMES = ("train_images", "train_labels", "test_images", "test_labels")
@@ -58,8 +58,11 @@ def load(name: str, data: str) -> Decoded:
 def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     return digest.hexdigest()[:32]
 
 
@@ -75,17 +78,18 @@ def _decode(source: Source, files: list[Path]) -> Decoded:
 def _keep(decoded: Decoded, folder: Path) -> None:
     """Write the arrays; the folder appears whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
-    try:
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as temporary:
+        made = Path(temporary) / "whole"
+        made.mkdir()
         arrays: list[NDArray[np.generic]] = [*decoded.train, *decoded.test]
         for name, array in zip(_NAMES, arrays, strict=True):
             np.save(made / name, array)
         (made / "sha256.json").write_text(json.dumps(decoded.sha256))
-        os.rename(made, folder)
-    except OSError:
-        shutil.rmtree(made, ignore_errors=True)
-        if not folder.exists():  # else another process was first
-            raise
+        try:
+            os.rename(made, folder)
+        except OSError:
+            if not folder.exists():  # else another process was first
+                raise
 
 
 def _mapped(folder: Path) -> Decoded:

@@ -45,8 +45,12 @@ class Block(nn.Module):
         )
         self.around = nn.Sequential()
         if stride == 2:
+            # Every other pixel, then a convolution of stride 1: the gradient of oneDNN's 1x1
+            # convolution of stride 2 is written past its end where a pixel has few channels.
             self.around = nn.Sequential(
-                nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+                nn.AvgPool2d(1, stride),
+                nn.Conv2d(before, after, 1, bias=False),
+                nn.BatchNorm2d(after),
             )
 
     def forward(self, images: Tensor) -> Tensor:

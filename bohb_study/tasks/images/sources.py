@@ -122,7 +122,8 @@ def download_folder() -> Path:
 
 def _existing(path: Path) -> Path | None:
     """``path``, plain or compressed; None where it is neither."""
-    return next((p for p in (path, path.with_name(path.name + ".gz")) if p.is_file()), None)
+    # not by ``is_file``, which raises where a folder must not be looked into
+    return next((p for p in (path, Path(f"{path}.gz")) if os.path.isfile(p)), None)
 
 
 def _damaged(path: Path, why: str) -> UsageError:
@@ -167,7 +168,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(data) - begin != shape.prod():
         wanted = " x ".join(map(str, shape))
         raise _damaged(path, f"holds {len(data) - begin} values, its header says {wanted}")
-    return np.frombuffer(data, np.uint8, offset=begin).reshape(shape)
+    # torch warns of arrays that cannot be written, such as those over bytes
+    return np.frombuffer(data, np.uint8, offset=begin).reshape(shape).copy()
 
 
 def _read_mnist(files: list[Path]) -> Part:
@@ -208,7 +210,8 @@ def _read_batch(path: Path) -> Part:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # a damaged pickle can raise anything
-        raise _damaged(path, f"{type(error).__name__}: {str(error)[:100]}") from None
+        text = " ".join(str(error).split())[:100]
+        raise _damaged(path, f"{type(error).__name__}: {text}") from None
     return _part(path, images, labels)
 
 

@@ -1,6 +1,7 @@
 """What all tasks that train networks on images share."""
 
 import math
+import os
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.images import decoded
-from bohb_study.tasks.images.sources import SOURCES, VALIDATION
+from bohb_study.tasks.images.sources import CLASSES, SOURCES, VALIDATION
 
 if TYPE_CHECKING:
     from bohb_study.tasks.images.training import Recipe
@@ -45,7 +46,9 @@ class ImageTask(Task):
                 "or 0 for all"
             )
         if self.data:  # a trial's own folder is not the one that the path was given in
-            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+            # by ``os.path``: Path's own raises for the home of somebody who is not known
+            data = Path(os.path.expanduser(self.data)).absolute()
+            object.__setattr__(self, "data", str(data))
 
     @property
     @abstractmethod
@@ -82,11 +85,18 @@ class ImageTask(Task):
                 source.find(self.data)
             except UsageError:
                 source.download(self.data)
-        images = len(decoded.load(self.source, self.data).train.labels)
+        data = decoded.load(self.source, self.data)
+        images = len(data.train.labels)
         if self.subset > images:
             raise UsageError(
                 f"--task-option {self.name}.subset={self.subset}: there are {images} images"
             )
+        for images in (len(part.labels) for part in (data.train, data.test)):
+            if images - CLASSES < self.subset < images:
+                raise UsageError(
+                    f"--task-option {self.name}.subset={self.subset}: leaves fewer of {images} "
+                    f"images than there are classes; allowed: up to {images - CLASSES}, or {images}"
+                )
 
     def counts(self) -> tuple[int, int]:
         """Images that an epoch trains on, and that are looked at after it, for models of time."""
