@@ -12,7 +12,7 @@ import pandas as pd
 
 from bohb_study.columns import COLUMNS
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.execution import RunOptions, allowed_units, execute, session
+from bohb_study.execution import RunOptions, allowed_units, execute, prepare, session
 from bohb_study.provenance import code_hash, code_parts, differences, versions
 from bohb_study.runner import CODE_FILE, ProgressContext
 from bohb_study.seeding import derive
@@ -89,12 +89,12 @@ def _unequal(a: pd.Series, b: pd.Series) -> np.ndarray:
     return ~(same | both_missing)
 
 
-def check_possible(study: LoadedStudy) -> None:
+def check_possible(study: LoadedStudy, *, download: bool = False) -> None:
     """Raise NotReproducibleError unless rows must come out the same here.
 
     They need engine virtual or one worker (else rows depend on the order of arrival), the code that
-    ran them, the files of the user's own tasks, the data, and the same versions of the packages
-    that decide rows.
+    ran them, the files of the user's own tasks, the data (fetched with ``download``), and the same
+    versions of the packages that decide rows.
     """
     workers = study.study["config"]["workers"]
     # cells of before there was another engine do not name theirs
@@ -106,9 +106,6 @@ def check_possible(study: LoadedStudy) -> None:
         )
     for file in study.study.get("task_files", {}).values():
         _check_file(study.path, file["task"], file["sha256"])
-    for name, task in StudyConfig.from_json(study.study["config"]).tasks().items():
-        if study.study["tasks"][name].get("data") not in (None, task.data_sha256):
-            raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
     for key, record in study.cells.items():
         if record["code"] == code_hash():
             continue
@@ -119,6 +116,18 @@ def check_possible(study: LoadedStudy) -> None:
         commit = record.get("git", {}).get("commit")
         why = "; ".join(changed) or f"the code of commit {commit} is not the code here"
         raise NotReproducibleError(f"{study.path}: {Cell(*key)} was run by other code: {why}")
+    _check_data(study, download)
+
+
+def _check_data(study: LoadedStudy, download: bool) -> None:
+    stored = {name: task.get("data") for name, task in study.study["tasks"].items()}
+    if not any(stored.values()):
+        return
+    config = StudyConfig.from_json(study.study["config"])
+    prepare(config, RunOptions(download=download))
+    for name, task in config.tasks().items():
+        if stored[name] != task.data_sha256:
+            raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
 
 
 def _check_file(path: Path, given: str, sha256: str) -> None:

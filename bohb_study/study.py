@@ -158,7 +158,8 @@ class StudyConfig:
         }
         for option in options:
             key = option.partition("=")[0]
-            yield f"{key}=sha256:{paths[key].data_sha256}" if key in paths else option
+            sha256 = paths[key].data_sha256 if key in paths else None
+            yield f"{key}=sha256:{sha256}" if sha256 else option
 
     @property
     def id(self) -> str:

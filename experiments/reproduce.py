@@ -32,6 +32,8 @@ class Reproduce:
     """Cells that run at the same time; as many as the machine has CPUs for where not given."""
     address: str | None = None
     """A running Ray cluster; a local one where not given."""
+    download: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Fetch data sets that are not on this machine."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the traceback of an error."""
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     cells = choose(study, options.sample)
-    check_possible(study)
+    check_possible(study, download=options.download)
     comparisons = reproduce(study, cells, run, make_progress)
     out = terminal.console()
     out.print(terminal.comparison_table(comparisons))

@@ -174,7 +174,7 @@ def study() -> Callable[..., LoadedStudy]:
         from bohb_study.provenance import code_hash, versions
 
         record = {"code": code or code_hash(), "versions": versions(), "git": {"commit": "c0ffee"}}
-        described = {"id": study_id, "config": {"workers": workers}}
+        described = {"id": study_id, "config": {"workers": workers}, "tasks": {"digits": {}}}
         cells = {(cell.task, cell.method, cell.seed): dict(record) for cell in CELLS}
         return LoadedStudy(Path("no/such/study"), described, pd.DataFrame(), cells, [])
 

@@ -7,8 +7,10 @@ of a node share the pages of one copy, and a data set that is larger than memory
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -46,12 +48,14 @@ def load(name: str, data: str) -> Decoded:
     files = source.find(data)
     # by content: neither a changed file nor a copied folder can give the arrays of another
     folder = cache_folder() / "decoded" / _digest(files)
-    if not (folder / "sha256.json").exists():
-        decoded = _decode(source, files)
-        try:
-            _keep(decoded, folder)
-        except OSError:
-            return decoded  # no room for a shared copy: this process has its own
+    with suppress(OSError, ValueError):  # nothing there, or cut short by a crash
+        return _mapped(folder)
+    decoded = _decode(source, files)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        _keep(decoded, folder)
+    except OSError:
+        return decoded  # no room for a shared copy: this process has its own
     return _mapped(folder)
 
 

@@ -10,6 +10,7 @@ import pickle
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,7 +102,7 @@ class Source:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             getattr(datasets, self.torchvision)(str(folder), download=True)
-        except (OSError, RuntimeError) as error:
+        except (OSError, HTTPException, RuntimeError) as error:
             text = " ".join(str(error).split())[:300]
             other = f"; {self.how}" if self.how else ""
             raise UsageError(

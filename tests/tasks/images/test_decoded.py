@@ -1,5 +1,6 @@
 """A data set is decoded once per node, kept whole or not at all, and known by what is in it."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -140,6 +141,21 @@ def test_a_changed_file_is_decoded_anew(tmp_path: Path, image_files: Any, reads:
     assert_same(load_anew("mnist", tmp_path), written)
     assert len(reads) == 4
     assert load_anew("mnist", tmp_path).sha256 != first.sha256
+
+
+def test_a_copy_that_a_crash_cut_short_is_made_anew(
+    tmp_path: Path, own_cache: Path, image_files: Any, reads: list[str]
+) -> None:
+    """A folder that is there whole may still hold less than was written, after a loss of power."""
+    written = image_files.write("mnist", tmp_path / "data", sizes=SMALL)
+    load_anew("mnist", tmp_path / "data")
+    (folder,) = kept(own_cache)
+    for name in ("train_images.npy", "sha256.json"):
+        os.truncate(folder / name, 20)
+        assert_same(load_anew("mnist", tmp_path / "data"), written)
+    assert len(reads) == 6
+    assert_same(load_anew("mnist", tmp_path / "data"), written)
+    assert len(reads) == 6
 
 
 def test_two_processes_at_once_leave_one_whole_folder(
