@@ -206,7 +206,7 @@ def test_a_task_of_the_files_own_class(write: Write) -> None:
 def test_the_readme_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is taken as it is written there, at most ten lines of it code."""
     (section,) = re.findall(
-        r"### Adding a task or a method\n(.*?)\n## ", README.read_text(), re.DOTALL
+        r"### Adding a task or a method\n(.*?)\n##", README.read_text(), re.DOTALL
     )
     (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     (given,) = re.findall(r"--task (\S+)`", section)

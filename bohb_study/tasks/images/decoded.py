@@ -48,10 +48,11 @@ def load(name: str, data: str) -> Decoded:
     files = source.find(data)
     # by content: neither a changed file nor a copied folder can give the arrays of another
     folder = cache_folder() / "decoded" / _digest(files)
-    with suppress(OSError, ValueError):  # nothing there, or cut short by a crash
-        return _mapped(folder)
+    if folder.exists():
+        with suppress(OSError, ValueError):
+            return _mapped(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # a crash cut it short
     decoded = _decode(source, files)
-    shutil.rmtree(folder, ignore_errors=True)
     try:
         _keep(decoded, folder)
     except OSError:
