@@ -70,6 +70,8 @@ class StudyConfig:
             raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
         for task in self.tasks().values():
             units_allowed(self.budget, task.ladder.top)
+        # 20 in Python is the 20.0 of the command line, and names the same study
+        object.__setattr__(self, "budget", float(self.budget))
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:

@@ -75,6 +75,8 @@ def test_cells_bear_the_tasks_name_and_the_config_what_was_given() -> None:
 def test_ids_of_studies_without_files_are_as_they_were() -> None:
     """Folders of old studies are found by them."""
     assert StudyConfig().id == "44136fa3"
+    # a whole number in Python, the same with a point from the command line
+    assert StudyConfig(budget=20).id == StudyConfig(budget=20.0).id != StudyConfig().id
     assert StudyConfig().identity() == {}
     assert "task_files" not in config("digits").identity()
 
