@@ -25,12 +25,13 @@ CONNECT_SECONDS = 60.0
 POLL_SECONDS = 0.25
 TELL_SECONDS = 0.5
 
-_QUIET = {
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # trials that are given no GPU see none
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
+"""What Ray reads from the environment when it starts."""
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def connected(address: str | None) -> Iterator[None]:
         UsageError: nobody answers at the address within a time limit, or an address is given
             although this process is connected to Ray already.
     """
-    for key, value in _QUIET.items():
+    for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
