@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bohb_study.errors import UsageError
-from bohb_study.tasks.images.sources import SOURCES, Part, Source, cache_folder
+from bohb_study.tasks.images.formats import Part
+from bohb_study.tasks.images.sources import SOURCES, Source, cache_folder
 
 _NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 

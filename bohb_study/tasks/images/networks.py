@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bohb_study.tasks.images.sources import CLASSES
+from bohb_study.tasks.images.formats import CLASSES
 
 
 def lenet(channels: int, side: int, l1: int, l2: int) -> nn.Sequential:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from bohb_study.tasks.images.sources import VALIDATION, Part
+from bohb_study.tasks.images.formats import Part
+from bohb_study.tasks.images.sources import VALIDATION
 
 BLOCK = 4096
 """Images that are looked at together."""

@@ -11,7 +11,8 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.images import decoded
-from bohb_study.tasks.images.sources import CLASSES, SOURCES, VALIDATION
+from bohb_study.tasks.images.formats import CLASSES
+from bohb_study.tasks.images.sources import SOURCES, VALIDATION
 
 if TYPE_CHECKING:
     from bohb_study.tasks.images.training import Recipe

@@ -12,7 +12,8 @@ import pytest
 
 from bohb_study.tasks.images import decoded
 from bohb_study.tasks.images.decoded import Decoded, load
-from bohb_study.tasks.images.sources import SOURCES, Part
+from bohb_study.tasks.images.formats import Part
+from bohb_study.tasks.images.sources import SOURCES
 
 NAMES = ("mnist", "fashion-mnist", "cifar10")
 SMALL = (30, 20)

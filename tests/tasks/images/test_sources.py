@@ -15,7 +15,8 @@ from torchvision import datasets
 
 from bohb_study.errors import UsageError
 from bohb_study.tasks.images.decoded import load
-from bohb_study.tasks.images.sources import SOURCES, Part
+from bohb_study.tasks.images.formats import Part
+from bohb_study.tasks.images.sources import SOURCES
 
 NAMES = ("mnist", "fashion-mnist", "cifar10")
 LAYOUTS = [

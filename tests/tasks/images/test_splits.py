@@ -10,7 +10,7 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import split_seed
 from bohb_study.tasks import make_task
 from bohb_study.tasks.images import splits
-from bohb_study.tasks.images.sources import Part
+from bohb_study.tasks.images.formats import Part
 from bohb_study.tasks.images.splits import Split, moments, split
 
 RNG = np.random.default_rng(0)
