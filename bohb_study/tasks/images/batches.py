@@ -1,6 +1,7 @@
 """Images as batches of tensors: many at a time, never one by one in Python."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ PADDING = 4
 """Pixels by which an augmented image may be moved, as in He et al. (arXiv 1512.03385)."""
 
 
-class Images(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Images:
     """Images of a data set and which of them a part has; shared, so never written to."""
 
     images: Tensor
@@ -32,6 +34,7 @@ class Images(NamedTuple):
     std: Tensor
 
     def __len__(self) -> int:
+        """How many the part has."""
         return len(self.chosen)
 
     def batches(
