@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from bohb_study.errors import UsageError
-from bohb_study.tasks.base import Evaluation, Ladder, Report, Task
+from bohb_study.tasks.base import Evaluation, Report, Task
+from bohb_study.tasks.ladder import Ladder
 
 if TYPE_CHECKING:
     from bohb_study.tasks.computed import ComputedTask

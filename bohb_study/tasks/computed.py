@@ -14,7 +14,8 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 
 from bohb_study.seeding import Config, derive, trial_seed
-from bohb_study.tasks.base import Evaluation, Ladder, Report, Task
+from bohb_study.tasks.base import Evaluation, Report, Task
+from bohb_study.tasks.ladder import Ladder
 
 if TYPE_CHECKING:
     from ConfigSpace.hyperparameters import Hyperparameter

@@ -16,7 +16,8 @@ from ConfigSpace import (
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
-from bohb_study.tasks.base import Evaluation, Ladder, Task
+from bohb_study.tasks.base import Evaluation, Task
+from bohb_study.tasks.ladder import Ladder
 
 TRAIN_IMAGES = 1077
 """Of 1,797; the other two parts have 360 each."""

@@ -21,7 +21,7 @@ from ConfigSpace.hyperparameters import Hyperparameter
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
-from bohb_study.tasks.base import Evaluation, Ladder, Task
+from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.function_kinds import (
     STATE,
     is_generator,
@@ -29,6 +29,7 @@ from bohb_study.tasks.function_kinds import (
     takes_state,
     written,
 )
+from bohb_study.tasks.ladder import Ladder
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from ConfigSpace import (
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
-from bohb_study.tasks.base import Ladder
 from bohb_study.tasks.images.task import ImageTask
+from bohb_study.tasks.ladder import Ladder
 
 if TYPE_CHECKING:
     from bohb_study.tasks.images.training import Recipe

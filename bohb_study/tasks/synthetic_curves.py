@@ -32,7 +32,8 @@ from ConfigSpace import (
 from numpy.typing import NDArray
 
 from bohb_study.seeding import Config, trial_seed
-from bohb_study.tasks.base import Evaluation, Ladder, Report, Task
+from bohb_study.tasks.base import Evaluation, Report, Task
+from bohb_study.tasks.ladder import Ladder
 
 EPOCHS: NDArray[np.float64] = np.arange(1.0, 82.0)
 BEST_LR = {"sgd": 10**-0.5, "momentum": 10**-1.5, "adam": 10**-2.5}
