@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
@@ -60,6 +61,15 @@ def _wide() -> Any:
             del os.environ["COLUMNS"]
         else:
             os.environ["COLUMNS"] = before
+
+
+def check_file(flag: str, path: Path) -> None:
+    """Raise UsageError where ``path`` cannot be a file to write, before what is to be written."""
+    if path.is_dir():
+        raise UsageError(f"{flag} {path}: is a folder; name a file")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise UsageError(f"{flag} {path}: {above} is no folder")
 
 
 def one_line(box: str) -> str:

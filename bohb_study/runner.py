@@ -78,7 +78,8 @@ def run_study(
         KeyboardInterrupt: after the finished cells have been stored.
     """
     options = options or RunOptions()
-    prepare(config, options)
+    if options.download:  # a folder that is given is known by its data
+        prepare(config, options)
     folder = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
@@ -91,6 +92,7 @@ def run_study(
             # all that can be refused is refused before anything is written
             if folder:
                 _refuse_others(folder, reused, gpus=options.gpus_per_trial > 0)
+            prepare(config, options)
             stack.enter_context(session(config, left, options))
         if left or not folder:
             made = study_folder(options.out, options.name, config.id, options.fresh)
@@ -98,7 +100,9 @@ def run_study(
                 stack.enter_context(locked(made))
             folder = made
         run = StudyRun(folder, reused=reused)
-        write_study(folder, options.name, config, config.tasks())
+        # what was asked for before and is done needs no data any more
+        if left or not (folder / STUDY_FILE).exists():
+            write_study(folder, options.name, config, config.tasks())
         if left:
             replace_files({folder / CODE_FILE: json_bytes(code_parts())})
             _run_left(config, options, run, left, progress)

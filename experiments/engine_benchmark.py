@@ -81,11 +81,7 @@ class EngineBenchmark:
                 "--peer syne-tune: Syne Tune is not installed; "
                 "pip install -e '.[syne-tune]' -c constraints.txt"
             )
-        if self.out.is_dir():
-            raise UsageError(f"--out {self.out}: is a folder; name a file")
-        above = next(parent for parent in self.out.absolute().parents if parent.exists())
-        if not above.is_dir():
-            raise UsageError(f"--out {self.out}: {above} is no folder")
+        cli.check_file("--out", self.out)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from bohb_study import cli, terminal
 from bohb_study.errors import UsageError
 from bohb_study.provenance import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.tasks.images.sources import SOURCES
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,19 @@ class ImageBenchmark:
             ("--repeats", (self.repeats,), 1),
         ):
             given = " ".join(map(str, values))
-            if not values or min(values) < least or len(set(values)) < len(values):
-                raise UsageError(f"{flag} {given}: must be at least {least}, and none twice")
+            if not values or len(set(values)) < len(values):
+                raise UsageError(f"{flag} {given}: give at least one, and none twice")
+            if min(values) < least:
+                raise UsageError(f"{flag} {given}: must be at least {least}")
+        cli.check_file("--out", self.out)
+        try:
+            SOURCES["fashion-mnist"].find(self.data)
+        except UsageError:
+            where = self.data or "(not given)"
+            raise UsageError(
+                f"--data {where}: no Fashion-MNIST there; name its folder, or on Debian apt "
+                "install dataset-fashion-mnist"
+            ) from None
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from bohb_study.runner import run_study
 from bohb_study.store import load_study, write_study
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
-from bohb_study.tasks.images.sources import Source
+from bohb_study.tasks.images.sources import Source, download_folder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
@@ -135,6 +136,23 @@ def test_other_data_at_the_same_place_are_refused(
         with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use --fr"):
             write_study(folder, "compare", config(), config().tasks())
     assert (folder / "study.json").read_bytes() == before
+
+
+def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Path) -> None:
+    """Found by itself: started again on a machine without them, the study is there as it was."""
+    place = download_folder()
+    image_files.write("mnist", place, None, SIZES)
+    options = RunOptions(out=tmp_path / "out", jobs=1)
+    study = config("mnist.subset=100", "mnist.epochs=1")
+    first = run_study(study, options)
+    assert len(first.ran) == 1
+    shutil.rmtree(place)
+    forget()
+    again = run_study(study, options)
+    assert (again.path, again.ran, again.reused) == (first.path, [], first.ran)
+    more = config("mnist.subset=100", "mnist.epochs=1", seeds=2)
+    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
+        run_study(more, options)
 
 
 def test_a_study_of_before_data_were_stored_goes_on(

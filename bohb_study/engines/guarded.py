@@ -16,13 +16,14 @@ from bohb_study.tasks import Evaluation, Report, Task
 Start = Callable[[Config, int], Evaluation]
 """Begins an evaluation of a configuration under the study's seed."""
 CELL_ERRORS = (StudyError, UsageError)
+"""What is meant for the person at the terminal."""
 
 
 class GuardedEvaluation:
     """One configuration of a task; from its first failure on, every step of it has failed.
 
-    What is meant for the person at the terminal is let through (``CELL_ERRORS``): no configuration
-    could mend it, so not the training but the cell has failed.
+    ``CELL_ERRORS`` are let through: no configuration could mend those, so not the training but the
+    cell has failed.
     """
 
     def __init__(self, task: Task, config: Config, seed: int, start: Start | None = None) -> None:
