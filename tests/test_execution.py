@@ -1,5 +1,6 @@
 """Which engine runs a cell, in how many processes, and whether Ray is started for it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,17 @@ from typing import Any
 import pytest
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Running
-from bohb_study.errors import UsageError
-from bohb_study.execution import Ended, RunOptions, allowed_units, engine_of, execute, session
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.execution import (
+    Ended,
+    RunOptions,
+    allowed_units,
+    engine_of,
+    execute,
+    idle_gpu,
+    session,
+)
+from bohb_study.runner import run_study
 from bohb_study.study import Cell, StudyConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -311,3 +321,48 @@ def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPat
         pytest.fail("connected")
     with cluster.connected(None):
         pass
+
+
+# GPUs
+
+
+@pytest.mark.parametrize(
+    ("task", "engine", "gpus", "there", "said"),
+    [
+        ("mnist", "auto", 0, True, True),
+        ("mnist", "auto", 0, False, False),
+        ("mnist", "auto", 0.25, True, False),
+        ("mnist", "virtual", 0, True, False),
+        ("digits", "auto", 0, True, False),
+    ],
+)
+def test_a_gpu_that_nobody_uses_is_told_of(
+    task: str, engine: Any, gpus: float, there: bool, said: bool, tmp_path: Path
+) -> None:
+    device = tmp_path / "nvidia0"
+    if there:
+        device.touch()
+    study = StudyConfig(task=(task,), engine=engine)
+    line = idle_gpu(study, RunOptions(gpus_per_trial=gpus), device)
+    assert (line is not None) == said
+    if line:
+        assert line.startswith("mnist trains on the CPU; --gpus-per-trial 1")
+        assert "\n" not in line
+
+
+def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
+    """The same training gives other numbers on another device."""
+
+    def study(seeds: int) -> StudyConfig:
+        return StudyConfig(task=("mfh3",), methods=("random",), budget=1, seeds=seeds)
+
+    options = RunOptions(out=tmp_path, jobs=1)
+    run = run_study(study(1), options)
+    (record,) = run.path.glob("cells/*/*/*.json")
+    stored = json.loads(record.read_text())
+    assert stored["gpus_per_trial"] == 0
+    record.write_text(json.dumps({**stored, "gpus_per_trial": 0.5}))
+    with pytest.raises(StudyError, match=r"/0 was run with GPUs, not without: .*--fresh"):
+        run_study(study(2), options)
+    record.write_text(json.dumps(stored))
+    assert len(run_study(study(2), options).ran) == 1
