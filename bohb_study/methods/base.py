@@ -84,6 +84,13 @@ class Method:
     build: Callable[[Problem], Pair]
     plan: Plan | None = None
     """The rungs it declares; None where it declares none."""
+    model_after: Callable[[int], int] | None = None
+    """Observations at one fidelity without which its model cannot exist, by the number of
+    hyperparameters; None for methods without a model. An observation is a report at a rung or at
+    full fidelity."""
+    budget_factor: int = 1
+    """How many times the study's budget a cell of it gets. Above 1 it is a yardstick: drawn, and
+    left out of tests and tables of equal budgets."""
     pauses: bool = False
     """Whether it puts trials away and takes some of them up again."""
     known_defect: str | None = None

@@ -10,7 +10,7 @@ from ConfigSpace import ConfigurationSpace
 from ray.tune.search.bohb import TuneBOHB
 
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
-from bohb_study.methods.generator import SeededBOHB
+from bohb_study.methods.generator import SeededBOHB, bohb_model_after
 from bohb_study.methods.hyperband import mended_scheduler, ray_plan
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import space_seed
@@ -80,5 +80,6 @@ METHOD = Method(
     source="Falkner et al., arXiv 1807.01774; ray.tune.search.bohb.TuneBOHB",
     build=_build,
     plan=ray_plan,
+    model_after=bohb_model_after,
     pauses=True,
 )

@@ -11,6 +11,7 @@ from ray.tune.schedulers import HyperBandForBOHB
 from ray.tune.search.bohb import TuneBOHB
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
+from bohb_study.methods.generator import bohb_model_after
 from bohb_study.methods.hyperband import NotedHyperband, ray_plan
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import space_seed
@@ -64,6 +65,7 @@ METHOD = Method(
     source="ray.tune.search.bohb.TuneBOHB, ray.tune.schedulers.HyperBandForBOHB",
     build=_build,
     plan=ray_plan,
+    model_after=bohb_model_after,
     pauses=True,
     known_defect="at one trial at a time it stops halving after its first bracket",
     global_numpy=True,
