@@ -13,7 +13,7 @@ import pandas as pd
 from bohb_study.columns import COLUMNS
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.execution import RunOptions, allowed_units, execute, prepare, session
-from bohb_study.provenance import code_hash, code_parts, differences, versions
+from bohb_study.provenance import cell_parts, code_hash, differences, versions
 from bohb_study.runner import CODE_FILE, ProgressContext
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
@@ -107,12 +107,14 @@ def check_possible(study: LoadedStudy, *, download: bool = False) -> None:
     for file in study.study.get("task_files", {}).values():
         _check_file(study.path, file["task"], file["sha256"])
     for key, record in study.cells.items():
-        if record["code"] == code_hash():
+        here = cell_parts(key[0], key[1], record.get("engine", "tune"))
+        if record["code"] == code_hash(here):
             continue
         changed = differences(_versions(record), _versions({"versions": versions()}))
         parts = study.path / CODE_FILE
         if parts.exists():
-            changed = differences(json.loads(parts.read_text()), code_parts()) or changed
+            then = json.loads(parts.read_text())
+            changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
         commit = record.get("git", {}).get("commit")
         why = "; ".join(changed) or f"the code of commit {commit} is not the code here"
         raise NotReproducibleError(f"{study.path}: {Cell(*key)} was run by other code: {why}")

@@ -20,7 +20,7 @@ from bohb_study.execution import (
     session,
 )
 from bohb_study.progress import Progress, make_progress
-from bohb_study.provenance import code_hash, code_parts, git_state, versions
+from bohb_study.provenance import cell_hash, code_parts, git_state, versions
 from bohb_study.store import (
     asked_cells,
     cell_record,
@@ -123,7 +123,7 @@ def _refuse_others(folder: Path, asked: Sequence[Cell], *, gpus: bool) -> None:
                 f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
                 "numbers there; --fresh starts over in a new folder"
             )
-        if record.get("code") != code_hash():
+        if record.get("code") != cell_hash(cell.task, cell.method, record.get("engine", "tune")):
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
                 "that decide rows; --fresh starts over in a new folder"
@@ -169,20 +169,20 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
     Returns:
         Why it failed, in one line; None where it did not.
     """
+    cell, result, error = event.finished.cell, event.finished.result, event.finished.error
     record: dict[str, Any] = {
         "config": config.to_json(),
         "workers": config.workers,
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": code_hash(),
+        "code": cell_hash(cell.task, cell.method, event.engine),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": event.began.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    cell, result, error = event.finished.cell, event.finished.result, event.finished.error
     if result is not None:
         record["ledger"] = asdict(result.account)
         record["seconds"] = result.seconds

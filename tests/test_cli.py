@@ -16,7 +16,7 @@ from bohb_study import cli
 from bohb_study.columns import COLUMNS, build_frame
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods import METHODS
-from bohb_study.provenance import code_hash, code_parts, versions
+from bohb_study.provenance import cell_hash, code_parts, versions
 from bohb_study.store import write_cell, write_study
 from bohb_study.store.files import json_bytes
 from bohb_study.study import StudyConfig
@@ -287,7 +287,8 @@ def store(folder: Path, **config: Any) -> Path:
     write_study(folder, "compare", config, config.tasks())
     for cell in config.cells():
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
-        record = {"code": code_hash(), "versions": versions(), "git": {"commit": "c0ffee"}}
+        code = cell_hash(cell.task, cell.method, "tune")
+        record = {"code": code, "versions": versions(), "git": {"commit": "c0ffee"}}
         write_cell(folder, cell, build_frame([cell_row], {}), record)
     (folder / "code.json").write_bytes(json_bytes(code_parts()))
     return folder
@@ -348,11 +349,14 @@ def test_a_study_of_other_code_cannot_be_reproduced(study: Path, refused: Refuse
     (record,) = study.rglob("1.json")
     other = {**versions(), "ray": "2.0.0"}
     change(record, code="0" * 64, versions=other)
-    parts = {**code_parts(), "methods/grid.py": "0" * 64, "ray": "2.0.0"}
+    changed = {"methods/random.py": "0" * 64, "methods/grid.py": "0" * 64}
+    parts = {**code_parts(), **changed, "ray": "2.0.0"}
     (study / "code.json").write_bytes(json_bytes(parts))
     said = refused(reproduce, study)
     assert said.startswith(f"{study}: digits/random/1 was run by other code: ")
-    assert said.endswith(f"methods/grid.py: changed; ray: 2.0.0 -> {versions()['ray']}")
+    assert said.endswith(
+        f"other code: methods/random.py: changed; ray: 2.0.0 -> {versions()['ray']}"
+    )
     (study / "code.json").unlink()
     assert refused(reproduce, study).endswith(f"other code: ray: 2.0.0 -> {versions()['ray']}")
     change(record, versions=versions())

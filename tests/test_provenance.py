@@ -3,6 +3,7 @@
 import platform
 import shutil
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +20,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(provenance, "PACKAGE", copy)
     provenance._source.cache_clear()
     return copy
+
+
+def whole_hash() -> str:
+    return provenance.code_hash(provenance.code_parts())
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -49,9 +54,9 @@ def test_what_is_handed_out_can_be_changed_without_harm() -> None:
 def test_the_code_of_a_copy_has_the_same_hash(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copied = provenance.code_hash()
+    copied = whole_hash()
     monkeypatch.setattr(provenance, "PACKAGE", Path(provenance.__file__).parent)
-    assert provenance.code_hash() == copied
+    assert whole_hash() == copied
     assert len(copied) == 64
 
 
@@ -65,33 +70,100 @@ def test_parts_are_named_by_relative_path(package: Path) -> None:
     "file", ["seeding.py", "budget.py", "tasks/base.py", "methods/__init__.py", "engines/new.py"]
 )
 def test_code_that_decides_rows_changes_the_hash(package: Path, file: str) -> None:
-    old, parts = provenance.code_hash(), provenance.code_parts()
+    old, parts = whole_hash(), provenance.code_parts()
     with (package / file).open("a") as source:
         source.write("# changed\n")
-    assert provenance.code_hash() == old, "a process runs the code that it started with"
+    assert whole_hash() == old, "a process runs the code that it started with"
     provenance._source.cache_clear()
-    assert provenance.code_hash() != old
+    assert whole_hash() != old
     expected = "added" if file == "engines/new.py" else "changed"
     assert provenance.differences(parts, provenance.code_parts()) == [f"{file}: {expected}"]
 
 
 @pytest.mark.parametrize("file", ["store/cells.py", "columns.py", "tasks/notes.txt"])
 def test_other_files_do_not_change_the_hash(package: Path, file: str) -> None:
-    old = provenance.code_hash()
+    old = whole_hash()
     with (package / file).open("a") as source:
         source.write("# changed\n")
     provenance._source.cache_clear()
-    assert provenance.code_hash() == old
+    assert whole_hash() == old
+
+
+HASHES = {
+    "random": ("mfh3", "random", "virtual"),
+    "bohb": ("mfh3", "bohb", "virtual"),
+    "tune": ("mfh3", "random", "tune"),
+    "digits": ("digits", "random", "virtual"),
+    "own": ("Mine", "random", "virtual"),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("methods/random.py", set(HASHES)),
+        ("methods/generator.py", {"bohb"}),
+        ("methods/grid.py", set()),
+        ("methods/registry.py", set()),
+        ("tasks/registry.py", set()),
+        ("tasks/base.py", set(HASHES)),
+        ("tasks/mfhartmann.py", {"random", "bohb", "tune", "own"}),
+        ("tasks/digits_training.py", {"digits", "own"}),
+        ("engines/trainable.py", {"tune"}),
+        ("engines/virtual.py", set(HASHES) - {"tune"}),
+        ("seeding.py", set(HASHES)),
+        ("budget.py", set(HASHES)),
+    ],
+)
+def test_a_cell_depends_on_what_its_task_method_and_engine_import(
+    package: Path, file: str, changed: set[str]
+) -> None:
+    """bohb draws as random does; a task of the user's own may use anything in tasks."""
+    before = {name: provenance.cell_hash(*cell) for name, cell in HASHES.items()}
+    with (package / file).open("a") as source:
+        source.write("# changed\n")
+    provenance._source.cache_clear()
+    after = {name: provenance.cell_hash(*cell) for name, cell in HASHES.items()}
+    assert {name for name in HASHES if before[name] != after[name]} == changed
+
+
+IMPORTED = """
+import sys
+from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.provenance import cell_parts
+from bohb_study.study import Cell, StudyConfig
+task, method = sys.argv[1:]
+config = StudyConfig(task=(task,), methods=(method,), budget=2, seeds=1)
+run_cell(CellJob(Cell(task, method, 0), config.tasks()[task], 2))
+files = {
+    m.__file__.rpartition("/bohb_study/")[2]
+    for name, m in list(sys.modules.items()) if name.startswith("bohb_study.")
+}
+wanted = {f for f in files if f.split("/")[0] in ("tasks", "methods", "engines")}
+missing = wanted - set(cell_parts(task, method, "virtual"))
+assert missing == {"tasks/registry.py", "methods/registry.py"}, missing
+assert len(wanted) > 15
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "method"),
+    [("digits", "grid"), ("mfh3", "bohb"), ("synthetic-curves", "bohb-stock")],
+)
+def test_nothing_that_a_cell_imports_is_missing_from_its_parts(task: str, method: str) -> None:
+    run = [sys.executable, "-c", IMPORTED, task, method]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(("name", "decides"), [("ray", True), ("pandas", False)])
 def test_the_version_of_a_package_counts_where_it_decides(
     monkeypatch: pytest.MonkeyPatch, name: str, decides: bool
 ) -> None:
-    old = provenance.code_hash()
+    old = whole_hash()
     monkeypatch.setattr(provenance, "_version", lambda p: "0.0" if p == name else version(p))
     assert provenance.versions()[name] == "0.0"
-    assert (provenance.code_hash() != old) == decides
+    assert (whole_hash() != old) == decides
 
 
 def test_differences_show_versions() -> None:

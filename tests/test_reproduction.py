@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bohb_study import provenance
 from bohb_study.columns import COLUMNS, build_frame, rows_hash
 from bohb_study.errors import UsageError
 from bohb_study.execution import RunOptions
@@ -171,11 +172,15 @@ CELLS = [Cell("digits", method, seed) for method in ("grid", "random") for seed 
 @pytest.fixture
 def study() -> Callable[..., LoadedStudy]:
     def made(study_id: str = "ab12cd34", workers: int = 1, code: str = "") -> LoadedStudy:
-        from bohb_study.provenance import code_hash, versions
-
-        record = {"code": code or code_hash(), "versions": versions(), "git": {"commit": "c0ffee"}}
+        record = {"versions": provenance.versions(), "git": {"commit": "c0ffee"}}
         described = {"id": study_id, "config": {"workers": workers}, "tasks": {"digits": {}}}
-        cells = {(cell.task, cell.method, cell.seed): dict(record) for cell in CELLS}
+        cells = {
+            (cell.task, cell.method, cell.seed): {
+                **record,
+                "code": code or provenance.cell_hash(cell.task, cell.method, "tune"),
+            }
+            for cell in CELLS
+        }
         return LoadedStudy(Path("no/such/study"), described, pd.DataFrame(), cells, [])
 
     return made
@@ -220,8 +225,8 @@ def test_a_study_at_several_workers_cannot_where_tune_ran_it(
     """Cells of before there was another engine do not name theirs."""
     several = study(workers=2)
     key = ("digits", "random", 3)
-    for record in several.cells.values():
-        record["engine"] = "virtual"
+    for (task, method, _), record in several.cells.items():
+        record |= {"engine": "virtual", "code": provenance.cell_hash(task, method, "virtual")}
     check_possible(several)
     several.cells[key] |= {"engine": engine}
     if engine is None:

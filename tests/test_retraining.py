@@ -17,7 +17,7 @@ import pytest
 from bohb_study.engines.base import Finished
 from bohb_study.errors import StudyError
 from bohb_study.execution import RunOptions
-from bohb_study.provenance import code_hash
+from bohb_study.provenance import code_hash, task_parts
 from bohb_study.retraining import TrainingJob, chosen, plan, retrain_finals
 from bohb_study.runner import run_study
 from bohb_study.seeding import canonical, config_id
@@ -240,7 +240,7 @@ def test_trainings_have_fresh_seeds_and_are_kept(folder: Path, serial: Serial) -
         expected = job.task.retrain(job.config, job.cell.seed, job.cell.repeat).advance(9)
         assert (final.val_loss, final.test_loss) == (expected.val_loss, expected.test_loss)
         assert (final.config, final.status) == (job.config, "ok")
-        assert final.run["code"] == code_hash()
+        assert final.run["code"] == code_hash(task_parts(job.cell.task))
         assert {"commit", "dirty"} == final.run["git"].keys()
     by_cell = {(f.training.method, f.training.seed, f.test_loss) for f in finals[:12]}
     assert len(by_cell) == 12
@@ -327,7 +327,9 @@ def test_what_is_stale_is_trained_again(
     second = retrain_finals(folder, 1)
     assert [first.index(f) for f in first if f.training in serial.ran] == again
     assert [f.config_id for f in second] == [f.config_id for f in first]
-    assert {f.run["code"] for f in stored(folder)} == {code_hash()}
+    assert {f.run["code"] for f in stored(folder)} == {
+        code_hash(task_parts(first[0].training.task))
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from bohb_study import cli, terminal
 from bohb_study.columns import COLUMNS, build_frame
 from bohb_study.errors import UsageError
-from bohb_study.provenance import code_hash, code_parts, versions
+from bohb_study.provenance import cell_hash, code_parts, versions
 from bohb_study.reproduction import NotReproducibleError, check_possible
 from bohb_study.store import asked_cells, load_study, pack, write_cell, write_study
 from bohb_study.store.files import json_bytes
@@ -120,8 +120,9 @@ def store(study: StudyConfig, folder: Path = Path("study")) -> Path:
     write_study(folder, "compare", study, study.tasks())
     values = {"int": 1, "float": 0.5, "str": "x", "bool": True}
     row = {c.name: c.values[0] if c.values else values[c.kind] for c in COLUMNS}
-    record = {"code": code_hash(), "versions": versions(), "git": {"commit": "c0ffee"}}
     for cell in study.cells():
+        code = cell_hash(cell.task, cell.method, "tune")
+        record = {"code": code, "versions": versions(), "git": {"commit": "c0ffee"}}
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         write_cell(folder, cell, build_frame([cell_row], {"x": "float"}), record)
     (folder / "code.json").write_bytes(json_bytes(code_parts()))

@@ -1,4 +1,4 @@
-"""The methods by name. A new method is one module and one line here.
+"""The methods, made by name. A new method is one module and one line in ``registry``.
 
 Modules are imported when a method is asked for: naming methods costs no import of Ray.
 """
@@ -7,27 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bohb_study.errors import UsageError
+from bohb_study.methods.registry import ABLATIONS, ALL, METHODS
 from bohb_study.tasks import Task, near
 
 if TYPE_CHECKING:
     from bohb_study.methods.base import Method
 
-__all__ = ["METHODS", "check_fits", "check_method", "get_method"]
-
-METHODS: dict[str, str] = {
-    "grid": "bohb_study.methods.grid",
-    "random": "bohb_study.methods.random",
-    "asha": "bohb_study.methods.asha",
-    "hyperband": "bohb_study.methods.hyperband",
-    "bohb": "bohb_study.methods.bohb",
-    "bohb-stock": "bohb_study.methods.bohb_stock",
-}
-"""Name -> module, which defines ``METHOD``."""
+__all__ = ["ABLATIONS", "ALL", "METHODS", "check_fits", "check_method", "get_method"]
 
 
 def check_method(name: str) -> None:
     """Raise UsageError, naming the near ones, where there is no method ``name``."""
-    if name not in METHODS:
+    if name not in ALL:
         raise UsageError(f"--methods {name}: no such method; {near(name, METHODS)}")
 
 
@@ -38,7 +29,8 @@ def get_method(name: str) -> "Method":
         UsageError: no such method.
     """
     check_method(name)
-    found: Method = import_module(METHODS[name]).METHOD
+    module, _, attribute = ALL[name].partition(":")
+    found: Method = getattr(import_module(module), attribute or "METHOD")
     return found
 
 

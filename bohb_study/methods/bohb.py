@@ -11,7 +11,7 @@ from ray.tune.search.bohb import TuneBOHB
 
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
 from bohb_study.methods.generator import SeededBOHB, bohb_model_after
-from bohb_study.methods.hyperband import mended_scheduler, ray_plan
+from bohb_study.methods.hyperband import hyperband_scheduler, ray_plan
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import space_seed
 
@@ -60,16 +60,22 @@ class SeededTuneBOHB(TuneBOHB):
         return self.bohber.picked_by_model
 
 
-def _build(problem: Problem) -> Pair:
+def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -> NotedSearcher:
+    """BOHB's searcher for a problem; ``bohb_config`` holds arguments of HpBandSter's generator."""
     seed = space_seed(problem.task.name, problem.seed)
     searcher = SeededTuneBOHB(
         problem.task.space(seed),
+        bohb_config,
         metric=METRIC,
         mode=MODE,
         seed=problem.model_seed,
         space_seed=seed,
     )
-    return Pair(NotedSearcher(searcher), mended_scheduler(problem))
+    return NotedSearcher(searcher)
+
+
+def _build(problem: Problem) -> Pair:
+    return Pair(bohb_searcher(problem), hyperband_scheduler(problem))
 
 
 METHOD = Method(

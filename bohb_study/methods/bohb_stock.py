@@ -10,9 +10,9 @@ from hpbandster.optimizers.config_generators.bohb import BOHB
 from ray.tune.schedulers import HyperBandForBOHB
 from ray.tune.search.bohb import TuneBOHB
 
-from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
+from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
 from bohb_study.methods.generator import bohb_model_after
-from bohb_study.methods.hyperband import NotedHyperband, ray_plan
+from bohb_study.methods.hyperband import hyperband_scheduler, ray_plan
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import space_seed
 
@@ -44,17 +44,9 @@ class TellingTuneBOHB(TuneBOHB):
 
 
 def _build(problem: Problem) -> Pair:
-    ladder = problem.ladder
     seed = space_seed(problem.task.name, problem.seed)
-    scheduler = HyperBandForBOHB(
-        time_attr=TIME,
-        metric=METRIC,
-        mode=MODE,
-        max_t=ladder.max_time,
-        reduction_factor=ladder.eta,
-    )
     searcher = TellingTuneBOHB(problem.task.space(seed), metric=METRIC, mode=MODE, seed=seed)
-    return Pair(NotedSearcher(searcher), NotedHyperband(scheduler, ladder))
+    return Pair(NotedSearcher(searcher), hyperband_scheduler(problem, HyperBandForBOHB))
 
 
 METHOD = Method(

@@ -16,23 +16,20 @@ from bohb_study.methods.random import random_searcher
 from bohb_study.tasks import Ladder
 
 
-class MendedHyperBandForBOHB(HyperBandForBOHB):
-    """Ray's HyperBandForBOHB without two defects; a drop-in replacement.
+class FillsBracketsOnce(HyperBandForBOHB):
+    """Ray's HyperBandForBOHB, whose brackets take no more trials than they were made for.
 
-    1. ``Bracket.filled()`` compares the LIVE trials with the rung's size. After the last trial of
-       a bracket is stopped that is 0 == 1, so at one trial at a time every later trial joins the
-       finished bracket and runs to ``max_t`` unhalved. Here a bracket that was given all its
-       trials takes no more.
-    2. The controller tells the searcher of a result only where the decision is not STOP, and
-       ``TuneBOHB.on_trial_complete`` ignores its result: the observations that end a trial, those
-       of highest fidelity above all, never reach BOHB's model. Here they do.
+    ``Bracket.filled()`` compares the LIVE trials with the rung's size. After the last trial of a
+    bracket is stopped that is 0 == 1, so at one trial at a time every later trial joins the
+    finished bracket and runs to ``max_t`` unhalved. Here a bracket that was given all its trials
+    takes no more.
 
     It also forgets trials and brackets that ended, which Ray keeps and goes through each time it
     chooses a trial. That changes no decision; ``debug_string`` no longer lists them.
     """
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Open a new bracket once the current one was given all its trials (mend 1)."""
+        """Open a new bracket once the current one was given all its trials."""
         bracket = self._state["bracket"]
         if bracket is not None and (bracket.filled() or len(bracket._all_trials) >= bracket._n0):
             self._state["bracket"] = None
@@ -55,12 +52,25 @@ class MendedHyperBandForBOHB(HyperBandForBOHB):
             super().on_trial_remove(tune_controller, trial)
             del self._trial_info[trial]
 
+
+class TellsOfEnds(HyperBandForBOHB):
+    """Ray's HyperBandForBOHB, which tells the searcher of the results that end a trial, too.
+
+    The controller tells the searcher of a result only where the decision is not STOP, and
+    ``TuneBOHB.on_trial_complete`` ignores its result: the observations that end a trial, those of
+    highest fidelity above all, never reach BOHB's model. Here they do.
+    """
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Tell the searcher of a rung's result also where it ends the trial (mend 2)."""
+        """Tell the searcher of a rung's result also where it ends the trial."""
         decision: str = super().on_trial_result(tune_controller, trial, result)
         if decision == TrialScheduler.STOP and "budget" in result["hyperband_info"]:
             tune_controller.search_alg.on_trial_result(trial.trial_id, result)
         return decision
+
+
+class MendedHyperBandForBOHB(TellsOfEnds, FillsBracketsOnce):
+    """Ray's HyperBandForBOHB without its two defects; a drop-in replacement."""
 
 
 class NotedHyperband(NotedScheduler):
@@ -101,11 +111,13 @@ def ray_plan(ladder: Ladder) -> list[list[Rung]]:
     return band
 
 
-def mended_scheduler(problem: Problem) -> NotedHyperband:
-    """The mended scheduler for a problem, with notes."""
+def hyperband_scheduler(
+    problem: Problem, scheduler: type[HyperBandForBOHB] = MendedHyperBandForBOHB
+) -> NotedHyperband:
+    """A scheduler for a problem, with notes: Ray's own, or a subclass with one mend or both."""
     ladder = problem.ladder
     return NotedHyperband(
-        MendedHyperBandForBOHB(
+        scheduler(
             time_attr=TIME,
             metric=METRIC,
             mode=MODE,
@@ -117,7 +129,7 @@ def mended_scheduler(problem: Problem) -> NotedHyperband:
 
 
 def _build(problem: Problem) -> Pair:
-    return Pair(random_searcher(problem), mended_scheduler(problem))
+    return Pair(random_searcher(problem), hyperband_scheduler(problem))
 
 
 METHOD = Method(

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from bohb_study.progress import CellProgress, Progress, make_progress
-from bohb_study.provenance import code_hash, git_state, versions
+from bohb_study.provenance import code_hash, git_state, task_parts, versions
 from bohb_study.retraining.plan import TrainingJob, plan
 from bohb_study.seeding import config_id
 from bohb_study.store import load_study, locked
@@ -69,7 +69,8 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
 
 def _holds(final: Final, job: TrainingJob) -> bool:
     """Whether a stored training is what ``job`` would give."""
-    same = final.config_id == config_id(job.config) and final.run.get("code") == code_hash()
+    code = code_hash(task_parts(job.cell.task))
+    same = final.config_id == config_id(job.config) and final.run.get("code") == code
     return same and final.status != "failed"
 
 
@@ -86,7 +87,6 @@ def _trained(
     first = [jobs[0] for jobs in twins.values()]
     by_name = {str(job.cell): job for job in first}
     run = {
-        "code": code_hash(),
         "versions": versions(),
         "git": git_state(),
         "host": socket.gethostname(),
@@ -107,8 +107,9 @@ def _trained(
                 progress.message(f"{name} {report.status}: {report.message or 'its loss says so'}")
             says = report.status == "ok" and job.cell.kind == "retrained"
             best = report.val_loss if says else None  # on all data it says nothing
+            of_task = {**run, "code": code_hash(task_parts(job.cell.task))}
             for twin in twins[job.key]:
-                yield _final(twin, report, run)
+                yield _final(twin, report, of_task)
                 progress.finish(str(twin.cell), report.status != "failed", seconds, best)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 
+from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, derive, trial_seed
 from bohb_study.tasks.base import Evaluation, Report, Task
 from bohb_study.tasks.ladder import Ladder
@@ -29,6 +30,8 @@ class ComputedTask(Task):
     """
 
     name: str = field(default="", kw_only=True)
+    lowest_rung: int = field(default=0, kw_only=True)
+    """How many of the lowest levels are left out of the ladder."""
 
     val_metric = "loss"
     failure_loss = 1e6
@@ -38,9 +41,14 @@ class ComputedTask(Task):
     """What the levels count, in the singular."""
 
     def __post_init__(self) -> None:
-        """A task without a name is called as its class."""
+        """A task without a name is called as its class; raises UsageError where no rung is left."""
         if not self.name:
             object.__setattr__(self, "name", type(self).__name__)
+        most = len(self.levels) - 1
+        if not 0 <= self.lowest_rung <= most:
+            raise UsageError(
+                f"--task-option {self.name}.lowest_rung={self.lowest_rung}: must be 0 to {most}"
+            )
 
     @property
     @abstractmethod
@@ -93,8 +101,9 @@ class ComputedTask(Task):
 
     @property
     def own_ladder(self) -> Ladder:
-        """A rung for each of ``levels``, each paid whole."""
-        return Ladder(self.unit, self.levels, eta=self.eta_of_levels, curve=False, resumable=False)
+        """A rung for each of ``levels`` from ``lowest_rung`` on, each paid whole."""
+        levels = self.levels[self.lowest_rung :]
+        return Ladder(self.unit, levels, eta=self.eta_of_levels, curve=False, resumable=False)
 
     def space(self, seed: int) -> ConfigurationSpace:
         """All of ``hyperparameters``, independent of each other."""

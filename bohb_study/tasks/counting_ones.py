@@ -57,6 +57,7 @@ class CountingOnes(ComputedTask):
             raise UsageError(
                 f"--task-option {self.name}.rungs={self.rungs}: must be {' or '.join(RUNGS)}"
             )
+        super().__post_init__()
 
     @property
     def dimensions(self) -> int:

@@ -137,3 +137,19 @@ def test_golden_rows() -> None:
     assert {b: TASK.loss(CONFIG, b, 0) for b in counts} == {
         b: -(3 + n / b) for b, n in counts.items()
     }
+
+
+def test_the_lowest_rungs_can_be_left_out() -> None:
+    task = make_task("counting-ones-8", {"lowest_rung": "2"})
+    assert task.ladder.costs == (81, 243, 729)
+    assert task.ladder.times == (1, 3, 9)
+    assert isinstance(task, CountingOnes)
+    assert task.loss(CONFIG, 81, 3) == TASK.loss(CONFIG, 81, 3)
+    assert make_task("counting-ones-8", {"lowest_rung": "4"}).ladder.costs == (729,)
+
+
+@pytest.mark.parametrize("rungs", ["-1", "5"])
+def test_a_ladder_keeps_a_rung(rungs: str) -> None:
+    said = rf"^--task-option counting-ones-8.lowest_rung={rungs}: must be 0 to 4$"
+    with pytest.raises(UsageError, match=said):
+        make_task("counting-ones-8", {"lowest_rung": rungs})
