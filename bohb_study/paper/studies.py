@@ -21,6 +21,11 @@ class PaperStudy:
     """Full evaluations of a cell."""
     seeds: int
     task_option: tuple[str, ...] = ()
+    eta: int | None = None
+    group: str = ""
+    """Studies that are run and reported together; its own name where not given."""
+    thinned: bool = False
+    """Packed without the rows at which no incumbent changes."""
 
     def config(self, seeds: int | None = None) -> StudyConfig:
         """The study, with another number of seeds where one is given.
@@ -34,8 +39,12 @@ class PaperStudy:
             budget=self.budget,
             seeds=self.seeds if seeds is None else seeds,
             task_option=self.task_option,
+            eta=self.eta,
         )
 
+
+COUNTING_ONES = tuple(f"counting-ones-{d}" for d in (8, 16, 32, 64))
+ABLATION_TASKS = ("counting-ones-8", "counting-ones-32", "mfh3", "mfh6-bad", "branin-mf")
 
 STUDIES = {
     study.name: study
@@ -57,8 +66,104 @@ STUDIES = {
             seeds=4,
             task_option=("fashion-mnist.subset=10000", "fashion-mnist.epochs=9"),
         ),
+        PaperStudy(
+            "counting-ones",
+            "the BOHB paper's toy problem in 8 to 64 dimensions",
+            task=COUNTING_ONES,
+            methods=(
+                "random", "tpe", "tpe-univariate", "hpbandster-hyperband", "hpbandster-bohb",
+                "bohb", "asha",
+            ),
+            budget=256,
+            seeds=16,
+            thinned=True,
+        ),
+        PaperStudy(
+            "counting-ones-reference",
+            "random and Hyperband, for values that were computed independently",
+            task=COUNTING_ONES[:2],
+            methods=("random", "hpbandster-hyperband"),
+            budget=1000,
+            seeds=64,
+            group="counting-ones",
+            thinned=True,
+        ),
+        PaperStudy(
+            "dehb",
+            "DEHB's toy problems; enough budget for 300 evaluations of any fidelity",
+            task=("counting-ones-100", "mfh3", "mfh6"),
+            methods=("asha", "hyperband", "bohb", "hpbandster-hyperband", "hpbandster-bohb"),
+            budget=45,
+            seeds=20,
+            task_option=("counting-ones-100.rungs=dehb",),
+            thinned=True,
+        ),
+        PaperStudy(
+            "dehb-full",
+            "the same for methods whose every evaluation is a full one",
+            task=("counting-ones-100", "mfh3", "mfh6"),
+            methods=("random", "tpe"),
+            budget=300,
+            seeds=20,
+            task_option=("counting-ones-100.rungs=dehb",),
+            group="dehb",
+            thinned=True,
+        ),
+        PaperStudy(
+            "fcnet",
+            "tables of real trainings, 62,208 configurations each",
+            task=("fcnet-parkinsons", "fcnet-protein", "fcnet-naval", "fcnet-slice"),
+            methods=("random", "tpe", "tpe-univariate"),
+            budget=100,
+            seeds=50,
+            thinned=True,
+        ),
+        PaperStudy(
+            "ablations",
+            "BOHB with one thing changed at a time",
+            task=ABLATION_TASKS,
+            methods=(
+                "bohb", "hyperband", "bohb-stock", "bohb-halving-mended", "bohb-ends-told",
+                "hpbandster-bohb", "bohb-random-0", "bohb-random-10", "bohb-random-67",
+            ),
+            budget=50,
+            seeds=20,
+            thinned=True,
+        ),
+        PaperStudy(
+            "ablations-eta",
+            "the same with eta 9",
+            task=ABLATION_TASKS,
+            methods=("bohb", "hyperband"),
+            budget=50,
+            seeds=20,
+            eta=9,
+            group="ablations",
+            thinned=True,
+        ),
+        PaperStudy(
+            "ablations-rungs",
+            "the same without the two lowest rungs",
+            task=ABLATION_TASKS,
+            methods=("bohb", "hyperband"),
+            budget=50,
+            seeds=20,
+            task_option=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
+            group="ablations",
+            thinned=True,
+        ),
     )
-}
+}  # fmt: skip
+
+
+def paper_studies(name: str) -> list[PaperStudy]:
+    """The studies called ``name``, or that belong to that group.
+
+    Raises:
+        UsageError: there is none; names those that there are.
+    """
+    group = [study for study in STUDIES.values() if name and name == (study.group or study.name)]
+    return group or [paper_study(name)]
 
 
 def paper_study(name: str) -> PaperStudy:

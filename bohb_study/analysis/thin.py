@@ -1,0 +1,44 @@
+"""Fewer rows that say the same of incumbents: those at which one changes, and each cell's ends."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from bohb_study.analysis.cells import cells_of
+from bohb_study.analysis.incumbent import Rule, incumbent
+from bohb_study.errors import StudyError
+
+
+def thin(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFrame:
+    """The rows at which the incumbent changes under any rule, and the first and last of each cell.
+
+    Under every rule the incumbents of what is left are those of the whole: a rule's incumbent
+    changes only by the report that becomes it, and that report is kept.
+
+    Args:
+        frame: the tidy frame of a study, rows in any order.
+        tops: units of one full evaluation, by task.
+
+    Returns:
+        Some of the rows, all columns, in the order of ``frame``.
+
+    Raises:
+        StudyError: a task's top is not given.
+    """
+    kept = []
+    for (task, _, _), rows in cells_of(frame):
+        if task not in tops:
+            raise StudyError(f"task {task}: the cost of one full evaluation is not known")
+        ordered = rows.sort_values("seq", kind="stable")
+        changes = np.zeros(len(rows), dtype=bool)
+        changes[[0, -1]] = True
+        for rule in get_args(Rule):
+            if rule == "validated" and rows["true_loss"].isna().all():
+                continue
+            held = incumbent(rows, rule, tops[task])["seq"].fillna(-1)
+            changes |= (held.diff().fillna(0) != 0).to_numpy(dtype=bool)
+        kept.append(ordered.index[changes])
+    chosen = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
+    return frame[frame.index.isin(chosen)].reset_index(drop=True)

@@ -1,0 +1,107 @@
+"""What a paper says and what is found here: claims with their verdicts, and tables beside them.
+
+Verdicts follow from intervals by rules that were fixed before any result was seen; a claim that
+does not hold is reported as not holding.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from bohb_study.analysis import Estimate
+
+Verdict = Literal["yes", "no", "not decided"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that was claimed."""
+
+    claim: str
+    source: str
+    published: str
+    """The number or the words."""
+    ours: str
+    """With intervals."""
+    holds: str
+    """"yes", "no" or "not decided", with where, if not everywhere."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table as text."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """For a README."""
+        lines = [self.headings, ("---",) * len(self.headings), *self.rows]
+        return f"{self.title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@dataclass(frozen=True)
+class ClaimsReport:
+    """What one reproduction found."""
+
+    name: str
+    claims: tuple[Claim, ...]
+    tables: tuple[TextTable, ...]
+    notes: tuple[str, ...]
+    """A sentence each: what the numbers are, and of which runs."""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    """The same as numbers, for others to compute with."""
+
+    def markdown(self) -> str:
+        """Claims, tables, notes."""
+        notes = "\n".join(f"* {note}" for note in self.notes)
+        parts = [claims_table(self.claims).markdown()] if self.claims else []
+        return "\n\n".join([*parts, *(table.markdown() for table in self.tables), notes]) + "\n"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "name": self.name,
+            "claims": [asdict(claim) for claim in self.claims],
+            "numbers": dict(self.numbers),
+            "notes": list(self.notes),
+        }
+
+
+def claims_table(claims: Iterable[Claim], title: str = "Claims") -> TextTable:
+    """Claim, source, published, ours, holds."""
+    rows = tuple((c.claim, c.source, c.published, c.ours, c.holds) for c in claims)
+    return TextTable(title, ("claim", "source", "published", "ours", "holds"), rows)
+
+
+def above_zero(found: Estimate) -> Verdict:
+    """Whether a difference is above zero: by its whole interval, else nothing is decided."""
+    if found.low > 0:
+        return "yes"
+    return "no" if found.high < 0 else "not decided"
+
+
+def within(found: Estimate, margin: float) -> Verdict:
+    """Whether a difference is no larger than ``margin`` either way: by its whole interval."""
+    if -margin <= found.low and found.high <= margin:
+        return "yes"
+    return "no" if found.low > margin or found.high < -margin else "not decided"
+
+
+def together(verdicts: Mapping[str, Verdict]) -> str:
+    """One verdict for several places: "yes" where it is everywhere, else who says what."""
+    if len(set(verdicts.values())) == 1:
+        return next(iter(verdicts.values()))
+    said: dict[Verdict, list[str]] = {}
+    for place, verdict in verdicts.items():
+        said.setdefault(verdict, []).append(place)
+    order: Sequence[Verdict] = ("yes", "no", "not decided")
+    return "; ".join(
+        f"{verdict}: {', '.join(said[verdict])}" for verdict in order if verdict in said
+    )
+
+
+def written(found: Estimate, digits: int = 4) -> str:
+    """``+0.0123 [0.0045, 0.0201]``."""
+    return f"{found.centre:+.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
