@@ -1,8 +1,12 @@
 """What a named study would take, by its tasks' modelled durations."""
 
+from pathlib import Path
+
 import numpy as np
 
+from bohb_study.methods import get_method
 from bohb_study.seeding import plain
+from bohb_study.store import load_study
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task
 
@@ -18,6 +22,37 @@ def effort(config: StudyConfig, repeats: int) -> str:
         repeats: trainings of each final incumbent.
     """
     return "\n".join(_effort(config, task, repeats) for task in config.tasks().values())
+
+
+def measured_effort(config: StudyConfig, packed: Path) -> str:
+    """CPU time of a larger run of a packed study, from the seconds that its cells took.
+
+    Methods with a model pay for each suggestion in proportion to what they have observed, so their
+    time grows with the square of the budget; that of the others with the budget.
+
+    Args:
+        config: the larger study.
+        packed: the folder of the smaller one.
+
+    Raises:
+        UsageError: there is no study in ``packed``.
+    """
+    small = load_study(packed)
+    times = config.budget / float(small.study["config"]["budget"])
+    hours, lines = 0.0, []
+    for name in config.methods:
+        seconds = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == name]
+        if not seconds:
+            lines.append(f"{name}: not in {packed}, not counted")
+            continue
+        power = 1 if get_method(name).model_after is None else 2
+        cells = config.seeds * len(config.task)
+        mine = float(np.mean(seconds)) * times**power * cells / 3600
+        growth = "the square of the budget" if power == 2 else "the budget"
+        lines.append(f"{name}: {cells} cells, about {mine:,.1f} CPU hours (grows with {growth})")
+        hours += mine
+    total = f"about {hours:,.0f} CPU hours in all, extrapolated {times:g} times from {packed}"
+    return "\n".join([*lines, total])
 
 
 def full_evaluation_seconds(task: Task) -> float:

@@ -26,18 +26,29 @@ class PaperStudy:
     """Studies that are run and reported together; its own name where not given."""
     thinned: bool = False
     """Packed without the rows at which no incumbent changes."""
+    full: tuple[float, int] | None = None
+    """Budget and seeds of the paper itself, where this machine runs less."""
 
-    def config(self, seeds: int | None = None) -> StudyConfig:
+    def config(self, seeds: int | None = None, *, full: bool = False) -> StudyConfig:
         """The study, with another number of seeds where one is given.
 
+        Args:
+            seeds: 0 .. seeds-1; the study's own number where not given.
+            full: the budget and the seeds of the paper.
+
         Raises:
-            UsageError: a task or an option is not known here, or the seeds cannot be.
+            UsageError: a task or an option is not known here, the seeds cannot be, or there is no
+                larger version.
         """
+        if full and self.full is None:
+            sizes = [study.name for study in STUDIES.values() if study.full]
+            raise UsageError(f"--full: {self.name} is run whole; allowed for {', '.join(sizes)}")
+        budget, count = self.full if full and self.full else (self.budget, self.seeds)
         return StudyConfig(
             task=self.task,
             methods=self.methods,
-            budget=self.budget,
-            seeds=self.seeds if seeds is None else seeds,
+            budget=budget,
+            seeds=count if seeds is None else seeds,
             task_option=self.task_option,
             eta=self.eta,
         )
@@ -77,6 +88,7 @@ STUDIES = {
             budget=256,
             seeds=16,
             thinned=True,
+            full=(8192, 512),
         ),
         PaperStudy(
             "counting-ones-reference",
