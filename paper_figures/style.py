@@ -17,8 +17,8 @@ Dashes = str | tuple[float, tuple[float, ...]]
 _BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color_palette(
     "colorblind"
 ).as_hex()
-# Two more of Paul Tol's muted scheme, dark enough beside the ten.
-_INDIGO, _WINE = "#332288", "#882255"
+# More of Paul Tol's muted scheme, dark enough beside the ten.
+_INDIGO, _WINE, _OLIVE = "#332288", "#882255", "#999933"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ METHODS: dict[str, Line] = {
     "hpbandster-bohb": Line("HpBandSter-BOHB", _ORANGE, (0, (5, 1, 1, 1, 1, 1)), "X"),
     "hpbandster-hyperband": Line("HpBandSter-Hyperband", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
     "tpe": Line("TPE", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
+    "tpe-univariate": Line("TPE-univariate", _OLIVE, (0, (3, 1, 1, 1)), "h"),
     "gp": Line("GP", _WINE, (0, (1, 2.5)), ">"),
 }
 """Every method that a figure may show, in the order of the legend."""

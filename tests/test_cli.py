@@ -253,6 +253,9 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
         "hyperband": halving,
         "bohb": halving,
         "bohb-stock": halving,
+        "tpe": full,
+        "tpe-univariate": full,
+        "gp": full,
     }
 
 

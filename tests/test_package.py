@@ -8,7 +8,7 @@ import pytest
 
 import bohb_study
 
-HEAVY = ("torch", "ray", "pandas", "numpy", "ConfigSpace", "hpbandster")
+HEAVY = ("torch", "ray", "pandas", "numpy", "ConfigSpace", "hpbandster", "optuna")
 
 
 def imported_by(code: str) -> set[str]:

@@ -34,7 +34,7 @@ def git(folder: Path, *arguments: str) -> None:
 def test_versions_are_those_that_are_installed() -> None:
     versions = provenance.versions()
     assert versions["python"] == platform.python_version()
-    for package in ("ray", "hpbandster", "ConfigSpace", "numpy", "pandas", "pyarrow"):
+    for package in ("ray", "hpbandster", "optuna", "ConfigSpace", "numpy", "pandas", "pyarrow"):
         assert versions[package] == version(package)
 
 

@@ -7,6 +7,9 @@ METHODS: dict[str, str] = {
     "hyperband": "bohb_study.methods.hyperband",
     "bohb": "bohb_study.methods.bohb",
     "bohb-stock": "bohb_study.methods.bohb_stock",
+    "tpe": "bohb_study.methods.tpe",
+    "tpe-univariate": "bohb_study.methods.tpe_univariate",
+    "gp": "bohb_study.methods.gp",
 }
 """Name -> module:constant; the constant is ``METHOD`` where none is named."""
 

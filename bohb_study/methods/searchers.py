@@ -15,7 +15,7 @@ class SelfLimitingSearcher(Searcher):
     """A searcher that knows which of its trials run; subclasses say what comes next."""
 
     def __init__(self, metric: str | None = None, mode: str | None = None) -> None:
-        """``metric`` and ``mode`` are only kept for Ray; nothing here learns from results."""
+        """``metric`` and ``mode`` are kept for Ray and for subclasses; nothing here learns."""
         super().__init__(metric=metric, mode=mode)
         self._max_concurrent = 0
         self._running: set[str] = set()

@@ -142,7 +142,7 @@ def test_rungs_that_are_paid_whole(method: str, job: Any, rung_task: Any) -> Non
     frame = result.frame
     assert frame["units"].tolist() == frame["level"].tolist()
     first = frame.drop_duplicates("trial")
-    if method in {"grid", "random"}:
+    if method in {"grid", "random", "tpe", "tpe-univariate", "gp"}:
         assert frame["level"].tolist() == [81] * 7
         assert result.account.unspent == 0
     if method == "asha":

@@ -8,6 +8,8 @@ from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.tasks import Task, make_task
 
+PAUSE_NONE = ("grid", "random", "asha", "tpe", "tpe-univariate", "gp")
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 
@@ -17,14 +19,14 @@ def test_a_single_fidelity_is_refused_in_one_line(name: str) -> None:
         UsageError,
         match=(
             f"^--methods {name}: fcnet-parkinsons has a single fidelity, and nothing can be "
-            "stopped below it; use grid, random"
+            "stopped below it; use grid, random, tpe, tpe-univariate, gp"
         ),
     ) as refused:
         check_fits(get_method(name), make_task("fcnet-parkinsons"))
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["grid", "random"])
+@pytest.mark.parametrize("name", ["grid", "random", "tpe", "tpe-univariate", "gp"])
 def test_full_fidelity_fits_everything(name: str, toy: Callable[..., Task]) -> None:
     check_fits(get_method(name), make_task("fcnet-parkinsons"))
     check_fits(get_method(name), toy())
@@ -41,12 +43,12 @@ def test_what_cannot_pause_is_refused_to_methods_that_pause(
 ) -> None:
     task = toy()
     monkeypatch.setattr(type(task), "can_pause", False)
-    if name in ("grid", "random", "asha"):
+    if name in PAUSE_NONE:
         check_fits(get_method(name), task)
         return
     with pytest.raises(UsageError) as refused:
         check_fits(get_method(name), task)
     assert str(refused.value) == (
         f"--methods {name}: it pauses trials, and {task.name} cannot go on after a pause: let its "
-        "function take and yield a state; or use grid, random, asha"
+        f"function take and yield a state; or use {', '.join(PAUSE_NONE)}"
     )

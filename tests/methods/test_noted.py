@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 Toys = Callable[..., Task]
 MakeProblem = Callable[..., Problem]
 HALVING = ("hyperband", "bohb", "bohb-stock")
+FULL_FIDELITY = ("random", "grid", "tpe", "tpe-univariate", "gp")
 
 
 @pytest.fixture
@@ -45,8 +46,7 @@ HYPERBAND_LOSES = {
     [
         *((method, HYPERBAND_LOSES) for method in HALVING),
         ("asha", ASHA_LOSES),
-        ("random", set()),
-        ("grid", set()),
+        *((method, set()) for method in FULL_FIDELITY),
     ],
 )
 def test_ladders_on_which_ray_loses_rungs_are_refused_and_no_others(
@@ -91,8 +91,7 @@ def test_the_refusal_names_scheduler_and_rungs_in_one_line(
 @pytest.mark.parametrize(
     ("method", "rungs"),
     [
-        ("random", [2] * 40),
-        ("grid", [2] * 40),
+        *((method, [2] * 40) for method in FULL_FIDELITY),
         ("asha", [0] * 40),
         # brackets of 9, 5 and 3 trials begin at rungs 0, 1 and 2; then the next band
         *((method, ([0] * 9 + [1] * 5 + [2] * 3) * 2 + [0] * 6) for method in HALVING),

@@ -19,6 +19,10 @@ from bohb_study.tasks import Task, make_task
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 
+FULL_FIDELITY = {"grid", "random", "tpe", "tpe-univariate", "gp"}
+KNOWN = "known: grid, random, asha, hyperband, bohb, bohb-stock, tpe, tpe-univariate, gp"
+
+
 @pytest.fixture(params=["digits", "without a curve", "with a curve"])
 def task(
     request: pytest.FixtureRequest, toy: Callable[..., Task], curvy: Callable[..., Task]
@@ -28,7 +32,9 @@ def task(
 
 
 def test_methods_are_those_of_the_study() -> None:
-    assert list(METHODS) == ["grid", "random", "asha", "hyperband", "bohb", "bohb-stock"]
+    assert list(METHODS) == [
+        "grid", "random", "asha", "hyperband", "bohb", "bohb-stock", "tpe", "tpe-univariate", "gp",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -39,7 +45,7 @@ def test_a_method_says_what_it_is(name: str) -> None:
         value = getattr(method, field.name)
         assert value != "", field.name
         assert "\n" not in str(value)
-    assert method.uses_fidelity == (name not in {"grid", "random"})
+    assert method.uses_fidelity == (name not in FULL_FIDELITY)
     assert (method.plan is not None) == (name in {"hyperband", "bohb", "bohb-stock"})
     assert (method.known_defect is not None) == (name == "bohb-stock")
 
@@ -73,9 +79,9 @@ def test_a_finite_space_ends(
         ("bhob", r"did you mean bohb\?"),
         ("hyperbnad", r"did you mean hyperband\?"),
         ("bohb_stock", r"did you mean bohb-stock or bohb\?"),
-        ("BOHB", "known: grid, random, asha, hyperband, bohb, bohb-stock"),
-        ("xyz", "known: grid, random, asha, hyperband, bohb, bohb-stock"),
-        ("", "known: grid, random, asha, hyperband, bohb, bohb-stock"),
+        ("BOHB", KNOWN),
+        ("xyz", KNOWN),
+        ("", KNOWN),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_near_ones(given: str, hint: str) -> None:
@@ -88,7 +94,8 @@ def test_naming_methods_costs_no_import() -> None:
     code = (
         "import sys; from bohb_study.methods import METHODS, check_method;"
         "[check_method(name) for name in METHODS];"
-        "print(sorted({'ray', 'torch', 'hpbandster', 'ConfigSpace'} & sys.modules.keys()))"
+        "heavy = {'ray', 'torch', 'hpbandster', 'optuna', 'ConfigSpace'};"
+        "print(sorted(heavy & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

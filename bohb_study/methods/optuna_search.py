@@ -1,0 +1,205 @@
+"""Optuna's samplers over a ConfigSpace, as a Ray searcher.
+
+Ray's own ``OptunaSearch`` takes no ConfigSpace: neither its conditions nor its forbidden clauses.
+"""
+
+import math
+import warnings
+from typing import Any
+
+import optuna
+from ConfigSpace import Configuration, ConfigurationSpace
+from ConfigSpace.exceptions import ForbiddenValueError
+from ConfigSpace.hyperparameters import (
+    CategoricalHyperparameter,
+    Constant,
+    Hyperparameter,
+    UniformFloatHyperparameter,
+    UniformIntegerHyperparameter,
+)
+from ConfigSpace.types import NotSet
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+from bohb_study.errors import UsageError
+from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem
+from bohb_study.methods.full_fidelity import FullFidelity
+from bohb_study.methods.noted_scheduler import NotedScheduler
+from bohb_study.methods.noted_searcher import NotedSearcher
+from bohb_study.methods.searchers import SelfLimitingSearcher
+from bohb_study.seeding import Config, Value, plain, plain_value, space_seed
+
+STARTUP_TRIALS = 10
+"""Results before which Optuna's samplers draw at random; their own default."""
+ASKS = 10
+"""Suggestions asked for in a row before a space with forbidden clauses draws one at random."""
+
+
+def startup_trials(dimensions: int) -> int:
+    """Observations that the samplers' models take: ``STARTUP_TRIALS``, however many dimensions."""
+    return STARTUP_TRIALS
+
+
+class OptunaSearch(SelfLimitingSearcher):
+    """Asks an Optuna sampler for configurations and tells it each trial's last result.
+
+    Hyperparameters are suggested parents first, and only where they are active. What a forbidden
+    clause rules out is told as failed, which samplers pass over, and asked anew. A trial that is
+    stopped early is told like any other, by the result that it was stopped at.
+    """
+
+    def __init__(
+        self,
+        space: ConfigurationSpace,
+        sampler: BaseSampler,
+        metric: str,
+        mode: str = "min",
+        failure_loss: float | None = None,
+        startup: int = STARTUP_TRIALS,
+    ) -> None:
+        """Set up the searcher.
+
+        Args:
+            space: the search space; its own stream is drawn from only where ``ASKS`` suggestions
+                in a row are forbidden.
+            sampler: seeded, and of no other study.
+            metric: what is optimised.
+            mode: "min" or "max".
+            failure_loss: with mode "min", a loss from which on a trial counts as failed. It is
+                told as infinite: worse than all others to TPE, as bad as the worst finite one to
+                the GP, which standardises losses and would else see nothing but the failures.
+            startup: the sampler's ``n_startup_trials``.
+
+        Raises:
+            UsageError: a hyperparameter is neither uniform, categorical without weights, nor
+                constant.
+        """
+        super().__init__(metric=metric, mode=mode)
+        for hyperparameter in space.values():
+            _check(hyperparameter)
+        self._space = space
+        self._failure_loss = math.inf if failure_loss is None else failure_loss
+        self._startup = startup
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # creating a study is announced
+        try:
+            self._study = optuna.create_study(
+                sampler=sampler, direction="minimize" if mode == "min" else "maximize"
+            )
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+        self._asked: dict[str, int] = {}
+        """Optuna's number of each trial that has not ended."""
+        self._number = 0
+        self._told = 0
+        self.picked_by_model = False
+        """Whether the sampler's model picked the last suggestion (the GP: of what every
+        configuration has)."""
+
+    def next_config(self) -> Config:
+        """The sampler's next configuration; the same one may come again in a finite space."""
+        for _ in range(ASKS):
+            config = self._ask()
+            if not self._space.forbidden_clauses or _allowed(self._space, config):
+                self.picked_by_model = self._told >= self._startup
+                return config
+            self._study.tell(self._number, state=TrialState.FAIL)
+        self.picked_by_model = False
+        self._study.enqueue_trial(plain(self._space.sample_configuration()))
+        return self._ask()
+
+    def _ask(self) -> Config:
+        """What Optuna suggests next, hyperparameter by hyperparameter."""
+        trial = self._study.ask()
+        self._number = trial.number
+        values: dict[str, Any] = dict.fromkeys(self._space, NotSet)
+        with warnings.catch_warnings():
+            # each time that the GP meets an infinite loss
+            warnings.filterwarnings("ignore", "Clip non-finite values", UserWarning)
+            # ConfigSpace has them sorted by depth: parents come first
+            for name, hyperparameter in self._space.items():
+                conditions = self._space.parent_conditions_of[name]
+                if all(condition.satisfied_by_value(values) for condition in conditions):
+                    values[name] = _suggest(trial, hyperparameter)
+        return {name: value for name, value in values.items() if value is not NotSet}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next configuration; None while enough trials run."""
+        config = super().suggest(trial_id)
+        if isinstance(config, dict):
+            self._asked[trial_id] = self._number
+        return config
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: dict[str, Any] | None = None,
+        error: bool = False,
+    ) -> None:
+        """Tell the sampler of the trial's last result; without one it has failed."""
+        super().on_trial_complete(trial_id, result, error)
+        number = self._asked.pop(trial_id, None)
+        if number is None:
+            return
+        if result is None or error:
+            self._study.tell(number, state=TrialState.FAIL)
+            return
+        loss = result[self.metric]
+        if self.mode == "min" and loss >= self._failure_loss:
+            loss = math.inf
+        self._study.tell(number, loss)
+        self._told += 1
+
+
+def _check(hyperparameter: Hyperparameter[Any, Any]) -> None:
+    match hyperparameter:
+        case UniformFloatHyperparameter() | UniformIntegerHyperparameter() | Constant():
+            return
+        case CategoricalHyperparameter(weights=None):
+            return
+    raise UsageError(
+        f"hyperparameter {hyperparameter.name} is {type(hyperparameter).__name__}; Optuna's "
+        "samplers take uniform floats and integers, categoricals without weights and constants"
+    )
+
+
+def _suggest(trial: optuna.Trial, hyperparameter: Hyperparameter[Any, Any]) -> Value:
+    name = hyperparameter.name
+    match hyperparameter:
+        case UniformFloatHyperparameter(lower=lower, upper=upper, log=log):
+            return trial.suggest_float(name, lower, upper, log=log)
+        case UniformIntegerHyperparameter(lower=lower, upper=upper, log=log):
+            return trial.suggest_int(name, lower, upper, log=log)
+        case CategoricalHyperparameter(choices=choices):
+            plain_choices = [plain_value(choice) for choice in choices]
+            return plain_value(trial.suggest_categorical(name, plain_choices))
+    return plain_value(hyperparameter.default_value)
+
+
+def _allowed(space: ConfigurationSpace, config: Config) -> bool:
+    try:
+        Configuration(space, values=config)
+    except ForbiddenValueError:
+        return False
+    return True
+
+
+def optuna_pair(problem: Problem, sampler: BaseSampler) -> Pair:
+    """``sampler`` at full fidelity.
+
+    Raises:
+        UsageError: as by ``OptunaSearch``, with the method's name.
+    """
+    task, ladder = problem.task, problem.ladder
+    try:
+        searcher = OptunaSearch(
+            task.space(space_seed(task.name, problem.seed)),
+            sampler,
+            metric=METRIC,
+            mode=MODE,
+            failure_loss=task.failure_loss,
+        )
+    except UsageError as error:
+        raise UsageError(f"--methods {problem.method}: {error}") from None
+    scheduler = FullFidelity(time_attr=TIME, max_t=ladder.max_time)
+    return Pair(NotedSearcher(searcher), NotedScheduler(scheduler, ladder))
