@@ -246,6 +246,8 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
     full = ["4", "1350 epochs", "50 trials of 27 epochs"]
     band = "27/9/3/1 at 1/3/9/27  12/4/2 at 3/9/27  6/2 at 9/27  4 at 27"
     halving = ["4", "1350 epochs", band]
+    hpbandsters = "27/9/3/1 at 1/3/9/27  9/3/1 at 3/9/27  6/2 at 9/27  4 at 27"
+    own_sizes = ["4", "1350 epochs", hpbandsters]
     assert rows == {
         "grid": full,
         "random": full,
@@ -256,6 +258,8 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
         "tpe": full,
         "tpe-univariate": full,
         "gp": full,
+        "hpbandster-hyperband": own_sizes,
+        "hpbandster-bohb": own_sizes,
     }
 
 

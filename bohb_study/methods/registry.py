@@ -7,6 +7,8 @@ METHODS: dict[str, str] = {
     "hyperband": "bohb_study.methods.hyperband",
     "bohb": "bohb_study.methods.bohb",
     "bohb-stock": "bohb_study.methods.bohb_stock",
+    "hpbandster-hyperband": "bohb_study.methods.hpbandster_hyperband",
+    "hpbandster-bohb": "bohb_study.methods.hpbandster_bohb",
     "tpe": "bohb_study.methods.tpe",
     "tpe-univariate": "bohb_study.methods.tpe_univariate",
     "gp": "bohb_study.methods.gp",

@@ -25,6 +25,8 @@ from bohb_study.tasks import make_task
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 WORKERS = (1, 3, 16)
+PLANNED = ("hyperband", "bohb", "hpbandster-hyperband", "hpbandster-bohb")
+"""Methods that keep to the rungs that they declare."""
 
 
 @cache
@@ -150,7 +152,7 @@ def test_same_rows_in_other_processes() -> None:
     first = child(SCRIPT, "1", PYTHONHASHSEED="1")
     assert len(first) == len(set(first)) == 2 * len(METHODS) - 1
     by_model = {line.split()[0] for line in first if not line.endswith(" 0")}
-    assert by_model == {"bohb", "bohb-stock"}
+    assert by_model == {"bohb", "bohb-stock", "hpbandster-bohb"}
     assert child(SCRIPT, "2", PYTHONHASHSEED="2") == first
 
 
@@ -233,7 +235,7 @@ def plan(job: CellJob) -> list[list[tuple[int, int]]]:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+@pytest.mark.parametrize("method", PLANNED)
 def test_rungs_are_as_planned(method: str, workers: int, job: Any, rung_task: Any) -> None:
     """At one worker complete brackets equal the plan; at more none exceeds it."""
     for task, budget in ((None, 17), (rung_task, 40)):
@@ -292,7 +294,7 @@ def test_a_training_that_fails_is_a_row(
     validate(frame)
 
 
-@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+@pytest.mark.parametrize("method", PLANNED)
 def test_a_task_that_forgets_is_caught(method: str, job: Any, toy_task: Any) -> None:
     """A trial that starts over in secret executes more than it was charged for."""
     result = run_cell(job(method, task=toy_task(breaks="forgets"), workers=2))
@@ -345,7 +347,7 @@ class Watched(States):
         super().close()
 
 
-@pytest.mark.parametrize("method", ["hyperband", "bohb"])
+@pytest.mark.parametrize("method", PLANNED)
 def test_paused_states_do_not_pile_up(
     method: str, job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,17 @@ PAUSE_NONE = ("grid", "random", "asha", "tpe", "tpe-univariate", "gp")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 
-@pytest.mark.parametrize("name", ["asha", "hyperband", "bohb", "bohb-stock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "asha",
+        "hyperband",
+        "bohb",
+        "bohb-stock",
+        "hpbandster-hyperband",
+        "hpbandster-bohb",
+    ],
+)
 def test_a_single_fidelity_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(
         UsageError,

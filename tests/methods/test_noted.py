@@ -24,6 +24,7 @@ Toys = Callable[..., Task]
 MakeProblem = Callable[..., Problem]
 HALVING = ("hyperband", "bohb", "bohb-stock")
 FULL_FIDELITY = ("random", "grid", "tpe", "tpe-univariate", "gp")
+HPBANDSTERS = ("hpbandster-hyperband", "hpbandster-bohb")
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def pair(problem: MakeProblem) -> Callable[[str, Task], Pair]:
     return lambda method, task: get_method(method).build(problem(task, method))
 
 
-# Ladders on which Ray loses rungs to floating-point error
+# Ladders on which Ray or HpBandSter loses rungs to floating-point error
 
 ASHA_LOSES = {(3, 5), (9, 5), (10, 3), (10, 6)}
 """(eta, k): ladders 1, eta, ..., eta**k on which Ray's ASHA leaves the top rung out."""
@@ -39,17 +40,20 @@ HYPERBAND_LOSES = {
     (3, 6), (6, 6), (7, 2), (7, 3), (7, 4), (7, 8), (9, 3), (9, 5), (9, 7), (9, 8),
 }  # fmt: skip
 """The same for HyperBandForBOHB: a bracket begins at 0 or one below its rung."""
+HPBANDSTER_LOSES = {(3, 5), (9, 5), (10, 1), (10, 2), (10, 3), (10, 4), (10, 6)}
+"""The same for HpBandSter: it leaves the lowest rung out."""
 
 
 @pytest.mark.parametrize(
     ("method", "loses"),
     [
         *((method, HYPERBAND_LOSES) for method in HALVING),
+        *((method, HPBANDSTER_LOSES) for method in HPBANDSTERS),
         ("asha", ASHA_LOSES),
         *((method, set()) for method in FULL_FIDELITY),
     ],
 )
-def test_ladders_on_which_ray_loses_rungs_are_refused_and_no_others(
+def test_ladders_on_which_rungs_are_lost_are_refused_and_no_others(
     method: str, loses: set[tuple[int, int]], toy: Toys, pair: Callable[[str, Task], Pair]
 ) -> None:
     refused = set()
@@ -65,6 +69,7 @@ def test_ladders_on_which_ray_loses_rungs_are_refused_and_no_others(
     ("method", "k", "scheduler", "found"),
     [
         ("asha", 5, "IncrementalASHA", "(1, 3, 9, 27, 81)"),
+        *((method, 5, "HpBandSterScheduler", "(3, 9, 27, 81, 243)") for method in HPBANDSTERS),
         ("hyperband", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb-stock", 6, "HyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
@@ -95,6 +100,7 @@ def test_the_refusal_names_scheduler_and_rungs_in_one_line(
         ("asha", [0] * 40),
         # brackets of 9, 5 and 3 trials begin at rungs 0, 1 and 2; then the next band
         *((method, ([0] * 9 + [1] * 5 + [2] * 3) * 2 + [0] * 6) for method in HALVING),
+        *((method, ([0] * 9 + [1] * 3 + [2] * 3) * 2 + [0] * 9 + [1]) for method in HPBANDSTERS),
     ],
 )
 def test_each_trial_is_told_its_first_rung(
@@ -360,7 +366,8 @@ def test_what_is_forgotten_changes_no_later_number() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:After 0.17:FutureWarning")  # statsmodels
-@pytest.mark.parametrize("method", METHODS)
+# HpBandSter's must be asked for more trials to the end: test_what_is_kept_does_not_grow
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - set(HPBANDSTERS)))
 def test_a_pair_forgets_all_of_a_trial(
     method: str, curvy: Toys, pair: Callable[[str, Task], Pair], controller: Callable[..., Any]
 ) -> None:

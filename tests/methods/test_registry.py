@@ -33,7 +33,8 @@ def task(
 
 def test_methods_are_those_of_the_study() -> None:
     assert list(METHODS) == [
-        "grid", "random", "asha", "hyperband", "bohb", "bohb-stock", "tpe", "tpe-univariate", "gp",
+        "grid", "random", "asha", "hyperband", "bohb", "bohb-stock", "hpbandster-hyperband",
+        "hpbandster-bohb", "tpe", "tpe-univariate", "gp",
     ]  # fmt: skip
 
 
@@ -46,7 +47,8 @@ def test_a_method_says_what_it_is(name: str) -> None:
         assert value != "", field.name
         assert "\n" not in str(value)
     assert method.uses_fidelity == (name not in FULL_FIDELITY)
-    assert (method.plan is not None) == (name in {"hyperband", "bohb", "bohb-stock"})
+    planned = {"hyperband", "bohb", "bohb-stock", "hpbandster-hyperband", "hpbandster-bohb"}
+    assert (method.plan is not None) == (name in planned)
     assert (method.known_defect is not None) == (name == "bohb-stock")
 
 
@@ -73,11 +75,14 @@ def test_a_finite_space_ends(
     assert [searcher.suggest(trial) for trial in "abc"][2] == Searcher.FINISHED
 
 
+KNOWN = f"known: {', '.join(METHODS)}"
+
+
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
         ("bhob", r"did you mean bohb\?"),
-        ("hyperbnad", r"did you mean hyperband\?"),
+        ("hyperbnad", r"did you mean hyperband or hpbandster-hyperband\?"),
         ("bohb_stock", r"did you mean bohb-stock or bohb\?"),
         ("BOHB", KNOWN),
         ("xyz", KNOWN),

@@ -1,0 +1,26 @@
+"""Hyperband as HpBandSter runs it: its brackets over its random sampling.
+
+Li et al., Hyperband, JMLR 18, 2018, arXiv 1603.06560. A finite space is sampled with replacement.
+"""
+
+from bohb_study.methods.base import Method, Pair, Problem
+from bohb_study.methods.hpbandster_master import LocalHyperBand
+from bohb_study.methods.hpbandster_pair import hpbandster_pair, hpbandster_plan
+from bohb_study.seeding import space_seed
+
+
+def _build(problem: Problem) -> Pair:
+    space = problem.task.space(space_seed(problem.task.name, problem.seed))
+    return hpbandster_pair(problem, LocalHyperBand(space, problem.ladder))
+
+
+METHOD = Method(
+    name="hpbandster-hyperband",
+    searcher="HpBandSter's independent draws from the space",
+    scheduler="HpBandSter's master and successive halving",
+    uses_fidelity=True,
+    source="Li et al., arXiv 1603.06560; hpbandster.optimizers.HyperBand",
+    build=_build,
+    plan=hpbandster_plan,
+    pauses=True,
+)

@@ -1,0 +1,98 @@
+"""HpBandSter's own master, name server and one worker on the loopback address; no test.
+
+``python real_hpbandster.py METHOD TASK GENERATOR ETA SEED ITERATIONS``, where GENERATOR is stock
+or batched, prints what the worker computed, in its order, as JSON: [configuration, budget, loss]
+of each job.
+"""
+
+import json
+import logging
+import os
+import sys
+import tempfile
+from typing import Any
+
+import numpy as np
+from hpbandster.core.nameserver import NameServer
+from hpbandster.core.worker import Worker
+from hpbandster.optimizers import BOHB, HyperBand
+
+from bohb_study.methods.base import Problem
+from bohb_study.methods.generator import SeededBOHB
+from bohb_study.seeding import plain, space_seed
+from bohb_study.tasks import make_task
+
+QUIET = logging.getLogger("quiet")
+LOOPBACK = "127.0.0.1"
+
+
+class TaskWorker(Worker):
+    """Trains each job from scratch up to the level of its budget."""
+
+    def __init__(self, problem: Problem, **kwargs: Any) -> None:
+        super().__init__("test", host=LOOPBACK, logger=QUIET, **kwargs)
+        self.problem = problem
+        self.jobs: list[tuple[dict[str, Any], float, float]] = []
+
+    def compute(self, config: dict[str, Any], budget: float, **_: Any) -> dict[str, Any]:
+        ladder = self.problem.ladder
+        goal = ladder.costs[ladder.times.index(round(budget))]
+        evaluation = self.problem.task.start(config, self.problem.seed)
+        first = 0 if ladder.curve else ladder.costs.index(goal)
+        level = 0
+        while level < goal:
+            level = ladder.next_level(level, first)
+            report = evaluation.advance(level)
+        self.jobs.append((config, budget, report.val_loss))
+        return {"loss": report.val_loss, "info": None}
+
+
+def run(problem: Problem, iterations: int, sampler: str) -> list[Any]:
+    """The jobs of so many iterations of HpBandSter's master."""
+    task, ladder = problem.task, problem.ladder
+    with tempfile.TemporaryDirectory() as folder:
+        # kept, since it shuts down when it is collected
+        server = NameServer("test", host=LOOPBACK, port=0, working_directory=folder)
+        host, port = server.start()
+        worker = TaskWorker(problem, nameserver=host, nameserver_port=port)
+        worker.run(background=True)
+        optimizer = {"hpbandster-bohb": BOHB, "hpbandster-hyperband": HyperBand}[problem.method](
+            configspace=task.space(space_seed(task.name, problem.seed)),
+            eta=ladder.eta,
+            min_budget=1,
+            max_budget=ladder.max_time,
+            run_id="test",
+            host=LOOPBACK,
+            nameserver=host,
+            nameserver_port=port,
+            working_directory=folder,
+            ping_interval=1,
+            logger=QUIET,
+        )
+        # Pyro's serializer cannot read back what numpy 2's scalars look like, and then it waits
+        optimizer.budgets = [float(budget) for budget in optimizer.budgets]
+        if sampler == "batched":
+            space = optimizer.config_generator.configspace
+            optimizer.config_generator = SeededBOHB(space, problem.model_seed)
+        generator = optimizer.config_generator
+        stock = generator.get_config
+
+        def get_config(budget: float) -> tuple[dict[str, Any], dict[str, Any]]:
+            config, info = stock(budget)
+            return plain(config), info
+
+        generator.get_config = get_config
+        # stock BOHB draws from the global generator
+        np.random.seed(problem.model_seed)  # noqa: NPY002
+        optimizer.run(n_iterations=iterations)
+        optimizer.shutdown(shutdown_workers=True)
+        server.shutdown()
+    return worker.jobs
+
+
+if __name__ == "__main__":
+    method, name, generator, *numbers = sys.argv[1:]
+    eta, seed, iterations = map(int, numbers)
+    jobs = run(Problem(make_task(name, eta=eta), method, seed, 1), iterations, generator)
+    print(json.dumps(jobs), flush=True)
+    os._exit(0)  # whatever threads of Pyro's are left
