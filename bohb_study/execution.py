@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bohb_study.budget import units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_fits, get_method
 from bohb_study.progress import CellProgress, Progress
@@ -122,8 +121,10 @@ def prepare(config: StudyConfig, options: RunOptions) -> None:
 
 def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
     """The units that each of ``cells`` may spend, by the cell's name."""
+    from bohb_study.engines.base import CellJob
+
     tasks = config.tasks()
-    return {str(cell): units_allowed(config.budget, tasks[cell.task].ladder.top) for cell in cells}
+    return {str(cell): CellJob(cell, tasks[cell.task], config.budget).allowed for cell in cells}
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from bohb_study.analysis import bootstrap_seed, summary
 from bohb_study.analysis.rungs import BracketCheck, check_rungs
-from bohb_study.budget import units_allowed
+from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.methods.base import Rung
 from bohb_study.reproduction import Comparison
 from bohb_study.store import LoadedStudy
-from bohb_study.study import StudyConfig
+from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import TASKS, make_task, option_fields
 
 WIDE = 160
@@ -88,18 +88,19 @@ def plan_table(config: StudyConfig) -> Table:
         table.add_column(heading, justify="right" if number else "left")
     for task_name, task in config.tasks().items():
         ladder = task.ladder
-        units = units_allowed(config.budget, ladder.top)
         for name in config.methods:
             method = get_method(name)
             check_fits(method, task)
+            job = CellJob(Cell(task_name, name, 0), task, config.budget)
             if method.plan:
                 rungs = "  ".join(_rungs(bracket) for bracket in method.plan(ladder))
             elif method.uses_fidelity:
                 levels = ", ".join(map(str, ladder.costs))
-                rungs = f"halving at {levels} {ladder.unit}s, no fixed sizes"
+                rungs = f"rungs at {levels} {ladder.unit}s, no fixed sizes"
             else:
-                rungs = f"{int(config.budget)} trials of {ladder.top} {ladder.unit}s"
-            table.add_row(task_name, name, str(config.seeds), f"{units} {ladder.unit}s", rungs)
+                rungs = f"{job.problem.full_evaluations} trials of {ladder.top} {ladder.unit}s"
+            units = f"{job.allowed} {ladder.unit}s"
+            table.add_row(task_name, name, str(config.seeds), units, rungs)
     return table
 
 
@@ -121,7 +122,10 @@ def bracket_checks(study: LoadedStudy, task: str, method: str) -> list[BracketCh
 
 
 def summary_table(study: LoadedStudy) -> Table:
-    """One line a method: what it was charged, what it found, and where its time went."""
+    """One line a method: what it was charged, what it found, and where its time went.
+
+    Yardsticks stand below the table.
+    """
     tops = {name: task["top"] for name, task in study.study["tasks"].items()}
     ledgers = {key: record["ledger"] for key, record in study.cells.items()}
     seed = bootstrap_seed(study.study["id"])
@@ -134,6 +138,8 @@ def summary_table(study: LoadedStudy) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
+        caption=Text("\n".join(yardstick_lines(study, found))) if study.yardsticks else None,
+        caption_justify="left",
     )
     several = len(study.study["tasks"]) > 1
     for heading in [*(["task"] if several else []), "method"]:
@@ -147,7 +153,7 @@ def summary_table(study: LoadedStudy) -> Table:
         table.add_column(heading, justify="right")
     for task in study.study["tasks"]:
         for method in study.study["methods"]:
-            if (task, method) not in found.index:
+            if (task, method) not in found.index or method in study.yardsticks:
                 continue
             row = found.loc[(task, method)]
             table.add_row(
@@ -156,14 +162,31 @@ def summary_table(study: LoadedStudy) -> Table:
                 str(row["trials"]),
                 str(row["charged"]),
                 str(row["unspent"]),
-                _spread(row, "val"),
-                *([_spread(row, "test")] if tested else []),
+                spread(row, "val"),
+                *([spread(row, "test")] if tested else []),
                 rungs_word(bracket_checks(study, task, method)),
                 f"{row['train_seconds']:.1f}",
                 f"{row['search_seconds']:.1f}",
                 f"{engine[task, method]:.1f}",
             )
     return table
+
+
+def yardstick_lines(study: LoadedStudy, found: pd.DataFrame) -> list[str]:
+    """What each method with a multiple of the budget found, a line a task.
+
+    Args:
+        study: the study.
+        found: its summary, indexed by task and method.
+    """
+    several = len(study.study["tasks"]) > 1
+    return [
+        f"{f'{task}: ' if several else ''}{method}, a yardstick with {factor} times the budget: "
+        f"{spread(found.loc[(task, method)], 'val')}"
+        for task in study.study["tasks"]
+        for method, factor in study.yardsticks.items()
+        if (task, method) in found.index
+    ]
 
 
 def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
@@ -195,7 +218,8 @@ def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
     return seconds
 
 
-def _spread(row: "pd.Series", which: str) -> str:
+def spread(row: "pd.Series", which: str) -> str:
+    """The incumbents' loss over seeds, or in how many there is none; ``which`` is val or test."""
     centre, low, high = (row[f"{which}_{part}"] for part in ("loss", "low", "high"))
     if pd.isna(centre):
         return f"none in {row['undefined']} of {row['seeds']} seeds"

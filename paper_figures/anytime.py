@@ -25,6 +25,8 @@ from paper_figures.panels import Panel, panels, runs_shown, span, values_shown
 
 LONGEST_LABEL = 26
 """Letters of a metric's name that fit beside a panel; longer names take another line."""
+LEGEND_LINE = 0.15
+"""Inches that each line of the legend takes beyond the second."""
 LONGEST_X_LABEL = 32
 """Letters that fit below one of two panels."""
 
@@ -124,13 +126,16 @@ def _legend(drawn: Figure, rows: list[tuple[Panel, ...]]) -> None:
     for method in style.in_order({curves.method for curves in everything}):
         look = style.line(method)
         handles.append(Line2D([], [], label=_name(method, everything), **style.strokes(look)))
+    lines = 1 if len(handles) <= 5 else max(2, math.ceil(len(handles) / 4))
+    # of many methods the panels keep their height
+    drawn.set_figheight(drawn.get_figheight() + LEGEND_LINE * max(0, lines - 2))
     drawn.legend(
         handles=handles,
         loc="outside upper center",
-        ncols=len(handles) if len(handles) <= 5 else math.ceil(len(handles) / 2),
+        ncols=math.ceil(len(handles) / lines),
         title=_spread_in_words(everything),
         handlelength=3.2,
-        columnspacing=1.4,
+        columnspacing=1.4 if lines <= 2 else 1.0,
     )
 
 
@@ -155,6 +160,11 @@ def _spread_in_words(everything: list[MethodCurves]) -> str:
     kinds = " or ".join(sorted({curves.over_seeds.kind for curves in everything}))
     thin = "; thin: every run" if "range" in kinds else ""
     return f"{labels} of {number} seed{'s' if counts != [1] else ''}; band: {kinds}{thin}"
+
+
+def _yardstick(method: str, factor: int) -> str:
+    label = style.line(method).label
+    return f"{label}: a yardstick, which has spent {factor} times what the axis says."
 
 
 def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
@@ -186,6 +196,7 @@ def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
         *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
         f"{_spread_in_words(everything).capitalize()}.",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
+        *(_yardstick(*one) for one in study.yardsticks.items()),
         f"No such stretch: {', '.join(undefined)}." if undefined else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Problems: {'; '.join(study.problems)}." if study.problems else "",

@@ -1,7 +1,7 @@
 """What a figure is drawn from: a study's frame and the few facts about it that a figure states."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pandas as pd
@@ -56,6 +56,8 @@ class FigureStudy:
     """Trials that a cell ran side by side."""
     finals: pd.DataFrame | None = None
     """Final configurations trained again, from ``store.finals_frame``; None where none was."""
+    yardsticks: Mapping[str, int] = field(default_factory=dict)
+    """Methods with a multiple of the budget, and that multiple."""
 
 
 class Loaded(Protocol):
@@ -72,6 +74,10 @@ class Loaded(Protocol):
     @property
     def cells(self) -> Mapping[Any, Mapping[str, Any]]:
         """The stored record of each cell."""
+
+    @property
+    def yardsticks(self) -> Mapping[str, int]:
+        """Methods with a multiple of the study's budget."""
 
     @property
     def problems(self) -> Iterable[str]:
@@ -114,6 +120,7 @@ def figure_study(
         tuple(loaded.problems),
         loaded.study["config"]["workers"],
         finals,
+        loaded.yardsticks,
     )
 
 

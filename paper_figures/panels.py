@@ -73,6 +73,7 @@ def _panel(study: FigureStudy, task: TaskFacts, rule: Rule, axis: Axis, x_label:
         study.bootstrap_seed,
         axis=axis,
         allow_missing=study.allow_missing,
+        yardsticks=study.yardsticks,
     )
     # Only noise-free losses have a distance to the optimum; an observed one can lie below it.
     if rule == "validated" and task.optimum is not None:

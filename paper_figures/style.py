@@ -18,7 +18,9 @@ _BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color
     "colorblind"
 ).as_hex()
 # More of Paul Tol's muted scheme, dark enough beside the ten.
-_INDIGO, _WINE, _OLIVE = "#332288", "#882255", "#999933"
+_INDIGO, _WINE = "#332288", "#882255"
+# Far from all of these under either kind of colour blindness; a light grey for the yardstick.
+_VIOLET, _PURPLE, _BLACK, _LIGHT_GREY = "#5533ff", "#6f4a8e", "#000000", "#a0a0a0"
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,24 @@ class Line:
     width: float = 1.0
     """In points."""
     zorder: float = 3.0
+    size: float = 3.4
+    """Of the marker, in points; a slender one needs more."""
 
 
 METHODS: dict[str, Line] = {
     "bohb": Line("BOHB", _VERMILION, "solid", "o", width=1.9, zorder=4.0),
     "hyperband": Line("Hyperband", _BLUE, (0, (5, 1.5)), "s"),
     "asha": Line("ASHA", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "asha-bohb": Line("ASHA-BOHB", _VIOLET, (0, (12, 1.5)), "*", size=5.6),
+    "median": Line("Median rule", _BLACK, (0, (4, 3)), "d", size=4.2),
     "random": Line("Random", "#4d4d4d", (0, (1, 1.2)), "D"),
+    "random-2x": Line("Random, 2x budget", _LIGHT_GREY, (0, (1, 1.8)), ".", width=0.7, zorder=2.5),
     "grid": Line("Grid", _PINK, (0, (2.5, 1.5)), "v"),
     "bohb-stock": Line("BOHB-stock", _BROWN, (0, (8, 1.5)), "P"),
     "hpbandster-bohb": Line("HpBandSter-BOHB", _ORANGE, (0, (5, 1, 1, 1, 1, 1)), "X"),
     "hpbandster-hyperband": Line("HpBandSter-Hyperband", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
     "tpe": Line("TPE", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
-    "tpe-univariate": Line("TPE-univariate", _OLIVE, (0, (3, 1, 1, 1)), "h"),
+    "tpe-univariate": Line("TPE (univariate)", _PURPLE, (0, (2, 1, 2, 3)), "h"),
     "gp": Line("GP", _WINE, (0, (1, 2.5)), ">"),
 }
 """Every method that a figure may show, in the order of the legend."""
@@ -84,7 +91,7 @@ def strokes(look: Line) -> dict[str, Any]:
         "linestyle": look.dashes,
         "linewidth": look.width,
         "marker": look.marker,
-        "markersize": 3.4,
+        "markersize": look.size,
         "markeredgecolor": "white",
         "markeredgewidth": 0.4,
     }

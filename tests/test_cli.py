@@ -79,7 +79,7 @@ BAD: dict[str, str] = {
     "--task": "--task: empty; name at least one",
     "--task digits digits": "--task digits digits: digits is given more than once",
     "--methods bhob": "--methods bhob: no such method; did you mean bohb?",
-    "--methods xyz": "--methods xyz: no such method; known: grid, random, asha, ",
+    "--methods xyz": "--methods xyz: no such method; known: grid, random, random-2x, ",
     "--methods": "--methods: empty; name at least one",
     "--methods random asha random": "--methods random asha random: random is given more than once",
     "--budget 0": "--budget 0: must be at least 1 full evaluation (= 27 units)",
@@ -245,13 +245,15 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
     }
     full = ["4", "1350 epochs", "50 trials of 27 epochs"]
     band = "27/9/3/1 at 1/3/9/27  12/4/2 at 3/9/27  6/2 at 9/27  4 at 27"
+    rungs = ["4", "1350 epochs", "rungs at 1, 3, 9, 27 epochs, no fixed sizes"]
     halving = ["4", "1350 epochs", band]
     hpbandsters = "27/9/3/1 at 1/3/9/27  9/3/1 at 3/9/27  6/2 at 9/27  4 at 27"
     own_sizes = ["4", "1350 epochs", hpbandsters]
     assert rows == {
         "grid": full,
         "random": full,
-        "asha": ["4", "1350 epochs", "halving at 1, 3, 9, 27 epochs, no fixed sizes"],
+        "random-2x": ["4", "2700 epochs", "100 trials of 27 epochs"],
+        **dict.fromkeys(("median", "asha", "asha-bohb"), rungs),
         "hyperband": halving,
         "bohb": halving,
         "bohb-stock": halving,

@@ -290,7 +290,8 @@ def test_a_function_without_a_state_is_refused_to_bohb(
         assert cli.run(scripts["compare"], ["--task", "plain.py:task", *more]) == 2
         assert capsys.readouterr().err == (
             "error: --methods bohb: it pauses trials, and train cannot go on after a pause: let "
-            "its function take and yield a state; or use grid, random, asha\n"
+            "its function take and yield a state; or use grid, random, random-2x, median, asha, "
+            "asha-bohb\n"
         )
     words = ["--task", "plain.py:task", "--dry-run", "--methods", "grid", "random", "asha"]
     assert cli.run(scripts["compare"], words) == 0

@@ -53,6 +53,7 @@ def anytime(
     *,
     axis: Axis = "full_evals",
     allow_missing: bool = False,
+    yardsticks: Mapping[str, int] | None = None,
 ) -> AnytimeData:
     """The curves of all methods on all tasks of a frame.
 
@@ -65,6 +66,8 @@ def anytime(
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
         axis: what the curves run along.
         allow_missing: go on where methods have unequal seeds; the gaps are then named.
+        yardsticks: methods with a multiple of the budget, and that multiple: their axis is divided
+            by it, so that they end where the others do.
 
     Raises:
         StudyError: methods of a task have unequal seeds, or a task's top is not given.
@@ -80,7 +83,9 @@ def anytime(
                 f"cell {task}/{method}/{seed}: its virtual seconds are not known, as engine tune "
                 "has none with several workers; use full evaluations"
             )
-        incumbents.setdefault((task, method), {})[seed] = incumbent(rows, rule, tops[task])
+        found = incumbent(rows, rule, tops[task])
+        found[axis] /= (yardsticks or {}).get(method, 1)
+        incumbents.setdefault((task, method), {})[seed] = found
     aligned = {key: align(cells, axis) for key, cells in incumbents.items()}
     curves = tuple(
         MethodCurves(task, method, runs, aggregate(runs, bootstrap_seed))

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from bohb_study.budget import Account, units_allowed
+from bohb_study.methods import get_method
 from bohb_study.methods.base import Problem
 from bohb_study.study import Cell
 from bohb_study.tasks import Task
@@ -54,13 +55,18 @@ class CellJob:
 
     @property
     def allowed(self) -> int:
-        """Units that the cell may spend."""
-        return units_allowed(self.budget, self.task.ladder.top)
+        """Units that the cell may spend: the study's budget, or the multiple of a yardstick."""
+        return self._factor * units_allowed(self.budget, self.task.ladder.top)
 
     @property
     def problem(self) -> Problem:
         """What the cell's method is built for."""
-        return Problem(self.task, self.cell.method, self.cell.seed, int(self.budget))
+        full_evaluations = int(self._factor * self.budget)
+        return Problem(self.task, self.cell.method, self.cell.seed, full_evaluations)
+
+    @property
+    def _factor(self) -> int:
+        return get_method(self.cell.method).budget_factor
 
     def run(self, progress: OnProgress | None = None) -> "CellResult":
         """As ``run_cell``."""

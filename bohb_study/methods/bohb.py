@@ -61,7 +61,12 @@ class SeededTuneBOHB(TuneBOHB):
 
 
 def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -> NotedSearcher:
-    """BOHB's searcher for a problem; ``bohb_config`` holds arguments of HpBandSter's generator."""
+    """BOHB's searcher: until its model exists, the draws that random makes.
+
+    Args:
+        problem: what it is built for.
+        bohb_config: arguments of HpBandSter's generator.
+    """
     seed = space_seed(problem.task.name, problem.seed)
     searcher = SeededTuneBOHB(
         problem.task.space(seed),

@@ -3,7 +3,10 @@
 METHODS: dict[str, str] = {
     "grid": "bohb_study.methods.grid",
     "random": "bohb_study.methods.random",
+    "random-2x": "bohb_study.methods.random_2x",
+    "median": "bohb_study.methods.median",
     "asha": "bohb_study.methods.asha",
+    "asha-bohb": "bohb_study.methods.asha_bohb",
     "hyperband": "bohb_study.methods.hyperband",
     "bohb": "bohb_study.methods.bohb",
     "bohb-stock": "bohb_study.methods.bohb_stock",

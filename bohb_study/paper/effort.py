@@ -63,16 +63,19 @@ def full_evaluation_seconds(task: Task) -> float:
 
 
 def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
-    methods = len(config.methods)
-    cells = methods * config.seeds
+    factors = [get_method(name).budget_factor for name in config.methods]
+    methods = factors.count(1)  # yardsticks are not trained again
+    cells = len(factors) * config.seeds
+    again = methods * config.seeds * repeats
     seconds = full_evaluation_seconds(task)
-    hours = cells * (config.budget + repeats) * seconds
+    hours = (sum(factors) * config.seeds * config.budget + again) * seconds
     whole = task.on_all_data()
     if whole is not None:
         hours += methods * full_evaluation_seconds(whole)
     alone = f", {methods} trainings on all data" if whole is not None else ""
+    more = " (a yardstick: a multiple)" if max(factors) > 1 else ""
     return (
-        f"{task.name}: {cells} cells of {config.budget:g} full evaluations; off the ledger "
-        f"{cells * repeats} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
+        f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; off the ledger "
+        f"{again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
         f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by --jobs"
     )

@@ -15,7 +15,13 @@ from rich.text import Text
 
 from bohb_study.analysis import bootstrap_seed, final_incumbents, finals_summary, summary
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
-from bohb_study.terminal import Departure, bracket_checks, departures, rungs_word
+from bohb_study.terminal import (
+    Departure,
+    bracket_checks,
+    departures,
+    rungs_word,
+    yardstick_lines,
+)
 
 NONE = "-"
 
@@ -89,7 +95,8 @@ def paper_table(folder: Path) -> PaperTable:
         "rungs as planned",
     )
     rows = []
-    for _, own in found.iterrows():
+    compared = found[~found["method"].isin(study.yardsticks)]
+    for _, own in compared.iterrows():
         final = by_method.get((own["task"], own["method"]))
         rows.append(
             (
@@ -103,7 +110,7 @@ def paper_table(folder: Path) -> PaperTable:
             )
         )
     order = [(task, method) for task in tasks for method in study.study["methods"]]
-    places = [order.index((own["task"], own["method"])) for _, own in found.iterrows()]
+    places = [order.index((own["task"], own["method"])) for _, own in compared.iterrows()]
     return PaperTable(
         f"{study.study['name']}-{study.study['id']}",
         headings,
@@ -150,6 +157,7 @@ def _notes(
         f"{labels} over {seeds} seed{'s' if seeds != '1' else ''} [{kinds}] of each cell's final "
         "incumbent under rule full: the best finished training on validation"
     )
+    yield from yardstick_lines(study, found.set_index(["task", "method"]))
     if len(again):
         counts = sorted({n for pair in again["repeats"] for n in pair})
         times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))

@@ -68,7 +68,8 @@ class Chosen:
 def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
     """What is to be trained: by repetition, so that an interrupted run has the first of all cells.
 
-    Cells without a successful full evaluation, and tasks on which nothing is trained, have no part.
+    Cells without a successful full evaluation, tasks on which nothing is trained, and yardsticks,
+    which are compared with nothing, have no part.
 
     Args:
         study: a finished study, as it was run or packed.
@@ -80,7 +81,12 @@ def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
     """
     tasks = _tasks(study)
     trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
-    found = [one for one in chosen(study) if one.cell.task in trained]
+    yardsticks = study.yardsticks
+    found = [
+        one
+        for one in chosen(study)
+        if one.cell.task in trained and one.cell.method not in yardsticks
+    ]
     planned = [
         _job(one, "retrained", repeat, tasks[one.cell.task])
         for repeat in range(repeats)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bohb_study.budget import units_allowed
 from bohb_study.columns import CELL, Kind, build_frame, kinds_of
 from bohb_study.errors import StudyError
 from bohb_study.store.cells import (
@@ -53,6 +54,21 @@ class LoadedStudy:
         stored = self.study["tasks"][task]
         values = {f.name: stored[f.name] for f in fields(Ladder)}
         return Ladder(**{**values, "costs": tuple(values["costs"])})
+
+    @property
+    def yardsticks(self) -> dict[str, int]:
+        """Methods whose cells were given a multiple of the study's budget, and that multiple.
+
+        They have no part where equal budgets are compared.
+        """
+        config, tasks = self.study["config"], self.study["tasks"]
+        factors = {
+            method: record["ledger"]["allowed"]
+            // units_allowed(config["budget"], tasks[task]["top"])
+            for (task, method, _), record in self.cells.items()
+            if "allowed" in record.get("ledger", {})
+        }
+        return {method: factor for method, factor in factors.items() if factor > 1}
 
     def rows(self, cell: CellKey) -> pd.DataFrame:
         """The rows of one cell with the columns and types that it has by itself.

@@ -125,3 +125,20 @@ def test_renaming_seeds_and_shuffling_rows_changes_no_curve(
     before, after = (one(anytime(f, "any", TOPS), "random").over_seeds for f in (base, renamed))
     for name in ("x", "centre", "low", "high"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+
+
+@pytest.mark.parametrize("axis", ["full_evals", "virtual_seconds"])
+def test_a_yardstick_runs_along_a_fraction_of_what_it_spent(cell: Cell, axis: str) -> None:
+    losses = [(9, 0.8), (9, 0.6), (9, 0.2), (9, 0.1)]
+    frame = pd.concat(
+        [
+            cell(losses[:2], seconds=[3.0, 6.0]),
+            cell(losses, method="random-2x", seconds=[3.0, 6.0, 9.0, 12.0]),
+        ]
+    )
+    data = anytime(frame, "full", TOPS, axis=axis, yardsticks={"random-2x": 2})
+    scale = 1 if axis == "full_evals" else 3
+    assert one(data, "random").runs.index.tolist() == [scale, 2 * scale]
+    twice = one(data, "random-2x")
+    assert twice.over_seeds.x.tolist() == [0.5 * scale, scale, 1.5 * scale, 2 * scale]
+    np.testing.assert_array_equal(twice.over_seeds.centre, [0.8, 0.6, 0.2, 0.1])

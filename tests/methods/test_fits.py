@@ -8,35 +8,30 @@ from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.tasks import Task, make_task
 
-PAUSE_NONE = ("grid", "random", "asha", "tpe", "tpe-univariate", "gp")
+FULL_FIDELITY = ("grid", "random", "random-2x", "tpe", "tpe-univariate", "gp")
+EARLY = tuple(name for name in METHODS if name not in FULL_FIDELITY)
+PAUSE_NONE = (
+    *("grid", "random", "random-2x", "median", "asha", "asha-bohb"),
+    *("tpe", "tpe-univariate", "gp"),
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "asha",
-        "hyperband",
-        "bohb",
-        "bohb-stock",
-        "hpbandster-hyperband",
-        "hpbandster-bohb",
-    ],
-)
+@pytest.mark.parametrize("name", EARLY)
 def test_a_single_fidelity_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(
         UsageError,
         match=(
             f"^--methods {name}: fcnet-parkinsons has a single fidelity, and nothing can be "
-            "stopped below it; use grid, random, tpe, tpe-univariate, gp"
+            f"stopped below it; use {', '.join(FULL_FIDELITY)}"
         ),
     ) as refused:
         check_fits(get_method(name), make_task("fcnet-parkinsons"))
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["grid", "random", "tpe", "tpe-univariate", "gp"])
+@pytest.mark.parametrize("name", FULL_FIDELITY)
 def test_full_fidelity_fits_everything(name: str, toy: Callable[..., Task]) -> None:
     check_fits(get_method(name), make_task("fcnet-parkinsons"))
     check_fits(get_method(name), toy())

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 Toys = Callable[..., Task]
 MakeProblem = Callable[..., Problem]
 HALVING = ("hyperband", "bohb", "bohb-stock")
-FULL_FIDELITY = ("random", "grid", "tpe", "tpe-univariate", "gp")
+FULL_FIDELITY = ("random", "random-2x", "grid", "tpe", "tpe-univariate", "gp")
 HPBANDSTERS = ("hpbandster-hyperband", "hpbandster-bohb")
 
 
@@ -51,6 +51,8 @@ HPBANDSTER_LOSES = {(3, 5), (9, 5), (10, 1), (10, 2), (10, 3), (10, 4), (10, 6)}
         *((method, HPBANDSTER_LOSES) for method in HPBANDSTERS),
         ("asha", ASHA_LOSES),
         *((method, set()) for method in FULL_FIDELITY),
+        ("asha-bohb", ASHA_LOSES),
+        ("median", set()),
     ],
 )
 def test_ladders_on_which_rungs_are_lost_are_refused_and_no_others(
@@ -70,6 +72,7 @@ def test_ladders_on_which_rungs_are_lost_are_refused_and_no_others(
     [
         ("asha", 5, "IncrementalASHA", "(1, 3, 9, 27, 81)"),
         *((method, 5, "HpBandSterScheduler", "(3, 9, 27, 81, 243)") for method in HPBANDSTERS),
+        ("asha-bohb", 5, "TellingASHA", "(1, 3, 9, 27, 81)"),
         ("hyperband", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb-stock", 6, "HyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
@@ -98,6 +101,8 @@ def test_the_refusal_names_scheduler_and_rungs_in_one_line(
     [
         *((method, [2] * 40) for method in FULL_FIDELITY),
         ("asha", [0] * 40),
+        ("asha-bohb", [0] * 40),
+        ("median", [0] * 40),
         # brackets of 9, 5 and 3 trials begin at rungs 0, 1 and 2; then the next band
         *((method, ([0] * 9 + [1] * 5 + [2] * 3) * 2 + [0] * 6) for method in HALVING),
         *((method, ([0] * 9 + [1] * 3 + [2] * 3) * 2 + [0] * 9 + [1]) for method in HPBANDSTERS),

@@ -19,8 +19,11 @@ from bohb_study.tasks import Task, make_task
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 
-FULL_FIDELITY = {"grid", "random", "tpe", "tpe-univariate", "gp"}
-KNOWN = "known: grid, random, asha, hyperband, bohb, bohb-stock, tpe, tpe-univariate, gp"
+MODELS = {
+    *("asha-bohb", "bohb", "bohb-stock", "hpbandster-bohb"),
+    *("tpe", "tpe-univariate", "gp"),
+}
+FULL_FIDELITY = {"grid", "random", "random-2x", "tpe", "tpe-univariate", "gp"}
 
 
 @pytest.fixture(params=["digits", "without a curve", "with a curve"])
@@ -33,9 +36,9 @@ def task(
 
 def test_methods_are_those_of_the_study() -> None:
     assert list(METHODS) == [
-        "grid", "random", "asha", "hyperband", "bohb", "bohb-stock", "hpbandster-hyperband",
-        "hpbandster-bohb", "tpe", "tpe-univariate", "gp",
-    ]  # fmt: skip
+        *("grid", "random", "random-2x", "median", "asha", "asha-bohb", "hyperband", "bohb"),
+        *("bohb-stock", "hpbandster-hyperband", "hpbandster-bohb", "tpe", "tpe-univariate", "gp"),
+    ]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -50,6 +53,8 @@ def test_a_method_says_what_it_is(name: str) -> None:
     planned = {"hyperband", "bohb", "bohb-stock", "hpbandster-hyperband", "hpbandster-bohb"}
     assert (method.plan is not None) == (name in planned)
     assert (method.known_defect is not None) == (name == "bohb-stock")
+    assert (method.model_after is not None) == (name in MODELS)
+    assert method.budget_factor == (2 if name == "random-2x" else 1)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -67,7 +72,7 @@ def test_a_method_is_a_pair_of_rays_kind_that_suggests_from_the_tasks_space(
     assert not driver.add()  # it limits itself to one running trial
 
 
-@pytest.mark.parametrize("name", ["random", "asha"])
+@pytest.mark.parametrize("name", ["random", "random-2x", "median", "asha"])
 def test_a_finite_space_ends(
     name: str, toy: Callable[..., Task], problem: Callable[..., Problem]
 ) -> None:
@@ -75,7 +80,7 @@ def test_a_finite_space_ends(
     assert [searcher.suggest(trial) for trial in "abc"][2] == Searcher.FINISHED
 
 
-KNOWN = f"known: {', '.join(METHODS)}"
+KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more \(--list\)"
 
 
 @pytest.mark.parametrize(

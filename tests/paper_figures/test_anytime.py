@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from bohb_study.analysis import anytime
 from bohb_study.errors import StudyError, UsageError
+from paper_figures import style
 from paper_figures.anytime import figure
 from paper_figures.data import FigureStudy
 
@@ -221,3 +222,28 @@ def test_nothing_is_clipped_and_no_text_overlaps(drawn: tuple[Figure, str]) -> N
         assert page.x0 <= box.x0 < box.x1 <= page.x1
         assert page.y0 <= box.y0 < box.y1 <= page.y1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
+    make_frame: Frames, make_study: Studies
+) -> None:
+    twice = make_frame(["random"], 3, budget=20).assign(method="random-2x")
+    frames = [make_frame(["random", "bohb"], 3, budget=10), twice]
+    drawn, caption = figure(make_study(*frames, yardsticks={"random-2x": 2}))
+    axes = drawn.axes[0]
+    assert axes.get_xlim() == (1, 10)
+    own, same = (lines(axes, "_centre/")[f"_centre/{m}"] for m in ("random-2x", "random"))
+    assert own[0][-1] == same[0][-1] == 10
+    whole = anytime(twice, "full", {"digits": TOP}).curves[0].over_seeds
+    assert (own[0][0], own[1][-1]) == (whole.x[0] / 2, whole.centre[-1])
+    names = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert names == ["BOHB", "Random", "Random, 2x budget"]
+    assert "Random, 2x budget: a yardstick, which has spent 2 times what the axis says." in caption
+
+
+def test_the_legend_of_all_methods_fits_the_page(make_frame: Frames, make_study: Studies) -> None:
+    drawn, _ = figure(make_study(make_frame(list(style.METHODS), 1, budget=3)))
+    drawn.draw_without_rendering()
+    page, legend = drawn.bbox, drawn.legends[0].get_window_extent()
+    assert page.x0 <= legend.x0 < legend.x1 <= page.x1
+    assert drawn.axes[0].bbox.height > legend.height

@@ -23,6 +23,7 @@ BLINDNESS = {
     ],
 }
 MAIN = ("grid", "random", "asha", "hyperband", "bohb")
+LATER = ("asha-bohb", "median", "random-2x", "tpe-univariate")
 
 
 def linear(color: str) -> np.ndarray:
@@ -32,7 +33,13 @@ def linear(color: str) -> np.ndarray:
 
 def test_every_method_of_the_registry_has_a_line_named_like_it() -> None:
     assert set(METHODS) <= set(style.METHODS)
-    assert all(look.label.lower() == name for name, look in style.METHODS.items())
+    in_words = {
+        "random-2x": "random, 2x budget",
+        "median": "median rule",
+        "tpe-univariate": "tpe (univariate)",
+    }
+    for name, look in style.METHODS.items():
+        assert look.label.lower() == in_words.get(name, name)
 
 
 def test_methods_are_told_apart_without_colour() -> None:
@@ -46,6 +53,21 @@ def test_main_methods_are_told_apart_by_the_colour_blind(kind: str) -> None:
     seen = {m: np.array(BLINDNESS[kind]) @ linear(style.line(m).color) for m in MAIN}
     for one, other in itertools.combinations(MAIN, 2):
         assert np.linalg.norm(seen[one] - seen[other]) > 0.12, (one, other)
+
+
+@pytest.mark.parametrize("kind", BLINDNESS)
+def test_colours_that_came_later_are_their_own_to_the_colour_blind(kind: str) -> None:
+    seen = {m: np.array(BLINDNESS[kind]) @ linear(style.line(m).color) for m in style.METHODS}
+    for one, other in itertools.product(LATER, seen):
+        assert one == other or np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
+
+
+def test_the_yardstick_is_the_faintest() -> None:
+    own = style.line("random-2x")
+    others = [look for name, look in style.METHODS.items() if name != "random-2x"]
+    assert own.width < min(look.width for look in others)
+    assert own.zorder < min(look.zorder for look in others)
+    assert len(set(to_rgb(own.color))) == 1  # a grey
 
 
 def test_bohb_is_the_strongest() -> None:

@@ -1,0 +1,178 @@
+"""The median stopping rule over random search: a trial that never beat the others' median stops.
+
+Golovin et al., Google Vizier, KDD 2017, section 3.2.1. The lowest rung is never judged.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
+
+from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
+from bohb_study.methods.noted_scheduler import NotedScheduler
+from bohb_study.methods.random import random_searcher
+
+_CONTINUE: str = TrialScheduler.CONTINUE
+_PAUSE: str = TrialScheduler.PAUSE
+_STOP: str = TrialScheduler.STOP
+
+AT_LEAST = 3
+"""Other trials that must have come as far before one is judged."""
+
+
+@dataclass
+class _History:
+    """What one trial reported, in order."""
+
+    times: list[float] = field(default_factory=list)
+    """Never falling; of the results from the grace period on."""
+    values: list[float] = field(default_factory=list)
+    last: float = float("-inf")
+    """Time of the last result of all."""
+    best: float | None = None
+    """Of all results, those within the grace period as well."""
+
+    def mean(self, time: float) -> float:
+        """The running mean up to ``time``; NaN where it begins later."""
+        until = bisect_right(self.times, time)
+        return float(np.mean(self.values[:until])) if until else float("nan")
+
+
+class IncrementalMedian(MedianStoppingRule):
+    """Ray's MedianStoppingRule, the same decisions in time that does not grow, and an end.
+
+    Ray takes the running means of all trials anew at each result. Here those of the trials that
+    came as far are kept sorted, for each time at which any trial reported. And a trial that has
+    reached ``max_t`` stops, as a trainable must not report ``done`` itself. Times must not fall
+    from one result of a trial to the next.
+    """
+
+    def __init__(self, *args: Any, max_t: float, **kwargs: Any) -> None:
+        """As MedianStoppingRule; trials whose ``time_attr`` has reached ``max_t`` stop."""
+        super().__init__(*args, **kwargs)
+        self._max_t = max_t
+        self._histories: defaultdict[str, _History] = defaultdict(_History)
+        self._times: list[float] = []
+        """At which any trial was judged, ascending."""
+        self._means: dict[float, list[float]] = {}
+        """Of each such time: the finite running means of the trials that came as far, ascending."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """STOP at the top, and where the trial's best is worse than the others' median."""
+        if self._time_attr not in result or self._metric not in result:
+            return _CONTINUE
+        if trial.trial_id in self._stopped_trials:  # paused, and taken up again
+            return _CONTINUE
+        time, value = result[self._time_attr], result[self._metric]
+        decision = _CONTINUE
+        if time >= self._grace_period:
+            if time not in self._means:
+                self._open(time)
+            # its own is there where it reports twice at one time
+            self._withdraw(trial.trial_id, time)
+            decision = self._judge(tune_controller, trial, time, value)
+        self._record(trial.trial_id, time, value)
+        return _STOP if time >= self._max_t else decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Count the last result once more, as Ray does."""
+        if self._time_attr not in result or self._metric not in result:
+            return
+        time = result[self._time_attr]
+        self._withdraw(trial.trial_id, time)
+        self._record(trial.trial_id, time, result[self._metric])
+
+    def reached(self, trial_id: str) -> float:
+        """Time of a trial's last result; below all times before its first."""
+        history = self._histories.get(trial_id)
+        return float("-inf") if history is None else history.last
+
+    def _judge(self, tune_controller: Any, trial: Trial, time: float, value: float) -> str:
+        means = self._means[time]
+        if len(means) < self._min_samples_required:
+            action: str = self._on_insufficient_samples(tune_controller, trial, time)
+            if action == TrialScheduler.PAUSE:
+                self._last_pause[trial] = time
+            return action
+        middle = len(means) // 2
+        median = means[middle] if len(means) % 2 else (means[middle - 1] + means[middle]) / 2
+        best = self._better(self._histories[trial.trial_id].best, value)
+        if self._compare_op(median, best) == best:
+            return _CONTINUE
+        self._stopped_trials.add(trial.trial_id)  # not the trial, with all that it holds
+        return _STOP if self._hard_stop else _PAUSE
+
+    def _better(self, best: float | None, value: float) -> float:
+        better: float = value if best is None else self._compare_op(best, value)
+        return better
+
+    def _open(self, time: float) -> None:
+        """Collect the means of all trials at a time that is new."""
+        came = (h.mean(time) for h in self._histories.values() if h.last >= time)
+        insort(self._times, time)
+        self._means[time] = sorted(mean for mean in came if np.isfinite(mean))
+
+    def _withdraw(self, trial_id: str, time: float) -> None:
+        """Take out the trial's mean at the time of its last result, which is about to change."""
+        history = self._histories[trial_id]
+        if history.last == time and time in self._means:
+            mean = history.mean(time)
+            if np.isfinite(mean):
+                del self._means[time][bisect_left(self._means[time], mean)]
+
+    def _record(self, trial_id: str, time: float, value: float) -> None:
+        """Note a result, and the trial's mean at each time that it has come to since its last."""
+        history = self._histories[trial_id]
+        before = history.last
+        passed = self._times[bisect_right(self._times, before) : bisect_left(self._times, time)]
+        for earlier in passed:
+            self._insert(earlier, history)
+        history.last, history.best = time, self._better(history.best, value)
+        if time >= self._grace_period:
+            history.times.append(time)
+            history.values.append(value)
+        if time in self._means:
+            self._insert(time, history)
+
+    def _insert(self, time: float, history: _History) -> None:
+        mean = history.mean(time)
+        if np.isfinite(mean):
+            insort(self._means[time], mean)
+
+
+class NotedMedian(NotedScheduler):
+    """Notes of IncrementalMedian: each trial goes from rung to rung; it can stop between them."""
+
+    def due(self, trial: Trial) -> int | None:
+        """The lowest rung that the trial has not reached; None at the top."""
+        reached = self.scheduler.reached(trial.trial_id)
+        return next((time for time in self.ladder.times if time > reached), None)
+
+
+def _build(problem: Problem) -> Pair:
+    ladder = problem.ladder
+    scheduler = IncrementalMedian(
+        time_attr=TIME,
+        metric=METRIC,
+        mode=MODE,
+        grace_period=ladder.times[1],
+        min_samples_required=AT_LEAST,
+        min_time_slice=float("inf"),  # else trials are paused while few have come as far
+        hard_stop=True,
+        max_t=ladder.max_time,
+    )
+    return Pair(random_searcher(problem), NotedMedian(scheduler, ladder))
+
+
+METHOD = Method(
+    name="median",
+    searcher="independent draws from the space",
+    scheduler="Ray's MedianStoppingRule from the second rung on; its decisions, with means sorted",
+    uses_fidelity=True,
+    source="Golovin et al., KDD 2017; ray.tune.schedulers.MedianStoppingRule",
+    build=_build,
+)
