@@ -185,6 +185,8 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
     }
     if result is not None:
         record["ledger"] = asdict(result.account)
+        record["space"] = result.space
+        record["split"] = result.split
         record["seconds"] = result.seconds
         record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,10 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bohb_study.analysis import bootstrap_seed, summary
-from bohb_study.analysis.rungs import BracketCheck, check_rungs
+from bohb_study.analysis.checks.rungs import bracket_checks
+from bohb_study.analysis.rungs import BracketCheck
+from bohb_study.auditing import evidence_of
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.methods.base import Rung
+from bohb_study.methods.hpbandster_pair import hpbandster_plan
+from bohb_study.methods.hyperband import ray_plan
 from bohb_study.reproduction import Comparison
 from bohb_study.store import LoadedStudy
 from bohb_study.study import Cell, StudyConfig
@@ -55,7 +58,7 @@ def list_tables() -> list[Table]:
             "\n".join(options),
         )
     methods = Table(title="methods", title_justify="left")
-    for heading in ("method", "searcher", "scheduler", "stops early", "source"):
+    for heading in ("method", "searcher", "scheduler", "uses fidelity", "source"):
         methods.add_column(heading)
     for name in METHODS:
         method = get_method(name)
@@ -80,8 +83,12 @@ def _families() -> list[list[str]]:
     return lines
 
 
-def plan_table(config: StudyConfig) -> Table:
-    """Cells, units and planned rungs, as ``--dry-run`` prints them."""
+def plan_tables(config: StudyConfig) -> list[Table]:
+    """Cells, units and planned rungs, and the two rules for rungs, as ``--dry-run`` prints them."""
+    return [_plan_table(config), _rules_table(config)]
+
+
+def _plan_table(config: StudyConfig) -> Table:
     table = Table(title=f"study {config.id}: nothing is run", title_justify="left")
     for heading in ("task", "method", "cells", "units a cell", "planned rungs of one band"):
         number = heading in {"cells", "units a cell"}
@@ -104,21 +111,26 @@ def plan_table(config: StudyConfig) -> Table:
     return table
 
 
+def _rules_table(config: StudyConfig) -> Table:
+    """The brackets of one band by Ray's and by HpBandSter's rule, whoever of them is asked for."""
+    table = Table(title="rungs of one band, bracket by bracket", title_justify="left")
+    for heading in ("task", "levels", "Ray", "HpBandSter"):
+        table.add_column(heading)
+    for name, task in config.tasks().items():
+        for ray, hpbandster in zip(
+            ray_plan(task.ladder), hpbandster_plan(task.ladder), strict=True
+        ):
+            levels = "/".join(str(rung.level) for rung in ray)
+            table.add_row(name, levels, *(_trials(bracket) for bracket in (ray, hpbandster)))
+    return table
+
+
+def _trials(bracket: Sequence[Rung]) -> str:
+    return "/".join(str(rung.trials) for rung in bracket)
+
+
 def _rungs(bracket: Sequence[Rung]) -> str:
-    trials = "/".join(str(rung.trials) for rung in bracket)
-    return f"{trials} at {'/'.join(str(rung.level) for rung in bracket)}"
-
-
-def bracket_checks(study: LoadedStudy, task: str, method: str) -> list[BracketCheck] | None:
-    """Planned against executed rungs of a method on a task; None where it declares no plan."""
-    plan = get_method(method).plan
-    if plan is None:
-        return None
-    band = [[(r.level, r.trials) for r in b] for b in plan(study.ladder(task))]
-    frame = study.frame
-    own = frame[(frame["task"] == task) & (frame["method"] == method)]
-    exhausted = [k for k, r in study.cells.items() if r.get("ledger", {}).get("ended") == "space"]
-    return check_rungs(own, band, study.study["config"]["workers"], exhausted)
+    return f"{_trials(bracket)} at {'/'.join(str(rung.level) for rung in bracket)}"
 
 
 def summary_table(study: LoadedStudy) -> Table:
@@ -132,6 +144,7 @@ def summary_table(study: LoadedStudy) -> Table:
     found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
     found = found.set_index(["task", "method"])
     engine = _engine_seconds(study)
+    evidence = evidence_of(study)
     table = Table(
         title=_summary_title(study, found),
         title_justify="left",
@@ -164,7 +177,7 @@ def summary_table(study: LoadedStudy) -> Table:
                 str(row["unspent"]),
                 spread(row, "val"),
                 *([spread(row, "test")] if tested else []),
-                rungs_word(bracket_checks(study, task, method)),
+                rungs_word(bracket_checks(evidence, task, method)),
                 f"{row['train_seconds']:.1f}",
                 f"{row['search_seconds']:.1f}",
                 f"{engine[task, method]:.1f}",
@@ -245,32 +258,3 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
         where = "" if d is None else f"row {d.row}, {d.column}: {d.stored!r} -> {d.rerun!r}"
         table.add_row(str(c.cell), str(c.rows), "no" if d else "yes", where)
     return table
-
-
-@dataclass(frozen=True)
-class Departure:
-    """A method that was not halved as it declares."""
-
-    where: str
-    """``task/method``."""
-    what: str
-    known: str | None
-    """The known defect that explains it; None where it fails the audit."""
-
-    def __str__(self) -> str:
-        """One line."""
-        known = f" (known: {self.known})" if self.known else ""
-        return f"rungs not as planned: {self.where}: {self.what}{known}"
-
-
-def departures(study: LoadedStudy) -> list[Departure]:
-    """Every method of the study whose rungs departed from its plan, with the first place."""
-    found = []
-    for task in study.study["tasks"]:
-        for name in study.study["methods"]:
-            checks = bracket_checks(study, task, name) or []
-            wrong = next((check for check in checks if not check.holds), None)
-            if wrong:
-                what = f"seed {wrong.seed}, bracket {wrong.bracket}: {wrong}"
-                found.append(Departure(f"{task}/{name}", what, get_method(name).known_defect))
-    return found

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import tyro
 
 from bohb_study import cli, terminal
+from bohb_study.auditing import audit_folder
 from bohb_study.execution import RunOptions
 from bohb_study.runner import StudyRun, run_study
 from bohb_study.store import LoadedStudy, load_study, write_csv
+from bohb_study.store.audits import AUDIT_FILE
 from bohb_study.study import StudyConfig
 
 
@@ -42,7 +44,8 @@ def main(argv: Sequence[str]) -> int:
             out.print(table)
         return 0
     if options.dry_run:
-        out.print(terminal.plan_table(options.study))
+        for table in terminal.plan_tables(options.study):
+            out.print(table)
         return 0
     try:
         run = run_study(options.study, options.run)
@@ -60,25 +63,25 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
         print(f"missing: {problem}", file=sys.stderr)
     for cell, error in run.failed.items():
         print(f"failed: {cell}: {error}", file=sys.stderr)
+    audit = audit_folder(study)
     if study.frame.empty:
         return 1
     out.print(terminal.summary_table(study))
-    departures = terminal.departures(study)
-    for departure in departures:
-        out.print(str(departure), markup=False)
+    for line in audit.lines():
+        out.print(line, highlight=False)
     by_ray = any(record["engine"] == "tune" for record in study.cells.values())
     if options.study.workers > 1 and by_ray:
         out.print(
             f"engine tune with {options.study.workers} workers: rows depend on the order in which "
             "results arrived; another run will differ"
         )
-    files = [run.path / "cells"]
+    files = [run.path / "cells", run.path / AUDIT_FILE]
     if options.csv:
         files.append(write_csv(run.path, allow_missing=True))
     files += draw_study(run.path, allow_missing=True)
     for file in files:
         out.print(f"  {file}", highlight=False, soft_wrap=True)
-    return 1 if run.failed or any(not departure.known for departure in departures) else 0
+    return 1 if run.failed or not audit.holds else 0
 
 
 def _again(argv: Sequence[str]) -> str:

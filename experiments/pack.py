@@ -1,4 +1,7 @@
-"""Pack a finished study into three files, as results/paper holds them."""
+"""Pack a finished study into a few files, as results/paper holds them.
+
+Its audit goes along; a study that has none is audited now. Exit 1 where it does not hold.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +12,8 @@ from typing import Annotated
 import tyro
 
 from bohb_study import cli
-from bohb_study.store import pack
+from bohb_study.auditing import audit_folder
+from bohb_study.store import load_study, pack
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,12 @@ def main(argv: Sequence[str]) -> int:
     """Pack the study that the command line names; returns the exit code."""
     options = cli.parse(Pack, argv, description=__doc__ or "")
     pack(options.study, options.target)
+    audit = audit_folder(load_study(options.target))
     for file in sorted(options.target.glob("*.*")):
         print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
-    return 0
+    for line in audit.lines():
+        print(line)
+    return 0 if audit.holds else 1
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import tyro
 from rich.table import Table
 
 from bohb_study import cli, terminal
+from bohb_study.auditing import audit_folder
 from bohb_study.errors import UsageError
 from bohb_study.execution import RunOptions
 from bohb_study.paper.effort import effort
@@ -24,7 +25,8 @@ from bohb_study.paper.table import paper_table
 from bohb_study.provenance import git_state
 from bohb_study.retraining import REPEATS, retrain_finals
 from bohb_study.runner import run_study
-from bohb_study.store import pack
+from bohb_study.store import load_study, pack
+from bohb_study.store.audits import AUDIT_FILE
 from bohb_study.store.files import replace_files
 from bohb_study.study import StudyConfig
 
@@ -79,7 +81,8 @@ def main(argv: Sequence[str]) -> int:
         options.out, study.name, options.fresh, options.jobs, download=options.download
     )
     if options.dry_run:
-        out.print(terminal.plan_table(config))
+        for table in terminal.plan_tables(config):
+            out.print(table)
         out.print(effort(config, options.repeats), highlight=False)
         return 0
     if git_state()["dirty"]:
@@ -108,20 +111,22 @@ def run(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"what is finished is kept; go on with: {_again(argv)}") from None
     target = options.target or PAPER / study.name
+    audit = audit_folder(load_study(done.path))
     pack(done.path, target)
     table = paper_table(target)
     replace_files({target / "table.md": table.markdown().encode()})
     files = draw_study(target)
     out.print(table.rich())
-    for note in (*table.notes, *table.departures):
+    for note in table.notes:
         out.print(f"* {note}", highlight=False)
-    for file in [done.path / "cells", target / "table.md", *files]:
+    for line in audit.lines():
+        out.print(line, highlight=False)
+    for file in [done.path / "cells", target / AUDIT_FILE, target / "table.md", *files]:
         out.print(f"  {file}", highlight=False, soft_wrap=True)
     failed = [final for final in finals if final.status == "failed"]
     for final in failed:
         print(f"failed: {final.training}: {final.message}", file=sys.stderr)
-    unknown = any(not departure.known for departure in table.departures)
-    return 1 if failed or unknown else 0
+    return 0 if audit.holds and not failed else 1
 
 
 def studies_table() -> Table:

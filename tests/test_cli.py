@@ -241,7 +241,7 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
     rows = {
         cells[2]: cells[3:-1]
         for line in table.splitlines()
-        if len(cells := [cell.strip() for cell in line.split("│")]) > 3
+        if len(cells := [cell.strip() for cell in line.split("│")]) > 6
     }
     full = ["4", "1350 epochs", "50 trials of 27 epochs"]
     band = "27/9/3/1 at 1/3/9/27  12/4/2 at 3/9/27  6/2 at 9/27  4 at 27"
@@ -263,6 +263,22 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
         "hpbandster-hyperband": own_sizes,
         "hpbandster-bohb": own_sizes,
     }
+
+
+def test_dry_run_prints_the_rungs_by_both_rules(shown: Refused) -> None:
+    table = shown("--dry-run", "--task", "digits", "fcnet-protein", "--methods", "random")
+    bands = [
+        cells[1:-1]
+        for line in table.splitlines()
+        if len(cells := [cell.strip() for cell in line.split("│")]) == 6
+    ]
+    assert bands == [
+        ["digits", "1/3/9/27", "27/9/3/1", "27/9/3/1"],
+        ["digits", "3/9/27", "12/4/2", "9/3/1"],
+        ["digits", "9/27", "6/2", "6/2"],
+        ["digits", "27", "4", "4"],
+        ["fcnet-protein", "1", "1", "1"],
+    ]
 
 
 @pytest.mark.parametrize("look", ["--list", "--dry-run"])

@@ -32,7 +32,10 @@ SMALL = PaperStudy(
     seeds=2,
     task_option=("digits.epochs=3",),
 )
-FILES = ["cells.json", "cells.parquet", "figures", "finals.json", "study.json", "table.md"]
+FILES = [
+    *("audit.json", "cells.json", "cells.parquet", "figures", "finals.json", "study.json"),
+    "table.md",
+]
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -113,12 +116,14 @@ def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
     assert table.notes[0].startswith("mean over 2 seeds [range, not an interval] of each cell's")
     assert "off the ledger" in table.notes[1]
     assert "2 fresh training seeds each" in table.notes[1]
+    assert table.audit == ("audit: holds (8 checks, 4 cells; not applicable: model)",)
     text = (made / "paper" / "table.md").read_text()
     assert text == table.markdown()
     lines = text.splitlines()
     assert lines[2].startswith("| method | trials | epochs charged |")
     assert {line.count("|") for line in lines[2:6]} == {len(table.headings) + 1}
     assert lines[4].startswith("| `random` | 8 | 24 | 0 | ")
+    assert lines[-1] == f"* {table.audit[0]}"
 
 
 def test_again_trains_nothing_and_writes_the_same(

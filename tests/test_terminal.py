@@ -55,6 +55,7 @@ def study() -> MakeStudy:
                 }
             },
             "methods": list(methods),
+            "asked": {"digits": dict.fromkeys(methods, 1)},
         }
         frame = build_frame(frames, {"lr": "float"})
         return LoadedStudy(Path("compare-1"), described, frame, records, [])
@@ -115,17 +116,6 @@ def test_the_summary_says_what_its_numbers_are(
     assert hyperband[2:] == ["8", "1", *spreads, "yes, 2", "12.0", "3.0", "12.4"]
     (stock,) = (row for row in rows if row[0] == "bohb-stock")
     assert "no: below" in stock
-
-
-def test_brackets_that_depart_are_named_with_the_defect_that_is_known(study: MakeStudy) -> None:
-    both = study(hyperband=TOO_MANY, bohb=PLANNED, bohb_stock=TOO_MANY, random=())
-    unknown, known = terminal.departures(both)
-    assert str(unknown) == (
-        "rungs not as planned: digits/hyperband: seed 0, bracket 0: 3/2 of 3/1 at 1/3"
-    )
-    assert unknown.known is None
-    assert known.where == "digits/bohb-stock"
-    assert "(known: at one trial at a time" in str(known)
 
 
 def test_whether_rungs_were_as_planned_in_a_word_or_two() -> None:

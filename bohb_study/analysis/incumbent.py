@@ -84,11 +84,11 @@ def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:
     """
     _check(frame, rule, top)
     rows = frame.sort_values("seq", kind="stable", ignore_index=True)
-    held = _held(rows, rule, top)
+    held = chosen(rows, rule, top)
     who = rows[[*WHO, "true_loss"]].astype({"seq": "Int64", "trial": "Int64", "level": "Int64"})
-    chosen = who.reindex(held).reset_index(drop=True)  # -1 is no row: NA
+    own = who.reindex(held).reset_index(drop=True)  # -1 is no row: NA
     units = rows["units_total"].astype("int64")
-    value = chosen["true_loss" if rule == "validated" else "val_loss"]
+    value = own["true_loss" if rule == "validated" else "val_loss"]
     result = pd.DataFrame(
         {
             "units_total": units,
@@ -97,31 +97,30 @@ def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:
             "value": value.astype("float64"),
         }
     )
-    return pd.concat([result, chosen[list(WHO)]], axis="columns")
+    return pd.concat([result, own[list(WHO)]], axis="columns")
 
 
-def _held(rows: pd.DataFrame, rule: Rule, top: int) -> npt.NDArray[np.intp]:
-    """Row number of the incumbent after each of the n rows; -1 before the first. Shape (n,)."""
-    reports = [
-        _Report(int(level), float(loss))
-        for level, loss in zip(rows["level"], rows["val_loss"], strict=True)
-    ]
-    finite = np.isfinite(rows["val_loss"].to_numpy(dtype="float64"))
-    candidate = finite & (rows["level"].to_numpy() == top) if rule == "full" else finite
+def chosen(rows: pd.DataFrame, rule: Rule, top: int) -> npt.NDArray[np.intp]:
+    """Row number of the incumbent after each of the n rows of one cell, which are in order.
+
+    Returns:
+        Shape (n,); -1 before the first.
+    """
+    level, loss = rows["level"].to_numpy(), rows["val_loss"].to_numpy(dtype="float64")
+    finite = np.isfinite(loss)
     ok = finite & (rows["status"] == "ok").to_numpy(dtype=bool)
+    may = finite & (level == top) if rule == "full" else finite
+    # A failed report stands in only while nothing has succeeded, and yields to what does.
+    may = np.flatnonzero(may & (ok | ~np.logical_or.accumulate(ok)))
+    reports = map(_Report._make, zip(level[may].tolist(), loss[may].tolist(), strict=True))
     beats = _BEATS[rule]
     held = np.full(len(rows), -1, dtype=np.intp)
-    best = -1
-    any_ok = False
-    for i, report in enumerate(reports):
-        any_ok = any_ok or bool(ok[i])
-        # A failed report stands in only while nothing has succeeded, and yields to what does.
-        if candidate[i] and (ok[i] or not any_ok):
-            first_success = ok[i] and not (best >= 0 and ok[best])
-            if best < 0 or first_success or beats(report, reports[best]):
-                best = i
-        held[i] = best
-    return held
+    best, best_ok = None, False
+    for i, succeeded, report in zip(may.tolist(), ok[may].tolist(), reports, strict=True):
+        if best is None or (succeeded and not best_ok) or beats(report, best):
+            best, best_ok = report, succeeded
+            held[i] = i
+    return np.maximum.accumulate(held)  # each new one is a later row
 
 
 def _check(frame: pd.DataFrame, rule: Rule, top: int) -> None:

@@ -68,11 +68,11 @@ def check_rungs(
     checks = []
     for (task, method, seed), rows in cells_of(frame):
         numbers = sorted(rows["bracket"].dropna().astype(int).unique().tolist())
+        at_rung = rows.loc[rows["rung"].notna() & rows["bracket"].notna()]
+        judged = at_rung.groupby(["bracket", "level"])["trial"].nunique().to_dict()
         for number in numbers:
-            own = rows[rows["bracket"] == number]
             planned = tuple((level, n) for level, n in plan[number % len(plan)])
-            judged = own[own["rung"].notna()].groupby("level")["trial"].nunique()
-            executed = tuple((level, int(judged.get(level, 0))) for level, _ in planned)
+            executed = tuple((level, int(judged.get((number, level), 0))) for level, _ in planned)
             full = executed[-1][1] >= planned[-1][1]
             last = number == numbers[-1]
             complete = full or (workers == 1 and not last)
@@ -97,22 +97,25 @@ class ModelShare:
     """Trials that are marked as the model's although it could not exist yet; must be 0."""
 
 
-def model_share(frame: pd.DataFrame, dimensions: int) -> list[ModelShare]:
-    """The share of model-based picks once 2 (d + 1) observations of one fidelity exist.
+def is_observation(frame: pd.DataFrame, top: int) -> "pd.Series[bool]":
+    """Which rows a model learns from: reports at a rung or at full fidelity, ``top`` units."""
+    return frame["rung"].notna() | (frame["level"] == top)
 
-    BOHB fits its densities on d + 1 good and d + 1 bad observations of one fidelity (HpBandSter;
-    the paper says d + 3). An observation is a report at a rung.
+
+def model_share(frame: pd.DataFrame, needed: int, top: int) -> list[ModelShare]:
+    """The share of model-based picks once the model can exist.
 
     Args:
         frame: rows of one method with a model, of any number of cells.
-        dimensions: d, the number of hyperparameters.
+        needed: observations at one fidelity without which there is none (``Method.model_after``).
+        top: units of one full evaluation.
     """
     shares = []
     for (task, method, seed), rows in cells_of(frame):
         ordered = rows.sort_values("seq")
-        judged = ordered[ordered["rung"].notna()]
-        count = judged.groupby("level").cumcount() + 1
-        ready = judged.loc[count >= 2 * (dimensions + 1), "seq"].min()
+        seen = ordered[is_observation(ordered, top)]
+        count = seen.groupby("level").cumcount() + 1
+        ready = seen.loc[count >= needed, "seq"].min()
         first = ordered.drop_duplicates("trial")
         # a trial's first report comes after its suggestion: one suggestion may still be on its
         # way while the report that completes the model arrives

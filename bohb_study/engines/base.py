@@ -84,6 +84,10 @@ class CellResult:
     seconds: dict[str, float]
     """Measured: ``wall``, ``training`` (summed over trials), ``searching`` and ``scheduling`` (the
     method's own classes), ``engine``: the rest."""
+    space: str
+    """sha256 of the search space, made where the cell ran."""
+    split: str | None
+    """sha256 of the data split, made there too; None where nothing is split."""
 
 
 @dataclass(frozen=True)

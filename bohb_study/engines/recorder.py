@@ -16,6 +16,7 @@ from bohb_study.methods.base import Pair
 from bohb_study.methods.noted_scheduler import Note
 from bohb_study.seeding import Config, config_id
 from bohb_study.tasks import Report, Task
+from bohb_study.tasks.fingerprints import space_sha256
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 def kinds_of_task(task: Task) -> Mapping[str, Kind]:
     """``hyperparameter_kinds`` of a task's space; making a space takes milliseconds."""
     return hyperparameter_kinds(task.space(0))
+
+
+@lru_cache(maxsize=64)
+def space_of_task(task: Task) -> str:
+    """sha256 of a task's space."""
+    return space_sha256(task.space(0))
 
 
 def hyperparameter_kinds(space: "ConfigurationSpace") -> dict[str, Kind]:
@@ -96,6 +103,8 @@ class Recorder:
         self.failures: dict[int, str] = {}
         """Why trainings failed, by trial; as ``executed``."""
         self._job = job
+        # before anything is spent: where the data are missing, it is said now
+        self._split = job.task.split_sha256(job.cell.seed)
         self._pair = pair
         self._clock = 0.0
         self._known: dict[str, _TrialState] = {}
@@ -226,7 +235,14 @@ class Recorder:
             "scheduling": scheduling,
             "engine": wall - training / at_once - searching - scheduling,
         }
-        return CellResult(self.frame(), ledger.account(self.executed), self.failures, seconds)
+        return CellResult(
+            self.frame(),
+            ledger.account(self.executed),
+            self.failures,
+            seconds,
+            space_of_task(self._job.task),
+            self._split,
+        )
 
     def frame(self) -> "pd.DataFrame":
         """All rows; the last one ends the cell, whatever its scheduler had in mind."""

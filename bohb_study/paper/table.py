@@ -14,14 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bohb_study.analysis import bootstrap_seed, final_incumbents, finals_summary, summary
+from bohb_study.analysis.audit import audit
+from bohb_study.analysis.checks.rungs import bracket_checks
+from bohb_study.auditing import evidence_of
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
-from bohb_study.terminal import (
-    Departure,
-    bracket_checks,
-    departures,
-    rungs_word,
-    yardstick_lines,
-)
+from bohb_study.terminal import rungs_word, yardstick_lines
 
 NONE = "-"
 
@@ -36,8 +33,8 @@ class PaperTable:
     """One a method of a task; as long as ``headings``."""
     notes: tuple[str, ...]
     """A sentence each: what the numbers are."""
-    departures: tuple[Departure, ...]
-    """Methods whose rungs were not as planned."""
+    audit: tuple[str, ...]
+    """Whether the audit holds, then a line for each thing that does not."""
 
     def rich(self) -> Table:
         """For the terminal; the notes are not in it."""
@@ -63,7 +60,7 @@ class PaperTable:
             ),
         ]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        notes = "\n".join(f"* {note}" for note in (*self.notes, *self.departures))
+        notes = "\n".join(f"* {note}" for note in (*self.notes, *self.audit))
         return f"{self.title}\n\n{table}\n\n{notes}\n"
 
 
@@ -75,6 +72,7 @@ def paper_table(folder: Path) -> PaperTable:
         StudyError: a cell or a training cannot be used, or they do not belong together.
     """
     study = load_study(folder)
+    evidence = evidence_of(study)
     tasks: Mapping[str, Any] = study.study["tasks"]
     tops = {name: task["top"] for name, task in tasks.items()}
     ledgers = {key: record["ledger"] for key, record in study.cells.items()}
@@ -106,7 +104,7 @@ def paper_table(folder: Path) -> PaperTable:
                 *(_reported(own, which) for which in ("val", "test")),
                 *([_retrained(final)] if len(again) else []),
                 *([_all_data(final)] if whole else []),
-                rungs_word(bracket_checks(study, own["task"], own["method"])),
+                rungs_word(bracket_checks(evidence, own["task"], own["method"])),
             )
         )
     order = [(task, method) for task in tasks for method in study.study["methods"]]
@@ -116,7 +114,7 @@ def paper_table(folder: Path) -> PaperTable:
         headings,
         tuple(row for _, row in sorted(zip(places, rows, strict=True))),
         tuple(_notes(study, found, again, whole)),
-        tuple(departures(study)),
+        tuple(audit(evidence).lines()),
     )
 
 

@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 
 from bohb_study.columns import SCHEMA_VERSION
-from bohb_study.errors import UsageError
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.store.audits import AUDIT_FILE, audit_bytes, read_audit
 from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.store.finals import FINALS_FILE, finals_bytes, read_finals
@@ -17,12 +18,14 @@ CSV_FILE = "results.csv"
 def pack(folder: Path, target: Path) -> None:
     """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
 
-    Where its final configurations were trained again, finals.json as well. The same study gives
-    the same bytes; ``load_study`` reads it as it reads the folder.
+    Where its final configurations were trained again, finals.json as well, and audit.json where it
+    was audited. The same study gives the same bytes; ``load_study`` reads it as it reads the
+    folder.
 
     Raises:
         UsageError: ``folder`` is no study, or ``target`` is a study that is being run.
-        StudyError: a cell is missing, failed or damaged, or a file cannot be written.
+        StudyError: a cell is missing, failed or damaged, the audit is of other rows, or a file
+            cannot be written.
     """
     if (target / "cells").exists():
         raise UsageError(f"{target}: holds a study that is not packed; pack into another folder")
@@ -34,18 +37,25 @@ def pack(folder: Path, target: Path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "cells": list(loaded.cells.values()),
     }
-    finals = read_finals(folder, loaded.study["id"])
-    trained = {target / FINALS_FILE: finals_bytes(loaded.study["id"], finals)} if finals else {}
+    study_id = loaded.study["id"]
+    finals, audit = read_finals(folder, study_id), read_audit(folder, study_id)
+    if audit and audit["rows"] != len(loaded.frame):
+        raise StudyError(f"{folder / AUDIT_FILE}: is of other rows; run the same command again")
+    beside = {
+        FINALS_FILE: finals_bytes(study_id, finals) if finals else None,
+        AUDIT_FILE: audit_bytes(study_id, audit) if audit else None,
+    }
     replace_files(
         {
-            **trained,
+            **{target / name: content for name, content in beside.items() if content},
             target / PACKED_ROWS: data,
             target / PACKED_RECORDS: json_bytes(records),
             target / STUDY_FILE: json_bytes(loaded.study),
         }
     )
-    if not finals:  # of a study that was packed there before
-        (target / FINALS_FILE).unlink(missing_ok=True)
+    for name, content in beside.items():
+        if content is None:  # of a study that was packed there before
+            (target / name).unlink(missing_ok=True)
 
 
 def write_csv(folder: Path, allow_missing: bool = False) -> Path:

@@ -12,6 +12,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.files import json_bytes, read_json, replace_files
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Task
+from bohb_study.tasks.fingerprints import describe_space
 
 STUDY_FILE = "study.json"
 
@@ -209,4 +210,6 @@ def _describe(task: Task) -> dict[str, Any]:
         "test_metric": task.test_metric,
         "summary": task.summary,
         "data": task.data_sha256,
+        "only_engine": task.only_engine,
+        "space": describe_space(task.space(0)),
     }

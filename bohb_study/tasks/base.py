@@ -157,6 +157,13 @@ class Task(ABC):
     def space(self, seed: int) -> "ConfigurationSpace":
         """The ONE space that every method draws from; ``seed`` seeds its own random stream."""
 
+    def split_sha256(self, seed: int) -> str | None:
+        """What the study's ``seed`` makes of the data: over the indices of all parts.
+
+        None where nothing is split. All methods must see the same; the audit compares it.
+        """
+        return None
+
     @abstractmethod
     def start(self, config: Config, seed: int) -> Evaluation:
         """Begin evaluating ``config`` under the STUDY's ``seed`` (which also draws the split).

@@ -15,8 +15,9 @@ from ConfigSpace import (
 )
 
 from bohb_study.errors import UsageError
-from bohb_study.seeding import Config, retraining_seed, trial_seed
+from bohb_study.seeding import Config, retraining_seed, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
+from bohb_study.tasks.fingerprints import indices_sha256
 from bohb_study.tasks.ladder import Ladder
 
 TRAIN_IMAGES = 1077
@@ -70,6 +71,15 @@ class Digits(Task):
             CategoricalHyperparameter("batch_size", (32, 64, 128, 256)),
         )
         return space
+
+    def split_sha256(self, seed: int) -> str:
+        """Over the indices of the three parts."""
+        from sklearn.datasets import load_digits  # takes a second to import
+
+        from bohb_study.tasks.digits_split import split_indices
+
+        digits = load_digits(return_X_y=True)[1]
+        return indices_sha256(split_indices(digits, split_seed(self.name, seed)))
 
     def start(self, config: Config, seed: int) -> Evaluation:
         """Begin a training of ``config`` under the study's ``seed``."""

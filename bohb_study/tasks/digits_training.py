@@ -10,17 +10,15 @@ import time
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from bohb_study.seeding import Config, derive, split_seed
 from bohb_study.tasks.base import Evaluation, Report, Task
 from bohb_study.tasks.denormals import flushed_denormals
+from bohb_study.tasks.digits_split import split_indices
 
 CLASSES = 10
 FILTERS = 8
@@ -47,21 +45,6 @@ class Data(NamedTuple):
     train: Part
     val: Part
     test: Part
-
-
-def split_indices(
-    digits: NDArray[np.int64], seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the training, validation and test part: 60/20/20, stratified by digit.
-
-    Args:
-        digits: labels of all images, shape (n,).
-        seed: ``seeding.split_seed``.
-    """
-    everything = np.arange(len(digits))
-    rest, test = train_test_split(everything, test_size=0.2, stratify=digits, random_state=seed)
-    train, val = train_test_split(rest, test_size=0.25, stratify=digits[rest], random_state=seed)
-    return train, val, test
 
 
 def windows(pixels: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ def trials(
 
 
 def share(frame: pd.DataFrame, dimensions: int = 1) -> tuple[int, int, int]:
-    (one,) = model_share(frame, dimensions)
+    (one,) = model_share(frame, 2 * (dimensions + 1), top=9)
     return one.suggestions, one.model_based, one.too_early
 
 
@@ -135,7 +135,7 @@ def test_share_counts_what_was_suggested_once_a_model_could_exist() -> None:
     before = [(1, False)] * 4
     assert share(trials(*before, (1, True), (1, False), (1, True))) == (3, 2, 0)
     assert share(trials(*before, (1, None), (1, True))) == (2, 1, 0)
-    assert model_share(trials(*before, (1, True), seed=5), 1) == [
+    assert model_share(trials(*before, (1, True), seed=5), 4, top=9) == [
         ModelShare("toy", "bohb", 5, suggestions=1, model_based=1, too_early=0)
     ]
 
@@ -163,6 +163,13 @@ def test_observations_of_one_fidelity_count_together_and_only_at_rungs() -> None
     assert share(trials(*[one] * 4, (1, True), rung=[0, 0, 0, pd.NA, pd.NA])) == (0, 0, 1)
 
 
+def test_full_fidelity_is_observed_also_where_nothing_is_halved() -> None:
+    none = [pd.NA] * 5
+    full = trials(*[(9, False)] * 4, (9, True), rung=none)
+    assert share(full) == (1, 1, 0)
+    assert share(trials(*[(3, False)] * 4, (9, True), rung=none)) == (0, 0, 1)
+
+
 def test_a_trial_counts_with_its_first_report_in_order_of_arrival() -> None:
     frame = trials(*[(1, False)] * 4, (1, True))
     later = frame.assign(level=3, seq=frame["seq"] + 5)  # every trial goes on to the next rung
@@ -172,6 +179,6 @@ def test_a_trial_counts_with_its_first_report_in_order_of_arrival() -> None:
 
 def test_cells_do_not_share_their_observations() -> None:
     cells = pd.concat([trials(*[(1, False)] * 3, (1, True), seed=seed) for seed in (1, 0)])
-    assert [(s.seed, s.suggestions, s.too_early) for s in model_share(cells, 1)] == [
+    assert [(s.seed, s.suggestions, s.too_early) for s in model_share(cells, 4, top=9)] == [
         (0, 0, 1), (1, 0, 1)
     ]  # fmt: skip

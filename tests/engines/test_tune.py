@@ -110,7 +110,7 @@ def test_bohb_learns_from_every_rung(job: Any) -> None:
     # below the highest model HpBandSter stores nothing any more
     assert {int(level): len(values) for level, values in losses.items()}[9] == judged[9]
     assert int(top) == 9
-    shares = model_share(frame, dimensions=2)[0]
+    shares = model_share(frame, needed=6, top=cell.task.ladder.top)[0]
     assert shares.too_early == 0
     assert shares.model_based > 0
     assert shares.model_based < shares.suggestions

@@ -92,7 +92,7 @@ def rungs_hold(method: str, frame: pd.DataFrame) -> bool:
     ],
 )
 def test_shares_of_random_draws(method: str, low: float, high: float) -> None:
-    (share,) = model_share(ran(method)[0], dimensions=8)
+    (share,) = model_share(ran(method)[0], needed=18, top=729)
     assert share.suggestions > 80
     assert low <= share.model_based / share.suggestions <= high
     assert share.too_early == 0

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
+from ConfigSpace import ConfigurationSpace
 
 from bohb_study.columns import build_frame
 from bohb_study.store import study_folder, write_cell, write_study
@@ -39,8 +40,8 @@ class Toy(Task):
     def own_ladder(self) -> Ladder:
         return Ladder("epoch", (1, 3, 9), eta=3, curve=True, resumable=True)
 
-    def space(self, seed: int) -> Any:
-        raise NotImplementedError
+    def space(self, seed: int) -> ConfigurationSpace:
+        return ConfigurationSpace({"lr": (0.0, 1.0)}, seed=seed)
 
     def start(self, config: Any, seed: int) -> Any:
         raise NotImplementedError

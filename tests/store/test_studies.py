@@ -77,6 +77,9 @@ def test_study_json_describes_the_study(tmp_path: Path) -> None:
     assert (task["unit"], task["top"], task["costs"], task["eta"]) == ("epoch", 9, [1, 3, 9], 3)
     assert task["curve"] is True
     assert task["optimum"] == 0.0
+    lr = {"kind": "float", "lower": 0.0, "upper": 1.0, "conditional": False}
+    assert task["space"] == {"lr": lr}
+    assert task["only_engine"] is None
     assert asked_cells(study) == asked.cells()
 
 

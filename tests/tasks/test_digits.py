@@ -20,7 +20,8 @@ from bohb_study.seeding import Config, split_seed, trial_seed
 from bohb_study.tasks import Report, make_task
 from bohb_study.tasks.denormals import flushed_denormals
 from bohb_study.tasks.digits import TRAIN_IMAGES, Digits
-from bohb_study.tasks.digits_training import load_data, network, split_indices, windows
+from bohb_study.tasks.digits_split import split_indices
+from bohb_study.tasks.digits_training import load_data, network, windows
 
 TASK = Digits()
 CONFIG: Config = {"l1": 48, "l2": 24, "lr": 0.03, "batch_size": 64}

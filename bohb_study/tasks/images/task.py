@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from bohb_study.errors import UsageError
-from bohb_study.seeding import Config, retraining_seed, trial_seed
+from bohb_study.seeding import Config, retraining_seed, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
+from bohb_study.tasks.fingerprints import indices_sha256
 from bohb_study.tasks.images import decoded
 from bohb_study.tasks.images.formats import CLASSES
 from bohb_study.tasks.images.sources import SOURCES, VALIDATION
@@ -98,6 +99,20 @@ class ImageTask(Task):
                     f"--task-option {self.name}.subset={self.subset}: leaves fewer of {images} "
                     f"images than there are classes; allowed: up to {images - CLASSES}, or {images}"
                 )
+
+    def split_sha256(self, seed: int) -> str:
+        """Over the indices of the three parts."""
+        from bohb_study.tasks.images.splits import split  # imports scikit-learn
+
+        data = decoded.load(self.source, self.data)
+        drawn = split(
+            data.train.labels,
+            data.test.labels,
+            self.subset,
+            split_seed(self.name, seed),
+            whole=self.whole,
+        )
+        return indices_sha256(drawn)
 
     def counts(self) -> tuple[int, int]:
         """Images that an epoch trains on, and that are looked at after it, for models of time."""

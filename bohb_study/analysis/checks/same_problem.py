@@ -1,0 +1,98 @@
+"""Did all methods of a task solve the same problem: one space, one split a seed, one training?"""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from bohb_study.analysis.cells import Key
+from bohb_study.analysis.checks.base import Checked, Evidence, Finding, more, name
+
+CHECK = "same-problem"
+
+
+def check_same_problem(study: Evidence) -> Checked:
+    """Recorded hashes of space and split agree, and equal trainings have equal losses.
+
+    The second needs no record: the same configuration at the same level under the same seed is the
+    same training, whoever asked for it.
+    """
+    checked = Checked()
+    for what in ("space", "split"):
+        _compare_records(study, what, checked)
+    _compare_losses(study, checked)
+    return checked
+
+
+def _compare_records(study: Evidence, what: str, checked: Checked) -> None:
+    groups: dict[tuple[str, int], dict[Key, str | None]] = {}
+    for key in study.cells:
+        if what in study.records.get(key, {}):
+            task, _, seed = key
+            # the split is drawn by the seed, the space is one for all seeds
+            group = groups.setdefault((task, seed if what == "split" else 0), {})
+            group[key] = study.records[key][what]
+    for cells in groups.values():
+        usual = Counter(cells.values()).most_common(1)[0][0]
+        other = next(key for key, value in cells.items() if value == usual)
+        checked.findings += [
+            Finding(
+                CHECK,
+                name(key),
+                f"its {what} is {_short(value)}, that of {name(other)} is {_short(usual)}",
+            )
+            for key, value in cells.items()
+            if value != usual
+        ]
+    recorded = sum(map(len, groups.values()))
+    checked.places += recorded
+    if lacking := len(study.cells) - recorded:
+        checked.notes.append(f"{what}: not recorded in {lacking} of {len(study.cells)} cells")
+
+
+def _short(sha256: str | None) -> str:
+    return sha256[:8] if sha256 else "none"
+
+
+def _compare_losses(study: Evidence, checked: Checked) -> None:
+    """Common random numbers, read off the rows."""
+    comparable = np.zeros(len(study.cells), dtype=bool)
+    for i, key in enumerate(study.cells):
+        comparable[i] = (
+            study.tasks[key[0]].only_engine is None
+            and not study.records.get(key, {}).get("gpus_per_trial", 0) > 0
+        )
+    checked.places += int(comparable.sum())
+    if not comparable.all():
+        checked.notes.append(
+            f"losses: not applicable to {int((~comparable).sum())} of {len(study.cells)} cells, "
+            "which were run on GPUs or by functions that seed themselves"
+        )
+    # a crash stands for no training
+    kept = np.flatnonzero(comparable[study.code] & (study.column("status") != "failed"))
+    problem = pd.factorize(pd.Series([(task, seed) for task, _, seed in study.cells]))[0]
+    group = problem[study.code[kept]]
+    config = pd.factorize(study.frame["config_id"].iloc[kept])[0]
+    level = study.column("level")[kept]
+    order = np.lexsort((level, config, group))
+    same = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for part in (group, config, level):
+        same &= np.diff(part[order]) == 0
+    for which in ("val_loss", "test_loss"):
+        values = study.column(which)[kept][order]
+        # what is no number is another check's business
+        differ = np.abs(np.diff(values)) > 0
+        bad = np.flatnonzero(same & differ)
+        groups, at, counts = np.unique(group[order][bad], return_index=True, return_counts=True)
+        for _, i, count in zip(groups, at, counts, strict=True):
+            one, other = (int(kept[order[bad[i] + j]]) for j in (0, 1))
+            row, theirs = study.frame.iloc[one], study.frame.iloc[other]
+            checked.findings.append(
+                Finding(
+                    CHECK,
+                    f"{row['task']}, seed {row['seed']}",
+                    f"{which} of configuration {row['config_id']} at level {row['level']}: "
+                    f"{row[which]:.6g} under {row['method']}, {theirs[which]:.6g} under "
+                    f"{theirs['method']}{more(int(count) - 1)}",
+                )
+            )

@@ -1,0 +1,65 @@
+"""Audits a study that is stored: what the checks are told of its tasks and methods."""
+
+from datetime import UTC, datetime
+
+from bohb_study.analysis.audit import Audit, audit
+from bohb_study.analysis.checks.base import Evidence, MethodFacts, TaskFacts, evidence
+from bohb_study.analysis.rungs import Plan
+from bohb_study.methods import get_method
+from bohb_study.methods.base import Method
+from bohb_study.provenance import git_state
+from bohb_study.store import LoadedStudy, asked_cells
+from bohb_study.store.audits import write_audit
+
+
+def audit_study(study: LoadedStudy) -> Audit:
+    """All checks of a study in memory, as it was run or packed; see ``analysis.audit``."""
+    return audit(evidence_of(study))
+
+
+def audit_folder(study: LoadedStudy) -> Audit:
+    """Audit a study and store what came of it as audit.json in its folder.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    found = audit_study(study)
+    when = {"audited": datetime.now(UTC).isoformat(timespec="seconds"), "git": git_state()}
+    write_audit(study.path, study.study["id"], {**when, **found.to_json()})
+    return found
+
+
+def evidence_of(study: LoadedStudy) -> Evidence:
+    """Rows and records of a study, with what study.json and the methods say of them."""
+    tasks = {name: _task_facts(study, name) for name in study.study["tasks"]}
+    config = study.study["config"]
+    return evidence(
+        study.frame,
+        records=study.cells,
+        asked=[(cell.task, cell.method, cell.seed) for cell in asked_cells(study.study)],
+        tasks=tasks,
+        methods={name: _method_facts(study, get_method(name)) for name in study.study["methods"]},
+        budget=config["budget"],
+        workers=config["workers"],
+    )
+
+
+def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:
+    stored, ladder = study.study["tasks"][name], study.ladder(name)
+    return TaskFacts(
+        ladder.costs,
+        ladder.curve,
+        ladder.resumable,
+        stored.get("space"),
+        stored.get("only_engine"),
+    )
+
+
+def _method_facts(study: LoadedStudy, method: Method) -> MethodFacts:
+    plans: dict[str, Plan] = {}
+    for name in study.study["tasks"]:
+        ladder = study.ladder(name)
+        if method.plan and len(ladder.costs) > 1:
+            band = method.plan(ladder)
+            plans[name] = [[(rung.level, rung.trials) for rung in bracket] for bracket in band]
+    return MethodFacts(plans, method.model_after, method.budget_factor, method.known_defect)

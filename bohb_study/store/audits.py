@@ -1,0 +1,59 @@
+"""audit.json: what came of the audit of a study, beside its cells."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bohb_study.columns import SCHEMA_VERSION
+from bohb_study.errors import StudyError
+from bohb_study.store.files import json_bytes, read_json, replace_files
+
+AUDIT_FILE = "audit.json"
+
+_WHEN = ("audited", "git")
+"""Says when and by what code; an audit that comes out the same keeps what it said first."""
+
+
+def write_audit(folder: Path, study_id: str, audit: Mapping[str, Any]) -> Path:
+    """Write audit.json of the study in ``folder``; one that says the same stays as it is.
+
+    Raises:
+        StudyError: the disk is full or the file cannot be written; what existed is untouched.
+    """
+    path = folder / AUDIT_FILE
+    try:
+        before = read_audit(folder, study_id)
+    except StudyError:
+        before = None  # damaged: made again
+    if before is None or _said(before) != _said(audit):
+        replace_files({path: audit_bytes(study_id, audit)})
+    return path
+
+
+def audit_bytes(study_id: str, audit: Mapping[str, Any]) -> bytes:
+    """audit.json as it is stored."""
+    return json_bytes({"schema": SCHEMA_VERSION, "study": study_id, **audit})
+
+
+def read_audit(folder: Path, study_id: str) -> dict[str, Any] | None:
+    """What audit.json says; None where there is none.
+
+    Raises:
+        StudyError: it is damaged, of a newer version, or of another study.
+    """
+    path = folder / AUDIT_FILE
+    try:
+        stored = read_json(path)
+        if stored["study"] != study_id:
+            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError) as why:
+        raise StudyError(
+            f"{path}: damaged: {why}; run the same command: it is made again"
+        ) from None
+    return {key: value for key, value in stored.items() if key not in ("schema", "study")}
+
+
+def _said(audit: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in audit.items() if key not in _WHEN}
