@@ -86,7 +86,7 @@ STUDIES = {
                 "bohb", "asha",
             ),
             budget=256,
-            seeds=16,
+            seeds=32,
             thinned=True,
             full=(8192, 512),
         ),
