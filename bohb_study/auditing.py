@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from bohb_study.analysis.audit import Audit, audit
 from bohb_study.analysis.checks.base import Evidence, MethodFacts, TaskFacts, evidence
 from bohb_study.analysis.rungs import Plan
+from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method
 from bohb_study.provenance import git_state
@@ -13,7 +14,11 @@ from bohb_study.store.audits import write_audit
 
 
 def audit_study(study: LoadedStudy) -> Audit:
-    """All checks of a study in memory, as it was run or packed; see ``analysis.audit``."""
+    """All checks of a study in memory, as it was run or packed; see ``analysis.audit``.
+
+    Raises:
+        StudyError: rows were left out when it was packed.
+    """
     return audit(evidence_of(study))
 
 
@@ -30,7 +35,16 @@ def audit_folder(study: LoadedStudy) -> Audit:
 
 
 def evidence_of(study: LoadedStudy) -> Evidence:
-    """Rows and records of a study, with what study.json and the methods say of them."""
+    """Rows and records of a study, with what study.json and the methods say of them.
+
+    Raises:
+        StudyError: rows were left out when it was packed.
+    """
+    if study.thinned:
+        raise StudyError(
+            f"{study.path}: packed without the rows at which no incumbent changed; its audit.json "
+            "and table.md are of all rows"
+        )
     tasks = {name: _task_facts(study, name) for name in study.study["tasks"]}
     config = study.study["config"]
     return evidence(

@@ -1,9 +1,10 @@
 """Run a named study of the paper, train its final configurations again, and pack it.
 
-The study is run as compare.py runs it, and continued where it was interrupted. Then each cell's
-final incumbent is trained again with fresh training seeds, and each method's best configuration
-once on all data: off the ledger. What results/paper holds of it is written last: rows, trainings,
-figures and the table.
+The study is run as compare.py runs it, and continued where it was interrupted. Where something is
+trained, each cell's final incumbent is then trained again with fresh training seeds, and each
+method's best configuration once on all data: off the ledger. What results/paper holds of it is
+written last: rows, trainings, audit, figures and the table; and, where a paper is reproduced, its
+claims beside what was found.
 """
 
 import sys
@@ -16,11 +17,13 @@ import tyro
 from rich.table import Table
 
 from bohb_study import cli, terminal
+from bohb_study.analysis.thin import thin
 from bohb_study.auditing import audit_folder
 from bohb_study.errors import UsageError
 from bohb_study.execution import RunOptions
-from bohb_study.paper.effort import effort
-from bohb_study.paper.studies import STUDIES, PaperStudy, paper_study
+from bohb_study.paper.effort import effort, measured_effort
+from bohb_study.paper.reports import REPORTS, update_readme, write_report
+from bohb_study.paper.studies import STUDIES, PaperStudy, paper_studies
 from bohb_study.paper.table import paper_table
 from bohb_study.provenance import git_state
 from bohb_study.retraining import REPEATS, retrain_finals
@@ -31,6 +34,7 @@ from bohb_study.store.files import replace_files
 from bohb_study.study import StudyConfig
 
 PAPER = Path("results/paper")
+README = Path("README.md")
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,21 @@ class Paper:
     """What can be asked for on the command line."""
 
     name: Annotated[str, tyro.conf.Positional] = ""
-    """The study (--list names them)."""
+    """The study, or group of studies (--list names them)."""
     seeds: int | None = None
     """Seeds; as many as the study names where not given."""
     repeats: int = REPEATS
     """Trainings of each final incumbent."""
     out: Path = Path("results")
     """Folder of all studies, where it is run."""
-    target: Path | None = None
-    """Folder to pack it into; results/paper/NAME where not given."""
+    paper: Path = PAPER
+    """Folder of all packed studies."""
+    full: tyro.conf.FlagCreatePairsOff[bool] = False
+    """The size that the paper ran, for a cluster; prints what it will cost."""
+    address: str | None = None
+    """A running Ray cluster, as host:port, ray://host:port or auto; none where not given."""
+    claims: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Compute all claims from the packed studies and put them into README.md; run nothing."""
     jobs: int | None = None
     """Cells, then trainings, that run at the same time; as many as CPUs where not given."""
     download: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -64,8 +74,9 @@ class Paper:
         """Raise UsageError, in one line that names the flag, for what cannot be run."""
         if self.repeats < 1:
             raise UsageError(f"--repeats {self.repeats}: must be at least 1")
-        if self.target and (self.target / "cells").exists():
-            raise UsageError(f"--target {self.target}: holds a study that is not packed")
+        RunOptions(self.out, jobs=self.jobs)  # says it better
+        if self.full and self.paper == PAPER:
+            object.__setattr__(self, "paper", self.out / "paper-full")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,32 +86,58 @@ def main(argv: Sequence[str]) -> int:
     if options.list:
         out.print(studies_table())
         return 0
-    study = paper_study(options.name)
-    config = study.config(options.seeds)
-    run_options = RunOptions(
-        options.out, study.name, options.fresh, options.jobs, download=options.download
-    )
+    if options.claims:
+        return write_claims(options)
+    studies = paper_studies(options.name)
+    if options.full:
+        studies = [study for study in studies if study.full] or studies[:1]
+    for study in studies:
+        if (options.paper / study.name / "cells").exists():
+            raise UsageError(f"--paper {options.paper}: {study.name} there is not packed")
+    configs = {study: study.config(options.seeds, full=options.full) for study in studies}
+    if options.full or options.dry_run:
+        for study, config in configs.items():
+            show_cost(study, config, options)
     if options.dry_run:
-        for table in terminal.plan_tables(config):
-            out.print(table)
-        out.print(effort(config, options.repeats), highlight=False)
         return 0
     if git_state()["dirty"]:
         print("warning: the checkout is dirty; every cell's record will say so", file=sys.stderr)
-    return run(study, config, run_options, options, argv)
+    codes = [run(study, config, options, argv) for study, config in configs.items()]
+    written = write_report(studies[0].group or studies[0].name, options.paper)
+    if written:
+        for claim in written.report.claims:
+            out.print(f"{claim.holds}: {claim.claim} ({claim.source})", highlight=False)
+        for file in written.files:
+            out.print(f"  {file}", highlight=False, soft_wrap=True)
+    return max(codes)
 
 
-def run(
-    study: PaperStudy,
-    config: StudyConfig,
-    run_options: RunOptions,
-    options: Paper,
-    argv: Sequence[str],
-) -> int:
+def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
+    """Print what a study would take."""
+    out = terminal.console()
+    if options.dry_run:
+        for table in terminal.plan_tables(config):
+            out.print(table)
+    packed = PAPER / study.name
+    if options.full and (packed / "study.json").exists():
+        out.print(measured_effort(config, packed), highlight=False)
+    elif not all(task.computed for task in config.tasks().values()):
+        out.print(effort(config, options.repeats), highlight=False)
+
+
+def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[str]) -> int:
     """Run, train again, pack, draw and print; returns the exit code."""
     from paper_figures import draw_study  # matplotlib is slow to import
 
     out = terminal.console()
+    run_options = RunOptions(
+        options.out,
+        study.name,
+        options.fresh,
+        options.jobs,
+        address=options.address,
+        download=options.download,
+    )
     try:
         done = run_study(config, run_options)
         for cell, error in done.failed.items():
@@ -110,10 +147,12 @@ def run(
         finals = retrain_finals(done.path, options.repeats, options.jobs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"what is finished is kept; go on with: {_again(argv)}") from None
-    target = options.target or PAPER / study.name
-    audit = audit_folder(load_study(done.path))
-    pack(done.path, target)
-    table = paper_table(target)
+    target = options.paper / study.name
+    loaded = load_study(done.path)
+    audit = audit_folder(loaded)
+    tops = {name: task["top"] for name, task in loaded.study["tasks"].items()}
+    pack(done.path, target, thin(loaded.frame, tops) if study.thinned else None)
+    table = paper_table(done.path)
     replace_files({target / "table.md": table.markdown().encode()})
     files = draw_study(target)
     out.print(table.rich())
@@ -127,6 +166,19 @@ def run(
     for final in failed:
         print(f"failed: {final.training}: {final.message}", file=sys.stderr)
     return 0 if audit.holds and not failed else 1
+
+
+def write_claims(options: Paper) -> int:
+    """Claims of all packed studies, beside them and in the README; returns the exit code."""
+    found = {group: write_report(group, options.paper) for group in REPORTS}
+    for group, written in found.items():
+        if written is None:
+            print(f"{group}: its studies are not packed in {options.paper}", file=sys.stderr)
+    reports = [written.report for written in found.values() if written]
+    if len(reports) < len(found):
+        return 1
+    update_readme(README, reports)
+    return 0
 
 
 def studies_table() -> Table:

@@ -59,18 +59,29 @@ METHODS: dict[str, Line] = {
 """Every method that a figure may show, in the order of the legend."""
 
 
+ABLATIONS: dict[str, Line] = {
+    "bohb-halving-mended": Line("BOHB, ends not told", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
+    "bohb-ends-told": Line("BOHB, brackets not mended", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "bohb-random-0": Line("BOHB, no random draws", _PINK, (0, (2.5, 1.5)), "v"),
+    "bohb-random-10": Line("BOHB, 1/10 random", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
+    "bohb-random-67": Line("BOHB, 2/3 random", _WINE, (0, (1, 2.5)), ">"),
+}
+"""BOHB with one thing changed. They share looks with methods that are drawn elsewhere."""
+_LINES = {**METHODS, **ABLATIONS}
+
+
 def line(method: str) -> Line:
     """How ``method`` is drawn.
 
     Raises:
         UsageError: the method has no line yet.
     """
-    if method not in METHODS:
+    if method not in _LINES:
         raise UsageError(
             f"method {method!r} has no line in paper_figures/style.py; "
             f"known: {', '.join(METHODS)}; add one entry to METHODS"
         )
-    return METHODS[method]
+    return _LINES[method]
 
 
 def in_order(methods: set[str]) -> list[str]:
@@ -81,7 +92,7 @@ def in_order(methods: set[str]) -> list[str]:
     """
     for method in sorted(methods):
         line(method)
-    return [method for method in METHODS if method in methods]
+    return [method for method in _LINES if method in methods]
 
 
 def strokes(look: Line) -> dict[str, Any]:

@@ -10,14 +10,20 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bohb_study import cli
-from bohb_study.analysis import estimate
+from bohb_study.analysis import anytime, estimate
+from bohb_study.auditing import audit_study
 from bohb_study.engines import local
+from bohb_study.errors import StudyError
+from bohb_study.execution import RunOptions
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.studies import STUDIES, PaperStudy
 from bohb_study.paper.table import paper_table
+from bohb_study.progress import make_progress
+from bohb_study.reproduction import check_possible, choose, reproduce
 from bohb_study.store import load_study, pack, read_finals
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
@@ -69,7 +75,7 @@ def made(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _words(folder: Path, *more: str) -> list[str]:
-    where = ["--out", str(folder / "results"), "--target", str(folder / "paper")]
+    where = ["--out", str(folder / "results"), "--paper", str(folder / "papers")]
     return ["small", *where, "--repeats", "2", *more]
 
 
@@ -80,14 +86,14 @@ def copy(made: Path, tmp_path: Path) -> Path:
 
 def test_what_it_leaves(made: Path) -> None:
     """Fails where the packed study cannot be read by itself, trainings included."""
-    assert sorted(file.name for file in (made / "paper").iterdir()) == FILES
-    figures = sorted(file.name for file in (made / "paper" / "figures").glob("*.png"))
+    assert sorted(file.name for file in (made / "papers" / "small").iterdir()) == FILES
+    figures = sorted(file.name for file in (made / "papers" / "small" / "figures").glob("*.png"))
     assert figures == ["anytime.png", "finals.png"]
     (run,) = (made / "results").iterdir()
-    study = load_study(made / "paper")
+    study = load_study(made / "papers" / "small")
     assert run.name == f"small-{study.study['id']}"
     assert len(study.cells) == 4
-    finals = read_finals(made / "paper", study.study["id"])
+    finals = read_finals(made / "papers" / "small", study.study["id"])
     assert finals == read_finals(run, study.study["id"])
     assert [(f.training.kind, f.training.repeat) for f in finals] == [
         ("retrained", repeat) for repeat in (0, 1) for _ in range(4)
@@ -96,12 +102,12 @@ def test_what_it_leaves(made: Path) -> None:
 
 
 def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
-    table = paper_table(made / "paper")
+    table = paper_table(made / "papers" / "small")
     assert table.headings == (
         *("method", "trials", "epochs charged", "unspent"),
         *("validation cross-entropy", "test error", "retrained", "rungs as planned"),
     )
-    finals = read_finals(made / "paper", table.title.removeprefix("small-"))
+    finals = read_finals(made / "papers" / "small", table.title.removeprefix("small-"))
     for row, method in zip(table.rows, SMALL.methods, strict=True):
         values = dict(zip(table.headings, row, strict=True))
         assert values["method"] == method
@@ -117,7 +123,7 @@ def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
     assert "off the ledger" in table.notes[1]
     assert "2 fresh training seeds each" in table.notes[1]
     assert table.audit == ("audit: holds (8 checks, 4 cells; not applicable: model)",)
-    text = (made / "paper" / "table.md").read_text()
+    text = (made / "papers" / "small" / "table.md").read_text()
     assert text == table.markdown()
     lines = text.splitlines()
     assert lines[2].startswith("| method | trials | epochs charged |")
@@ -139,22 +145,22 @@ def test_again_trains_nothing_and_writes_the_same(
 def test_without_trainings_there_is_a_table_and_no_stale_file(copy: Path) -> None:
     (run,) = (copy / "results").iterdir()
     (run / "finals.json").unlink()
-    pack(run, copy / "paper")
-    assert not (copy / "paper" / "finals.json").exists()
-    table = paper_table(copy / "paper")
+    pack(run, copy / "papers" / "small")
+    assert not (copy / "papers" / "small" / "finals.json").exists()
+    table = paper_table(copy / "papers" / "small")
     assert "retrained" not in table.headings
     assert len(table.notes) == 1
     assert [len(row) for row in table.rows] == [len(table.headings)] * 2
 
 
 def test_what_failed_or_diverged_is_said(copy: Path) -> None:
-    path = copy / "paper" / "finals.json"
+    path = copy / "papers" / "small" / "finals.json"
     data = json.loads(path.read_text())
     for row in data["trainings"]:
         if row["method"] == "random" and row["repeat"] == 0:
             row["status"] = "failed" if row["seed"] else "diverged"
     path.write_text(json.dumps(data))
-    shown = dict(zip(*_columns(copy / "paper", "method", "retrained"), strict=True))
+    shown = dict(zip(*_columns(copy / "papers" / "small", "method", "retrained"), strict=True))
     assert shown["random"] == "1 diverged; 1 failed"
     assert shown["hyperband"].startswith("0.")
 
@@ -165,12 +171,12 @@ def _columns(folder: Path, *names: str) -> list[list[str]]:
 
 
 def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
-    path = copy / "paper" / "finals.json"
+    path = copy / "papers" / "small" / "finals.json"
     data = json.loads(path.read_text())
     extra = {**data["trainings"][0], "kind": "all data", "test_loss": 0.0625}
     data["trainings"].append(extra)
     path.write_text(json.dumps(data))
-    shown = dict(zip(*_columns(copy / "paper", "method", "all data"), strict=True))
+    shown = dict(zip(*_columns(copy / "papers" / "small", "method", "all data"), strict=True))
     assert shown.pop(extra["method"]) == "0.0625"
     assert set(shown.values()) == {"-"}
 
@@ -187,7 +193,7 @@ def test_a_failure_is_told_and_is_exit_1(
     (run / "finals.json").unlink()
     if failing == "cell":
         (run / "cells/digits/random/0.json").unlink()
-    shutil.rmtree(copy / "paper")
+    shutil.rmtree(copy / "papers" / "small")
 
     def run_cells(jobs: Sequence[Any], at_once: int) -> Iterator[Any]:
         yield from (local.Finished(job.cell, None, "out of luck") for job in jobs)
@@ -198,7 +204,7 @@ def test_a_failure_is_told_and_is_exit_1(
     which = "digits/random/0" if failing == "cell" else "digits/random/0, retrained 1"
     assert f"failed: {which}: out of luck" in said
     # trainings that failed are said in the table; a study with a hole is not packed
-    assert (copy / "paper").exists() == (failing == "training")
+    assert (copy / "papers" / "small").exists() == (failing == "training")
 
 
 def test_interrupted_it_says_how_to_go_on(
@@ -244,6 +250,7 @@ BAD: dict[str, str] = {
     "digits --repeats 0": "--repeats 0: must be at least 1",
     "digits --seeds 0": "--seeds 0: must be a whole number, at least 1",
     "digits --jobs 0": "--jobs 0: must be at least 1",
+    "digits --full": "--full: digits is run whole; allowed for counting-ones",
     "digits --reps 2": "Unrecognized options: --reps",
 }
 
@@ -266,7 +273,55 @@ def test_bad_words_are_one_line_and_exit_2(
 
 def test_a_target_that_is_being_run_is_refused(script: ModuleType, copy: Path) -> None:
     (run,) = (copy / "results").iterdir()
-    assert cli.run(script.main, ["small", "--target", str(run)]) == 2
+    shutil.copytree(run, copy / "other" / "small")
+    assert cli.run(script.main, ["small", "--paper", str(copy / "other")]) == 2
+
+
+THIN = PaperStudy(
+    "thin",
+    "counting ones, hardly counted",
+    task=("counting-ones-8",),
+    methods=("random", "hyperband", "bohb-random-0"),
+    budget=30,
+    seeds=2,
+    thinned=True,
+)
+
+
+def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STUDIES, "thin", THIN)
+    words = ["thin", "--out", str(tmp_path / "results"), "--paper", str(tmp_path / "papers")]
+    assert cli.run(script.main, words) == 0
+    packed = load_study(tmp_path / "papers" / "thin")
+    (folder,) = (tmp_path / "results").iterdir()
+    whole = load_study(folder)
+    assert packed.thinned
+    assert not whole.thinned
+    assert len(packed.frame) < len(whole.frame) / 4
+    assert packed.cells == whole.cells
+    tops = {"counting-ones-8": 729}
+    for rule in ("full", "highest", "validated", "paper", "any"):
+        short, full = (anytime(study.frame, rule, tops).curves for study in (packed, whole))
+        for one, other in zip(short, full, strict=True):
+            at = other.runs.loc[one.runs.index]
+            pd.testing.assert_frame_equal(one.runs, at)
+    for refuse in (audit_study, lambda study: paper_table(study.path)):
+        with pytest.raises(StudyError, match="packed without the rows at which no incumbent chan"):
+            refuse(packed)
+    text = (tmp_path / "papers" / "thin" / "table.md").read_text()
+    assert "audit: holds" in text
+    assert (tmp_path / "papers" / "thin" / "figures" / "anytime.png").exists()
+    check_possible(packed)
+    cells = choose(packed, 2)
+    assert all(c.difference is None for c in reproduce(packed, cells, RunOptions(), make_progress))
+    for record in packed.cells.values():
+        record["rows_hash"] = "0" * 64
+    (first, _) = reproduce(packed, cells, RunOptions(), make_progress)
+    assert first.difference is not None
+    assert first.difference.column == "(hash of all rows)"
+    assert first.rows == whole.cells[first.cell.task, first.cell.method, first.cell.seed]["rows"]
 
 
 def test_list_and_dry_run_write_nothing(

@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+import pandas as pd
+
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.audits import AUDIT_FILE, audit_bytes, read_audit
@@ -15,12 +17,18 @@ from bohb_study.store.studies import STUDY_FILE
 CSV_FILE = "results.csv"
 
 
-def pack(folder: Path, target: Path) -> None:
+def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
 
     Where its final configurations were trained again, finals.json as well, and audit.json where it
     was audited. The same study gives the same bytes; ``load_study`` reads it as it reads the
     folder.
+
+    Args:
+        folder: the study, all of whose cells are done.
+        target: where it is packed.
+        rows: some of its rows, as of ``analysis.thin``, to be packed in place of all; the study is
+            then ``thinned``, and audit and table are those of all rows.
 
     Raises:
         UsageError: ``folder`` is no study, or ``target`` is a study that is being run.
@@ -30,10 +38,12 @@ def pack(folder: Path, target: Path) -> None:
     if (target / "cells").exists():
         raise UsageError(f"{target}: holds a study that is not packed; pack into another folder")
     loaded = load_study(folder)
-    data = parquet_bytes(loaded.frame)
+    packed = loaded.frame if rows is None else rows
+    data = parquet_bytes(packed)
     records = {
         "schema": SCHEMA_VERSION,
-        "rows": len(loaded.frame),
+        **({} if rows is None else {"thinned": True}),
+        "rows": len(packed),
         "sha256": hashlib.sha256(data).hexdigest(),
         "cells": list(loaded.cells.values()),
     }

@@ -48,6 +48,9 @@ class LoadedStudy:
     """The record of every cell that is done: ledger, seconds, versions, hashes."""
     problems: list[str]
     """One line for every cell that was asked for and is not done."""
+    thinned: bool = False
+    """Packed without the rows at which no incumbent changed: it shows the same curves, and cannot
+    be counted or audited."""
 
     def ladder(self, task: str) -> Ladder:
         """The ladder of a task as it was run: a task of the user's own may be gone since."""
@@ -190,7 +193,7 @@ def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
         check_frame(frame)
     except StudyError as why:
         raise _unpackable(path / PACKED_ROWS, str(why)) from None
-    return LoadedStudy(path, study, frame, cells, [])
+    return LoadedStudy(path, study, frame, cells, [], bool(packed.get("thinned")))
 
 
 def _unpackable(path: Path, why: str) -> StudyError:
