@@ -5,6 +5,7 @@ Started as ``python -m bohb_study.engines.worker FD``, where FD is its end of a 
 """
 
 import sys
+import warnings
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -40,4 +41,6 @@ def serve(pipe: Connection) -> None:
 
 
 if __name__ == "__main__":
+    # of statsmodels, for each model that stock BOHB fits; it would be written over the progress
+    warnings.filterwarnings("ignore", "After 0.17 or January 2028", FutureWarning)
     serve(Connection(int(sys.argv[1])))
