@@ -313,6 +313,10 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
     text = (tmp_path / "papers" / "thin" / "table.md").read_text()
     assert "audit: holds" in text
     assert (tmp_path / "papers" / "thin" / "figures" / "anytime.png").exists()
+    pack(packed.path, tmp_path / "again")
+    again = load_study(tmp_path / "again")
+    assert again.thinned
+    assert (again.path / "audit.json").read_bytes() == (packed.path / "audit.json").read_bytes()
     check_possible(packed)
     cells = choose(packed, 2)
     assert all(c.difference is None for c in reproduce(packed, cells, RunOptions(), make_progress))

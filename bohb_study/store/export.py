@@ -42,14 +42,14 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     data = parquet_bytes(packed)
     records = {
         "schema": SCHEMA_VERSION,
-        **({} if rows is None else {"thinned": True}),
+        **({"thinned": True} if loaded.thinned or rows is not None else {}),
         "rows": len(packed),
         "sha256": hashlib.sha256(data).hexdigest(),
         "cells": list(loaded.cells.values()),
     }
     study_id = loaded.study["id"]
     finals, audit = read_finals(folder, study_id), read_audit(folder, study_id)
-    if audit and audit["rows"] != len(loaded.frame):
+    if audit and not loaded.thinned and audit["rows"] != len(loaded.frame):
         raise StudyError(f"{folder / AUDIT_FILE}: is of other rows; run the same command again")
     beside = {
         FINALS_FILE: finals_bytes(study_id, finals) if finals else None,
