@@ -87,7 +87,8 @@ def rows_of(study: LoadedStudy, key: tuple[str, str, int] = KEY) -> pd.Index:
 def test_a_clean_study_of_every_method_holds(
     task: str, budget: int, workers: int, tmp_path: Path
 ) -> None:
-    config = StudyConfig((task,), tuple(METHODS), budget, 1, workers=workers, engine="virtual")
+    methods = tuple(name for name in METHODS if name != "gp")  # as tpe, and slow
+    config = StudyConfig((task,), methods, budget, 1, workers=workers, engine="virtual")
     audit = audit_study(load_study(store(tmp_path / "study", config)))
     assert audit.holds, audit.lines()
     assert violated(audit) == {}

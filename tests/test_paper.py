@@ -281,8 +281,8 @@ THIN = PaperStudy(
     "thin",
     "counting ones, hardly counted",
     task=("counting-ones-8",),
-    methods=("random", "hyperband", "bohb-random-0"),
-    budget=30,
+    methods=("random", "hyperband"),
+    budget=22,
     seeds=2,
     thinned=True,
 )
@@ -319,10 +319,9 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
     assert (again.path / "audit.json").read_bytes() == (packed.path / "audit.json").read_bytes()
     check_possible(packed)
     cells = choose(packed, 2)
-    assert all(c.difference is None for c in reproduce(packed, cells, RunOptions(), make_progress))
-    for record in packed.cells.values():
-        record["rows_hash"] = "0" * 64
-    (first, _) = reproduce(packed, cells, RunOptions(), make_progress)
+    packed.cells[cells[0].task, cells[0].method, cells[0].seed]["rows_hash"] = "0" * 64
+    first, second = reproduce(packed, cells, RunOptions(), make_progress)
+    assert second.difference is None
     assert first.difference is not None
     assert first.difference.column == "(hash of all rows)"
     assert first.rows == whole.cells[first.cell.task, first.cell.method, first.cell.seed]["rows"]

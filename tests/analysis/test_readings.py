@@ -108,7 +108,7 @@ def test_seeds_are_never_dropped() -> None:
         values_of(readings, "t", "asha", 1)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.lists(
         st.tuples(st.sampled_from(LEVELS), st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5])), min_size=1

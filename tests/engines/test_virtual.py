@@ -127,7 +127,9 @@ from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 np.random.seed(int(sys.argv[1]))
 for method in METHODS:
-    # the stock sampler takes seconds
+    # the stock sampler takes seconds; torch and the GP have a test of their own
+    if method == "gp":
+        continue
     for workers in (4,) if method == "bohb-stock" else (1, 4):
         job = CellJob(Cell("branin-mf", method, 0), make_task("branin-mf"), 8, workers)
         frame = run_cell(job).frame
@@ -151,7 +153,7 @@ def child(script: str, *words: str, **environment: str) -> list[str]:
 def test_same_rows_in_other_processes() -> None:
     """No order of a set, no hash of a text, no global generator decides a row."""
     first = child(SCRIPT, "1", PYTHONHASHSEED="1")
-    assert len(first) == len(set(first)) == 2 * len(METHODS) - 1
+    assert len(first) == len(set(first)) == 2 * len(METHODS) - 3
     by_model = {line.split()[0] for line in first if not line.endswith(" 0")}
     assert by_model == {"asha-bohb", "bohb", "bohb-stock", "hpbandster-bohb"}
     assert child(SCRIPT, "2", PYTHONHASHSEED="2") == first

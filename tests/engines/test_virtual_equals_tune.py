@@ -28,6 +28,10 @@ TASKS = {
 OPTUNA = ("tpe", "tpe-univariate", "gp")
 """At full fidelity, as random search is; their models take 10 full evaluations."""
 FEWER = {
+    "grid": ("digits",),
+    "random": ("digits", "counting-ones-8"),
+    "hyperband": ("synthetic-curves", "counting-ones-8"),
+    "bohb-stock": ("synthetic-curves", "counting-ones-8"),
     "random-2x": ("counting-ones-8",),  # random with another ledger
     "median": ("synthetic-curves", "counting-ones-8"),
     "asha-bohb": ("synthetic-curves", "counting-ones-8"),

@@ -20,7 +20,7 @@ TASK = "counting-ones-8"
 
 
 @cache
-def ran(method: str, budget: int = 30) -> tuple[pd.DataFrame, Counter[int]]:
+def ran(method: str, budget: int = 22) -> tuple[pd.DataFrame, Counter[int]]:
     """Rows of a cell, and how often BOHB's generator was told of a result, by scheduler time."""
     job = CellJob(Cell(TASK, method, 0), make_task(TASK), budget)
     pair = get_method(method).build(job.problem)
@@ -64,7 +64,9 @@ def test_without_ends_told_brackets_hold_and_the_model_knows_less() -> None:
     frame, told = ran("bohb-halving-mended")
     assert rungs_hold("bohb-halving-mended", frame)
     rungs = judged(frame)
-    assert all(0 < told[time] < rungs[time] for time in (3, 9, 27, 81))
+    assert all(0 < told[time] <= rungs[time] for time in (3, 9, 27, 81))
+    assert sum(told.values()) < sum(rungs.values())
+    assert told[81] < rungs[81]
 
 
 def test_without_brackets_mended_the_plan_does_not_hold_and_ends_are_told() -> None:
@@ -93,7 +95,7 @@ def rungs_hold(method: str, frame: pd.DataFrame) -> bool:
 )
 def test_shares_of_random_draws(method: str, low: float, high: float) -> None:
     (share,) = model_share(ran(method)[0], needed=18, top=729)
-    assert share.suggestions > 80
+    assert share.suggestions > 60
     assert low <= share.model_based / share.suggestions <= high
     assert share.too_early == 0
 

@@ -119,7 +119,7 @@ def bowl(config: Config) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_picks_are_those_of_plain_optuna(name: str) -> None:
     """With a failed trial, and with one whose result never came."""
-    count = 14 if name == "gp" else 30
+    count = 12 if name == "gp" else 30
     study = optuna.create_study(sampler=SAMPLERS[name](3))
     searcher = search(name, all_kinds(0), seed=3)
     for number in range(count):
@@ -129,7 +129,7 @@ def test_picks_are_those_of_plain_optuna(name: str) -> None:
         if number == 4:
             study.tell(trial, state=TrialState.FAIL)
             searcher.on_trial_complete(str(number))
-        elif number != 11:
+        elif number != 9:
             study.tell(trial, loss_of(ours))
             searcher.on_trial_complete(str(number), {"loss": loss_of(ours)})
 
@@ -333,7 +333,7 @@ def test_a_finite_space_does_not_end(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_learns_from_what_it_is_told(name: str) -> None:
     """And draws no better than at first where it is told the same loss each time."""
-    count, seeds = (16, 2) if name == "gp" else (40, 3)
+    count, seeds = (14, 2) if name == "gp" else (40, 3)
     first, picked, blind = [], [], []
     for seed in range(seeds):
         losses = [bowl(config) for config in run(search(name, plane(), seed), count, bowl)]
@@ -444,9 +444,9 @@ from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 [get_method(name) for name in METHODS]
 print("torch" in sys.modules)
-task = make_task("mfh3")
+task = make_task("branin-mf")
 for method in ("tpe", "tpe-univariate", "gp"):
-    frame = run_cell(CellJob(Cell(task.name, method, 1), task, 12, 1)).frame
+    frame = run_cell(CellJob(Cell(task.name, method, 1), task, 11, 1)).frame
     print(rows_hash(frame), frame["model_based"].sum(), "torch" in sys.modules)
 """
 
@@ -466,5 +466,5 @@ def test_same_rows_in_other_processes_and_torch_for_the_gp_alone() -> None:
     assert said[0] == said[1]
     first, *cells = said[0]
     assert first == "False"
-    assert cells[1::3] == ["2"] * 3
+    assert cells[1::3] == ["1"] * 3
     assert cells[2::3] == ["False", "False", "True"]
