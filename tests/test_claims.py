@@ -1,5 +1,6 @@
 """Claims: verdicts follow from intervals, numbers from the frames; what does not hold is told."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,24 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis import Estimate
+from bohb_study.errors import StudyError
 from bohb_study.paper.ablations import ablations_report
 from bohb_study.paper.claims import above_zero, together, within, written
 from bohb_study.paper.counting_ones import counting_ones_report
 from bohb_study.paper.dehb import AT, dehb_report
+from bohb_study.paper.effort import measured_effort
 from bohb_study.paper.fcnet import fcnet_report
+from bohb_study.paper.reports import (
+    BEGIN,
+    END,
+    REPORTS,
+    readme_section,
+    update_readme,
+    write_report,
+)
 from bohb_study.paper.studies import STUDIES, paper_studies
-from bohb_study.store import LoadedStudy
+from bohb_study.store import LoadedStudy, load_study
+from bohb_study.store.files import json_bytes
 
 SEEDS = 12
 
@@ -231,3 +243,72 @@ def test_studies_of_a_group_are_run_together() -> None:
     assert names == ["counting-ones", "counting-ones-reference"]
     assert [s.name for s in paper_studies("dehb-full")] == ["dehb-full"]
     assert len(paper_studies("ablations")) == 3
+
+
+# What is committed
+
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def packed() -> dict[str, Any]:
+    """The claims of each group, computed from the packed studies."""
+    paper = REPOSITORY / "results" / "paper"
+    return {
+        group: make(*(load_study(paper / study.name) for study in paper_studies(group)))
+        for group, make in REPORTS.items()
+    }
+
+
+@pytest.mark.parametrize("group", REPORTS)
+def test_committed_claims_are_those_of_the_committed_rows(
+    group: str, packed: dict[str, Any]
+) -> None:
+    stem = REPOSITORY / "results" / "paper" / group / "claims"
+    assert stem.with_suffix(".md").read_text() == packed[group].markdown()
+    assert stem.with_suffix(".json").read_bytes() == json_bytes(packed[group].to_json())
+
+
+def test_the_readme_says_what_the_packed_studies_say(packed: dict[str, Any]) -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    assert f"{BEGIN}\n\n{readme_section(packed.values())}\n\n{END}" in text
+
+
+def test_a_readme_without_its_lines_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"{BEGIN}\n")
+    with pytest.raises(StudyError, match="lacks the lines"):
+        update_readme(tmp_path / "README.md", [])
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    update_readme(tmp_path / "README.md", [])
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith(f"before\n{BEGIN}\n\nClaim by claim:")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+
+
+def test_claims_are_written_once_all_studies_of_a_group_are_packed(tmp_path: Path) -> None:
+    paper = REPOSITORY / "results" / "paper"
+    for study in paper_studies("dehb")[:-1]:
+        shutil.copytree(paper / study.name, tmp_path / study.name)
+    assert write_report("dehb", tmp_path) is None
+    assert write_report("digits", paper) is None
+    last = paper_studies("dehb")[-1].name
+    shutil.copytree(paper / last, tmp_path / last)
+    written = write_report("dehb", tmp_path)
+    assert written is not None
+    assert all(file.read_bytes() for file in written.files)
+
+
+def test_the_papers_own_size_is_extrapolated_from_what_was_measured() -> None:
+    config = STUDIES["counting-ones"].config(full=True)
+    assert (config.budget, config.seeds) == (8192, 512)
+    packed = REPOSITORY / "results" / "paper" / "counting-ones"
+    said = measured_effort(config, packed).splitlines()
+    assert len(said) == len(config.methods) + 1
+    small = load_study(packed)
+    for line, method in zip(said, config.methods, strict=False):
+        walls = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == method]
+        power = 1 if method in {"random", "hpbandster-hyperband", "asha"} else 2
+        hours = sum(walls) / len(walls) * 32**power * 4 * 512 / 3600
+        assert line.startswith(f"{method}: 2048 cells, about {hours:,.1f} CPU hours ")
