@@ -152,7 +152,7 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     audit = audit_folder(loaded)
     tops = {name: task["top"] for name, task in loaded.study["tasks"].items()}
     pack(done.path, target, thin(loaded.frame, tops) if study.thinned else None)
-    table = paper_table(done.path)
+    table = paper_table(done.path, loaded, audit)
     replace_files({target / "table.md": table.markdown().encode()})
     files = draw_study(target)
     out.print(table.rich())

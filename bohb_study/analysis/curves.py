@@ -12,7 +12,7 @@ import pandas as pd
 
 from bohb_study.analysis.aggregate import Aggregate, aggregate
 from bohb_study.analysis.align import Axis, align
-from bohb_study.analysis.cells import cells_of, require_complete
+from bohb_study.analysis.cells import cells_of, narrow, require_complete
 from bohb_study.analysis.incumbent import Rule, incumbent
 from bohb_study.errors import StudyError, UsageError
 
@@ -75,7 +75,7 @@ def anytime(
     """
     missing = require_complete(frame, allow_missing)
     incumbents: dict[tuple[str, str], dict[Hashable, pd.DataFrame]] = {}
-    for (task, method, seed), rows in cells_of(frame):
+    for (task, method, seed), rows in cells_of(narrow(frame)):
         if task not in tops:
             raise StudyError(f"task {task}: the cost of one full evaluation is not known")
         if axis == "virtual_seconds" and rows[axis].isna().any():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.aggregate import estimate
-from bohb_study.analysis.cells import cells_of
+from bohb_study.analysis.cells import cells_of, narrow
 from bohb_study.analysis.incumbent import incumbent
 from bohb_study.columns import CELL
 from bohb_study.errors import StudyError
@@ -32,7 +32,7 @@ def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFra
         val_loss, test_loss``; all four are NA where no full evaluation succeeded.
     """
     rows = []
-    for (task, method, seed), own in cells_of(frame):
+    for (task, method, seed), own in cells_of(narrow(frame)):
         last = incumbent(own, "full", tops[task]).iloc[-1]
         values = [last[name] for name in WHO] if last["status"] == "ok" else [None] * len(WHO)
         rows.append([task, method, seed, *values])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bohb_study.analysis.aggregate import Estimate, estimate
 from bohb_study.analysis.align import step
-from bohb_study.analysis.cells import cells_of
+from bohb_study.analysis.cells import cells_of, narrow
 from bohb_study.analysis.incumbent import Rule, incumbent
 from bohb_study.errors import StudyError
 
@@ -49,7 +49,7 @@ def read_off(
     """
     grid = np.asarray(at, dtype=np.float64)
     parts = []
-    for (task, method, seed), rows in cells_of(frame):
+    for (task, method, seed), rows in cells_of(narrow(frame)):
         held = incumbent(rows, rule, tops[task])
         if count == "reports":
             # of a thinned cell only some reports are left; they keep their numbers

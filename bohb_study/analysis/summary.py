@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.aggregate import estimate
-from bohb_study.analysis.cells import Key, cells_of, require_complete
+from bohb_study.analysis.cells import Key, cells_of, narrow, require_complete
 from bohb_study.analysis.incumbent import incumbent
 from bohb_study.errors import StudyError
 
@@ -44,7 +44,7 @@ def summary(
         StudyError: methods of a task have unequal seeds, or a ledger or a top is missing.
     """
     require_complete(frame, allow_missing)
-    cells = pd.DataFrame([_cell(key, rows, ledgers, tops) for key, rows in cells_of(frame)])
+    cells = pd.DataFrame([_cell(key, rows, ledgers, tops) for key, rows in cells_of(narrow(frame))])
     return pd.DataFrame(
         [
             {"task": task, "method": method} | _over_seeds(own, bootstrap_seed)

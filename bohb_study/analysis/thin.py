@@ -1,13 +1,12 @@
 """Fewer rows that say the same of incumbents: those at which one changes, and each cell's ends."""
 
 from collections.abc import Mapping
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.cells import cells_of
-from bohb_study.analysis.incumbent import Rule, incumbent
+from bohb_study.analysis.cells import cells_of, narrow
+from bohb_study.analysis.incumbent import RULES, chosen
 from bohb_study.errors import StudyError
 
 
@@ -28,17 +27,14 @@ def thin(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFrame:
         StudyError: a task's top is not given.
     """
     kept = []
-    for (task, _, _), rows in cells_of(frame):
+    for (task, _, _), rows in cells_of(narrow(frame)):
         if task not in tops:
             raise StudyError(f"task {task}: the cost of one full evaluation is not known")
         ordered = rows.sort_values("seq", kind="stable")
         changes = np.zeros(len(rows), dtype=bool)
         changes[[0, -1]] = True
-        for rule in get_args(Rule):
-            if rule == "validated" and rows["true_loss"].isna().all():
-                continue
-            held = incumbent(rows, rule, tops[task])["seq"].fillna(-1)
-            changes |= (held.diff().fillna(0) != 0).to_numpy(dtype=bool)
+        for rule in RULES:
+            changes[1:] |= np.diff(chosen(ordered, rule, tops[task])) != 0
         kept.append(ordered.index[changes])
-    chosen = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
-    return frame[frame.index.isin(chosen)].reset_index(drop=True)
+    labels = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
+    return frame[frame.index.isin(labels)].reset_index(drop=True)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bohb_study.analysis import bootstrap_seed, final_incumbents, finals_summary, summary
-from bohb_study.analysis.audit import audit
+from bohb_study.analysis.audit import Audit, audit
 from bohb_study.analysis.checks.rungs import bracket_checks
 from bohb_study.auditing import evidence_of
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
@@ -64,14 +64,21 @@ class PaperTable:
         return f"{self.title}\n\n{table}\n\n{notes}\n"
 
 
-def paper_table(folder: Path) -> PaperTable:
+def paper_table(
+    folder: Path, study: LoadedStudy | None = None, audited: Audit | None = None
+) -> PaperTable:
     """The table of the study in ``folder``, as it was run or packed.
+
+    Args:
+        folder: where it is.
+        study: the same, where it is loaded already.
+        audited: its audit, where it was made already.
 
     Raises:
         UsageError: there is no study.
         StudyError: a cell or a training cannot be used, or they do not belong together.
     """
-    study = load_study(folder)
+    study = study or load_study(folder)
     evidence = evidence_of(study)
     tasks: Mapping[str, Any] = study.study["tasks"]
     tops = {name: task["top"] for name, task in tasks.items()}
@@ -114,7 +121,7 @@ def paper_table(folder: Path) -> PaperTable:
         headings,
         tuple(row for _, row in sorted(zip(places, rows, strict=True))),
         tuple(_notes(study, found, again, whole)),
-        tuple(audit(evidence).lines()),
+        tuple((audited or audit(evidence)).lines()),
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,12 @@ def join(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     empty = build_frame([], hyperparameters, list(extra))
     if not frames:
         return empty
-    fitted = [f.reindex(columns=list(empty.columns)).astype(empty.dtypes) for f in frames]
+    # cells of one task have the same columns: those that follow each other are fitted at once
+    alike = [list(group) for _, group in groupby(frames, lambda f: tuple(f.dtypes.items()))]
+    fitted = [
+        pd.concat(group).reindex(columns=list(empty.columns)).astype(empty.dtypes)
+        for group in alike
+    ]
     return pd.concat(fitted, ignore_index=True)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from bohb_study.analysis.cells import narrow
 from bohb_study.analysis.checks.base import Checked, Evidence, Finding, name
 from bohb_study.analysis.incumbent import RULES, chosen
 
@@ -17,8 +18,9 @@ def check_incumbents(study: Evidence) -> Checked:
     The two together: a rule that prefers either end of the test losses chooses otherwise.
     """
     checked = Checked(places=len(study.cells))
+    frame = narrow(study.frame)
     for i, key in enumerate(study.cells):
-        rows = study.frame.iloc[study.starts[i] : study.starts[i + 1]]
+        rows = frame.iloc[study.starts[i] : study.starts[i + 1]]
         top = study.tasks[key[0]].top
         if int(rows["level"].max()) > top:
             continue  # no rule can be applied; the ledger says what is wrong
