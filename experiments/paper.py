@@ -154,7 +154,7 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     pack(done.path, target, thin(loaded.frame, tops) if study.thinned else None)
     table = paper_table(done.path, loaded, audit)
     replace_files({target / "table.md": table.markdown().encode()})
-    files = draw_study(target)
+    files = draw_study(target) if study.drawn else []
     out.print(table.rich())
     for note in table.notes:
         out.print(f"* {note}", highlight=False)

@@ -20,7 +20,7 @@ class Draw:
     """What can be asked for on the command line."""
 
     study: Path | None = None
-    """Folder of one study; all below results/paper where not given."""
+    """Folder of one study; all below results/paper that have figures where not given."""
     out: Path | None = None
     """Where the files go; the study's own folder figures where not given. Needs --study."""
     allow_missing: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -45,12 +45,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def paper_studies(folder: Path) -> list[Path]:
-    """The studies directly below ``folder``, by name.
+    """The studies directly below ``folder`` that have figures, by name.
+
+    Parts of a larger comparison are packed without any.
 
     Raises:
         UsageError: there are none.
     """
-    studies = sorted(found.parent for found in folder.glob("*/study.json"))
+    found = (study.parent for study in folder.glob("*/study.json"))
+    studies = sorted(study for study in found if (study / "figures").is_dir())
     if not studies:
         raise UsageError(f"no studies in {folder}: name one with --study PATH")
     return studies

@@ -25,6 +25,8 @@ from paper_figures.panels import Panel, panels, runs_shown, span, values_shown
 
 LONGEST_LABEL = 26
 """Letters of a metric's name that fit beside a panel; longer names take another line."""
+LEGEND_LETTERS, HANDLE_LETTERS = 84, 8
+"""Letters that a line of the legend holds, and what a handle takes of them."""
 LEGEND_LINE = 0.15
 """Inches that each line of the legend takes beyond the second."""
 LONGEST_X_LABEL = 32
@@ -127,6 +129,8 @@ def _legend(drawn: Figure, rows: list[tuple[Panel, ...]]) -> None:
         look = style.line(method)
         handles.append(Line2D([], [], label=_name(method, everything), **style.strokes(look)))
     lines = 1 if len(handles) <= 5 else max(2, math.ceil(len(handles) / 4))
+    while _letters([str(handle.get_label()) for handle in handles], lines) > LEGEND_LETTERS:
+        lines += 1
     # of many methods the panels keep their height
     drawn.set_figheight(drawn.get_figheight() + LEGEND_LINE * max(0, lines - 2))
     drawn.legend(
@@ -137,6 +141,12 @@ def _legend(drawn: Figure, rows: list[tuple[Panel, ...]]) -> None:
         handlelength=3.2,
         columnspacing=1.4 if lines <= 2 else 1.0,
     )
+
+
+def _letters(labels: list[str], lines: int) -> int:
+    """How wide a legend is, in letters; it is filled column by column."""
+    columns = [labels[i : i + lines] for i in range(0, len(labels), lines)]
+    return sum(HANDLE_LETTERS + max(map(len, column)) for column in columns)
 
 
 def _all_curves(rows: list[tuple[Panel, ...]]) -> list[MethodCurves]:

@@ -193,7 +193,7 @@ def test_dehb_counts_evaluations_and_divides_counting_ones() -> None:
     assert ours == {
         "counting-ones-100": "higher than bohb",
         "mfh3": "DEHB lower than bohb",
-        "mfh6": "inside the interval of bohb",
+        "mfh6": "within 2 standard errors of bohb",
     }
 
 

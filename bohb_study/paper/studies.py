@@ -26,6 +26,8 @@ class PaperStudy:
     """Studies that are run and reported together; its own name where not given."""
     thinned: bool = False
     """Packed without the rows at which no incumbent changes."""
+    drawn: bool = True
+    """Whether figures are drawn of it; where a table says more there are none."""
     full: tuple[float, int] | None = None
     """Budget and seeds of the paper itself, where this machine runs less."""
 
@@ -99,6 +101,7 @@ STUDIES = {
             seeds=64,
             group="counting-ones",
             thinned=True,
+            drawn=False,
         ),
         PaperStudy(
             "dehb",
@@ -120,6 +123,7 @@ STUDIES = {
             task_option=("counting-ones-100.rungs=dehb",),
             group="dehb",
             thinned=True,
+            drawn=False,
         ),
         PaperStudy(
             "fcnet",
@@ -141,6 +145,7 @@ STUDIES = {
             budget=50,
             seeds=20,
             thinned=True,
+            drawn=False,
         ),
         PaperStudy(
             "ablations-eta",
@@ -152,6 +157,7 @@ STUDIES = {
             eta=9,
             group="ablations",
             thinned=True,
+            drawn=False,
         ),
         PaperStudy(
             "ablations-rungs",
@@ -163,6 +169,7 @@ STUDIES = {
             task_option=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
             group="ablations",
             thinned=True,
+            drawn=False,
         ),
     )
 }  # fmt: skip

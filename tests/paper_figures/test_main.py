@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,9 @@ def test_without_a_study_all_of_results_paper_are_drawn(
 ) -> None:
     home = stored.parent / "home"
     (home / "results/paper").mkdir(parents=True)
+    shutil.copytree(stored, home / "results/paper/a part")
     stored.rename(home / "results/paper/first")
+    (home / "results/paper/first/figures").mkdir()
     monkeypatch.chdir(home)
     assert cli.run(main, []) == 0
     assert capsys.readouterr().out.splitlines() == [
