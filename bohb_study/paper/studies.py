@@ -88,7 +88,7 @@ STUDIES = {
                 "bohb", "asha",
             ),
             budget=256,
-            seeds=32,
+            seeds=16,
             thinned=True,
             full=(8192, 512),
         ),
