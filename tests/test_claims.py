@@ -279,12 +279,12 @@ def test_a_readme_without_its_lines_is_refused(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"{BEGIN}\n")
     with pytest.raises(StudyError, match="lacks the lines"):
         update_readme(tmp_path / "README.md", [])
-    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nwas here\n{END}\nafter\n")
     update_readme(tmp_path / "README.md", [])
     text = (tmp_path / "README.md").read_text()
     assert text.startswith(f"before\n{BEGIN}\n\nClaim by claim:")
     assert text.endswith(f"{END}\nafter\n")
-    assert "old" not in text
+    assert "was here" not in text
 
 
 def test_claims_are_written_once_all_studies_of_a_group_are_packed(tmp_path: Path) -> None:
