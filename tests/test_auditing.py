@@ -87,7 +87,8 @@ def rows_of(study: LoadedStudy, key: tuple[str, str, int] = KEY) -> pd.Index:
 def test_a_clean_study_of_every_method_holds(
     task: str, budget: int, workers: int, tmp_path: Path
 ) -> None:
-    methods = tuple(name for name in METHODS if name != "gp")  # as tpe, and slow
+    slow = {"gp"} if workers == 1 else {"gp", "bohb-stock", "tpe-univariate", "random-2x"}
+    methods = tuple(name for name in METHODS if name not in slow)
     config = StudyConfig((task,), methods, budget, 1, workers=workers, engine="virtual")
     audit = audit_study(load_study(store(tmp_path / "study", config)))
     assert audit.holds, audit.lines()
@@ -100,7 +101,7 @@ def test_a_clean_study_of_every_method_holds(
         assert {f.where for f in audit.findings} == {f"{task}/{name}" for name in known}
         assert "stops halving" in str(audit.findings[0])
     planned = {row["method"] for row in audit.checks["rungs"].table}
-    assert planned == {name for name in METHODS if get_method(name).plan}
+    assert planned == {name for name in methods if get_method(name).plan}
 
 
 def test_the_table_says_how_often_the_model_picked_at_each_fidelity(study: LoadedStudy) -> None:

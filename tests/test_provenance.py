@@ -148,7 +148,7 @@ assert len(wanted) > 15
 
 @pytest.mark.parametrize(
     ("task", "method"),
-    [("digits", "grid"), ("mfh3", "bohb"), ("synthetic-curves", "bohb-stock")],
+    [("digits", "bohb"), ("mfh3", "hpbandster-bohb")],
 )
 def test_nothing_that_a_cell_imports_is_missing_from_its_parts(task: str, method: str) -> None:
     run = [sys.executable, "-c", IMPORTED, task, method]

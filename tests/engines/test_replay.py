@@ -109,6 +109,8 @@ def test_two_workers_decide_as_real_ray_does(method: str, runtime: None) -> None
             break
     assert found is None
     assert real["trial"].nunique() > 12
+    if method == "asha":
+        return  # it has no brackets to join: where trials run in pairs the wrong order is as good
     late = difference(job, real, RefillsOnceAllIsDone)
     assert late is not None
     assert late.row < 20
