@@ -38,7 +38,7 @@ def plan(job: CellJob) -> list[list[tuple[int, int]]]:
     ]
 
 
-FAMILIES = ("grid", "median", "asha-bohb", "bohb", "bohb-stock", "hpbandster-bohb", "tpe")
+FAMILIES = ("asha", "bohb", "bohb-stock", "hpbandster-bohb", "tpe")
 """A method of each kind; test_virtual_equals_tune.py runs all of them."""
 
 

@@ -33,10 +33,10 @@ FEWER = {
     "hyperband": ("synthetic-curves", "counting-ones-8"),
     "bohb-stock": ("synthetic-curves", "counting-ones-8"),
     "random-2x": ("counting-ones-8",),  # random with another ledger
-    "median": ("synthetic-curves", "counting-ones-8"),
-    "asha-bohb": ("synthetic-curves", "counting-ones-8"),
+    "median": ("synthetic-curves",),
+    "asha-bohb": ("synthetic-curves",),
     "hpbandster-hyperband": ("synthetic-curves",),
-    "hpbandster-bohb": ("synthetic-curves", "counting-ones-8"),
+    "hpbandster-bohb": ("counting-ones-8",),
     **dict.fromkeys(OPTUNA, ("counting-ones-8",)),
 }
 """Tasks of methods that share their searcher, their scheduler or both with another one."""
