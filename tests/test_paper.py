@@ -20,6 +20,7 @@ from bohb_study.engines import local
 from bohb_study.errors import StudyError
 from bohb_study.execution import RunOptions
 from bohb_study.paper.effort import effort, full_evaluation_seconds
+from bohb_study.paper.reports import REPORTS
 from bohb_study.paper.studies import STUDIES, PaperStudy
 from bohb_study.paper.table import paper_table
 from bohb_study.progress import make_progress
@@ -325,6 +326,21 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
     assert first.difference is not None
     assert first.difference.column == "(hash of all rows)"
     assert first.rows == whole.cells[first.cell.task, first.cell.method, first.cell.seed]["rows"]
+
+
+def test_claims_need_all_packed_studies(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line a group that lacks any; the README stays as it is."""
+    (tmp_path / "README.md").write_text("as it was")
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(script.main, ["--claims"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"{group}: its studies are not packed in results/paper" for group in REPORTS]
+    assert (tmp_path / "README.md").read_text() == "as it was"
 
 
 def test_list_and_dry_run_write_nothing(

@@ -241,8 +241,22 @@ def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
     assert "Random, 2x budget: a yardstick, which has spent 2 times what the axis says." in caption
 
 
-def test_the_legend_of_all_methods_fits_the_page(make_frame: Frames, make_study: Studies) -> None:
-    drawn, _ = figure(make_study(make_frame(list(style.METHODS), 1, budget=3)))
+HYPERBANDS = ["hpbandster-bohb", "hpbandster-hyperband"]
+
+
+@pytest.mark.parametrize(
+    "methods",
+    [
+        list(style.METHODS),
+        ["bohb", "hyperband", "asha", *HYPERBANDS],  # five long names in one line would not fit
+        ["bohb", "hyperband", "bohb-stock", "hpbandster-bohb", *style.ABLATIONS],
+    ],
+    ids=["all", "dehb", "ablations"],
+)
+def test_the_legend_fits_the_page(
+    methods: list[str], make_frame: Frames, make_study: Studies
+) -> None:
+    drawn, _ = figure(make_study(make_frame(methods, 1, budget=3)))
     drawn.draw_without_rendering()
     page, legend = drawn.bbox, drawn.legends[0].get_window_extent()
     assert page.x0 <= legend.x0 < legend.x1 <= page.x1
