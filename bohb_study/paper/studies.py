@@ -22,6 +22,8 @@ class PaperStudy:
     seeds: int
     task_option: tuple[str, ...] = ()
     eta: int | None = None
+    workers: int = 1
+    """Trials that a cell runs side by side."""
     group: str = ""
     """Studies that are run and reported together; its own name where not given."""
     thinned: bool = False
@@ -51,12 +53,23 @@ class PaperStudy:
             methods=self.methods,
             budget=budget,
             seeds=count if seeds is None else seeds,
+            workers=self.workers,
             task_option=self.task_option,
             eta=self.eta,
         )
 
 
 COUNTING_ONES = tuple(f"counting-ones-{d}" for d in (8, 16, 32, 64))
+FITTING_ALL = (
+    "grid", "random", "random-2x", "median", "asha", "asha-bohb", "hyperband", "bohb",
+    "bohb-stock", "hpbandster-hyperband", "hpbandster-bohb", "tpe", "tpe-univariate", "gp",
+)  # fmt: skip
+"""Every method, for tasks with several fidelities."""
+FITTING_ONE = ("grid", "random", "random-2x", "tpe", "tpe-univariate", "gp")
+"""Those that fit a task with a single fidelity."""
+LCDB_TASKS = ("lcdb-23", "lcdb-44", "lcdb-679", "lcdb-720", "lcdb-722", "lcdb-728")
+"""The first six by number: a choice that no result has influenced."""
+WORKERS = (1, 4, 16, 64)
 ABLATION_TASKS = ("counting-ones-8", "counting-ones-32", "mfh3", "mfh6-bad", "branin-mf")
 
 STUDIES = {
@@ -64,11 +77,54 @@ STUDIES = {
     for study in (
         PaperStudy(
             "digits",
-            "a small network on 1,797 images; enough seeds for intervals",
+            "a small network on 1,797 images, final configurations trained again",
             task=("digits",),
-            methods=("grid", "random", "asha", "hyperband", "bohb", "bohb-stock"),
+            methods=FITTING_ALL,
             budget=50,
             seeds=10,
+            group="main",
+            thinned=True,
+        ),
+        PaperStudy(
+            "fidelities",
+            "computed tasks with several fidelities",
+            task=(
+                "mfh3-good", "mfh3-bad", "mfh6-good", "mfh6-bad",
+                "counting-ones-8", "counting-ones-32", *LCDB_TASKS,
+            ),
+            methods=FITTING_ALL,
+            budget=50,
+            seeds=20,
+            group="main",
+            thinned=True,
+        ),
+        PaperStudy(
+            "tables",
+            "tables of trainings with a single fidelity",
+            task=(
+                "fcnet-naval", "fcnet-parkinsons", "fcnet-protein",
+                "hpobench-mlp-car", "hpobench-mlp-phoneme", "hpobench-mlp-segment",
+                "nasbench201-cifar10", "nasbench201-cifar100",
+            ),
+            methods=FITTING_ONE,
+            budget=50,
+            seeds=20,
+            group="main",
+            thinned=True,
+        ),
+        *(
+            PaperStudy(
+                f"workers-{workers}",
+                f"{workers} at a time, on modelled seconds",
+                task=("mfh6-good",),
+                methods=("random", "asha", "asha-bohb", "hyperband", "bohb"),
+                budget=200,
+                seeds=20,
+                workers=workers,
+                group="main",
+                thinned=True,
+            )
+            for workers in WORKERS
         ),
         PaperStudy(
             "fashion-mnist",
