@@ -1,10 +1,17 @@
 """What a figure is drawn from: a study's frame and the few facts about it that a figure states."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Protocol
 
 import pandas as pd
+
+from bohb_study.analysis import Axis, Rule
+from bohb_study.analysis.families import family_of
+from bohb_study.analysis.normalise import Reference
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.store.loading import join
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,13 @@ class TaskFacts:
     """Lowest possible noise-free loss, where known."""
     test_metric: str = "test loss"
     """What ``test_loss`` measures."""
+    budget: float = 50.0
+    """Full evaluations that each cell was allowed."""
+
+    @property
+    def family(self) -> str:
+        """Tasks of one family are averaged before families are."""
+        return family_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,97 @@ class FigureStudy:
     """Final configurations trained again, from ``store.finals_frame``; None where none was."""
     yardsticks: Mapping[str, int] = field(default_factory=dict)
     """Methods with a multiple of the budget, and that multiple."""
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    """Task -> what its losses are normalised with, as stored with the study; none where unknown."""
+    seconds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """One row a cell: ``task, method, seed``, and where measured ``wall, training, searching,
+    scheduling, engine`` in seconds."""
+    whole: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """All rows of some cells; of a study that is packed thinned, those of its first seed."""
+    correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Rank correlations between rungs, from ``analysis.correlation``."""
+    picks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Model-based and random picks, from ``analysis.picks``."""
+    brackets: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Planned and executed rungs, from ``analysis.rungs``."""
+    rule: Rule | None = None
+    """How incumbents are chosen; each task's main rule where not given."""
+    axis: Axis | None = None
+    """What curves run along; what fits the number of workers where not given."""
+    venue: str = "neurips"
+    """Whose page the figure is made for: a key of ``style.VENUES``."""
+
+    def of(
+        self, tasks: Sequence[str] | None = None, methods: Sequence[str] | None = None
+    ) -> "FigureStudy":
+        """The same study with some of its tasks and methods alone.
+
+        Raises:
+            UsageError: one of them is not in the study.
+        """
+        known = {"task": [task.name for task in self.tasks], "method": list(self.methods)}
+        for flag, column, asked in (("--task", "task", tasks), ("--methods", "method", methods)):
+            for name in asked or ():
+                if name not in known[column]:
+                    raise UsageError(
+                        f"{flag} {name}: not in it; there are {', '.join(known[column])}"
+                    )
+        kept = {"task": tasks or known["task"], "method": methods or known["method"]}
+
+        def cut(frame: pd.DataFrame) -> pd.DataFrame:
+            for column, names in kept.items():
+                if column in frame and list(names) != known[column]:
+                    frame = frame[frame[column].isin(names)]
+            return frame.reset_index(drop=True)
+
+        names = ("frame", "seconds", "whole", "correlations", "picks", "brackets")
+        frames: dict[str, Any] = {name: cut(getattr(self, name)) for name in names}
+        return replace(
+            self,
+            tasks=tuple(task for task in self.tasks if task.name in kept["task"]),
+            yardsticks={m: n for m, n in self.yardsticks.items() if m in kept["method"]},
+            finals=None if self.finals is None else cut(self.finals),
+            **frames,
+        )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that have rows, sorted."""
+        return tuple(sorted(self.frame["method"].unique()))
+
+
+def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
+    """Several studies as one, where each task belongs to one of them.
+
+    Raises:
+        StudyError: two of them have the same task, or another number of workers.
+    """
+    first = studies[0]
+    names = [task.name for study in studies for task in study.tasks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise StudyError(f"{', '.join(twice)}: in several of the studies that are to be joined")
+    if len({study.workers for study in studies}) > 1:
+        raise StudyError("studies with different numbers of workers cannot be joined")
+    trained = [study.finals for study in studies if study.finals is not None]
+    derived: dict[str, Any] = {
+        name: pd.concat([getattr(study, name) for study in studies], ignore_index=True)
+        for name in ("seconds", "whole", "correlations", "picks", "brackets")
+    }
+    return replace(
+        first,
+        frame=join(study.frame for study in studies),
+        tasks=tuple(chain.from_iterable(study.tasks for study in studies)),
+        provenance=Provenance(
+            " ".join(study.provenance.study for study in studies),
+            " ".join(sorted({c for study in studies for c in study.provenance.commit.split()})),
+            sum(study.provenance.rows for study in studies),
+        ),
+        problems=tuple(chain.from_iterable(study.problems for study in studies)),
+        finals=pd.concat(trained, ignore_index=True) if trained else None,
+        yardsticks={m: n for study in studies for m, n in study.yardsticks.items()},
+        references={t: r for study in studies for t, r in study.references.items()},
+        **derived,
+    )
 
 
 class Loaded(Protocol):
@@ -101,6 +206,7 @@ def figure_study(
             facts["val_metric"],
             facts["optimum"],
             facts["test_metric"],
+            loaded.study["config"].get("budget", 50.0),
         )
         for name, facts in loaded.study["tasks"].items()
         if name in drawn

@@ -4,9 +4,11 @@ Functions return dicts of matplotlib settings and change nothing. Colours are to
 colour-blind readers, line styles and markers without any colour.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import seaborn as sns
 from tueplots import axes, figsizes, fontsizes
 
@@ -108,18 +110,60 @@ def strokes(look: Line) -> dict[str, Any]:
     }
 
 
-def page(rows: int, columns: int) -> dict[str, Any]:
-    """Settings of a figure as wide as the text of a NeurIPS page (5.5 in)."""
-    sizes: dict[str, Any] = figsizes.neurips2024(
-        nrows=rows, ncols=columns, height_to_width_ratio=0.82
-    )
-    return _look() | _smaller_labels(fontsizes.neurips2024()) | sizes
+def _neurips(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    sizes = figsizes.neurips2024(nrows=rows, ncols=columns, height_to_width_ratio=ratio)
+    return {**fontsizes.neurips2024(), **sizes}
 
 
-def column(rows: int, columns: int) -> dict[str, Any]:
-    """Settings of a figure as wide as one column of an ICML page (3.25 in)."""
-    sizes: dict[str, Any] = figsizes.icml2024_half(nrows=rows, ncols=columns)
-    return _look() | _smaller_labels(fontsizes.icml2024()) | sizes
+def _icml(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    # two columns of text: one column of panels takes one of them (3.25 in), more take both
+    width = figsizes.icml2024_full if columns > 1 else figsizes.icml2024_half
+    return {
+        **fontsizes.icml2024(),
+        **width(nrows=rows, ncols=columns, height_to_width_ratio=ratio),
+    }
+
+
+def _jmlr(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    sizes = figsizes.jmlr2001(nrows=rows, ncols=columns, height_to_width_ratio=ratio)
+    return {**fontsizes.jmlr2001(), **sizes}
+
+
+SLIDE = (12.8 / 2.54, 7.2 / 2.54)
+"""Inches of what beamer leaves of a 16:9 slide below its title."""
+
+
+def _slides(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    width, height = SLIDE  # tueplots' own size takes neither rows nor columns
+    size = (width, min(height, width / columns * ratio * rows))
+    sizes = figsizes.beamer_169() | {"figure.figsize": size}
+    return {**fontsizes.beamer(), **sizes}
+
+
+VENUES: dict[str, Callable[[int, int, float], dict[str, Any]]] = {
+    "neurips": _neurips,
+    "icml": _icml,
+    "jmlr": _jmlr,
+    "slides": _slides,
+}
+"""Page -> settings of a figure as wide as its text; rows, columns, height / width of a panel."""
+
+
+def page(rows: int, columns: int, venue: str = "neurips", ratio: float = 0.82) -> dict[str, Any]:
+    """Settings of a figure as wide as the text of the venue's page.
+
+    Args:
+        rows: of panels.
+        columns: of panels.
+        venue: a key of ``VENUES``.
+        ratio: height of a panel over its width.
+
+    Raises:
+        UsageError: there is no such venue.
+    """
+    if venue not in VENUES:
+        raise UsageError(f"--venue {venue}: no such page; allowed: {', '.join(VENUES)}")
+    return _look() | _smaller_labels(VENUES[venue](rows, columns, ratio))
 
 
 def saving() -> dict[str, Any]:
@@ -132,6 +176,12 @@ def saving() -> dict[str, Any]:
         "savefig.bbox": "standard",
         "text.usetex": False,
     }
+
+
+def legend_size() -> float:
+    """Points of the text in legends and of direct labels, under the settings in force."""
+    size = matplotlib.rcParams["legend.fontsize"]
+    return float(size) if isinstance(size, int | float) else float(matplotlib.rcParams["font.size"])
 
 
 def _smaller_labels(sizes: dict[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_an_unknown_method_is_an_error_that_says_what_to_do() -> None:
 def test_pages_are_as_wide_as_the_text_and_change_nothing_by_themselves() -> None:
     before = dict(mpl.rcParams)
     assert style.page(1, 2)["figure.figsize"][0] == 5.5
-    assert style.column(1, 1)["figure.figsize"][0] == 3.25
+    assert style.page(1, 1, "icml")["figure.figsize"][0] == 3.25
     assert style.page(1, 2)["pdf.fonttype"] == 42
     assert style.page(1, 2)["figure.constrained_layout.use"]
     assert dict(mpl.rcParams) == before
