@@ -7,13 +7,13 @@ n = 5), so the range of the seeds stands in, and is called a range.
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import bootstrap, trim_mean
+from scipy.stats import trim_mean
 
 from bohb_study import seeding
 from bohb_study.errors import StudyError
@@ -136,16 +136,24 @@ def _spread(values: Floats, seed: int) -> _Spread:
         return _Spread(np.empty(0), np.empty(0), np.empty(0))
     low, high = ordered[0], ordered[-1]
     if kind_of(len(values)) == "95 % interval":
-        interval = bootstrap(
-            (ordered,),
-            partial(trim_mean, proportiontocut=TRIM),
-            axis=0,
-            vectorized=True,
-            n_resamples=RESAMPLES,
-            batch=RESAMPLES // 10,  # bounds the memory; the result does not depend on it
-            method="percentile",
-            confidence_level=0.95,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        low, high = interval.low, interval.high
-    return _Spread(iqm(ordered)[back], np.asarray(low)[back], np.asarray(high)[back])
+        means = _resampled(len(values), seed) @ ordered
+        low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return _Spread(iqm(ordered)[back], low[back], high[back])
+
+
+@lru_cache(maxsize=64)
+def _resampled(n: int, seed: int) -> Floats:
+    """What each of n sorted values weighs in the interquartile mean of each resample.
+
+    A resample of sorted values is sorted once its indices are, so that one draw of indices serves
+    every grid point, and the trimmed mean of a resample is a sum of weights times values.
+
+    Returns:
+        Shape (RESAMPLES, n); the indices are those that ``scipy.stats.bootstrap`` would draw.
+    """
+    drawn = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    cut = int(TRIM * n)
+    kept = np.sort(drawn, axis=1)[:, cut : n - cut]
+    counts = (kept[:, :, None] == np.arange(n)).sum(axis=1)
+    weights: Floats = counts / kept.shape[1]
+    return weights

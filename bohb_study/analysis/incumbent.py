@@ -5,7 +5,7 @@ on ``val_loss``; ``test_loss`` and ``true_loss`` are only ever looked up for wha
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,27 +30,44 @@ WHO = ("seq", "trial", "config_id", "level", "val_loss", "test_loss", "status")
 """Columns that say which report is the incumbent."""
 
 
-class _Report(NamedTuple):
-    """What a rule may look at."""
-
-    level: int
-    loss: float
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
-def _lower(new: _Report, held: _Report) -> bool:
-    return new.loss < held.loss
+def _lower(level: Ints, loss: Floats) -> npt.NDArray[np.bool_]:
+    """Which of m reports in order is below all before it."""
+    return loss < _before(np.minimum.accumulate(loss), np.inf)
 
 
-def _higher(new: _Report, held: _Report) -> bool:
-    return (new.level, -new.loss) > (held.level, -held.loss)
+def _higher(level: Ints, loss: Floats) -> npt.NDArray[np.bool_]:
+    """Which of m reports in order is of a higher level than all before it, or of as high, lower."""
+    # one number a report: its place in the order (level, -loss), equals sharing one
+    order = np.lexsort((-loss, level))
+    new = np.ones(len(order), dtype=np.int64)
+    new[1:] = (np.diff(level[order]) != 0) | (np.diff(loss[order]) != 0)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.cumsum(new)
+    return place > _before(np.maximum.accumulate(place), 0)
 
 
-def _not_cheaper_and_lower(new: _Report, held: _Report) -> bool:
-    return new.level >= held.level and new.loss < held.loss
+def _not_cheaper_and_lower(level: Ints, loss: Floats) -> npt.NDArray[np.bool_]:
+    """Which of m reports in order beats, in both level and loss, the one that is held by then."""
+    beats = np.zeros(len(loss), dtype=bool)
+    # what it beats lies above it, but not every report below all before it is of a level to count
+    held = (-1, np.inf)
+    for i, report in enumerate(zip(level.tolist(), loss.tolist(), strict=True)):
+        if report[0] >= held[0] and report[1] < held[1]:
+            held, beats[i] = report, True
+    return beats
+
+
+def _before(running: npt.NDArray[Any], start: float) -> npt.NDArray[Any]:
+    """The running value before each of m reports; ``start`` before the first."""
+    return np.concatenate([np.full(min(1, len(running)), start), running[:-1]])
 
 
 # All comparisons are strict: of equals, the first to arrive stays.
-_BEATS: dict[Rule, Callable[[_Report, _Report], bool]] = {
+_BECOMES: dict[Rule, Callable[[Ints, Floats], npt.NDArray[np.bool_]]] = {
     "full": _lower,
     "highest": _higher,
     "validated": _higher,
@@ -106,20 +123,17 @@ def chosen(rows: pd.DataFrame, rule: Rule, top: int) -> npt.NDArray[np.intp]:
     Returns:
         Shape (n,); -1 before the first.
     """
-    level, loss = rows["level"].to_numpy(), rows["val_loss"].to_numpy(dtype="float64")
+    level = rows["level"].to_numpy(dtype="int64")
+    loss = rows["val_loss"].to_numpy(dtype="float64")
     finite = np.isfinite(loss)
     ok = finite & (rows["status"] == "ok").to_numpy(dtype=bool)
-    may = finite & (level == top) if rule == "full" else finite
-    # A failed report stands in only while nothing has succeeded, and yields to what does.
-    may = np.flatnonzero(may & (ok | ~np.logical_or.accumulate(ok)))
-    reports = map(_Report._make, zip(level[may].tolist(), loss[may].tolist(), strict=True))
-    beats = _BEATS[rule]
+    may = level == top if rule == "full" else np.ones(len(rows), dtype=bool)
     held = np.full(len(rows), -1, dtype=np.intp)
-    best, best_ok = None, False
-    for i, succeeded, report in zip(may.tolist(), ok[may].tolist(), reports, strict=True):
-        if best is None or (succeeded and not best_ok) or beats(report, best):
-            best, best_ok = report, succeeded
-            held[i] = i
+    # A failed report stands in only while nothing has succeeded, and yields to what does.
+    for kind in (finite & ~np.logical_or.accumulate(ok), ok):
+        one = np.flatnonzero(may & kind)
+        new = one[_BECOMES[rule](level[one], loss[one])]
+        held[new] = new
     return np.maximum.accumulate(held)  # each new one is a later row
 
 

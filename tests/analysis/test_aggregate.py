@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import trim_mean
+from scipy.stats import bootstrap, trim_mean
 
 from bohb_study.analysis.aggregate import aggregate, bootstrap_seed, estimate, iqm, kind_of
 from bohb_study.errors import StudyError
@@ -94,6 +94,21 @@ def test_the_interval_is_the_percentile_bootstrap_of_the_interquartile_mean() ->
     got = estimate(values, 3)
     np.testing.assert_allclose([got.low, got.high], np.percentile(by_hand, [2.5, 97.5]), atol=0.08)
     assert got.low < got.centre < got.high
+
+
+@pytest.mark.parametrize("n", [10, 11, 20, 33])
+def test_the_interval_is_that_of_scipy(n: int) -> None:
+    curves = np.random.default_rng(n).normal(size=(n, 7))
+    got = aggregate(aligned(curves.tolist()), 4)
+    expected = bootstrap(
+        (np.sort(curves, axis=0),),
+        lambda x, axis: trim_mean(x, 0.25, axis=axis),
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(4),
+    ).confidence_interval
+    np.testing.assert_allclose(got.low, expected.low, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(got.high, expected.high, rtol=1e-11, atol=1e-13)
 
 
 def test_the_interval_covers_at_twenty_seeds() -> None:

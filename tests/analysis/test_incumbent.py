@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.incumbent import RULES, Rule, incumbent, main_rule
+from bohb_study.analysis.incumbent import RULES, Rule, chosen, incumbent, main_rule
 from bohb_study.errors import StudyError, UsageError
 
 TOP = 9
@@ -182,3 +182,47 @@ def test_failures_never_become_incumbents_once_something_succeeded(
     became = found["seq"].ne(found["seq"].shift()) & found["seq"].notna()
     for i in np.flatnonzero(became.fillna(False)):
         assert found["status"][i] == "ok" or "ok" not in status[: i + 1]
+
+
+def one_by_one(frame: pd.DataFrame, rule: Rule) -> list[int]:
+    """The rules as they are told: report by report."""
+    beats = {
+        "full": lambda new, held: new[1] < held[1],
+        "any": lambda new, held: new[1] < held[1],
+        "highest": lambda new, held: (new[0], -new[1]) > (held[0], -held[1]),
+        "validated": lambda new, held: (new[0], -new[1]) > (held[0], -held[1]),
+        "paper": lambda new, held: new[0] >= held[0] and new[1] < held[1],
+    }[rule]
+    held, succeeded, found = -1, False, []
+    reports = list(zip(frame["level"], frame["val_loss"], frame["status"], strict=True))
+    for i, (level, loss, status) in enumerate(reports):
+        finite = math.isfinite(loss)
+        # one success at any level, and a failure has no part any more
+        if status == "ok" and finite:
+            succeeded = True
+        allowed = finite and (status == "ok" or not succeeded)
+        if allowed and (rule != "full" or level == TOP):
+            first = held < 0 or (status == "ok" and reports[held][2] != "ok")
+            if first or beats((level, loss), reports[held][:2]):
+                held = i
+        found.append(held)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    reports=REPORTS,
+    statuses=st.lists(st.sampled_from(["ok", "ok", "failed", "diverged"]), min_size=30),
+    undefined=st.sets(st.integers(0, 29), max_size=4),
+    rule=st.sampled_from(sorted(RULES)),
+)
+def test_each_rule_is_its_own_loop(
+    cell: Cell,
+    reports: list[tuple[int, float]],
+    statuses: list[str],
+    undefined: set[int],
+    rule: Rule,
+) -> None:
+    told = [(level, NAN if i in undefined else loss) for i, (level, loss) in enumerate(reports)]
+    frame = cell(told, status=statuses[: len(told)])
+    assert chosen(frame, rule, TOP).tolist() == one_by_one(frame, rule)
