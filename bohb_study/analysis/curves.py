@@ -83,7 +83,7 @@ def anytime(
                 f"cell {task}/{method}/{seed}: its virtual seconds are not known, as engine tune "
                 "has none with several workers; use full evaluations"
             )
-        found = incumbent(rows, rule, tops[task])
+        found = incumbent(rows, rule, tops[task])[[axis, "value"]]
         found[axis] /= (yardsticks or {}).get(method, 1)
         incumbents.setdefault((task, method), {})[seed] = found
     aligned = {key: align(cells, axis) for key, cells in incumbents.items()}

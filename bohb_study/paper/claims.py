@@ -64,9 +64,18 @@ class ClaimsReport:
         return {
             "name": self.name,
             "claims": [asdict(claim) for claim in self.claims],
-            "numbers": dict(self.numbers),
+            "numbers": _rounded(self.numbers),
             "notes": list(self.notes),
         }
+
+
+def _rounded(value: Any) -> Any:
+    """The same with numbers to ten digits: the last bits differ from processor to processor."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def claims_table(claims: Iterable[Claim], title: str = "Claims") -> TextTable:

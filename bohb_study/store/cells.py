@@ -10,7 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bohb_study.columns import CELL, SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash, validate
+from bohb_study.columns import (
+    CELL,
+    SCHEMA_VERSION,
+    arrow_schema,
+    frame_schema,
+    kinds_of,
+    rows_hash,
+)
 from bohb_study.errors import StudyError
 from bohb_study.store.files import json_bytes, read_json, replace_files
 from bohb_study.study import Cell
@@ -126,7 +133,9 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
 
 def parquet_frame(data: bytes) -> pd.DataFrame:
     """The frame that ``parquet_bytes`` wrote, types included."""
-    frame: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
+    table = pq.read_table(pa.BufferReader(data))
+    # each column is freed as it is converted: a large study is in memory once, not twice
+    frame: pd.DataFrame = table.to_pandas(self_destruct=True)
     return frame
 
 
@@ -135,7 +144,8 @@ def check_frame(frame: pd.DataFrame) -> None:
     from pandera.errors import SchemaError, SchemaErrors  # slow to import
 
     try:
-        validate(frame)
+        # in place: the check itself changes nothing, and a copy would double a large study
+        frame_schema(*kinds_of(frame)).validate(frame, inplace=True)
     except (SchemaError, SchemaErrors) as error:
         # Columns that are too many or out of order come as a collection, whatever was asked for.
         first = error.schema_errors[0] if isinstance(error, SchemaErrors) else error
