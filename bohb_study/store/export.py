@@ -12,6 +12,7 @@ from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.store.finals import FINALS_FILE, finals_bytes, read_finals
 from bohb_study.store.loading import PACKED_RECORDS, PACKED_ROWS, load_study
+from bohb_study.store.records import records_json
 from bohb_study.store.studies import STUDY_FILE
 
 CSV_FILE = "results.csv"
@@ -40,12 +41,11 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     loaded = load_study(folder)
     packed = loaded.frame if rows is None else rows
     data = parquet_bytes(packed)
-    records = {
+    head = {
         "schema": SCHEMA_VERSION,
         **({"thinned": True} if loaded.thinned or rows is not None else {}),
         "rows": len(packed),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "cells": list(loaded.cells.values()),
     }
     study_id = loaded.study["id"]
     finals, audit = read_finals(folder, study_id), read_audit(folder, study_id)
@@ -59,7 +59,7 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
         {
             **{target / name: content for name, content in beside.items() if content},
             target / PACKED_ROWS: data,
-            target / PACKED_RECORDS: json_bytes(records),
+            target / PACKED_RECORDS: records_json(head, list(loaded.cells.values())),
             target / STUDY_FILE: json_bytes(loaded.study),
         }
     )

@@ -21,6 +21,7 @@ from bohb_study.store.cells import (
     verified,
 )
 from bohb_study.store.files import read_json
+from bohb_study.store.records import records_of
 from bohb_study.store.studies import asked_cells, read_study
 from bohb_study.study import Cell
 from bohb_study.tasks import Ladder
@@ -183,10 +184,10 @@ def _misfit(frame: pd.DataFrame, cell: Cell) -> str:
 def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
     try:
         packed = read_json(path / PACKED_RECORDS)
-        cells = {_record_key(record): record for record in packed["cells"]}
+        cells = {_record_key(record): record for record in records_of(packed)}
         data = (path / PACKED_ROWS).read_bytes()
         expected = packed["sha256"]
-    except (ValueError, KeyError, TypeError) as why:
+    except (ValueError, LookupError, TypeError, AttributeError) as why:
         raise _unpackable(path / PACKED_RECORDS, f"damaged: {why}") from None
     except OSError as error:
         raise _unpackable(path / PACKED_ROWS, str(error.strerror)) from None
