@@ -12,7 +12,7 @@ VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-3, 3),
-    st.floats(allow_nan=False),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=10),
     st.lists(st.integers(0, 2), max_size=2),
     st.dictionaries(st.sampled_from("xy"), st.integers(0, 1)),
