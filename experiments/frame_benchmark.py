@@ -1,0 +1,74 @@
+"""Measure how long a large study takes to load and to aggregate, and in how much memory.
+
+The study is made up, packed into a temporary folder, and measured in a fresh process.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tyro
+
+from bohb_study import cli
+from bohb_study.benchmarking.frames import write_made_up
+from bohb_study.errors import UsageError
+from bohb_study.provenance import cpu_model, git_state, versions
+from bohb_study.store.files import json_bytes, replace_files
+
+
+@dataclass(frozen=True)
+class FrameBenchmark:
+    """What can be asked for on the command line."""
+
+    methods: int = 10
+    """Methods of the study."""
+    seeds: int = 20
+    """Seeds of each."""
+    rows: int = 25_000
+    """Reports of each cell."""
+    out: Path = Path("results/frame_benchmark.json")
+    """File to write."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
+        for flag in ("methods", "seeds", "rows"):
+            if getattr(self, flag) < 1:
+                raise UsageError(f"--{flag} {getattr(self, flag)}: must be at least 1")
+        cli.check_file("--out", self.out)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the command line asks for; returns the exit code."""
+    options = cli.parse(FrameBenchmark, argv, description=__doc__ or "")
+    with tempfile.TemporaryDirectory() as folder:
+        print("making up the study", file=sys.stderr)
+        write_made_up(Path(folder), options.methods, options.seeds, options.rows)
+        print("measuring it", file=sys.stderr)
+        command = [sys.executable, "-m", "bohb_study.benchmarking.frames", folder]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    cost = json.loads(done.stdout)
+    record = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "versions": versions(),
+        "code": git_state(),
+        "measured": cost,
+    }
+    replace_files({options.out: json_bytes(record)})
+    print(
+        f"{cost['rows']:,} rows in {cost['cells']} cells: load {cost['load_seconds']:.1f} s, "
+        f"aggregate {cost['aggregate_seconds']:.1f} s, peak {cost['peak_mb']:,.0f} MB"
+    )
+    print(f"  {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
