@@ -1,62 +1,191 @@
-"""Redraw figures from stored studies: of one study, or of all below results/paper."""
+"""Draw all figures and tables of the paper from results/paper, or those of one study.
+
+The same studies give the same bytes: --check draws everything in memory and compares it with the
+committed list of hashes.
+"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
 from bohb_study import cli
-from bohb_study.errors import UsageError
-from paper_figures.draw import draw_study
+from bohb_study.analysis import Axis, Rule
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.store.files import replace_files
+from paper_figures.gallery import (
+    PAGE,
+    SUMS,
+    FIGURES,
+    Studies,
+    Wish,
+    differences,
+    make,
+    page,
+    read_sums,
+    sums,
+)
+from paper_figures.plan import PLAN, Item, items
 
 PAPER = Path("results/paper")
-"""Where the studies behind the paper are, each in a folder of its own."""
+"""Where the packed studies are, each in a folder of its own."""
+HOME = Path(__file__).parent
+"""Where the gallery's page is; its files are in the folder ``gallery`` beside it."""
+ELSEWHERE = Path("results/figures")
+"""Where figures go that are not as the paper has them."""
+AXES: dict[str, Axis] = {"full-evals": "full_evals", "seconds": "virtual_seconds"}
 
 
 @dataclass(frozen=True)
 class Draw:
     """What can be asked for on the command line."""
 
+    figure: tuple[str, ...] = ()
+    """Figures and tables by name; all where none is named."""
     study: Path | None = None
-    """Folder of one study; all below results/paper that have figures where not given."""
+    """Folder of one study, run or packed: every figure that it has the data for."""
+    paper: Path = PAPER
+    """Folder of all packed studies."""
     out: Path | None = None
-    """Where the files go; the study's own folder figures where not given. Needs --study."""
+    """Folder of the files: the gallery's own for the paper's figures as they are, a study's folder
+    figures for its own, else results/figures."""
+    venue: str = "neurips"
+    """Whose page: neurips, icml, jmlr or slides."""
+    task: tuple[str, ...] = ()
+    """These tasks alone."""
+    methods: tuple[str, ...] = ()
+    """These methods alone."""
+    incumbent: Rule | None = None
+    """How incumbents are chosen; each task's main rule where not given."""
+    x: Literal["full-evals", "seconds"] | None = None
+    """What curves run along; what fits the number of workers where not given."""
+    check: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Draw in memory and compare with the list of hashes; exit 1 where a byte differs."""
+    html: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write the page report.html of a study, to be looked at offline. Needs --study."""
+    list: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print the names of the paper's figures and tables; draw nothing."""
     allow_missing: tyro.conf.FlagCreatePairsOff[bool] = False
     """Draw although cells are missing; the caption names them."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the traceback of an error."""
 
+    def __post_init__(self) -> None:
+        """Raise UsageError, in one line that names the flag, for what does not go together."""
+        if self.html and not self.study:
+            raise UsageError("--html: needs --study, the folder of one study")
+        if self.check and (self.study or self.out or self.wish != Wish()):
+            raise UsageError("--check: compares the paper's figures as they are, without options")
+
+    @property
+    def wish(self) -> Wish:
+        """What is to be other than the paper has it."""
+        axis = AXES[self.x] if self.x else None
+        return Wish(
+            self.venue, self.task, self.methods, self.incumbent, axis, self.allow_missing
+        )
+
 
 def main(argv: Sequence[str]) -> int:
-    """Draw what the command line asks for and print the files; returns the exit code."""
+    """Do what the command line asks for; returns the exit code."""
     options = cli.parse(Draw, argv, description=__doc__ or "")
-    if options.out and not options.study:
-        raise UsageError(f"--out {options.out}: only with --study; of several, files would collide")
-    for study in [options.study] if options.study else paper_studies(PAPER):
-        out = options.out or study / "figures"
-        try:
-            files = draw_study(study, out, allow_missing=options.allow_missing)
-        except OSError as error:
-            raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
-        print(*files, sep="\n")
+    if options.list:
+        print(*(item.name for item in PLAN), sep="\n")
+        return 0
+    if options.study and options.html:
+        return html(options.study, options)
+    if options.study:
+        return draw_one(options.study, options)
+    wanted = items(options.figure)
+    if not any(options.paper.glob("*/study.json")):
+        raise UsageError(f"no studies in {options.paper}: name one with --study PATH")
+    if options.check:
+        return check(wanted, options)
+    return draw_paper(wanted, options)
+
+
+def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
+    """Draw the paper's figures; all of them as they are make the gallery; returns the exit code."""
+    whole = options.wish == Wish() and not options.figure and options.out is None
+    folder = HOME / "gallery" if whole else options.out or ELSEWHERE
+    studies, made = Studies(options.paper, options.wish), []
+    for number, item in enumerate(wanted, start=1):
+        print(f"{item.name} ({number}/{len(wanted)})", file=sys.stderr)
+        made.append(make(item, studies))
+        write({folder / name: data for name, data in made[-1].files.items()})
+    if whole:
+        files = {name: data for one in made for name, data in one.files.items()}
+        files[PAGE] = page(made)
+        write({folder / SUMS: sums(files), HOME / PAGE: files[PAGE]})
     return 0
 
 
-def paper_studies(folder: Path) -> list[Path]:
-    """The studies directly below ``folder`` that have figures, by name.
+def check(wanted: Sequence[Item], options: Draw) -> int:
+    """Draw the paper's figures in memory and compare; returns the exit code, 1 for a difference."""
+    expected = read_sums(HOME / "gallery" / SUMS)
+    studies, made, wrong = Studies(options.paper, Wish()), [], 0
+    for number, item in enumerate(wanted, start=1):
+        try:
+            made.append(make(item, studies))
+            found = differences(made[-1].files, expected)
+        except StudyError as error:
+            found = [f"{item.name}: {error}"]
+        wrong += bool(found)
+        state = "differs" if found else "same"
+        print(f"{item.name} ({number}/{len(wanted)}): {state}", file=sys.stderr)
+        print(*found, sep="\n", end="\n" if found else "")
+    if len(made) == len(PLAN):
+        found = differences({PAGE: page(made)}, expected)
+        drawn = {name for one in made for name in one.files} | {PAGE}
+        found += [f"{name}: in the list, not drawn" for name in sorted(set(expected) - drawn)]
+        print(*found, sep="\n", end="\n" if found else "")
+        wrong += bool(found)
+    print(f"{len(wanted) - min(wrong, len(wanted))} of {len(wanted)} are byte for byte as listed")
+    return 1 if wrong else 0
 
-    Parts of a larger comparison are packed without any.
+
+def draw_one(study: Path, options: Draw) -> int:
+    """Draw what one study has the data for; returns the exit code."""
+    shown = Studies(study.parent, options.wish)
+    names = options.figure or tuple(FIGURES)
+    for name in names:
+        if name not in FIGURES:
+            raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(FIGURES)}")
+    folder = options.out or study / "figures"
+    for name in names:
+        try:
+            made = make(Item(name, name, (study.name,)), shown)
+        except StudyError as error:
+            if name == "anytime" or options.figure:
+                raise
+            print(f"not drawn: {name}: {error}", file=sys.stderr)
+        else:
+            write({folder / file: data for file, data in made.files.items()})
+    return 0
+
+
+def html(study: Path, options: Draw) -> int:
+    """Write the page of one study; returns the exit code."""
+    from paper_figures.html import write_report
+
+    print(write_report(study, options.out, allow_missing=options.allow_missing))
+    return 0
+
+
+def write(files: Mapping[Path, bytes]) -> None:
+    """Write whole files and name them.
 
     Raises:
-        UsageError: there are none.
+        UsageError: a file cannot be written.
     """
-    found = (study.parent for study in folder.glob("*/study.json"))
-    studies = sorted(study for study in found if (study / "figures").is_dir())
-    if not studies:
-        raise UsageError(f"no studies in {folder}: name one with --study PATH")
-    return studies
+    try:
+        replace_files(files)
+    except StudyError as error:
+        raise UsageError(f"--out: {error}") from None
+    print(*files, sep="\n")
 
 
 if __name__ == "__main__":

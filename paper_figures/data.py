@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from bohb_study.analysis import Axis, Rule
+from bohb_study.analysis.cells import narrow
 from bohb_study.analysis.families import family_of
 from bohb_study.analysis.normalise import Reference
 from bohb_study.errors import StudyError, UsageError
@@ -131,8 +132,17 @@ class FigureStudy:
         return tuple(sorted(self.frame["method"].unique()))
 
 
+def together(sources: Sequence[Provenance]) -> Provenance:
+    """The source of what is drawn from several studies."""
+    return Provenance(
+        " ".join(source.study for source in sources),
+        " ".join(sorted({commit for source in sources for commit in source.commit.split()})),
+        sum(source.rows for source in sources),
+    )
+
+
 def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
-    """Several studies as one, where each task belongs to one of them.
+    """Several studies as one, where each task belongs to one of them; without hyperparameters.
 
     Raises:
         StudyError: two of them have the same task, or another number of workers.
@@ -150,13 +160,9 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
     }
     return replace(
         first,
-        frame=join(study.frame for study in studies),
+        frame=join(narrow(study.frame) for study in studies),
         tasks=tuple(chain.from_iterable(study.tasks for study in studies)),
-        provenance=Provenance(
-            " ".join(study.provenance.study for study in studies),
-            " ".join(sorted({c for study in studies for c in study.provenance.commit.split()})),
-            sum(study.provenance.rows for study in studies),
-        ),
+        provenance=together([study.provenance for study in studies]),
         problems=tuple(chain.from_iterable(study.problems for study in studies)),
         finals=pd.concat(trained, ignore_index=True) if trained else None,
         yardsticks={m: n for study in studies for m, n in study.yardsticks.items()},

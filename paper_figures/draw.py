@@ -1,12 +1,12 @@
 """From a stored study to the files of its figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from bohb_study.analysis import bootstrap_seed
-from bohb_study.store import finals_frame, load_study, read_finals
+from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
 from paper_figures import anytime, finals
 from paper_figures.data import FigureStudy, figure_study
 from paper_figures.save import save
@@ -38,19 +38,29 @@ def draw_study(
         StudyError: cells are missing or damaged, or there are no rows.
     """
     path = Path(path)
+    _, study = open_study(path, allow_missing=allow_missing)
+    folder = out or path / "figures"
+    files = []
+    for name, figure, caption in figures_of(study):
+        files += save(figure, name, caption, study.provenance, folder)
+    return files
+
+
+def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureStudy]:
+    """The study at ``path`` as it is stored, and as figures see it; raises as ``draw_study``."""
     loaded = load_study(path, allow_missing=allow_missing)
     trained = read_finals(path, loaded.study["id"])
-    study = figure_study(
+    return loaded, figure_study(
         loaded,
         bootstrap_seed(loaded.study["id"]),
         allow_missing=allow_missing,
         finals=finals_frame(trained) if trained else None,
     )
-    folder = out or path / "figures"
-    files = []
+
+
+def figures_of(study: FigureStudy) -> Iterator[tuple[str, Figure, str]]:
+    """Every figure that the study has the data for: its name, the figure, its caption."""
     for name, draw in FIGURES.items():
         if name == "finals" and study.finals is None:
             continue
-        figure, caption = draw(study)
-        files += save(figure, name, caption, study.provenance, folder)
-    return files
+        yield name, *draw(study)

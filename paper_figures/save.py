@@ -1,7 +1,7 @@
 """The one place that writes figures: the same study gives the same bytes, whoever draws it."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,21 @@ DPI = 300
 _SOFTWARE = "bohb_study paper_figures"
 
 
-def render(figure: Figure, title: str, caption: str, source: Provenance) -> dict[str, bytes]:
-    """The figure in every format, by file ending; nothing is written.
+def render(
+    figure: Figure,
+    title: str,
+    caption: str,
+    source: Provenance,
+    formats: Sequence[str] = FORMATS,
+) -> dict[str, bytes]:
+    """The figure in each of ``formats``, by file ending; nothing is written.
 
     No date and no version of matplotlib is in the bytes, so that equal figures are equal files.
     """
     metadata = _metadata(title, caption, source)
     rendered = {}
     with matplotlib.style.context(["default", style.saving()]):
-        for form in FORMATS:
+        for form in formats:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=form, dpi=DPI, metadata=metadata[form])
             rendered[form] = buffer.getvalue()

@@ -11,14 +11,21 @@ from bohb_study.paper.claims import ClaimsReport, claims_table
 from bohb_study.paper.counting_ones import counting_ones_report
 from bohb_study.paper.dehb import dehb_report
 from bohb_study.paper.fcnet import fcnet_report
+from bohb_study.paper.main import main_report
 from bohb_study.paper.studies import paper_studies
 from bohb_study.store import load_study
 from bohb_study.store.files import json_bytes, replace_files
 
 CLAIMS = "claims"
-"""Stem of the files, beside the packed study that the group is named after."""
+"""Stem of the files, beside the packed study that the group is named after, or its first."""
 BEGIN, END = "<!-- claims: written by experiments/paper.py --claims -->", "<!-- end of claims -->"
 """Between these lines of the README stands what ``readme_section`` gives."""
+MAIN = "main"
+"""The group whose results have a place of their own in the README: ``results_section``."""
+MAIN_BEGIN, MAIN_END = (
+    "<!-- results: written by experiments/paper.py --claims -->",
+    "<!-- end of results -->",
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Written:
 
 
 REPORTS: Mapping[str, Callable[..., ClaimsReport]] = {
+    MAIN: main_report,
     "counting-ones": counting_ones_report,
     "dehb": dehb_report,
     "fcnet": fcnet_report,
@@ -55,29 +63,43 @@ def write_report(group: str, paper: Path) -> Written | None:
     if group not in REPORTS or not all((folder / "study.json").exists() for folder in folders):
         return None
     report = REPORTS[group](*(load_study(folder) for folder in folders))
-    stem = paper / group / CLAIMS
+    beside = paper / group if (paper / group).is_dir() else folders[0]
+    stem = beside / CLAIMS
     markdown, json = stem.with_suffix(".md"), stem.with_suffix(".json")
     replace_files({markdown: report.markdown().encode(), json: json_bytes(report.to_json())})
     return Written(report, (markdown, json))
 
 
 def readme_section(reports: Iterable[ClaimsReport]) -> str:
-    """All claims as one table, and the tables of groups that claim nothing."""
-    reports = list(reports)
+    """All claims as one table, and the tables of groups that claim nothing, but for ``MAIN``."""
+    reports = [report for report in reports if report.name != MAIN]
     claims = claims_table([c for r in reports for c in r.claims], "Claim by claim:")
     tables = [table for report in reports if not report.claims for table in report.tables]
     return "\n\n".join([claims.markdown(), *(table.markdown() for table in tables)])
 
 
+def results_section(report: ClaimsReport) -> str:
+    """The tables of the main study, and what they mean."""
+    meaning = "What they mean. " + " ".join(report.notes)
+    return "\n\n".join([*(table.markdown() for table in report.tables), meaning])
+
+
 def update_readme(readme: Path, reports: Iterable[ClaimsReport]) -> None:
-    """Put ``readme_section`` between its two lines.
+    """Put each section between its two lines.
 
     Raises:
         StudyError: the lines are not there.
     """
-    text = readme.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise StudyError(f"{readme}: lacks the lines {BEGIN} and {END}")
-    section = f"{BEGIN}\n\n{readme_section(reports)}\n\n{END}"
-    pattern = re.escape(BEGIN) + ".*" + re.escape(END)
-    replace_files({readme: re.sub(pattern, lambda _: section, text, flags=re.DOTALL).encode()})
+    reports = list(reports)
+    text = _between(readme, readme.read_text(), BEGIN, END, readme_section(reports))
+    for report in reports:
+        if report.name == MAIN:
+            text = _between(readme, text, MAIN_BEGIN, MAIN_END, results_section(report))
+    replace_files({readme: text.encode()})
+
+
+def _between(readme: Path, text: str, begin: str, end: str, section: str) -> str:
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise StudyError(f"{readme}: lacks the lines {begin} and {end}")
+    pattern = re.escape(begin) + ".*" + re.escape(end)
+    return re.sub(pattern, lambda _: f"{begin}\n\n{section}\n\n{end}", text, flags=re.DOTALL)
