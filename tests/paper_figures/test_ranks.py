@@ -1,0 +1,107 @@
+"""The figure of ranks, checked by what it draws."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from bohb_study.analysis.ranks import rank_curves
+from bohb_study.errors import StudyError
+from paper_figures.data import FigureStudy
+from paper_figures.ranks import figure, ranks
+
+Make = Callable[..., pd.DataFrame]
+MakeStudy = Callable[..., FigureStudy]
+BUDGET = 4.0
+
+
+@pytest.fixture(scope="module")
+def study(make_frame: Make, make_study: MakeStudy) -> FigureStudy:
+    """Three methods and a yardstick on digits; a fourth on another task in place of grid."""
+    one = make_frame(["bohb", "random", "grid"], 3, budget=4)
+    twice = make_frame(["random"], 3, budget=8).assign(method="random-2x")
+    other = make_frame(["bohb", "random", "asha"], 3, task="mfh3-good", budget=4)
+    made = make_study(
+        one, twice, other, twice.assign(task="mfh3-good"), yardsticks={"random-2x": 2}
+    )
+    return replace(made, tasks=tuple(replace(task, budget=BUDGET) for task in made.tasks))
+
+
+def line(drawn: Figure, label: str) -> np.ndarray:
+    (found,) = (own for own in drawn.axes[0].lines if own.get_label() == label)
+    assert found.get_drawstyle() == "steps-post"
+    return np.asarray(found.get_xydata())
+
+
+def test_the_lines_are_the_mean_ranks_of_methods_that_all_tasks_have(study: FigureStudy) -> None:
+    drawn, caption = figure(study)
+    shown = ranks(study)
+    assert shown.curves.methods == ("bohb", "random")
+    own = study.frame[study.frame["method"].isin(["bohb", "random"])]
+    tasks = [task.name for task in study.tasks]
+    curves = rank_curves(own, dict.fromkeys(tasks, 27), dict.fromkeys(tasks, BUDGET), 0)
+    for i, method in enumerate(curves.methods):
+        x, y = line(drawn, f"_centre/{method}").T
+        at = np.searchsorted(x, curves.shares * BUDGET * (1 + 1e-12), side="right") - 1
+        np.testing.assert_array_equal(y[at], curves.centre[i])
+        assert (x[0], x[-1]) == (1.0, BUDGET)
+    assert {text.get_text() for text in drawn.axes[0].texts} == {"BOHB", "Random"}
+    assert drawn.axes[0].get_xlabel() == "full evaluations"
+    assert "Not ranked, as not every task has them: asha, grid." in caption
+    assert "over 3 seeds, then over the tasks of a family, then over 2 families" in caption
+    assert "needs 10 families of tasks; there are 2 (digits, mfh3)." in caption
+    assert "range of the seeds, not an interval" in caption
+    assert "random-2x" not in caption
+    assert caption.endswith(f"Source: {study.provenance}.")
+    assert len(drawn.axes) == 1
+
+
+def test_unlike_budgets_are_laid_out_as_shares(study: FigureStudy) -> None:
+    digits, other = study.tasks
+    half = replace(study, tasks=(digits, replace(other, budget=2.0)))
+    shown = ranks(half)
+    assert shown.x_label == "share of the budget in %"
+    assert (shown.x[0], shown.x[-1]) == (pytest.approx(50.0), 100.0)
+
+
+def test_rule_and_workers_are_respected_and_stated(study: FigureStudy) -> None:
+    shown = ranks(replace(study, rule="any", workers=4))
+    assert shown.rules == ("any",)
+    assert shown.x_label == "full evaluations, 4 workers (order of arrival)"
+    assert not np.array_equal(shown.curves.centre, ranks(study).curves.centre)
+
+
+def test_what_cannot_be_ranked_is_one_clear_line(study: FigureStudy) -> None:
+    with pytest.raises(StudyError, match="two methods that every task has"):
+        ranks(study.of(methods=["asha", "grid"]))
+    with pytest.raises(StudyError, match="no rows"):
+        ranks(replace(study, frame=study.frame.iloc[:0]))
+
+
+def test_a_diagram_only_where_ten_families_stand_behind_it(
+    make_frame: Make, make_study: MakeStudy
+) -> None:
+    methods = ["bohb", "hyperband", "random"]
+    frame = make_frame(methods, 1, budget=2)
+    frames = [frame.assign(task=f"family{i}") for i in range(10)]
+    # whoever is called bohb in one family is so in all: ranks that differ as clearly as may be
+    for i, own in enumerate(frames):
+        own["val_loss"] = own["method"].map({"bohb": 0.0, "hyperband": 1.0, "random": 2.0})
+        if i == 0:
+            own["val_loss"] = -own["val_loss"]
+    made = make_study(*frames)
+    made = replace(made, tasks=tuple(replace(task, budget=2.0) for task in made.tasks))
+    drawn, caption = figure(made)
+    assert len(drawn.axes) == 2
+    below = drawn.axes[1]
+    assert {text.get_text().strip() for text in below.texts} == {
+        "BOHB (1.2)",
+        "Hyperband (2.0)",
+        "Random (2.8)",
+    }
+    assert "mean ranks over 10 families" in caption
+    assert "Friedman's test: chi-square" in caption
+    assert "No critical-difference" not in caption
