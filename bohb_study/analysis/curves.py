@@ -13,7 +13,7 @@ import pandas as pd
 from bohb_study.analysis.aggregate import Aggregate, aggregate
 from bohb_study.analysis.align import Axis, align
 from bohb_study.analysis.cells import cells_of, narrow, require_complete
-from bohb_study.analysis.incumbent import Rule, incumbent
+from bohb_study.analysis.incumbent import Rule, trace
 from bohb_study.errors import StudyError, UsageError
 
 
@@ -83,9 +83,10 @@ def anytime(
                 f"cell {task}/{method}/{seed}: its virtual seconds are not known, as engine tune "
                 "has none with several workers; use full evaluations"
             )
-        found = incumbent(rows, rule, tops[task])[[axis, "value"]]
-        found[axis] /= (yardsticks or {}).get(method, 1)
-        incumbents.setdefault((task, method), {})[seed] = found
+        found = trace(rows, rule, tops[task])
+        x = getattr(found, axis) / (yardsticks or {}).get(method, 1)
+        own = pd.DataFrame({axis: x, "value": found.value})
+        incumbents.setdefault((task, method), {})[seed] = own
     aligned = {key: align(cells, axis) for key, cells in incumbents.items()}
     curves = tuple(
         MethodCurves(task, method, runs, aggregate(runs, bootstrap_seed))

@@ -5,7 +5,7 @@ on ``val_loss``; ``test_loss`` and ``true_loss`` are only ever looked up for wha
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -99,22 +99,55 @@ def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:
         UsageError: the rule is unknown, or is ``validated`` and no ``true_loss`` is known.
         StudyError: a level lies above ``top``.
     """
-    _check(frame, rule, top)
     rows = frame.sort_values("seq", kind="stable", ignore_index=True)
-    held = chosen(rows, rule, top)
-    who = rows[[*WHO, "true_loss"]].astype({"seq": "Int64", "trial": "Int64", "level": "Int64"})
-    own = who.reindex(held).reset_index(drop=True)  # -1 is no row: NA
-    units = rows["units_total"].astype("int64")
-    value = own["true_loss" if rule == "validated" else "val_loss"]
+    found = trace(rows, rule, top)
+    who = rows[[*WHO]].astype({"seq": "Int64", "trial": "Int64", "level": "Int64"})
+    own = who.reindex(found.held).reset_index(drop=True)  # -1 is no row: NA
     result = pd.DataFrame(
         {
-            "units_total": units,
-            "full_evals": units / top,
-            "virtual_seconds": rows["virtual_seconds"],
-            "value": value.astype("float64"),
+            "units_total": rows["units_total"].astype("int64"),
+            "full_evals": found.full_evals,
+            "virtual_seconds": found.virtual_seconds,
+            "value": found.value,
         }
     )
-    return pd.concat([result, own[list(WHO)]], axis="columns")
+    return pd.concat([result, own], axis="columns")
+
+
+class Trace(NamedTuple):
+    """The incumbent of one cell after each of its n reports, in order; arrays of shape (n,)."""
+
+    full_evals: Floats
+    virtual_seconds: Floats
+    value: Floats
+    """The plotted loss; NaN while there is no incumbent."""
+    held: npt.NDArray[np.intp]
+    """Place of the incumbent among the reports in order of arrival; -1 while there is none."""
+
+
+def trace(frame: pd.DataFrame, rule: Rule, top: int) -> Trace:
+    """As ``incumbent``, without saying who it is: a tenth of its time.
+
+    Args:
+        frame: the n rows of one cell, in any order.
+        rule: how the incumbent is chosen.
+        top: level of one full evaluation, in units.
+
+    Raises:
+        UsageError, StudyError: as ``incumbent``.
+    """
+    _check(frame, rule, top)
+    seq = frame["seq"].to_numpy()
+    if np.any(seq[1:] < seq[:-1]):
+        frame = frame.take(np.argsort(seq, kind="stable"))
+    held = chosen(frame, rule, top)
+    plotted = frame["true_loss" if rule == "validated" else "val_loss"].to_numpy(dtype="float64")
+    return Trace(
+        frame["units_total"].to_numpy(dtype="int64") / top,
+        frame["virtual_seconds"].to_numpy(dtype="float64"),
+        np.where(held >= 0, plotted[held], np.nan),
+        held,
+    )
 
 
 def chosen(rows: pd.DataFrame, rule: Rule, top: int) -> npt.NDArray[np.intp]:
@@ -140,7 +173,7 @@ def chosen(rows: pd.DataFrame, rule: Rule, top: int) -> npt.NDArray[np.intp]:
 def _check(frame: pd.DataFrame, rule: Rule, top: int) -> None:
     if rule not in get_args(Rule):
         raise UsageError(f"rule {rule!r}: no such rule; allowed: {', '.join(get_args(Rule))}")
-    if len(frame[list(CELL)].drop_duplicates()) > 1:
+    if len(frame) and any((frame[name] != frame[name].iloc[0]).any() for name in CELL):
         raise ValueError("an incumbent belongs to one cell; the frame holds several")
     if len(frame) and int(frame["level"].max()) > top:
         raise StudyError(

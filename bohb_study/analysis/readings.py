@@ -10,7 +10,7 @@ import pandas as pd
 from bohb_study.analysis.aggregate import Estimate, estimate
 from bohb_study.analysis.align import step
 from bohb_study.analysis.cells import cells_of, narrow
-from bohb_study.analysis.incumbent import Rule, incumbent
+from bohb_study.analysis.incumbent import Rule, trace
 from bohb_study.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -50,21 +50,21 @@ def read_off(
     grid = np.asarray(at, dtype=np.float64)
     parts = []
     for (task, method, seed), rows in cells_of(narrow(frame)):
-        held = incumbent(rows, rule, tops[task])
+        found = trace(rows, rule, tops[task])
         if count == "reports":
             # of a thinned cell only some reports are left; they keep their numbers
             x = np.sort(rows["seq"].to_numpy(dtype=np.float64)) + 1
         else:
-            x = held["full_evals"].to_numpy(dtype=np.float64)
+            x = found.full_evals
         end = max(x[-1], budget) if count == "full_evals" else x[-1]
         if grid[-1] > end:
             raise StudyError(
                 f"cell {task}/{method}/{seed}: ended at {end:g} {count}, before {grid[-1]:g}"
             )
-        value = held["value"]
+        y = found.value
         if noise_free:
-            value = held["seq"].map(rows.set_index("seq")["true_loss"])
-        y = value.to_numpy(dtype=np.float64)
+            true = rows.sort_values("seq")["true_loss"].to_numpy(dtype=np.float64)
+            y = np.where(found.held >= 0, true[found.held], np.nan)
         values = step(np.minimum(grid, x[-1]), x, y)
         parts.append(
             pd.DataFrame(

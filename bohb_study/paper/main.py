@@ -7,6 +7,7 @@ follow from the whole interval of the paired differences between two methods.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,8 +104,9 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
     )
 
 
-def _tasks(study: LoadedStudy) -> Iterable[tuple[str, dict[str, float]]]:
-    return study.study["tasks"].items()
+def _tasks(study: LoadedStudy) -> Iterable[tuple[str, dict[str, Any]]]:
+    tasks: dict[str, dict[str, Any]] = study.study["tasks"]
+    return tasks.items()
 
 
 def _without_yardsticks(study: LoadedStudy) -> pd.DataFrame:
