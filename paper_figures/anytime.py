@@ -6,31 +6,34 @@ arrival stand in.
 
 Real training is shown under two rules side by side: ``full``, which compares only finished
 trainings, and ``highest``, which also shows the cheap early ones. Tasks whose noise-free loss is
-known take one panel, rule ``validated``; where the optimum is known too, it shows regret.
+known take one panel, rule ``validated``; where the optimum is known too, it shows regret. A rule
+that was asked for takes one panel, too.
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import fill
 
 import matplotlib.style
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bohb_study.analysis import RULES, MethodCurves
-from paper_figures import scales, style
+from paper_figures import labels, legends, steps, style
 from paper_figures.data import FigureStudy
-from paper_figures.panels import Panel, panels, runs_shown, span, values_shown
+from paper_figures.panels import Panel, panels, span
 
-LONGEST_LABEL = 26
-"""Letters of a metric's name that fit beside a panel; longer names take another line."""
-LEGEND_LETTERS, HANDLE_LETTERS = 84, 8
-"""Letters that a line of the legend holds, and what a handle takes of them."""
-LEGEND_LINE = 0.15
-"""Inches that each line of the legend takes beyond the second."""
-LONGEST_X_LABEL = 32
-"""Letters that fit below one of two panels."""
+LONGEST_LABEL, LONGEST_X_LABEL = 26, 32
+"""Letters that fit beside and below one of two panels; longer labels take another line."""
+LABELLED = 9
+"""Methods up to which lines bear their names at their ends."""
+TALLEST = 8.5
+"""Inches of a page of panels; more rows than fit are flat, but no flatter than ``FLATTEST``."""
+FLATTEST = 0.45
+"""Height of a panel over its width."""
+
+Rows = list[tuple[Panel, ...]]
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -38,146 +41,112 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: methods have unequal seeds and missing cells are not allowed.
-        UsageError: a method has no line in ``style``.
+        UsageError: a method has no line in ``style``, or the rule or the axis that was asked for
+            does not fit a task.
     """
     rows = panels(study)
-    with matplotlib.style.context(["default", style.page(rows=len(rows), columns=2)]):
+    tasks_side_by_side = len(rows) > 1 and all(len(row) == 1 for row in rows)
+    draw = _tasks_in_a_grid if tasks_side_by_side else _a_row_a_task
+    return draw(study, rows), _caption(study, rows)
+
+
+def _settings(study: FigureStudy, rows: int, columns: int, ratio: float) -> style.Settings:
+    """A page whose panels are flatter where there are many rows."""
+    width, _ = style.page(rows, columns, study.venue)["figure.figsize"]
+    fitting = TALLEST / rows / (width / columns)
+    return style.page(rows, columns, study.venue, max(FLATTEST, min(ratio, fitting)))
+
+
+def _a_row_a_task(study: FigureStudy, rows: Rows) -> Figure:
+    columns = max(map(len, rows))
+    settings = _settings(study, len(rows), columns, 0.9 if columns > 1 else 0.5)
+    with matplotlib.style.context(["default", settings]):
         drawn = Figure()
-        grid = drawn.add_gridspec(len(rows), 2)
+        grid = drawn.add_gridspec(len(rows), columns)
         counted = [panel for row in rows for panel in row if panel.axis == "full_evals"]
-        timed = any(row[0].axis == "virtual_seconds" for row in rows)
+        lasts: list[tuple[Axes, Panel]] = []
         for i, row in enumerate(rows):
+            places = [grid[i, j] if len(row) > 1 else grid[i, :] for j in range(len(row))]
             first: Axes | None = None
-            for j, panel in enumerate(row):
-                place = grid[i, j] if len(row) > 1 else grid[i, :]
+            for place, panel in zip(places, row, strict=True):
                 axes = drawn.add_subplot(place, sharey=first)
-                _draw(axes, panel)
+                rule, gap = panel.data.rule, "\n" if columns > 1 else " "
+                _draw(axes, panel, f"rule {rule}:{gap}{RULES[rule]}")
+                axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
                 axes.label_outer()
-                if timed:  # the row below, which would bear the labels, has another axis
-                    axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
-                    axes.tick_params(axis="x", labelbottom=True)
+                if _timed(rows):  # the row below, which would bear the labels, has another axis
+                    _show_x(axes, panel)
                 first = first or axes
             alike = row if row[0].axis == "virtual_seconds" else counted
-            _scale(drawn.axes[-len(row) :], row, *span(alike))
-        _legend(drawn, rows)
-    return drawn, _caption(study, rows)
+            steps.scale(drawn.axes[-len(row) :], row, *span(alike))
+            lasts.append((drawn.axes[-1], row[-1]))
+        _name_lines(drawn, lasts, _all_curves(rows))
+    return drawn
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
-    by_method = {curves.method: curves for curves in panel.data.curves}
-    for number, method in enumerate(style.in_order(set(by_method))):
-        _draw_method(axes, by_method[method], panel.reference, number)
-    axes.set_title(f"rule {panel.data.rule}: {RULES[panel.data.rule]}")
+def _tasks_in_a_grid(study: FigureStudy, rows: Rows) -> Figure:
+    shown = [row[0] for row in rows]
+    columns = 2 if len(shown) <= 8 else 3
+    lines = math.ceil(len(shown) / columns)
+    with matplotlib.style.context(["default", _settings(study, lines, columns, 0.72)]):
+        drawn = Figure()
+        counted = [panel for panel in shown if panel.axis == "full_evals"]
+        for i, panel in enumerate(shown):
+            axes = drawn.add_subplot(lines, columns, i + 1)
+            _draw(axes, panel, f"{panel.task.name}\nrule {panel.data.rule}")
+            steps.scale([axes], (panel,), *span([panel] if panel not in counted else counted))
+            if _timed(rows):
+                _show_x(axes, panel)
+            elif i + columns < len(shown):
+                axes.set_xlabel("")
+                axes.tick_params(axis="x", labelbottom=False)
+        legends.shared_legend(drawn, _all_curves(rows))
+    return drawn
+
+
+def _draw(axes: Axes, panel: Panel, title: str) -> None:
+    steps.draw_panel(axes, panel)
+    axes.set_title(title)
     axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
-    axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
+    axes.set_ylabel(fill(panel.quantity, LONGEST_LABEL))
 
 
-def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int) -> None:
-    look, over = style.line(curves.method), curves.over_seeds
-    for seed, run in runs_shown(curves).items():
-        x, (y,) = scales.corners(run.index.to_numpy(), run.to_numpy() - reference)
-        axes.plot(
-            x,
-            y,
-            drawstyle="steps-post",
-            color=look.color,
-            linewidth=0.4,
-            alpha=0.5,
-            zorder=look.zorder - 1,
-            label=f"_run/{curves.method}/{seed}",
-        )
-    x, (low, high) = scales.corners(over.x, over.low - reference, over.high - reference)
-    axes.fill_between(
-        x,
-        low,
-        high,
-        step="post",
-        color=look.color,
-        alpha=0.08 if over.kind == "range, not an interval" else 0.16,
-        linewidth=0,
-        zorder=look.zorder - 2,
-        label=f"_spread/{curves.method}",
-    )
-    x, (centre,) = scales.corners(over.x, over.centre - reference)
-    axes.plot(
-        x,
-        centre,
-        drawstyle="steps-post",
-        markevery=(0.06 + 0.04 * number, 0.28),  # staggered, so that markers do not cover
-        zorder=look.zorder,
-        label=f"_centre/{curves.method}",
-        **style.strokes(look),
-    )
+def _show_x(axes: Axes, panel: Panel) -> None:
+    axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
+    axes.tick_params(axis="x", labelbottom=True)
 
 
-def _scale(row: list[Axes], shown: tuple[Panel, ...], first: float, last: float) -> None:
-    """The logarithmic x axis from ``first`` to ``last``, and one y axis for a task's panels."""
-    for axes in row:
-        axes.set_xscale("log")
-        axes.set_xlim(first, last)
-        scales.plain_log_ticks(axes.xaxis, first, last)
-    values = np.concatenate([values_shown(panel, first) for panel in shown])
-    log = shown[0].quantity == "regret" or scales.wants_log(values)
-    scales.fit(row[0], values, log=log)
+def _name_lines(
+    drawn: Figure, lasts: Sequence[tuple[Axes, Panel]], everything: list[MethodCurves]
+) -> None:
+    """Names at the lines' ends in the last panel of each row; a legend where that is too much."""
+    ends = [
+        [replace(end, text=legends.name_of(end.method, everything)) for end in found]
+        for found in (steps.line_ends(panel) for _, panel in lasts)
+    ]
+    methods = {curves.method for curves in everything}
+    if len(methods) > LABELLED or any({end.method for end in own} != methods for own in ends):
+        legends.shared_legend(drawn, everything)
+        return
+    title = drawn.suptitle(legends.spread_in_words(everything), fontsize=style.legend_size())
+    drawn.draw_without_rendering()
+    if all(labels.fit(axes, own) for (axes, _), own in zip(lasts, ends, strict=True)):
+        for (axes, _), own in zip(lasts, ends, strict=True):
+            labels.end_labels(axes, own)
+    else:
+        title.set_text("")
+        legends.shared_legend(drawn, everything)
 
 
-def _legend(drawn: Figure, rows: list[tuple[Panel, ...]]) -> None:
-    """One legend above all panels; its title says what lines and bands are."""
-    everything = _all_curves(rows)
-    handles = []
-    for method in style.in_order({curves.method for curves in everything}):
-        look = style.line(method)
-        handles.append(Line2D([], [], label=_name(method, everything), **style.strokes(look)))
-    lines = 1 if len(handles) <= 5 else max(2, math.ceil(len(handles) / 4))
-    while _letters([str(handle.get_label()) for handle in handles], lines) > LEGEND_LETTERS:
-        lines += 1
-    # of many methods the panels keep their height
-    drawn.set_figheight(drawn.get_figheight() + LEGEND_LINE * max(0, lines - 2))
-    drawn.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=math.ceil(len(handles) / lines),
-        title=_spread_in_words(everything),
-        handlelength=3.2,
-        columnspacing=1.4 if lines <= 2 else 1.0,
-    )
+def _timed(rows: Rows) -> bool:
+    return any(row[0].axis == "virtual_seconds" for row in rows)
 
 
-def _letters(labels: list[str], lines: int) -> int:
-    """How wide a legend is, in letters; it is filled column by column."""
-    columns = [labels[i : i + lines] for i in range(0, len(labels), lines)]
-    return sum(HANDLE_LETTERS + max(map(len, column)) for column in columns)
-
-
-def _all_curves(rows: list[tuple[Panel, ...]]) -> list[MethodCurves]:
+def _all_curves(rows: Rows) -> list[MethodCurves]:
     return [curves for row in rows for panel in row for curves in panel.data.curves]
 
 
-def _name(method: str, everything: list[MethodCurves]) -> str:
-    """The method's label; with its number of seeds where methods differ in it."""
-    label = style.line(method).label
-    if len({curves.over_seeds.n for curves in everything}) == 1:
-        return label
-    own = sorted({curves.over_seeds.n for curves in everything if curves.method == method})
-    return f"{label} (n = {', '.join(map(str, own))})"
-
-
-def _spread_in_words(everything: list[MethodCurves]) -> str:
-    """What centre, band and thin lines are, and over how many seeds."""
-    counts = sorted({curves.over_seeds.n for curves in everything})
-    number = " or ".join(str(n) for n in counts)
-    labels = " or ".join(sorted({curves.over_seeds.label for curves in everything}))
-    kinds = " or ".join(sorted({curves.over_seeds.kind for curves in everything}))
-    thin = "; thin: every run" if "range" in kinds else ""
-    return f"{labels} of {number} seed{'s' if counts != [1] else ''}; band: {kinds}{thin}"
-
-
-def _yardstick(method: str, factor: int) -> str:
-    label = style.line(method).label
-    return f"{label}: a yardstick, which has spent {factor} times what the axis says."
-
-
-def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
+def _caption(study: FigureStudy, rows: Rows) -> str:
     everything = _all_curves(rows)
     tasks: dict[str, list[str]] = {}
     for row in rows:
@@ -188,7 +157,6 @@ def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
     against = "; ".join(
         f"against {axis}{comma} on {'; '.join(names)}" for axis, names in tasks.items()
     )
-    timed = any(row[0].axis == "virtual_seconds" for row in rows)
     rules = sorted({panel.data.rule for row in rows for panel in row})
     undefined = sorted(
         {
@@ -202,11 +170,11 @@ def _caption(study: FigureStudy, rows: list[tuple[Panel, ...]]) -> str:
     missing = sorted({cell for row in rows for panel in row for cell in panel.data.missing})
     parts = [
         f"Loss of the incumbent (lower is better) {against}.",
-        "Virtual seconds follow from the tasks' modelled durations alone." if timed else "",
+        "Virtual seconds follow from the tasks' modelled durations alone." if _timed(rows) else "",
         *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
-        f"{_spread_in_words(everything).capitalize()}.",
+        f"{legends.spread_in_words(everything).capitalize()}.",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
-        *(_yardstick(*one) for one in study.yardsticks.items()),
+        *(legends.yardstick_in_words(*one) for one in study.yardsticks.items()),
         f"No such stretch: {', '.join(undefined)}." if undefined else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Problems: {'; '.join(study.problems)}." if study.problems else "",

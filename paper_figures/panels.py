@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis import AnytimeData, Axis, MethodCurves, Rule, anytime, main_rule
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from paper_figures import scales
 from paper_figures.data import FigureStudy, TaskFacts
 
@@ -37,37 +37,62 @@ class Panel:
 def panels(study: FigureStudy) -> list[tuple[Panel, ...]]:
     """What the figure draws: one row a task, one panel a rule.
 
+    A rule that was asked for stands alone. Otherwise it is the task's main one, and beside
+    ``full`` also ``highest``.
+
     Raises:
         StudyError: there are no rows, or methods have unequal seeds and that is not allowed.
+        UsageError: the rule or the axis that was asked for does not fit a task.
     """
-    if study.frame.empty:
-        raise StudyError("no rows: nothing to draw")
     rows = []
-    for task in study.tasks:
-        own = study.frame[study.frame["task"] == task.name]
-        main = main_rule(own)
-        rules: tuple[Rule, ...] = (main,) if main == "validated" else (main, "highest")
-        axis, x_label = _x_axis(own, study.workers)
-        rows.append(tuple(_panel(study, task, rule, axis, x_label) for rule in rules))
+    for task, own in _tasks(study):
+        main = study.rule or main_rule(own)
+        rules: tuple[Rule, ...] = (main,)
+        if study.rule is None and main == "full":
+            rules = (main, "highest")
+        rows.append(tuple(_panel(study, task, own, rule) for rule in rules))
     return rows
 
 
-def _x_axis(own: pd.DataFrame, workers: int) -> tuple[Axis, str]:
+def main_panels(study: FigureStudy) -> list[Panel]:
+    """One panel a task: the rule that was asked for, else the task's main one.
+
+    Raises:
+        StudyError: as ``panels``.
+        UsageError: as ``panels``.
+    """
+    return [_panel(study, task, own, study.rule or main_rule(own)) for task, own in _tasks(study)]
+
+
+def _tasks(study: FigureStudy) -> list[tuple[TaskFacts, pd.DataFrame]]:
+    if study.frame.empty:
+        raise StudyError("no rows: nothing to draw")
+    frame = study.frame
+    return [(task, frame[frame["task"] == task.name]) for task in study.tasks]
+
+
+def _x_axis(own: pd.DataFrame, study: FigureStudy) -> tuple[Axis, str]:
     """What a task's curves run along, and its label.
 
     One worker spends units one after the other. Of several, a method that lets them wait looks
     as good in units as one that does not, so that they are shown on time, where it is known.
     """
-    if workers == 1:
-        return "full_evals", "full evaluations"
-    if own["virtual_seconds"].notna().all():
-        return "virtual_seconds", f"virtual seconds, {workers} workers"
-    return "full_evals", f"full evaluations, {workers} workers (order of arrival)"
+    workers, timed = study.workers, bool(own["virtual_seconds"].notna().all())
+    if study.axis == "virtual_seconds" and not timed:
+        raise UsageError(
+            f"--x seconds: {own['task'].iloc[0]} has no virtual seconds, as engine tune knows none "
+            "with several workers; allowed: full-evals"
+        )
+    several = f", {workers} workers" if workers > 1 else ""
+    if (study.axis or ("virtual_seconds" if several and timed else "full_evals")) == "full_evals":
+        return "full_evals", f"full evaluations{several}{' (order of arrival)' if several else ''}"
+    return "virtual_seconds", f"virtual seconds{several}"
 
 
-def _panel(study: FigureStudy, task: TaskFacts, rule: Rule, axis: Axis, x_label: str) -> Panel:
+def _panel(study: FigureStudy, task: TaskFacts, own: pd.DataFrame, rule: Rule) -> Panel:
+    axis, x_label = _x_axis(own, study)
     data = anytime(
-        study.frame[study.frame["task"] == task.name],
+        own,
         rule,
         {task.name: task.top},
         study.bootstrap_seed,

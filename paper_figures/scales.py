@@ -10,6 +10,10 @@ Floats = npt.NDArray[np.float64]
 
 LOG_FROM = 4.0
 """Largest over smallest value from which a logarithmic axis shows more than a linear one."""
+SMALL = 0.99e-4
+"""Below it a power of ten is written as one: zeros are hard to count."""
+NARROW = 1.0
+"""Decades below which 1, 2, 5 would leave a single tick."""
 MARGIN = 0.04
 """Share of the axis that stays free at either end."""
 
@@ -41,8 +45,15 @@ def wants_log(values: Floats) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() / values.min() >= LOG_FROM)
 
 
-def fit(axes: Axes, values: Floats, *, log: bool) -> None:
-    """Let the y axis show ``values`` and no more; on a log axis, those above 0."""
+def fit(axes: Axes, values: Floats, *, log: bool, most: int = 20) -> None:
+    """Let the y axis show ``values`` and no more; on a log axis, those above 0.
+
+    Args:
+        axes: whose y axis.
+        values: all that is drawn, shape (n,).
+        log: whether the axis is logarithmic.
+        most: ticks of a logarithmic axis; a small panel has room for few.
+    """
     shown = values[values > 0] if log else values
     if not len(shown):
         return
@@ -54,20 +65,33 @@ def fit(axes: Axes, values: Floats, *, log: bool) -> None:
     room = (high / low) ** MARGIN if high > low else 1.1
     axes.set_yscale("log", nonpositive="clip")
     axes.set_ylim(low / room, high * room)
-    plain_log_ticks(axes.yaxis, low, high)
+    plain_log_ticks(axes.yaxis, low, high, most)
 
 
 def plain(value: float) -> str:
-    """A tick's number as short as it can be read: 0.05, 200, 5 k, 20 M."""
+    """A tick's number as short as it can be read: 0.05, 200, 5 k, 20 M; small ones as powers."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g} {letter}"
+    if 0 < value < SMALL and np.isclose(np.log10(value), power := round(np.log10(value))):
+        return f"$10^{{{power}}}$"
     return f"{value:g}"
 
 
-def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks 1, 2, 5, 10, 20, 50 (or only powers of ten over three decades), as plain numbers."""
-    wide = high / low > 1000
-    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=20))
+def plain_log_ticks(axis: Axis, low: float, high: float, most: int = 20) -> None:
+    """Ticks 1, 2, 5, 10, 20, 50, as plain numbers.
+
+    More where the axis is so short that few of them lie on it. Only powers of ten over three
+    decades, or where there would be more than ``most``; some of them where that is still so.
+    """
+    decades = np.log10(high / low)
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0)
+    if decades > 3 or 3 * decades > most:
+        subs = (1.0,)
+    elif decades < NARROW / 2:
+        subs = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+    elif decades < NARROW:
+        subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_locator(NullLocator())

@@ -15,6 +15,8 @@ from tueplots import axes, figsizes, fontsizes
 from bohb_study.errors import UsageError
 
 Dashes = str | tuple[float, tuple[float, ...]]
+Settings = dict[str, Any]
+"""Of matplotlib, by name."""
 
 _BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color_palette(
     "colorblind"

@@ -12,6 +12,7 @@ from bohb_study.errors import StudyError, UsageError
 from paper_figures import style
 from paper_figures.anytime import figure
 from paper_figures.data import FigureStudy
+from paper_figures.panels import panels
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -22,8 +23,23 @@ TOP = 27
 def lines(axes: Axes, start: str) -> dict[str, np.ndarray]:
     """x and y of the lines whose name begins so."""
     found = {str(line.get_label()): line for line in axes.get_lines()}
+    found = {name: line for name, line in found.items() if name.startswith(start)}
     assert all(line.get_drawstyle() == "steps-post" for line in found.values())
-    return {n: np.array(line.get_data()) for n, line in found.items() if n.startswith(start)}
+    return {name: np.array(line.get_data()) for name, line in found.items()}
+
+
+def named(axes: Axes) -> dict[str, str]:
+    """The names at the ends of the lines, from top to bottom, by method."""
+    found = [text for text in axes.texts if str(text.get_label()).startswith("_end/")]
+    found.sort(key=lambda text: -text.get_position()[1])
+    return {str(text.get_label())[5:]: text.get_text() for text in found}
+
+
+def said(drawn: Figure) -> str:
+    """What stands above all panels."""
+    if drawn.legends:
+        return str(drawn.legends[0].get_title().get_text())
+    return str(drawn.get_suptitle())
 
 
 def spread(axes: Axes, method: str) -> PolyCollection:
@@ -42,8 +58,8 @@ def drawn(frame: pd.DataFrame, make_study: Studies) -> tuple[Figure, str]:
 
 def test_real_training_is_shown_under_full_and_highest(drawn: tuple[Figure, str]) -> None:
     full, highest = drawn[0].axes
-    assert full.get_title().startswith("rule full:")
-    assert highest.get_title().startswith("rule highest:")
+    assert full.get_title() == "rule full:\nbest report at full fidelity"
+    assert highest.get_title().startswith("rule highest:\n")
     assert full.get_xlabel() == highest.get_xlabel() == "full evaluations"
     assert "validation cross-entropy" in full.get_ylabel()
     assert (full.get_xscale(), full.get_yscale()) == ("log", "log")
@@ -79,10 +95,14 @@ def test_few_seeds_show_every_run_and_the_range_as_steps(
 
 
 def test_the_figure_says_what_its_lines_and_bands_are(drawn: tuple[Figure, str]) -> None:
-    legend = drawn[0].legends[0]
-    title = legend.get_title().get_text()
-    assert title == "mean of 3 seeds; band: range, not an interval; thin: every run"
-    assert [text.get_text() for text in legend.get_texts()] == ["BOHB", "ASHA", "Random", "Grid"]
+    assert said(drawn[0]) == "mean of 3 seeds; band: range, not an interval; thin: every run"
+    assert not drawn[0].legends
+    full, highest = drawn[0].axes
+    assert named(full) == {}
+    assert set(named(highest).values()) == {"BOHB", "ASHA", "Random", "Grid"}
+    ends = {n: y[-1] for n, (_, y) in lines(highest, "_centre/").items()}
+    from_top = [f"_centre/{method}" for method in named(highest)]
+    assert from_top == sorted(ends, key=lambda name: -ends[name])
     for word in ("digits", "27 epochs", "Rule full", "Rule highest", "compare-1a2b3c4d", "abc1234"):
         assert word in drawn[1]
 
@@ -90,8 +110,7 @@ def test_the_figure_says_what_its_lines_and_bands_are(drawn: tuple[Figure, str])
 def test_ten_seeds_show_an_interval_and_no_runs(make_frame: Frames, make_study: Studies) -> None:
     drawn, _ = figure(make_study(make_frame(["random", "bohb"], 10, budget=4)))
     assert lines(drawn.axes[1], "_run/") == {}
-    title = drawn.legends[0].get_title().get_text()
-    assert title == "interquartile mean of 10 seeds; band: 95 % interval"
+    assert said(drawn) == "interquartile mean of 10 seeds; band: 95 % interval"
 
 
 def test_where_the_optimum_is_known_one_panel_shows_regret(
@@ -105,6 +124,54 @@ def test_where_the_optimum_is_known_one_panel_shows_regret(
     assert axes.get_yscale() == "log"
     over = anytime(frame, "validated", {"digits": TOP}).curves[0].over_seeds
     assert lines(axes, "_centre/")["_centre/random"][1][-1] == over.centre[-1] + 2
+
+
+def test_a_rule_that_was_asked_for_stands_alone(frame: pd.DataFrame, make_study: Studies) -> None:
+    drawn, caption = figure(make_study(frame, rule="any"))
+    (axes,) = drawn.axes
+    assert axes.get_title() == "rule any: lowest loss at any fidelity"
+    over = next(c for c in anytime(frame, "any", {"digits": TOP}).curves if c.method == "bohb")
+    assert lines(axes, "_centre/")["_centre/bohb"][1][-1] == over.over_seeds.centre[-1]
+    assert "Rule any" in caption
+    with pytest.raises(UsageError, match="'validated' needs true_loss"):
+        figure(make_study(frame, rule="validated"))
+
+
+def test_an_axis_that_was_asked_for_is_taken(frame: pd.DataFrame, make_study: Studies) -> None:
+    (seconds, _), (units, _) = (
+        panels(make_study(frame, axis="virtual_seconds"))[0],
+        panels(make_study(frame, workers=4, axis="full_evals"))[0],
+    )
+    assert (seconds.axis, seconds.x_label) == ("virtual_seconds", "virtual seconds")
+    label = "full evaluations, 4 workers (order of arrival)"
+    assert (units.axis, units.x_label) == ("full_evals", label)
+    real = frame.assign(virtual_seconds=np.nan)
+    with pytest.raises(UsageError, match=r"^--x seconds: digits has no virtual seconds.*$"):
+        figure(make_study(real, workers=4, axis="virtual_seconds"))
+
+
+def test_the_page_is_the_venues(frame: pd.DataFrame, make_study: Studies) -> None:
+    one = frame[frame["method"].isin(["bohb", "random"])]
+    drawn, _ = figure(make_study(one, venue="icml", rule="full"))
+    assert drawn.get_figwidth() == 3.25
+
+
+def test_many_tasks_of_one_panel_stand_side_by_side(
+    make_frame: Frames, make_study: Studies
+) -> None:
+    frames = [
+        make_frame(["random", "bohb"], 1, task=f"t{i:02}", budget=2).assign(
+            true_loss=lambda f: f["val_loss"]
+        )
+        for i in range(9)
+    ]
+    drawn, _ = figure(make_study(*frames))
+    assert len(drawn.axes) == 9
+    assert drawn.axes[3].get_subplotspec().rowspan.start == 1  # three in a row
+    assert drawn.axes[3].get_title() == "t03\nrule validated"
+    assert drawn.get_figheight() <= 8.5
+    texts = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert texts == ["BOHB", "Random"]
 
 
 def test_each_task_has_its_row(make_frame: Frames, make_study: Studies) -> None:
@@ -186,9 +253,8 @@ def test_missing_seeds_stop_or_are_named(frame: pd.DataFrame, make_study: Studie
     drawn, caption = figure(make_study(less, allow_missing=True, problems=("a file is damaged",)))
     assert "Missing cells: digits/bohb/2." in caption
     assert "a file is damaged" in caption
-    names = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert names[0] == "BOHB (n = 2)"
-    assert "2 or 3 seeds" in drawn.legends[0].get_title().get_text()
+    assert named(drawn.axes[1])["bohb"] == "BOHB (n = 2)"
+    assert "2 or 3 seeds" in said(drawn)
 
 
 def test_a_method_without_a_full_evaluation_is_named(
@@ -216,7 +282,8 @@ def test_nothing_is_clipped_and_no_text_overlaps(drawn: tuple[Figure, str]) -> N
     figure_.draw_without_rendering()
     page = figure_.bbox
     texts = [text for axes in figure_.axes for text in (axes.title, axes.xaxis.label)]
-    texts += [figure_.axes[0].yaxis.label, figure_.legends[0]]
+    texts += [figure_.axes[0].yaxis.label, *figure_.legends]
+    texts += [text for axes in figure_.axes for text in axes.texts]
     boxes = [text.get_window_extent() for text in texts]
     for i, box in enumerate(boxes):
         assert page.x0 <= box.x0 < box.x1 <= page.x1
@@ -236,8 +303,7 @@ def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
     assert own[0][-1] == same[0][-1] == 10
     whole = anytime(twice, "full", {"digits": TOP}).curves[0].over_seeds
     assert (own[0][0], own[1][-1]) == (whole.x[0] / 2, whole.centre[-1])
-    names = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert names == ["BOHB", "Random", "Random, 2x budget"]
+    assert set(named(drawn.axes[1]).values()) == {"BOHB", "Random", "Random, 2x\nbudget"}
     assert "Random, 2x budget: a yardstick, which has spent 2 times what the axis says." in caption
 
 
@@ -258,6 +324,11 @@ def test_the_legend_fits_the_page(
 ) -> None:
     drawn, _ = figure(make_study(make_frame(methods, 1, budget=3)))
     drawn.draw_without_rendering()
-    page, legend = drawn.bbox, drawn.legends[0].get_window_extent()
-    assert page.x0 <= legend.x0 < legend.x1 <= page.x1
-    assert drawn.axes[0].bbox.height > legend.height
+    page = drawn.bbox
+    if len(methods) <= 9:
+        assert set(named(drawn.axes[-1])) == set(methods)
+        test_nothing_is_clipped_and_no_text_overlaps((drawn, ""))
+    else:
+        legend = drawn.legends[0].get_window_extent()
+        assert page.x0 <= legend.x0 < legend.x1 <= page.x1
+        assert drawn.axes[0].bbox.height > legend.height

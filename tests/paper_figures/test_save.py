@@ -66,7 +66,7 @@ def test_every_file_says_where_it_comes_from(stored: Path) -> None:
     with Image.open(png) as image:
         assert image.info["Source"] == source
         assert source in image.info["Description"]
-        assert image.size == (1650, pytest.approx(676, abs=2))  # 5.5 in at 300 dpi: nothing cut
+        assert image.size == (1650, pytest.approx(742, abs=2))  # 5.5 in at 300 dpi: nothing cut
     text = "".join(ElementTree.parse(svg).getroot().itertext())
     for part in source.split(", "):
         assert part in text

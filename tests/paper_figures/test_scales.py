@@ -54,9 +54,10 @@ def shown_ticks(low: float, high: float) -> list[str]:
     ("low", "high", "expected"),
     [
         (1, 50, ["1", "2", "5", "10", "20", "50"]),
-        (81, 324, ["100", "200"]),
-        (243, 486, ["250", "300", "350", "400", "450"]),  # no 1, 2 or 5 of a power of ten between
+        (81, 324, ["100", "150", "200", "300"]),
+        (243, 486, ["250", "300", "400"]),  # no 1, 2 or 5 of a power of ten between
         (900, 2_600_000, ["1 k", "10 k", "100 k", "1 M"]),
+        (1e-6, 0.1, ["$10^{-6}$", "$10^{-5}$", "0.0001", "0.001", "0.01", "0.1"]),
     ],
 )
 def test_ticks_are_plain_numbers(low: float, high: float, expected: list[str]) -> None:

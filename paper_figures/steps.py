@@ -1,0 +1,97 @@
+"""Anytime curves as they are drawn in every figure: centre, spread and, of few seeds, each run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bohb_study.analysis import MethodCurves
+from paper_figures import scales, style
+from paper_figures.labels import End
+from paper_figures.panels import Panel, runs_shown, values_shown
+
+
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """All methods of a panel.
+
+    Raises:
+        UsageError: a method has no line in ``style``.
+    """
+    by_method = {curves.method: curves for curves in panel.data.curves}
+    for number, method in enumerate(style.in_order(set(by_method))):
+        _draw_method(axes, by_method[method], panel.reference, number)
+
+
+def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int) -> None:
+    look, over = style.line(curves.method), curves.over_seeds
+    for seed, run in runs_shown(curves).items():
+        x, (y,) = scales.corners(run.index.to_numpy(), run.to_numpy() - reference)
+        axes.plot(
+            x,
+            y,
+            drawstyle="steps-post",
+            color=look.color,
+            linewidth=0.4,
+            alpha=0.5,
+            zorder=look.zorder - 1,
+            label=f"_run/{curves.method}/{seed}",
+        )
+    x, (low, high) = scales.corners(over.x, over.low - reference, over.high - reference)
+    axes.fill_between(
+        x,
+        low,
+        high,
+        step="post",
+        color=look.color,
+        alpha=0.08 if over.kind == "range, not an interval" else 0.16,
+        linewidth=0,
+        zorder=look.zorder - 2,
+        label=f"_spread/{curves.method}",
+    )
+    x, (centre,) = scales.corners(over.x, over.centre - reference)
+    axes.plot(
+        x,
+        centre,
+        drawstyle="steps-post",
+        markevery=(0.06 + 0.04 * number, 0.28),  # staggered, so that markers do not cover
+        zorder=look.zorder,
+        label=f"_centre/{curves.method}",
+        **style.strokes(look),
+    )
+
+
+def scale(
+    row: Sequence[Axes], shown: Sequence[Panel], first: float, last: float, most: int = 20
+) -> None:
+    """The logarithmic x axis from ``first`` to ``last``, and one y axis for a task's panels.
+
+    Args:
+        row: the axes of one task, which share their y axis.
+        shown: what is drawn in each.
+        first: where the x axis begins.
+        last: where it ends.
+        most: ticks of a logarithmic axis.
+    """
+    for axes in row:
+        axes.set_xscale("log")
+        axes.set_xlim(first, last)
+        scales.plain_log_ticks(axes.xaxis, first, last, most)
+    values = np.concatenate([values_shown(panel, first) for panel in shown])
+    log = shown[0].quantity == "regret" or scales.wants_log(values)
+    scales.fit(row[0], values, log=log, most=most)
+
+
+def line_ends(panel: Panel) -> list[End]:
+    """Where the lines of a panel end; a method without a centre, where its runs do on average.
+
+    Methods of which nothing is drawn have no end.
+    """
+    ends = []
+    for curves in panel.data.curves:
+        over, runs = curves.over_seeds, list(runs_shown(curves).values())
+        lines = [(over.x, over.centre)] if len(over.x) else [(r.index, r.array) for r in runs]
+        lasts = [(float(x[-1]), float(y[-1])) for x, y in lines if len(x)]
+        if lasts:
+            x, y = np.mean(lasts, axis=0).tolist()
+            ends.append(End(curves.method, y - panel.reference, x=x))
+    return ends

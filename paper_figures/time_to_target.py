@@ -1,0 +1,116 @@
+"""How long each method takes to a common target, by the number of workers; computed, not drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bohb_study.analysis.aggregate import LEAST_FOR_INTERVAL, RESAMPLES
+from bohb_study.errors import StudyError
+from paper_figures.data import FigureStudy, TaskFacts
+from paper_figures.panels import Panel, main_panels
+
+Floats = npt.NDArray[np.float64]
+
+YARDSTICK = "random"
+"""Whose result the others are to reach."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """When the seeds of one method reach the target with one number of workers."""
+
+    workers: int
+    seconds: float
+    """Median over seeds: of an even number the larger of the middle two; infinite where half of
+    the seeds or more never do."""
+    low: float
+    high: float
+    """95 % bootstrap interval of the median from 10 seeds on, else the range; may be infinite."""
+    never: int
+    """Seeds whose cell ended without it."""
+    n: int
+    """Number of seeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """One task with several numbers of workers."""
+
+    task: TaskFacts
+    panels: dict[int, Panel]
+    """Number of workers -> all methods' curves on virtual seconds, ascending."""
+    target: float
+    """Value of the incumbent, as it is plotted (a regret where the panels show regret)."""
+    reached: dict[str, tuple[Reached, ...]]
+    """Method -> one for each number of workers that it ran with, ascending."""
+
+
+def scaling(studies: Sequence[FigureStudy]) -> Scaling:
+    """The first task that all studies have, on virtual seconds.
+
+    The target is the centre over seeds with which random ends with the fewest workers: what a
+    method must reach is the same for every method and every number of workers.
+
+    Raises:
+        StudyError: there are not two numbers of workers, two studies have the same one, no task is
+            in all of them, or random is missing or has no result.
+        UsageError: virtual seconds are not known.
+    """
+    counts = [study.workers for study in studies]
+    if len(set(counts)) < 2 or len(set(counts)) < len(counts):
+        raise StudyError(
+            f"scaling: studies with {', '.join(map(str, counts)) or 'no'} workers; it takes at "
+            "least two, each with another number of workers"
+        )
+    ordered = sorted(studies, key=lambda study: study.workers)
+    names = [{task.name for task in study.tasks} for study in ordered]
+    task = next((t for t in ordered[0].tasks if all(t.name in own for own in names)), None)
+    if task is None:
+        raise StudyError("scaling: no task is in all of the studies")
+    panels = {}
+    for study in ordered:
+        own = replace(study.of(tasks=[task.name]), axis="virtual_seconds")
+        panels[study.workers] = main_panels(own)[0]
+    target = _target(panels[min(panels)])
+    reached: dict[str, tuple[Reached, ...]] = {}
+    for workers, panel in panels.items():
+        for curves in panel.data.curves:
+            times = np.array([_first(curves.runs[seed], target) for seed in curves.seeds])
+            one = _reached(workers, times, ordered[0].bootstrap_seed)
+            reached[curves.method] = (*reached.get(curves.method, ()), one)
+    shown = target - panels[min(panels)].reference
+    return Scaling(task, panels, shown, reached)
+
+
+def _target(panel: Panel) -> float:
+    for curves in panel.data.curves:
+        if curves.method == YARDSTICK and len(curves.over_seeds.centre):
+            return float(curves.over_seeds.centre[-1])
+    raise StudyError(f"scaling: no result of {YARDSTICK} on {panel.task.name} to be reached")
+
+
+def _first(run: "pd.Series[float]", target: float) -> float:
+    """When a run is first at or below the target; infinite where it never is."""
+    below = np.flatnonzero(run.to_numpy(dtype=np.float64) <= target)
+    return float(run.index[below[0]]) if len(below) else np.inf
+
+
+def _reached(workers: int, times: Floats, seed: int) -> Reached:
+    n = len(times)
+    low, high = float(times.min()), float(times.max())
+    if n >= LEAST_FOR_INTERVAL:
+        draws = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+        medians = np.sort(_median(np.sort(times)[draws]))
+        # of medians that are observed times, or infinite, nothing is to be interpolated
+        low, high = (float(medians[int(q * (RESAMPLES - 1))]) for q in (0.025, 0.975))
+    never = int(np.isinf(times).sum())
+    return Reached(workers, float(_median(times[np.newaxis])[0]), low, high, never, n)
+
+
+def _median(times: Floats) -> Floats:
+    """Of each row of (m, n), the larger of the middle two where n is even: shape (m,)."""
+    middle: Floats = np.sort(times, axis=1)[:, times.shape[1] // 2]
+    return middle
