@@ -3,8 +3,8 @@
 The study is run as compare.py runs it, and continued where it was interrupted. Where something is
 trained, each cell's final incumbent is then trained again with fresh training seeds, and each
 method's best configuration once on all data: off the ledger. What results/paper holds of it is
-written last: rows, trainings, audit, figures and the table; and, where a paper is reproduced, its
-claims beside what was found.
+written last: rows, trainings, audit, the table, and what figures need of rows that are left out;
+and, where a paper is reproduced, its claims beside what was found.
 """
 
 import sys
@@ -21,15 +21,18 @@ from bohb_study.analysis.thin import thin
 from bohb_study.auditing import audit_folder
 from bohb_study.errors import UsageError
 from bohb_study.execution import RunOptions
+from bohb_study.paper.derived import derive
 from bohb_study.paper.effort import effort, measured_effort
+from bohb_study.paper.references import references, store_references
 from bohb_study.paper.reports import REPORTS, update_readme, write_report
 from bohb_study.paper.studies import STUDIES, PaperStudy, paper_studies
 from bohb_study.paper.table import paper_table
 from bohb_study.provenance import git_state
-from bohb_study.retraining import REPEATS, retrain_finals
+from bohb_study.retraining import retrain_finals
 from bohb_study.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.store.audits import AUDIT_FILE
+from bohb_study.store.derived import write_derived
 from bohb_study.store.files import replace_files
 from bohb_study.study import StudyConfig
 
@@ -45,8 +48,8 @@ class Paper:
     """The study, or group of studies (--list names them)."""
     seeds: int | None = None
     """Seeds; as many as the study names where not given."""
-    repeats: int = REPEATS
-    """Trainings of each final incumbent."""
+    repeats: int | None = None
+    """Trainings of each final incumbent; as many as the study names where not given."""
     out: Path = Path("results")
     """Folder of all studies, where it is run."""
     paper: Path = PAPER
@@ -72,7 +75,7 @@ class Paper:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for what cannot be run."""
-        if self.repeats < 1:
+        if self.repeats is not None and self.repeats < 1:
             raise UsageError(f"--repeats {self.repeats}: must be at least 1")
         RunOptions(self.out, jobs=self.jobs)  # says it better
         if self.full and self.paper == PAPER:
@@ -122,13 +125,11 @@ def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
     if options.full and (packed / "study.json").exists():
         out.print(measured_effort(config, packed), highlight=False)
     elif not all(task.computed for task in config.tasks().values()):
-        out.print(effort(config, options.repeats), highlight=False)
+        out.print(effort(config, options.repeats or study.repeats), highlight=False)
 
 
 def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[str]) -> int:
     """Run, train again, pack, draw and print; returns the exit code."""
-    from paper_figures import draw_study  # matplotlib is slow to import
-
     out = terminal.console()
     run_options = RunOptions(
         options.out,
@@ -144,7 +145,7 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
             print(f"failed: {cell}: {error}", file=sys.stderr)
         if done.failed:
             return 1
-        finals = retrain_finals(done.path, options.repeats, options.jobs)
+        finals = retrain_finals(done.path, options.repeats or study.repeats, options.jobs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"what is finished is kept; go on with: {_again(argv)}") from None
     target = options.paper / study.name
@@ -152,16 +153,20 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     audit = audit_folder(loaded)
     tops = {name: task["top"] for name, task in loaded.study["tasks"].items()}
     pack(done.path, target, thin(loaded.frame, tops) if study.thinned else None)
+    study_id = loaded.study["id"]
+    store_references(target, study_id, references(config.tasks(), loaded.frame))
+    if study.thinned:
+        write_derived(target, study_id, derive(loaded, study.whole))
     table = paper_table(done.path, loaded, audit)
     replace_files({target / "table.md": table.markdown().encode()})
-    files = draw_study(target) if study.drawn else []
     out.print(table.rich())
     for note in table.notes:
         out.print(f"* {note}", highlight=False)
     for line in audit.lines():
         out.print(line, highlight=False)
-    for file in [done.path / "cells", target / AUDIT_FILE, target / "table.md", *files]:
+    for file in [done.path / "cells", target / AUDIT_FILE, target / "table.md"]:
         out.print(f"  {file}", highlight=False, soft_wrap=True)
+    out.print("figures: python -m paper_figures", highlight=False)
     failed = [final for final in finals if final.status == "failed"]
     for final in failed:
         print(f"failed: {final.training}: {final.message}", file=sys.stderr)

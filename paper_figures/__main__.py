@@ -17,9 +17,9 @@ from bohb_study.analysis import Axis, Rule
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.files import replace_files
 from paper_figures.gallery import (
+    FIGURES,
     PAGE,
     SUMS,
-    FIGURES,
     Studies,
     Wish,
     differences,
@@ -84,9 +84,7 @@ class Draw:
     def wish(self) -> Wish:
         """What is to be other than the paper has it."""
         axis = AXES[self.x] if self.x else None
-        return Wish(
-            self.venue, self.task, self.methods, self.incumbent, axis, self.allow_missing
-        )
+        return Wish(self.venue, self.task, self.methods, self.incumbent, axis, self.allow_missing)
 
 
 def main(argv: Sequence[str]) -> int:

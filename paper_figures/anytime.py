@@ -172,7 +172,7 @@ def _caption(study: FigureStudy, rows: Rows) -> str:
         f"Loss of the incumbent (lower is better) {against}.",
         "Virtual seconds follow from the tasks' modelled durations alone." if _timed(rows) else "",
         *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
-        f"{legends.spread_in_words(everything).capitalize()}.",
+        f"{legends.sentence(legends.spread_in_words(everything))}.",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
         *(legends.yardstick_in_words(*one) for one in study.yardsticks.items()),
         f"No such stretch: {', '.join(undefined)}." if undefined else "",

@@ -201,6 +201,7 @@ def figure_study(
     *,
     allow_missing: bool,
     finals: pd.DataFrame | None = None,
+    references: Mapping[str, Reference] | None = None,
 ) -> FigureStudy:
     """A stored study as figures see it; tasks without rows are left out."""
     drawn = set(loaded.frame["task"])
@@ -233,6 +234,7 @@ def figure_study(
         loaded.study["config"]["workers"],
         finals,
         loaded.yardsticks,
+        references or {},
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bohb_study.analysis import bootstrap_seed
+from bohb_study.paper.references import stored_references
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
 from paper_figures import anytime, finals
 from paper_figures.data import FigureStudy, figure_study
@@ -49,12 +50,14 @@ def draw_study(
 def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureStudy]:
     """The study at ``path`` as it is stored, and as figures see it; raises as ``draw_study``."""
     loaded = load_study(path, allow_missing=allow_missing)
-    trained = read_finals(path, loaded.study["id"])
+    study_id = loaded.study["id"]
+    trained = read_finals(path, study_id)
     return loaded, figure_study(
         loaded,
-        bootstrap_seed(loaded.study["id"]),
+        bootstrap_seed(study_id),
         allow_missing=allow_missing,
         finals=finals_frame(trained) if trained else None,
+        references=stored_references(path, study_id),
     )
 
 

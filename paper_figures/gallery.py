@@ -11,16 +11,29 @@ from matplotlib.figure import Figure
 from bohb_study.analysis import Axis, Rule
 from bohb_study.errors import StudyError
 from paper_figures import (
-    anytime, curves, ecdf, finals, layout, model, overview, ranks, rungs, scaling, speedup, stock,
-    surrogate, time,
+    anytime,
+    curves,
+    ecdf,
+    final_table,
+    finals,
+    layout,
+    model,
+    overview,
+    pairwise,
+    ranks,
+    rungs,
+    scaling,
+    speedup,
+    speedup_table,
+    stock,
+    surrogate,
+    time,
 )  # fmt: skip
 from paper_figures.data import FigureStudy, joined, together
+from paper_figures.derived import with_derived
 from paper_figures.draw import open_study
-from paper_figures.final_table import final_table
-from paper_figures.pairwise import pairwise_table
 from paper_figures.plan import Item
 from paper_figures.save import render
-from paper_figures.speedup_table import speedup_table
 from paper_figures.table import Table
 
 FIGURES: Mapping[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
@@ -44,9 +57,9 @@ SERIES: Mapping[str, Callable[[Sequence[FigureStudy]], tuple[Figure, str]]] = {
 }
 """Figures of several studies of the same tasks."""
 TABLES: Mapping[str, Callable[[FigureStudy], Table]] = {
-    "table-finals": final_table,
-    "table-pairwise": pairwise_table,
-    "table-speedups": speedup_table,
+    "table-finals": final_table.table,
+    "table-pairwise": pairwise.table,
+    "table-speedups": speedup_table.table,
 }
 
 SUMS = "SHA256SUMS"
@@ -99,8 +112,9 @@ class Studies:
         return [study.of(tasks or None, methods or None) for study in found]
 
     def _read(self, name: str) -> FigureStudy:
-        _, study = open_study(self._folder / name, allow_missing=self._wish.allow_missing)
         wish = self._wish
+        loaded, study = open_study(self._folder / name, allow_missing=wish.allow_missing)
+        study = with_derived(study, loaded)
         return replace(study, venue=wish.venue, rule=wish.rule, axis=wish.axis)
 
 
@@ -168,7 +182,9 @@ def read_sums(path: Path) -> dict[str, str]:
         pairs = [line.split("  ", 1) for line in path.read_text().splitlines()]
         return {name: value for value, name in pairs}
     except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: no list of hashes ({error}); run python -m paper_figures") from None
+        raise StudyError(
+            f"{path}: no list of hashes ({error}); run python -m paper_figures"
+        ) from None
 
 
 def differences(files: Mapping[str, bytes], expected: Mapping[str, str]) -> list[str]:

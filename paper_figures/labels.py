@@ -63,8 +63,8 @@ def fit(axes: Axes, ends: Sequence[End]) -> bool:
 
 
 def _figure(axes: Axes) -> Figure:
-    drawn = axes.figure
-    assert isinstance(drawn, Figure)
+    drawn = axes.get_figure(root=True)  # axes may stand in a part of it
+    assert drawn is not None
     return drawn
 
 

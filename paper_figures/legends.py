@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from bohb_study.analysis import MethodCurves
 from paper_figures import style
+from paper_figures.panels import banded
 
 LETTERS, HANDLE_LETTERS = 84, 8
 """Letters that a line of the legend holds, and what a handle takes of them."""
@@ -68,7 +69,15 @@ def spread_in_words(everything: Sequence[MethodCurves]) -> str:
     labels = " or ".join(sorted({curves.over_seeds.label for curves in everything}))
     kinds = " or ".join(sorted({curves.over_seeds.kind for curves in everything}))
     thin = "; thin: every run" if "range" in kinds else ""
-    return f"{labels} of {number} seed{'s' if counts != [1] else ''}; band: {kinds}{thin}"
+    methods = {curves.method for curves in everything}
+    bands = style.in_order(banded(methods))
+    of = "" if len(bands) == len(methods) else f" ({', '.join(style.line(m).label for m in bands)})"
+    return f"{labels} of {number} seed{'s' if counts != [1] else ''}; band: {kinds}{of}{thin}"
+
+
+def sentence(words: str) -> str:
+    """The words with a capital letter first; names within keep theirs."""
+    return words[:1].upper() + words[1:]
 
 
 def yardstick_in_words(method: str, factor: int) -> str:

@@ -6,6 +6,7 @@ of either kind in each third of the budget.
 
 import math
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import matplotlib.style
@@ -20,6 +21,9 @@ from bohb_study.analysis.picks import PARTS, picks, quantity_of
 from bohb_study.errors import StudyError
 from paper_figures import scales, style
 from paper_figures.data import FigureStudy, TaskFacts
+
+LONGEST_LABEL = 14
+"""Letters of a metric's name beside a low panel; longer names take another line."""
 
 TASKS = 2
 """Tasks that are shown; the caption names the others."""
@@ -151,7 +155,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
                 bottom = j + columns >= len(block)
                 axes.tick_params(labelleft=left, labelbottom=bottom)
                 if left:
-                    axes.set_ylabel(f"{panel.task.name}\n{panel.quantity}")
+                    axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
                 if j // columns == lines[i] - 1:
                     axes.set_xlabel("full evaluations")
                 first = first or axes

@@ -120,7 +120,7 @@ def _caption(study: FigureStudy, shown: list[Panel], everything: list[MethodCurv
         "Virtual seconds follow from the tasks' modelled durations alone."
         if any(panel.axis == "virtual_seconds" for panel in shown)
         else "",
-        f"{legends.spread_in_words(everything).capitalize()}.",
+        f"{legends.sentence(legends.spread_in_words(everything))}.",
         "A regret of 0 lies below a logarithmic axis.",
         *(legends.yardstick_in_words(*one) for one in study.yardsticks.items()),
         f"Missing cells: {', '.join(missing)}." if missing else "",

@@ -1,6 +1,6 @@
 """What the anytime figure shows, computed and not drawn: one panel a task and rule."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +106,18 @@ def _panel(study: FigureStudy, task: TaskFacts, own: pd.DataFrame, rule: Rule) -
     return Panel(task, data, task.val_metric, 0.0, axis, x_label)
 
 
+MOST_BANDS = 5
+"""Methods whose bands can be told apart in one panel."""
+EMPHASISED = ("bohb", "random")
+"""Of more methods, those that keep their bands."""
+
+
+def banded(methods: Collection[str]) -> set[str]:
+    """The methods whose spread is drawn as a band: all, or of many the emphasised ones."""
+    few = len(set(methods)) <= MOST_BANDS
+    return set(methods) if few else set(methods) & set(EMPHASISED) or set(methods)
+
+
 def runs_shown(curves: MethodCurves) -> dict[int, pd.Series]:
     """The runs that are drawn: all where seeds are few, or where no curve stands for them."""
     if curves.over_seeds.kind == "95 % interval" and len(curves.over_seeds.x):
@@ -142,9 +154,11 @@ def _seconds_shown(panel: Panel) -> Floats:
 def values_shown(panel: Panel, first: float) -> Floats:
     """All losses that the panel shows where its x axis begins at ``first``."""
     parts = [np.empty(0)]
+    bands = banded([curves.method for curves in panel.data.curves])
     for curves in panel.data.curves:
         over = curves.over_seeds
-        parts += [scales.from_x(over.x, y, first) for y in (over.low, over.centre, over.high)]
+        spread = (over.low, over.high) if curves.method in bands else ()
+        parts += [scales.from_x(over.x, y, first) for y in (over.centre, *spread)]
         for run in runs_shown(curves).values():
             parts.append(scales.from_x(run.index.to_numpy(), run.to_numpy(), first))
     return np.concatenate(parts) - panel.reference

@@ -11,6 +11,7 @@ SHOWN = (
 """As many as a figure can hold; tables have all."""
 COMPARED = tuple(method for method in FITTING_ALL if method != "random-2x")
 """All that spend the same budget."""
+HALVING = ("bohb", "hyperband", "bohb-stock", "hpbandster-bohb", "asha", "random")
 LADDERS = ("digits", "fidelities")
 """Studies of tasks with several fidelities, which every method fits."""
 EVERYTHING = (*LADDERS, "tables")
@@ -37,18 +38,33 @@ PLAN = (
     Item("anytime-fashion-mnist", "anytime", ("fashion-mnist",)),
     Item("overview", "overview", EVERYTHING, SHOWN),
     Item("ranks", "ranks", LADDERS, SHOWN),
-    Item("ranks-single-fidelity", "ranks", EVERYTHING, ("grid", "random", "tpe", "tpe-univariate", "gp")),
+    Item(
+        "ranks-single-fidelity",
+        "ranks",
+        EVERYTHING,
+        ("grid", "random", "tpe", "tpe-univariate", "gp"),
+    ),
     Item("ecdf", "ecdf", LADDERS, SHOWN),
     Item("speedup", "speedup", LADDERS, SHOWN),
-    Item("curves", "curves", ("digits",), ("random", "asha", "hyperband", "bohb", "median", "asha-bohb")),
-    Item("rungs", "rungs", LADDERS),
-    Item("model", "model", LADDERS),
+    Item(
+        "curves",
+        "curves",
+        ("digits",),
+        ("random", "asha", "hyperband", "bohb", "median", "asha-bohb"),
+    ),
+    Item("rungs", "rungs", LADDERS, HALVING),
+    Item("model", "model", LADDERS, ("bohb", "asha-bohb", "hpbandster-bohb", "tpe")),
     Item("layout", "layout", ("digits",), ("grid", "random")),
     Item("surrogate", "surrogate", ("digits",), ("bohb",)),
     Item("stock", "stock", ("fidelities",), ("bohb", "hyperband", "bohb-stock", "hpbandster-bohb")),
     Item("scaling", "scaling", tuple(f"workers-{n}" for n in WORKERS)),
     Item("time", "time", LADDERS, COMPARED),
-    Item("finals-digits", "finals", ("digits",)),
+    Item(
+        "finals-digits",
+        "finals",
+        ("digits",),
+        ("grid", "random", "asha", "hyperband", "bohb", "hpbandster-bohb"),
+    ),
     Item("finals-fashion-mnist", "finals", ("fashion-mnist",)),
     Item("anytime-counting-ones", "anytime", ("counting-ones",)),
     Item("anytime-dehb", "anytime", ("dehb",)),

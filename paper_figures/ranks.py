@@ -4,6 +4,7 @@ A critical-difference diagram stands below it only where enough families of task
 behind it; elsewhere the caption says why there is none.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from bohb_study.errors import StudyError
 from paper_figures import scales, style
 from paper_figures.data import FigureStudy
 from paper_figures.labels import End, end_labels
+from paper_figures.panels import banded
 
 RATIO, NARROW_RATIO = 0.5, 0.9
 """Height over width of the panel, on a wide page and in a column of text."""
@@ -113,17 +115,18 @@ def _draw(axes: Axes, shown: Ranks) -> None:
         x, (centre, low, high) = scales.corners(
             shown.x, curves.centre[i], curves.low[i], curves.high[i]
         )
-        axes.fill_between(
-            x,
-            low,
-            high,
-            step="post",
-            color=look.color,
-            alpha=0.14 if method == "bohb" else 0.06,  # many bands on one another are mud
-            linewidth=0,
-            zorder=look.zorder - 2,
-            label=f"_spread/{method}",
-        )
+        if method in banded(curves.methods):
+            axes.fill_between(
+                x,
+                low,
+                high,
+                step="post",
+                color=look.color,
+                alpha=0.14,
+                linewidth=0,
+                zorder=look.zorder - 2,
+                label=f"_spread/{method}",
+            )
         axes.plot(
             x,
             centre,
@@ -197,7 +200,7 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         f"{tasks} task{'s' if tasks > 1 else ''}, averaged {', then '.join(over)}; "
         f"rule {' or '.join(shown.rules)}.",
         "Ties share their mean rank; an undefined incumbent is worse than any defined one.",
-        f"Band: {band}.",
+        f"Band{_whose(curves.methods)}: {band}.",
         f"Not ranked, as not every task has them: {', '.join(shown.not_ranked)}."
         if shown.not_ranked
         else "",
@@ -206,6 +209,14 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _whose(methods: Sequence[str]) -> str:
+    """Whose bands are drawn, where not all are."""
+    bands = style.in_order(banded(methods))
+    if len(bands) == len(methods):
+        return ""
+    return f" of {' and '.join(style.line(method).label for method in bands)}"
 
 
 def _verdict(tests: BlockTests | str) -> str:

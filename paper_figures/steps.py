@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from bohb_study.analysis import MethodCurves
 from paper_figures import scales, style
 from paper_figures.labels import End
-from paper_figures.panels import Panel, runs_shown, values_shown
+from paper_figures.panels import Panel, banded, runs_shown, values_shown
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
@@ -18,8 +18,27 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         UsageError: a method has no line in ``style``.
     """
     by_method = {curves.method: curves for curves in panel.data.curves}
+    bands = banded(by_method)
     for number, method in enumerate(style.in_order(set(by_method))):
+        if method in bands:
+            _draw_band(axes, by_method[method], panel.reference)
         _draw_method(axes, by_method[method], panel.reference, number)
+
+
+def _draw_band(axes: Axes, curves: MethodCurves, reference: float) -> None:
+    look, over = style.line(curves.method), curves.over_seeds
+    x, (low, high) = scales.corners(over.x, over.low - reference, over.high - reference)
+    axes.fill_between(
+        x,
+        low,
+        high,
+        step="post",
+        color=look.color,
+        alpha=0.08 if over.kind == "range, not an interval" else 0.16,
+        linewidth=0,
+        zorder=look.zorder - 2,
+        label=f"_spread/{curves.method}",
+    )
 
 
 def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int) -> None:
@@ -36,18 +55,6 @@ def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int
             zorder=look.zorder - 1,
             label=f"_run/{curves.method}/{seed}",
         )
-    x, (low, high) = scales.corners(over.x, over.low - reference, over.high - reference)
-    axes.fill_between(
-        x,
-        low,
-        high,
-        step="post",
-        color=look.color,
-        alpha=0.08 if over.kind == "range, not an interval" else 0.16,
-        linewidth=0,
-        zorder=look.zorder - 2,
-        label=f"_spread/{curves.method}",
-    )
     x, (centre,) = scales.corners(over.x, over.centre - reference)
     axes.plot(
         x,

@@ -183,7 +183,7 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
         "authors' package runs it (HpBandSter-BOHB). Left: the incumbent (lower is better) against "
         f"{' or '.join(dict.fromkeys(one.panel.x_label for one in shown))}.",
         *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
-        f"{legends.spread_in_words(everything).capitalize()}.",
+        f"{legends.sentence(legends.spread_in_words(everything))}.",
         f"Right: the loss of each less that of BOHB at the end of the budget, paired by seed; "
         f"{kinds}; right of 0 BOHB is better. Several comparisons are made and none is corrected "
         "for.",

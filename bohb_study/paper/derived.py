@@ -22,11 +22,11 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
 
     Args:
         study: with all its rows.
-        whole_tasks: tasks of which all rows of the first seed are kept; all where none is named.
+        whole_tasks: tasks of which all rows of the first seed are kept.
 
     Returns:
-        ``whole``; and from all rows ``correlations``, those off the ledger with them,
-        ``picks`` (``analysis.picks.picks_summary``) and ``brackets``
+        ``whole``, where tasks are named; and from all rows ``correlations``, those off the ledger
+        with them, ``picks`` (``analysis.picks.picks_summary``) and ``brackets``
         (``analysis.brackets.bracket_counts``).
 
     Raises:
@@ -44,7 +44,7 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
     everywhere = correlations_off_ledger(config.tasks())
     correlations = pd.concat([from_rows["correlations"], everywhere], ignore_index=True)
     return {
-        "whole": _whole(study, whole_tasks),
+        **({"whole": _whole(study, whole_tasks)} if whole_tasks else {}),
         "correlations": _single(correlations),
         "picks": _single(from_rows["picks"]),
         "brackets": from_rows["brackets"],
@@ -88,7 +88,7 @@ def _whole(study: LoadedStudy, tasks: Sequence[str]) -> pd.DataFrame:
             raise UsageError(f"{name}: not in the study; there are {', '.join(known)}")
     frame = study.frame
     first = frame.groupby(["task", "method"])["seed"].transform("min")
-    kept = (frame["seed"] == first) & frame["task"].isin(tasks or known)
+    kept = (frame["seed"] == first) & frame["task"].isin(tasks)
     rows = frame[kept].reset_index(drop=True)
     own = [str(name) for name in rows if str(name).startswith((HP, EXTRA))]
     return rows.drop(columns=[name for name in own if rows[name].isna().all()])

@@ -4,6 +4,7 @@ import difflib
 from dataclasses import dataclass
 
 from bohb_study.errors import UsageError
+from bohb_study.retraining import REPEATS
 from bohb_study.study import StudyConfig
 
 
@@ -24,12 +25,14 @@ class PaperStudy:
     eta: int | None = None
     workers: int = 1
     """Trials that a cell runs side by side."""
+    repeats: int = REPEATS
+    """Fresh trainings of each final incumbent, where something is trained."""
     group: str = ""
     """Studies that are run and reported together; its own name where not given."""
     thinned: bool = False
     """Packed without the rows at which no incumbent changes."""
-    drawn: bool = True
-    """Whether figures are drawn of it; where a table says more there are none."""
+    whole: tuple[str, ...] = ()
+    """Tasks of which a thinned pack keeps all rows of the first seed, for figures of trials."""
     full: tuple[float, int] | None = None
     """Budget and seeds of the paper itself, where this machine runs less."""
 
@@ -84,6 +87,8 @@ STUDIES = {
             seeds=10,
             group="main",
             thinned=True,
+            repeats=5,
+            whole=("digits",),
         ),
         PaperStudy(
             "fidelities",
@@ -97,6 +102,7 @@ STUDIES = {
             seeds=20,
             group="main",
             thinned=True,
+            whole=("mfh6-good", "counting-ones-8"),
         ),
         PaperStudy(
             "tables",
@@ -157,7 +163,6 @@ STUDIES = {
             seeds=64,
             group="counting-ones",
             thinned=True,
-            drawn=False,
         ),
         PaperStudy(
             "dehb",
@@ -179,7 +184,6 @@ STUDIES = {
             task_option=("counting-ones-100.rungs=dehb",),
             group="dehb",
             thinned=True,
-            drawn=False,
         ),
         PaperStudy(
             "fcnet",
@@ -201,7 +205,6 @@ STUDIES = {
             budget=50,
             seeds=20,
             thinned=True,
-            drawn=False,
         ),
         PaperStudy(
             "ablations-eta",
@@ -213,7 +216,6 @@ STUDIES = {
             eta=9,
             group="ablations",
             thinned=True,
-            drawn=False,
         ),
         PaperStudy(
             "ablations-rungs",
@@ -225,7 +227,6 @@ STUDIES = {
             task_option=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
             group="ablations",
             thinned=True,
-            drawn=False,
         ),
     )
 }  # fmt: skip

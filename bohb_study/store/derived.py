@@ -18,6 +18,7 @@ WHOLE = "whole"
 """All rows of some cells; the only frame with the columns of columns.py."""
 NAMES = (WHOLE, "correlations", "picks", "brackets")
 """The frames that there may be, each in ``<name>.parquet``."""
+DERIVED_FILES = (DERIVED_FILE, *(f"{name}.parquet" for name in NAMES))
 
 
 def write_derived(folder: Path, study_id: str, frames: Mapping[str, pd.DataFrame]) -> list[Path]:

@@ -9,10 +9,12 @@ from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.audits import AUDIT_FILE, audit_bytes, read_audit
 from bohb_study.store.cells import parquet_bytes
+from bohb_study.store.derived import DERIVED_FILES
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.store.finals import FINALS_FILE, finals_bytes, read_finals
 from bohb_study.store.loading import PACKED_RECORDS, PACKED_ROWS, load_study
 from bohb_study.store.records import records_json
+from bohb_study.store.references import REFERENCES_FILE
 from bohb_study.store.studies import STUDY_FILE
 
 CSV_FILE = "results.csv"
@@ -21,9 +23,9 @@ CSV_FILE = "results.csv"
 def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
 
-    Where its final configurations were trained again, finals.json as well, and audit.json where it
-    was audited. The same study gives the same bytes; ``load_study`` reads it as it reads the
-    folder.
+    Where its final configurations were trained again, finals.json as well, audit.json where it was
+    audited, and references and derived frames where they are beside it. The same study gives the
+    same bytes; ``load_study`` reads it as it reads the folder.
 
     Args:
         folder: the study, all of whose cells are done.
@@ -54,6 +56,7 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     beside = {
         FINALS_FILE: finals_bytes(study_id, finals) if finals else None,
         AUDIT_FILE: audit_bytes(study_id, audit) if audit else None,
+        **{name: _content(folder / name) for name in (REFERENCES_FILE, *DERIVED_FILES)},
     }
     replace_files(
         {
@@ -66,6 +69,10 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     for name, content in beside.items():
         if content is None:  # of a study that was packed there before
             (target / name).unlink(missing_ok=True)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def write_csv(folder: Path, allow_missing: bool = False) -> Path:
