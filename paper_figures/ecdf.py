@@ -1,0 +1,200 @@
+"""Empirical distributions of runtimes: the share of targets that each method reached, by cost.
+
+One panel for all tasks that the same methods were run on. What is drawn is computed by ``panels``.
+"""
+
+from dataclasses import dataclass
+
+import matplotlib.style
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from bohb_study.analysis import Axis
+from bohb_study.analysis.cells import missing_cells
+from bohb_study.analysis.targets import LEVELS, reached, runtimes
+from bohb_study.errors import StudyError
+from paper_figures import scales, style
+from paper_figures.data import FigureStudy
+from paper_figures.groups import Group, groups
+from paper_figures.labels import LINE, End, end_labels
+
+Floats = npt.NDArray[np.float64]
+
+FIRST = 1.0
+"""Full evaluation at which the x axis begins."""
+LEAST_HEIGHT, ROOM = 1.75, 0.62
+"""Inches of a panel at least, and what its title and labels take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One method: from each x on, that share of the targets is reached; both of shape (n,)."""
+
+    method: str
+    x: Floats
+    """The first and the last are the ends of the x axis."""
+    share: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Everything that one panel draws."""
+
+    group: Group
+    curves: tuple[Curve, ...]
+    x_label: str
+
+
+def panels(study: FigureStudy) -> list[Panel]:
+    """What the figure draws, the tasks with most methods first.
+
+    Raises:
+        StudyError: no task has a reference, methods have unequal seeds and that is not allowed, or
+            tasks are to be shown on seconds together.
+    """
+    if not study.references:
+        raise StudyError("no task has a reference: there are no targets, so no ecdf")
+    times = runtimes(
+        study.frame,
+        {task.name: task.top for task in study.tasks},
+        study.references,
+        study.rule,
+        axis=_axis(study),
+        yardsticks=study.yardsticks,
+        allow_missing=study.allow_missing,
+    )
+    shown = groups(study, study.references)
+    if _axis(study) == "virtual_seconds" and any(len(group.tasks) > 1 for group in shown):
+        raise StudyError("virtual seconds of several tasks have no common axis: name one task")
+    return [_panel(study, group, times) for group in shown]
+
+
+def _axis(study: FigureStudy) -> Axis:
+    return study.axis or ("full_evals" if study.workers == 1 else "virtual_seconds")
+
+
+def _panel(study: FigureStudy, group: Group, times: pd.DataFrame) -> Panel:
+    own = times[times["task"].isin([task.name for task in group.tasks])].copy()
+    budgets = {task.name: task.budget for task in group.tasks}
+    if _axis(study) == "virtual_seconds":
+        seconds = own.loc[np.isfinite(own["runtime"]) & (own["runtime"] > 0), "runtime"]
+        if seconds.empty:
+            raise StudyError(f"task {group.title}: no target was reached: nothing to draw")
+        first, last = seconds.min(), 1.05 * seconds.max()
+        label = f"virtual seconds, {study.workers} workers"
+    elif len(set(budgets.values())) == 1:
+        first, last, label = FIRST, max(budgets.values()), "full evaluations"
+        if study.workers > 1:
+            label += f", {study.workers} workers (order of arrival)"
+    else:
+        own["runtime"] /= own["task"].map(budgets)
+        first, last, label = FIRST / min(budgets.values()), 1.0, "share of the budget"
+    steps = reached(own)
+    curves = tuple(
+        _curve(method, steps[steps["method"] == method], float(first), float(last))
+        for method in group.methods
+    )
+    return Panel(group, curves, label)
+
+
+def _curve(method: str, steps: pd.DataFrame, first: float, last: float) -> Curve:
+    """The method's steps between the ends of the x axis; at its beginning, what was reached yet."""
+    x, share = (steps[name].to_numpy(dtype=np.float64) for name in ("x", "share"))
+    inside = (x > first) & (x <= last)
+    start = np.append(0.0, share[x <= first])[-1]
+    shares = np.concatenate([[start], share[inside]])
+    return Curve(
+        method,
+        np.concatenate([[first], x[inside], [last]]),
+        np.append(shares, shares[-1]),
+    )
+
+
+def figure(study: FigureStudy) -> tuple[Figure, str]:
+    """The figure and its caption.
+
+    Raises:
+        StudyError: as ``panels``.
+        UsageError: a method has no line in ``style``.
+    """
+    shown = panels(study)
+    settings = style.page(1, 1, study.venue)
+    width, _ = settings["figure.figsize"]
+    with matplotlib.style.context(["default", settings]):
+        label = style.legend_size() * LINE / 72
+        heights = [max(LEAST_HEIGHT, label * len(panel.curves)) + ROOM for panel in shown]
+        drawn = Figure(figsize=(width, sum(heights)))
+        for panel, axes in zip(
+            shown,
+            np.ravel(drawn.subplots(len(shown), 1, squeeze=False, height_ratios=heights)),
+            strict=True,
+        ):
+            _draw(axes, panel)
+        drawn.draw_without_rendering()  # labels are placed by the height of the axes
+        for panel, axes in zip(shown, drawn.axes, strict=True):
+            end_labels(axes, [End(curve.method, curve.share[-1]) for curve in panel.curves])
+    return drawn, _caption(study, shown)
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    for number, curve in enumerate(panel.curves):
+        x, (share,) = scales.corners(curve.x, curve.share)
+        axes.plot(
+            x,
+            share,
+            drawstyle="steps-post",
+            markevery=(0.06 + 0.03 * number, 0.45),  # staggered, so that markers do not cover
+            zorder=style.line(curve.method).zorder,
+            label=f"_share/{curve.method}",
+            **style.strokes(style.line(curve.method)),
+        )
+    first, last = panel.curves[0].x[[0, -1]]
+    axes.set_xscale("log")
+    axes.set_xlim(first, last)
+    scales.plain_log_ticks(axes.xaxis, first, last)
+    axes.set_ylim(0, min(1.0, 1.06 * max(curve.share[-1] for curve in panel.curves) + 0.01))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_title(panel.group.title)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel("targets reached")
+
+
+def _caption(study: FigureStudy, shown: list[Panel]) -> str:
+    tasks = [task for panel in shown for task in panel.group.tasks]
+    without = [task.name for task in study.tasks if task.name not in study.references]
+    missing = missing_cells(study.frame)
+    highest, lowest = LEVELS[0], LEVELS[-1]
+    parts = [
+        f"Share of (task, seed, target) reached; higher is better. {len(LEVELS)} targets a task, "
+        f"evenly spaced on a logarithmic scale from {highest:g}, the loss of the median random "
+        f"configuration, to {lowest:g} of its distance to the best known; reached where the "
+        "running minimum of the incumbent's value is at or below it (after Hansen et al., COCO, "
+        "2021).",
+        "Families of tasks count alike, in a family its tasks.",
+        f"Tasks: {', '.join(task.name for task in tasks)}.",
+        *(f"{source[0].upper()}{source[1:]}." for source in _sources(study, shown)),
+        *(
+            f"{style.line(method).label}: a yardstick, which has spent {factor} times what the "
+            "axis says."
+            for method, factor in study.yardsticks.items()
+        ),
+        f"Without a reference and not shown: {', '.join(without)}." if without else "",
+        f"Missing cells: {', '.join(missing)}." if missing else "",
+        f"Source: {study.provenance}.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _sources(study: FigureStudy, shown: list[Panel]) -> list[str]:
+    """Where the references come from, each said once, with its tasks where there are several."""
+    names = [task.name for panel in shown for task in panel.group.tasks]
+    by_source: dict[str, list[str]] = {}
+    for name in names:
+        by_source.setdefault(study.references[name].source, []).append(name)
+    if len(by_source) == 1:
+        return list(by_source)
+    return [f"on {', '.join(own)}: {source}" for source, own in by_source.items()]

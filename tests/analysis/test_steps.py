@@ -1,0 +1,69 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bohb_study.analysis.incumbent import RULES, incumbent
+from bohb_study.analysis.steps import CellSteps, cell_steps
+from bohb_study.errors import StudyError, UsageError
+
+Cell = Callable[..., pd.DataFrame]
+TOPS = {"toy": 9}
+REPORTS = st.lists(
+    st.tuples(st.sampled_from([1, 3, 9]), st.integers(0, 5).map(float)), min_size=1, max_size=10
+)
+
+
+@settings(max_examples=40)
+@given(REPORTS, st.sampled_from(sorted(RULES)))
+def test_they_are_the_incumbents(cell: Cell, reports: list[tuple[int, float]], rule: str) -> None:
+    frame = cell(reports, true=[loss + 10 for _, loss in reports])
+    (own,) = cell_steps(frame.sample(frac=1, random_state=0), TOPS, rule)  # type: ignore[arg-type]
+    expected = incumbent(frame, rule, 9)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(own.y, expected["value"])
+    np.testing.assert_array_equal(own.x, expected["full_evals"])
+
+
+def test_the_main_rule_is_each_tasks_own(cell: Cell) -> None:
+    known = cell([(1, 0.5)], task="known", true=[0.7])
+    unknown = cell([(1, 0.5), (9, 0.6)], task="unknown")
+    first, second = cell_steps(pd.concat([known, unknown]), {"known": 9, "unknown": 9})
+    assert first.y.tolist() == [0.7]
+    np.testing.assert_array_equal(second.y, [np.nan, 0.6])
+
+
+def test_a_failed_report_is_no_result(cell: Cell) -> None:
+    (own,) = cell_steps(cell([(9, 1e6), (9, 0.3)], status=["failed", "ok"]), TOPS)
+    np.testing.assert_array_equal(own.y, [np.nan, 0.3])
+
+
+def test_seconds_and_yardsticks_have_their_own_axes(cell: Cell) -> None:
+    frame = cell([(9, 1.0), (9, 0.5)], seconds=[7.0, 8.0], method="random-2x")
+    (own,) = cell_steps(frame, TOPS, axis="virtual_seconds", yardsticks={"random-2x": 2})
+    assert own.x.tolist() == [3.5, 4.0]
+    assert own.full_evals.tolist() == [0.5, 1.0]
+
+
+def test_the_first_time_is_that_of_the_running_minimum() -> None:
+    steps = CellSteps("t", "m", 0, *np.array([[1, 2, 3, 4], [1, 2, 3, 4], [np.nan, 5, 7, 4.0]]))
+    found = steps.first(np.array([7.0, 5.0, 4.5, 3.9, np.nan]))
+    assert found.tolist() == [2, 2, 4, np.inf, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"tops": {}}, StudyError, "full evaluation is not known"),
+        ({"tops": {"toy": 3}}, StudyError, "above the 3 units"),
+        ({"rule": "validated"}, UsageError, "needs true_loss"),
+        ({"axis": "virtual_seconds"}, UsageError, "virtual seconds are not known"),
+    ],
+)
+def test_what_does_not_fit_is_an_error(
+    cell: Cell, change: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        cell_steps(cell([(9, 1.0)]), **{"tops": TOPS, **change})  # type: ignore[arg-type]

@@ -1,0 +1,83 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bohb_study.analysis.normalise import Reference
+from bohb_study.analysis.targets import LEVELS, reached, runtimes
+from bohb_study.errors import StudyError
+
+Cell = Callable[..., pd.DataFrame]
+TOPS = dict.fromkeys(("toy", "mfh3", "mfh3-good"), 9)
+ONE = Reference(0.0, 1.0, "by hand", 1)
+LOSSES = st.lists(st.integers(0, 9).map(lambda loss: loss / 8), min_size=1, max_size=6)
+
+
+def times(frame: pd.DataFrame, reference: Reference = ONE, **more: object) -> pd.DataFrame:
+    references = dict.fromkeys(frame["task"], reference)
+    return runtimes(frame, TOPS, references, **more)  # type: ignore[arg-type]
+
+
+def test_the_levels_are_51_from_the_median_to_a_hundredth() -> None:
+    assert len(LEVELS) == 51
+    assert (LEVELS[0], LEVELS[25], LEVELS[-1]) == pytest.approx((1.0, 0.1, 0.01))
+
+
+def test_runtimes_by_hand(cell: Cell) -> None:
+    levels = np.array([1.0, 0.5, 0.1])
+    frame = cell([(9, 2.0), (9, 1.0), (9, 0.3)])
+    assert times(frame, levels=levels)["runtime"].tolist() == [2, 3, np.inf]
+    yardstick = times(frame, levels=levels, yardsticks={"random": 2})
+    assert yardstick["runtime"].tolist() == [1, 1.5, np.inf]
+
+
+def test_families_count_alike_and_tasks_in_them(cell: Cell) -> None:
+    frame = pd.concat(
+        [
+            cell([(9, 0.0)], task="toy"),
+            cell([(9, 5.0), (9, 0.0)], task="mfh3"),
+            cell([(9, 5.0)], task="mfh3-good", seed=0),
+            cell([(9, 5.0), (9, 5.0), (9, 0.0)], task="mfh3-good", seed=1),
+        ]
+    )
+    found = reached(times(frame))
+    assert found["x"].tolist() == [1, 2, 3]
+    assert found["share"].tolist() == pytest.approx([0.5, 0.75, 0.875])
+
+
+def test_what_is_never_reached_never_counts(cell: Cell) -> None:
+    assert reached(times(cell([(9, 2.0)]))).empty
+    half = reached(times(cell([(9, 0.1)])))  # levels 1 to 0.1 are 26 of 51
+    assert half["share"].tolist() == pytest.approx([26 / 51])
+
+
+def test_without_references_or_cells_it_stops(cell: Cell) -> None:
+    frame = pd.concat(
+        [cell([(9, 1.0)], seed=s, method=m) for s, m in ((0, "a"), (1, "a"), (0, "b"))]
+    )
+    with pytest.raises(StudyError, match="there are no targets"):
+        runtimes(frame, TOPS, {})
+    with pytest.raises(StudyError, match="missing cells: toy/b/1"):
+        times(frame)
+
+
+@settings(max_examples=12)
+@given(LOSSES, LOSSES, LOSSES)
+def test_shares_are_a_methods_own_and_of_no_unit(
+    cell: Cell, a: list[float], b: list[float], c: list[float]
+) -> None:
+    one, two = (cell([(9, x) for x in losses], seed=i) for i, losses in enumerate((a, b)))
+    frame = pd.concat([one, two])
+    expected = reached(times(frame))
+    assert expected["share"].is_monotonic_increasing
+    swapped = pd.concat([one.assign(seed=1), two.assign(seed=0)])
+    pd.testing.assert_frame_equal(reached(times(swapped)), expected)
+    doubled = times(frame.assign(val_loss=2 * frame["val_loss"]), Reference(0.0, 2.0, "", 1))
+    pd.testing.assert_frame_equal(reached(doubled), expected)
+    more = [cell([(9, x) for x in c], seed=seed, method="asha") for seed in (0, 1)]
+    found = reached(times(pd.concat([frame, *more])))
+    mine = found[found["method"] == "random"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, expected)
