@@ -12,6 +12,7 @@ import tyro
 
 from bohb_study import cli, terminal
 from bohb_study.auditing import audit_folder
+from bohb_study.errors import StudyError
 from bohb_study.execution import RunOptions
 from bohb_study.runner import StudyRun, run_study
 from bohb_study.store import LoadedStudy, load_study, write_csv
@@ -55,8 +56,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
-    """Print the table and what does not hold, draw the figure, name the files."""
+    """Print the table and what does not hold, draw figures and page, name the files."""
     from paper_figures import draw_study  # matplotlib is slow to import
+    from paper_figures.html import write_report
 
     out = terminal.console()
     for problem in study.problems:
@@ -79,6 +81,10 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
     if options.csv:
         files.append(write_csv(run.path, allow_missing=True))
     files += draw_study(run.path, allow_missing=True)
+    try:
+        files.append(write_report(run.path, allow_missing=True))
+    except (OSError, StudyError) as error:  # all that it shows is stored and drawn already
+        print(f"no report: {error}", file=sys.stderr)
     for file in files:
         out.print(f"  {file}", highlight=False, soft_wrap=True)
     return 1 if run.failed or not audit.holds else 0

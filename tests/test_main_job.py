@@ -68,6 +68,7 @@ def test_what_it_writes(finished: Path) -> None:
     assert len(pd.read_csv(finished / "results.csv")) == len(frame)
     for name in ("anytime.png", "anytime.pdf", "anytime.svg"):
         assert (finished / "figures" / name).stat().st_size > 5_000
+    assert "Anytime performance" in (finished / "report.html").read_text()
     # all methods see the same split: the same configuration trains to the same losses
     same = frame.groupby(["seed", "config_id", "level"])["val_loss"].nunique()
     assert (same == 1).all()

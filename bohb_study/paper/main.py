@@ -115,7 +115,8 @@ def _without_yardsticks(study: LoadedStudy) -> pd.DataFrame:
 
 def _common(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of the methods that every task has."""
-    return frame[frame["method"].isin(common_methods(frame))]
+    kept: pd.DataFrame = frame[frame["method"].isin(common_methods(frame))]
+    return kept
 
 
 def _gains(

@@ -120,3 +120,60 @@ def _store(folder: Path, frame: pd.DataFrame) -> Path:
         record = {"git": {"commit": "abc1234", "dirty": seed == 1}}
         write_cell(folder, Cell("digits", method, seed), rows.reset_index(drop=True), record)
     return folder
+
+
+AWKWARD = "</script><b>relu"
+"""A choice that would end the page's data, were it not escaped."""
+
+
+def _report_frame(task: str) -> pd.DataFrame:
+    """Three methods, three seeds; on ``mfh3`` the noise-free loss is known, and one value is NA."""
+    frame = _frame(["random", "asha", "bohb"], 3, task=task, budget=6)
+    hyperparameters: dict[str, Any] = {"hp.lr": 10.0 ** -(1 + frame["trial"] % 4) / 3}
+    hyperparameters["hp.l1"] = (4 + frame["trial"]).astype("Int64")
+    if task == "mfh3":
+        hyperparameters["hp.l1"] = hyperparameters["hp.l1"].mask(frame["trial"] == 0)
+    else:
+        hyperparameters["hp.activation"] = AWKWARD
+    return frame.assign(
+        **hyperparameters,
+        true_loss=frame["val_loss"] - 1 if task == "mfh3" else float("nan"),
+    )
+
+
+@pytest.fixture(scope="session")
+def report_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two tasks with its audit, which found something, and its table."""
+    folder = tmp_path_factory.mktemp("report") / "compare-1a2b3c4d"
+    folder.mkdir()
+    facts = {"unit": "epoch", "top": TOP, "val_metric": "validation cross-entropy"}
+    facts |= {"test_metric": "test error", "summary": "a network & its l1, lr"}
+    study = {
+        "schema": SCHEMA_VERSION,
+        "name": "compare",
+        "id": "1a2b3c4d",
+        "config": {"workers": 1, "budget": 6.0},
+        "tasks": {"digits": {**facts, "optimum": None}, "mfh3": {**facts, "optimum": -1.5}},
+        "methods": ["random", "asha", "bohb"],
+        "seeds": 3,
+        "asked": {
+            task: dict.fromkeys(["random", "asha", "bohb"], 3) for task in ("digits", "mfh3")
+        },
+    }
+    (folder / "study.json").write_text(json.dumps(study))
+    for task in ("digits", "mfh3"):
+        for (method, seed), rows in _report_frame(task).groupby(["method", "seed"]):
+            record = {"git": {"commit": "abc1234", "dirty": False}, "engine": "virtual"}
+            write_cell(folder, Cell(task, method, seed), rows.reset_index(drop=True), record)
+    found = {"where": "mfh3/asha", "what": "81/27 of <81>/27", "known": "it was cut off"}
+    checks = {
+        "ledger": {"state": "holds", "places": 18, "findings": [], "notes": []},
+        "rungs": {"state": "known", "places": 6, "findings": [found], "notes": ["no plan: random"]},
+        "range": {"state": "not applicable", "places": 0, "findings": [], "notes": []},
+    }
+    audit = {"schema": SCHEMA_VERSION, "study": "1a2b3c4d", "holds": True, "cells": 18}
+    (folder / "audit.json").write_text(json.dumps({**audit, "rows": 2916, "checks": checks}))
+    rows = "\n".join(f"| `{t}` | `bohb` | 0.1 [0.0, 0.2] |" for t in ("digits", "mfh3"))
+    table = f"| task | method | validation loss |\n| --- | --- | --- |\n{rows}"
+    (folder / "table.md").write_text(f"compare\n\n{table}\n\n* mean over 3 seeds\n* audit: holds\n")
+    return folder
