@@ -51,7 +51,7 @@ class Draw:
     """Folder of all packed studies."""
     out: Path | None = None
     """Folder of the files: the gallery's own for the paper's figures as they are, a study's folder
-    figures for its own, else results/figures."""
+    figures for its own, else results/figures. With --html the page itself."""
     venue: str = "neurips"
     """Whose page: neurips, icml, jmlr or slides."""
     task: tuple[str, ...] = ()
@@ -169,7 +169,10 @@ def html(study: Path, options: Draw) -> int:
     """Write the page of one study; returns the exit code."""
     from paper_figures.html import write_report
 
-    print(write_report(study, options.out, allow_missing=options.allow_missing))
+    try:
+        print(write_report(study, options.out, allow_missing=options.allow_missing))
+    except OSError as error:
+        raise UsageError(f"--out {options.out}: cannot be written: {error.strerror}") from None
     return 0
 
 

@@ -135,8 +135,8 @@ def _guide(correlations: pd.DataFrame, task: str) -> pd.DataFrame:
     own = correlations[(correlations["task"] == task) & ~correlations["selected"]]
     own = own[own["upper"] == own["upper"].max()]
     if own["off_ledger"].any():
-        chosen = own[own["off_ledger"]]
-        return chosen[["lower", "spearman", "low", "high"]]
+        chosen: pd.DataFrame = own[own["off_ledger"]]
+        return chosen.filter(["lower", "spearman", "low", "high"])
     # on a curve, of what random search trained: a correlation a seed
     rows = []
     for lower, cells in own[own["method"] == "random"].groupby("lower"):

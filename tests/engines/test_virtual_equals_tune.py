@@ -29,15 +29,17 @@ OPTUNA = ("tpe", "tpe-univariate", "gp")
 """At full fidelity, as random search is; their models take 10 full evaluations."""
 FEWER = {
     "grid": ("digits",),
-    "random": ("digits", "counting-ones-8"),
-    "hyperband": ("synthetic-curves", "counting-ones-8"),
-    "bohb-stock": ("synthetic-curves", "counting-ones-8"),
-    "random-2x": ("counting-ones-8",),  # random with another ledger
+    "random": ("counting-ones-8",),
+    "random-2x": (),  # random with another ledger
+    "asha": ("synthetic-curves", "counting-ones-8"),
+    "hyperband": ("synthetic-curves",),
+    "bohb-stock": ("counting-ones-8",),
     "median": ("synthetic-curves",),
     "asha-bohb": ("synthetic-curves",),
     "hpbandster-hyperband": ("synthetic-curves",),
     "hpbandster-bohb": ("counting-ones-8",),
     **dict.fromkeys(OPTUNA, ("counting-ones-8",)),
+    "tpe-univariate": (),  # tpe with another option of its sampler
 }
 """Tasks of methods that share their searcher, their scheduler or both with another one."""
 CELLS = [(name, method) for method in METHODS for name in FEWER.get(method, TASKS)]
