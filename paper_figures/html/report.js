@@ -76,12 +76,21 @@
     return [start, end];
   }
 
+  /** Of many methods only some keep their band, as on paper; any has it under the pointer. */
+  const EMPHASISED = ["bohb", "random"], MOST_BANDS = 5;
+  function banded(lines) {
+    const some = lines.filter((line) => EMPHASISED.includes(line.name));
+    return new Set(lines.length > MOST_BANDS && some.length ? some : lines);
+  }
+
   /** All values that are seen from `start` on. */
   function values(lines, start) {
     const seen = [];
     const take = (x, y) => { for (let i = Math.max(last(x, start), 0); i < y.length; i++) seen.push(y[i]); };
+    const bands = banded(lines);
     for (const line of lines) {
-      for (const part of ["low", "centre", "high"]) take(line.curve.x, line.curve[part]);
+      const parts = bands.has(line) ? ["low", "centre", "high"] : ["centre"];
+      for (const part of parts) take(line.curve.x, line.curve[part]);
       if ($("runs").checked || !line.curve.x.length) line.runs.forEach((r) => take(r.x, r.y));
     }
     return seen;
@@ -89,16 +98,20 @@
 
   function traces(lines, clip) {
     const under = [], above = [];
-    for (const { name, own, look, curve, runs } of lines) {
+    const bands = banded(lines);
+    for (const line of lines) {
+      const { name, own, look, curve, runs } = line;
       const c = colour(look);
       const base = { x: curve.x, mode: "lines", hoverinfo: "skip", name: look.label };
       const edge = { ...base, line: { shape: "hv", width: 0, color: c } };
       const alpha = own.kind === "95 % interval" ? 0.13 : 0.07;
-      under.push({ ...edge, y: curve.low.map(clip), meta: `low/${name}` });
-      under.push({
-        ...edge, y: curve.high.map(clip), meta: `high/${name}`,
-        fill: "tonexty", fillcolor: translucent(c, alpha),
-      });
+      if (bands.has(line)) {
+        under.push({ ...edge, y: curve.low.map(clip), meta: `low/${name}` });
+        under.push({
+          ...edge, y: curve.high.map(clip), meta: `high/${name}`,
+          fill: "tonexty", fillcolor: translucent(c, alpha),
+        });
+      }
       if ($("runs").checked || !curve.x.length) {
         const x = [], y = [];
         for (const r of runs) {
@@ -211,12 +224,15 @@
   function legend(lines) {
     const kinds = unique(lines.map(({ own }) =>
       own.n === 1 ? "the one run of 1 seed" : `${own.label} of ${own.n} seeds; band: ${own.kind}`));
+    const bands = banded(lines);
+    const whose = bands.size < lines.length
+      ? ` (${[...bands].map(({ look }) => look.label).join(", ")}; point at a line for its own)` : "";
     const multiples = lines.filter(({ own }) => own.factor > 1).map(({ own, look }) =>
       ` ${look.label}: a yardstick, which has spent ${own.factor} times what the axis says.`);
     const missing = DATA.missing.length ? ` Missing cells: ${DATA.missing.join(", ")}.` : "";
     const modelled = state.axis === "virtual_seconds"
       ? " Virtual seconds follow from the task's modelled durations alone." : "";
-    $("legend").textContent = `Line: ${kinds.join(" or ") || "none"}${
+    $("legend").textContent = `Line: ${kinds.join(" or ") || "none"}${whose}${
       $("runs").checked ? "; thin: every run" : ""}. Lower is better. Rule ${state.rule}: ${
       DATA.rules[state.rule]}.${modelled}${multiples.join("")}${missing}`;
   }
