@@ -145,7 +145,9 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
             print(f"failed: {cell}: {error}", file=sys.stderr)
         if done.failed:
             return 1
-        finals = retrain_finals(done.path, options.repeats or study.repeats, options.jobs)
+        trained = not all(task.computed for task in config.tasks().values())
+        repeats = options.repeats or study.repeats
+        finals = retrain_finals(done.path, repeats, options.jobs) if trained else []
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"what is finished is kept; go on with: {_again(argv)}") from None
     target = options.paper / study.name
