@@ -5,7 +5,7 @@ committed list of hashes.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,12 +23,14 @@ from paper_figures.gallery import (
     Studies,
     Wish,
     differences,
+    edited,
     make,
     page,
     read_sums,
     sums,
 )
 from paper_figures.plan import PLAN, Item, items
+from paper_figures.style import VENUES
 
 PAPER = Path("results/paper")
 """Where the packed studies are, each in a folder of its own."""
@@ -75,6 +77,8 @@ class Draw:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for what does not go together."""
+        if self.venue not in VENUES:
+            raise UsageError(f"--venue {self.venue}: no such page; allowed: {', '.join(VENUES)}")
         if self.html and not self.study:
             raise UsageError("--html: needs --study, the folder of one study")
         if self.check and (self.study or self.out or self.wish != Wish()):
@@ -106,24 +110,42 @@ def main(argv: Sequence[str]) -> int:
 
 
 def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
-    """Draw the paper's figures; all of them as they are make the gallery; returns the exit code."""
+    """Draw the paper's figures; all of them as they are make the gallery; returns the exit code.
+
+    Where tasks or methods are named and figures are not, those that cannot show them are left out.
+    """
     whole = options.wish == Wish() and not options.figure and options.out is None
+    some = bool(options.task or options.methods) and not options.figure
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
     studies, made = Studies(options.paper, options.wish), []
+    skipped: dict[str, UsageError | StudyError] = {}
     for number, item in enumerate(wanted, start=1):
-        print(f"{item.name} ({number}/{len(wanted)})", file=sys.stderr)
-        made.append(make(item, studies))
+        try:
+            made.append(make(item, studies))
+        except (UsageError, StudyError) as error:
+            if not some:
+                raise
+            skipped[item.name] = error
+            continue
         write({folder / name: data for name, data in made[-1].files.items()})
+        print(f"{item.name} ({number}/{len(wanted)})", file=sys.stderr)
+    if not made:
+        raise next(iter(skipped.values()))
+    not_drawn(skipped)
     if whole:
         files = {name: data for one in made for name, data in one.files.items()}
         files[PAGE] = page(made)
-        write({folder / SUMS: sums(files), HOME / PAGE: files[PAGE]})
+        write({folder / SUMS: sums(files), HOME / "README.md": files[PAGE]})
     return 0
 
 
 def check(wanted: Sequence[Item], options: Draw) -> int:
-    """Draw the paper's figures in memory and compare; returns the exit code, 1 for a difference."""
-    expected = read_sums(HOME / "gallery" / SUMS)
+    """Draw the paper's figures in memory and compare; returns the exit code, 1 for a difference.
+
+    All of them are compared with the whole list, which the files that are there must follow too.
+    """
+    gallery = HOME / "gallery"
+    expected = read_sums(gallery / SUMS)
     studies, made, wrong = Studies(options.paper, Wish()), [], 0
     for number, item in enumerate(wanted, start=1):
         try:
@@ -134,15 +156,16 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
         wrong += bool(found)
         state = "differs" if found else "same"
         print(f"{item.name} ({number}/{len(wanted)}): {state}", file=sys.stderr)
-        print(*found, sep="\n", end="\n" if found else "")
+        lines(found)
+    beside: list[str] = []
     if len(made) == len(PLAN):
-        found = differences({PAGE: page(made)}, expected)
         drawn = {name for one in made for name in one.files} | {PAGE}
-        found += [f"{name}: in the list, not drawn" for name in sorted(set(expected) - drawn)]
-        print(*found, sep="\n", end="\n" if found else "")
-        wrong += bool(found)
-    print(f"{len(wanted) - min(wrong, len(wanted))} of {len(wanted)} are byte for byte as listed")
-    return 1 if wrong else 0
+        beside = differences({PAGE: page(made)}, expected)
+        beside += [f"{name}: in the list, not drawn" for name in sorted(set(expected) - drawn)]
+        beside += edited(gallery, expected)
+        lines(beside)
+    print(f"{len(wanted) - wrong} of {len(wanted)} are byte for byte as listed")
+    return 1 if wrong or beside else 0
 
 
 def draw_one(study: Path, options: Draw) -> int:
@@ -153,15 +176,17 @@ def draw_one(study: Path, options: Draw) -> int:
         if name not in FIGURES:
             raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(FIGURES)}")
     folder = options.out or study / "figures"
+    skipped = {}
     for name in names:
         try:
             made = make(Item(name, name, (study.name,)), shown)
         except StudyError as error:
             if name == "anytime" or options.figure:
                 raise
-            print(f"not drawn: {name}: {error}", file=sys.stderr)
+            skipped[name] = error
         else:
             write({folder / file: data for file, data in made.files.items()})
+    not_drawn(skipped)
     return 0
 
 
@@ -174,6 +199,18 @@ def html(study: Path, options: Draw) -> int:
     except OSError as error:
         raise UsageError(f"--out {options.out}: cannot be written: {error.strerror}") from None
     return 0
+
+
+def not_drawn(skipped: Mapping[str, Exception]) -> None:
+    """Say what was left out and why, a line each."""
+    for name, error in skipped.items():
+        print(f"not drawn: {name}: {error}", file=sys.stderr)
+
+
+def lines(found: Iterable[str]) -> None:
+    """Print lines; nothing where there are none."""
+    for line in found:
+        print(line)
 
 
 def write(files: Mapping[Path, bytes]) -> None:

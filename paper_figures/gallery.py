@@ -63,8 +63,9 @@ TABLES: Mapping[str, Callable[[FigureStudy], Table]] = {
 }
 
 SUMS = "SHA256SUMS"
-"""The list of hashes, as ``sha256sum`` writes it."""
-PAGE = "README.md"
+"""The list of hashes, as ``sha256sum`` writes it in its own folder."""
+PAGE = "../README.md"
+"""The page, as the list names it."""
 
 
 @dataclass(frozen=True)
@@ -197,3 +198,19 @@ def differences(files: Mapping[str, bytes], expected: Mapping[str, str]) -> list
         elif found != expected[name]:
             lines.append(f"{name}: {found[:12]} is drawn now, {expected[name][:12]} is in the list")
     return lines
+
+
+def edited(folder: Path, expected: Mapping[str, str]) -> list[str]:
+    """What of the files in a gallery is not as its list says, a line each.
+
+    A file that is not there is none of them: not every format is committed.
+    """
+    there = {PAGE: folder / PAGE} | {path.name: path for path in sorted(folder.glob("*"))}
+    files = {
+        name: path.read_bytes() for name, path in there.items() if name != SUMS and path.is_file()
+    }
+    return [
+        f"{name}: the file there is not as listed"
+        for name, data in files.items()
+        if hashlib.sha256(data).hexdigest() != expected.get(name)
+    ]

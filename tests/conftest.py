@@ -1,13 +1,16 @@
-"""Small image data sets in the real formats, and a cache of its own for a test that reads them."""
+"""Small image data sets in the real formats, a cache of its own for a test that reads them, and a
+small paper: packed studies that were really run.
+"""
 
 import gzip
 import pickle
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -142,3 +145,49 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     forget()
     yield tmp_path / "cache" / "bohb-study"
     forget()
+
+
+@pytest.fixture(scope="session")
+def small_paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of thinned packs as experiments/paper.py leaves them; to be copied, not changed.
+
+    ``one`` (mfh3-good) and ``two`` (counting-ones-8) with one worker, ``four`` as ``one`` with
+    four. The folders that they were packed from are in ``runs`` beside it.
+    """
+    home = tmp_path_factory.mktemp("small")
+    for name, task, workers in (
+        ("one", "mfh3-good", 1),
+        ("two", "counting-ones-8", 1),
+        ("four", "mfh3-good", 4),
+    ):
+        _pack_small(home, name, task, workers)
+    return home / "paper"
+
+
+def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
+    from bohb_study.analysis.thin import thin
+    from bohb_study.engines.base import CellJob, run_cell
+    from bohb_study.paper.correlations import rung_correlations_of
+    from bohb_study.paper.derived import derived_from_rows
+    from bohb_study.paper.references import references, store_references
+    from bohb_study.store import load_study, pack, write_cell, write_study
+    from bohb_study.store.derived import write_derived
+    from bohb_study.study import StudyConfig
+
+    methods = ("bohb", "hyperband", "random")
+    config = StudyConfig(task=(task,), methods=methods, budget=5, seeds=2, workers=workers)
+    run, target, tasks = home / "runs" / name, home / "paper" / name, config.tasks()
+    run.mkdir(parents=True)
+    write_study(run, name, config, tasks)
+    for cell in config.cells():  # in this process, which is fast
+        result = run_cell(CellJob(cell, tasks[task], config.budget, workers))
+        record: dict[str, Any] = {"ledger": asdict(result.account), "seconds": result.seconds}
+        record |= {"git": {"commit": "abc1234", "dirty": False}}
+        write_cell(run, cell, result.frame, record)
+    loaded = load_study(run)
+    pack(run, target, thin(loaded.frame, {task: tasks[task].ladder.top}))
+    store_references(target, config.id, references(tasks, loaded.frame))
+    derived = derived_from_rows(loaded)
+    both = [derived["correlations"], rung_correlations_of(tasks[task], 40)]
+    derived |= {"whole": loaded.frame, "correlations": pd.concat(both, ignore_index=True)}
+    write_derived(target, config.id, derived)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ import pytest
 from bohb_study.analysis import Estimate
 from bohb_study.errors import StudyError
 from bohb_study.paper.ablations import ablations_report
-from bohb_study.paper.claims import above_zero, together, within, written
+from bohb_study.paper.claims import (
+    ClaimsReport,
+    TextTable,
+    above_zero,
+    together,
+    within,
+    written,
+)
 from bohb_study.paper.counting_ones import counting_ones_report
 from bohb_study.paper.dehb import AT, dehb_report
 from bohb_study.paper.effort import measured_effort
@@ -19,8 +27,12 @@ from bohb_study.paper.fcnet import fcnet_report
 from bohb_study.paper.reports import (
     BEGIN,
     END,
+    MAIN,
+    MAIN_BEGIN,
+    MAIN_END,
     REPORTS,
     readme_section,
+    results_section,
     update_readme,
     write_report,
 )
@@ -251,28 +263,32 @@ def test_studies_of_a_group_are_run_together() -> None:
 REPOSITORY = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def packed() -> dict[str, Any]:
-    """The claims of each group, computed from the packed studies."""
-    paper = REPOSITORY / "results" / "paper"
-    return {
-        group: make(*(load_study(paper / study.name) for study in paper_studies(group)))
-        for group, make in REPORTS.items()
-    }
+PAPER = REPOSITORY / "results" / "paper"
+
+
+@cache
+def packed(group: str) -> ClaimsReport:
+    """The claims of a group, computed from the packed studies."""
+    return REPORTS[group](*(load_study(PAPER / study.name) for study in paper_studies(group)))
 
 
 @pytest.mark.parametrize("group", REPORTS)
-def test_committed_claims_are_those_of_the_committed_rows(
-    group: str, packed: dict[str, Any]
-) -> None:
-    stem = REPOSITORY / "results" / "paper" / group / "claims"
-    assert stem.with_suffix(".md").read_text() == packed[group].markdown()
-    assert stem.with_suffix(".json").read_bytes() == json_bytes(packed[group].to_json())
+def test_committed_claims_are_those_of_the_committed_rows(group: str) -> None:
+    first = paper_studies(group)[0].name
+    stem = PAPER / (group if (PAPER / group).is_dir() else first) / "claims"
+    assert stem.with_suffix(".md").read_text() == packed(group).markdown()
+    assert stem.with_suffix(".json").read_bytes() == json_bytes(packed(group).to_json())
 
 
-def test_the_readme_says_what_the_packed_studies_say(packed: dict[str, Any]) -> None:
+def test_the_readme_says_what_the_packed_studies_say() -> None:
     text = (REPOSITORY / "README.md").read_text()
-    assert f"{BEGIN}\n\n{readme_section(packed.values())}\n\n{END}" in text
+    section = readme_section(packed(group) for group in REPORTS if group != MAIN)
+    assert f"{BEGIN}\n\n{section}\n\n{END}" in text
+
+
+def test_the_readmes_results_are_those_of_the_packed_studies() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    assert f"{MAIN_BEGIN}\n\n{results_section(packed(MAIN))}\n\n{MAIN_END}" in text
 
 
 def test_a_readme_without_its_lines_is_refused(tmp_path: Path) -> None:
@@ -285,6 +301,29 @@ def test_a_readme_without_its_lines_is_refused(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{BEGIN}\n\nClaim by claim:")
     assert text.endswith(f"{END}\nafter\n")
     assert "was here" not in text
+
+
+def test_results_and_claims_have_places_of_their_own(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    table = TextTable("A table", ("a",), (("1",),))
+    main = ClaimsReport(MAIN, (), (table,), ("One.", "Two."))
+    other = ClaimsReport("ablations", (), (TextTable("Another", ("b",), (("2",),)),), ("Three.",))
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    with pytest.raises(StudyError, match="lacks the lines <!-- results"):
+        update_readme(readme, [main, other])
+    assert readme.read_text() == f"{BEGIN}\n{END}\n"
+    readme.write_text(f"{MAIN_BEGIN}\nold\n{MAIN_END}\nbetween\n{BEGIN}\n{END}\n")
+    update_readme(readme, [other, main])
+    results, _, claims = readme.read_text().partition("\nbetween\n")
+    assert results == (
+        f"{MAIN_BEGIN}\n\nA table\n\n| a |\n| --- |\n| 1 |\n\nWhat they mean. One. Two.\n\n"
+        f"{MAIN_END}"
+    )
+    assert "Another\n\n| b |" in claims
+    assert "A table" not in claims
+    before = readme.read_text()
+    update_readme(readme, [main, other])
+    assert readme.read_text() == before
 
 
 def test_claims_are_written_once_all_studies_of_a_group_are_packed(tmp_path: Path) -> None:

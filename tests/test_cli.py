@@ -404,7 +404,9 @@ def test_debug_shows_where_in_the_others_too(study: Path) -> None:
 
 FIGURES_BAD: dict[str, str] = {
     "--study": "Missing value for argument '--study'",
-    "--out x": "--out x: only with --study",
+    "--html --out x": "--html: needs --study",
+    "--check --out x": "--check: compares the paper's figures as they are",
+    "--venue nature": "--venue nature: no such page; allowed: neurips",
     "--study x --study y": "--study: given more than once",
     "--studdy x": "Unrecognized options: --studdy, x; did you mean --study",
     "x": "Unrecognized options: x",
@@ -422,8 +424,8 @@ def test_figures_cannot_go_to_a_file_or_below_one(
 ) -> None:
     (tmp_path / "file").write_text("mine")
     out = tmp_path / "file" / below
-    said = refused(paper_figures, "--study", study, "--out", out)
-    assert said.startswith(f"--out {out}: cannot be written")
+    said = refused(paper_figures, "--study", study, "--out", out, "--figure", "anytime")
+    assert said.startswith(f"--out: cannot write {out}")
 
 
 # What the scripts share

@@ -1,4 +1,4 @@
-"""experiments/paper.py: a named study, trained again, packed, drawn and put into a table."""
+"""experiments/paper.py: a named study, trained again, packed and put into a table."""
 
 import importlib.util
 import json
@@ -20,12 +20,14 @@ from bohb_study.engines import local
 from bohb_study.errors import StudyError
 from bohb_study.execution import RunOptions
 from bohb_study.paper.effort import effort, full_evaluation_seconds
+from bohb_study.paper.references import stored_references
 from bohb_study.paper.reports import REPORTS
-from bohb_study.paper.studies import STUDIES, PaperStudy
+from bohb_study.paper.studies import STUDIES, PaperStudy, paper_studies
 from bohb_study.paper.table import paper_table
 from bohb_study.progress import make_progress
 from bohb_study.reproduction import check_possible, choose, reproduce
 from bohb_study.store import load_study, pack, read_finals
+from bohb_study.store.derived import read_derived
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
 
@@ -40,8 +42,8 @@ SMALL = PaperStudy(
     task_option=("digits.epochs=3",),
 )
 FILES = [
-    *("audit.json", "cells.json", "cells.parquet", "figures", "finals.json", "study.json"),
-    "table.md",
+    *("audit.json", "cells.json", "cells.parquet", "finals.json", "references.json"),
+    *("study.json", "table.md"),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -88,8 +90,6 @@ def copy(made: Path, tmp_path: Path) -> Path:
 def test_what_it_leaves(made: Path) -> None:
     """Fails where the packed study cannot be read by itself, trainings included."""
     assert sorted(file.name for file in (made / "papers" / "small").iterdir()) == FILES
-    figures = sorted(file.name for file in (made / "papers" / "small" / "figures").glob("*.png"))
-    assert figures == ["anytime.png", "finals.png"]
     (run,) = (made / "results").iterdir()
     study = load_study(made / "papers" / "small")
     assert run.name == f"small-{study.study['id']}"
@@ -244,9 +244,9 @@ def test_a_dirty_checkout_is_said(
 
 
 BAD: dict[str, str] = {
-    "": "NAME: name a study; known: digits, fashion-mnist",
+    "": "NAME: name a study; known: digits, fidelities, tables, workers-1, ",
     "fashion-mnits": "fashion-mnits: no such study; did you mean fashion-mnist?",
-    "xyz": "xyz: no such study; known: digits, fashion-mnist",
+    "xyz": "xyz: no such study; known: digits, fidelities, tables, workers-1, ",
     "digits more": "Unrecognized options: more",
     "digits --repeats 0": "--repeats 0: must be at least 1",
     "digits --seeds 0": "--seeds 0: must be a whole number, at least 1",
@@ -286,6 +286,7 @@ THIN = PaperStudy(
     budget=22,
     seeds=2,
     thinned=True,
+    whole=("counting-ones-8",),
 )
 
 
@@ -313,7 +314,11 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
             refuse(packed)
     text = (tmp_path / "papers" / "thin" / "table.md").read_text()
     assert "audit: holds" in text
-    assert (tmp_path / "papers" / "thin" / "figures" / "anytime.png").exists()
+    derived = read_derived(packed.path, packed.study["id"])
+    assert set(derived) == {"whole", "correlations", "picks", "brackets"}
+    assert len(derived["whole"]) == (whole.frame["seed"] == 0).sum()
+    assert derived["correlations"]["off_ledger"].any()
+    assert stored_references(packed.path, packed.study["id"])["counting-ones-8"].best == -8
     pack(packed.path, tmp_path / "again")
     again = load_study(tmp_path / "again")
     assert again.thinned
@@ -356,7 +361,7 @@ def test_list_and_dry_run_write_nothing(
         assert study.name in listed
     assert cli.run(script.main, ["digits", "--dry-run", "--seeds", "4"]) == 0
     planned = capsys.readouterr().out
-    for words in ("1350 epochs", "27/9/3/1 at 1/3/9/27", "24 cells of 50", "72 retrainings"):
+    for words in ("1350 epochs", "27/9/3/1 at 1/3/9/27", "56 cells of 50", "260 retrainings"):
         assert words in planned
     assert not list(tmp_path.iterdir())
 
@@ -376,11 +381,27 @@ def test_modelled_hours_count_everything_that_is_trained(monkeypatch: pytest.Mon
 
 
 def test_the_named_studies_are_what_was_said() -> None:
-    """digits is the committed one; its id, which names its folder, is that of compare.py."""
+    assert STUDIES["digits"].repeats == 5
+    workers = {name: one for name, one in STUDIES.items() if name.startswith("workers-")}
+    assert [one.config().workers for one in workers.values()] == [1, 4, 16, 64]
+    assert {one.config(seeds=2).task for one in workers.values()} == {("mfh6-good",)}
+    assert [one.name for one in paper_studies("main")] == [
+        "digits",
+        "fidelities",
+        "tables",
+        *workers,
+    ]
+    for one in STUDIES.values():
+        assert set(one.whole) <= set(one.task)
+        assert one.thinned or not one.whole
+    images = STUDIES["fashion-mnist"]
+    assert images.methods == ("grid", "random", "asha", "hyperband", "bohb")
+    assert (images.budget, images.seeds) == (20, 4)
+
+
+def test_what_is_packed_of_digits_is_what_is_named() -> None:
+    """Its id, which names its folder, is that of compare.py."""
     digits = STUDIES["digits"].config()
     stored = load_study(SCRIPT.parents[1] / "results/paper/digits").study
     assert digits.id == stored["id"] == StudyConfig(seeds=10).id
     assert (set(digits.methods), digits.seeds) == (set(stored["methods"]), stored["seeds"])
-    images = STUDIES["fashion-mnist"]
-    assert images.methods == ("grid", "random", "asha", "hyperband", "bohb")
-    assert (images.budget, images.seeds) == (20, 4)

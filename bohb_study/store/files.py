@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def _staged(path: Path, data: bytes) -> Iterator[Path]:
                 os.fsync(file.fileno())
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # below a file nothing was written
+            temporary.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.incumbent import RULES, Rule, chosen, incumbent, main_rule
+from bohb_study.analysis.incumbent import RULES, Rule, chosen, incumbent, main_rule, trace
 from bohb_study.errors import StudyError, UsageError
 
 TOP = 9
@@ -226,3 +226,37 @@ def test_each_rule_is_its_own_loop(
     told = [(level, NAN if i in undefined else loss) for i, (level, loss) in enumerate(reports)]
     frame = cell(told, status=statuses[: len(told)])
     assert chosen(frame, rule, TOP).tolist() == one_by_one(frame, rule)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    reports=REPORTS,
+    statuses=st.lists(st.sampled_from(["ok", "ok", "failed"]), min_size=30, max_size=30),
+    rule=st.sampled_from(sorted(RULES)),
+    shuffle=st.integers(0, 3),
+)
+def test_a_trace_is_the_incumbents_values(
+    cell: Cell,
+    reports: list[tuple[int, float]],
+    statuses: list[str],
+    rule: Rule,
+    shuffle: int,
+) -> None:
+    n = len(reports)
+    frame = cell(
+        reports,
+        status=statuses[:n],
+        true=[10.0 - loss for _, loss in reports],
+        seconds=[0.5 * i for i in range(n)],
+    )
+    rows = frame.sample(frac=1, random_state=shuffle)
+    found, told = trace(rows, rule, TOP), incumbent(rows, rule, TOP)
+    for name in ("full_evals", "virtual_seconds", "value"):
+        np.testing.assert_array_equal(getattr(found, name), told[name].to_numpy())
+    held = told["seq"].astype("float64").fillna(-1)
+    np.testing.assert_array_equal(found.held, held)
+    known = found.held >= 0
+    losses = np.array([loss for _, loss in reports])
+    plotted = 10.0 - losses if rule == "validated" else losses
+    np.testing.assert_array_equal(found.value[known], plotted[found.held[known]])
+    assert np.isnan(found.value[~known]).all()

@@ -102,13 +102,14 @@ def stored(tmp_path: Path) -> Path:
 
 
 def _store(folder: Path, frame: pd.DataFrame) -> Path:
-    facts = {"unit": "epoch", "top": TOP, "optimum": None}
+    facts = {"unit": "epoch", "top": TOP, "optimum": None, "costs": [1, 3, 9, TOP], "eta": 3}
+    facts |= {"curve": True, "resumable": True}
     facts |= {"val_metric": "validation loss", "test_metric": "test error"}
     study = {
         "schema": SCHEMA_VERSION,
         "name": "compare",
         "id": "1a2b3c4d",
-        "config": {"workers": 1},
+        "config": {"workers": 1, "budget": 6.0, "eta": None},
         "tasks": {"digits": facts},
         "methods": ["random", "bohb"],
         "seeds": 2,

@@ -160,7 +160,10 @@ def test_without_trainings_there_is_nothing_to_draw(
         figure(make_study(frame))
 
 
-def test_it_is_drawn_only_where_trainings_are_stored(stored: Path) -> None:
+def test_it_is_drawn_only_where_trainings_are_stored(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paper_figures.save.DPI", 40)
     assert [file.stem for file in draw_study(stored)] == ["anytime"] * 3
     frame = pd.concat(
         [pd.read_parquet(file) for file in sorted(stored.glob("cells/*/*/*.parquet"))]

@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,8 +12,6 @@ from paper_figures import draw_study
 from paper_figures.anytime import figure
 from paper_figures.data import FigureStudy
 from paper_figures.save import render
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +34,6 @@ def test_drawn_twice_the_bytes_are_the_same_whatever_the_users_settings(
     mine = {"font.size": 30, "savefig.bbox": "tight", "pdf.fonttype": 3, "axes.grid": False}
     with mpl.rc_context(mine):
         assert files(study) == once
-
-
-def test_the_same_in_two_processes(stored: Path, tmp_path: Path) -> None:
-    drawn = []
-    for number in (1, 2):
-        out = tmp_path / str(number)
-        subprocess.run(
-            [sys.executable, "-m", "paper_figures", "--study", stored, "--out", out],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": str(number), "SOURCE_DATE_EPOCH": str(number)},
-            check=True,
-        )
-        drawn.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
-    assert list(drawn[0]) == ["anytime.pdf", "anytime.png", "anytime.svg"]
-    assert drawn[0] == drawn[1]
-    assert {path.name: path.read_bytes() for path in draw_study(stored)} == drawn[0]
 
 
 def test_every_file_says_where_it_comes_from(stored: Path) -> None:
