@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_study.analysis import RULES, MethodCurves
-from paper_figures import labels, legends, steps, style
+from paper_figures import labels, legends, scales, steps, style
 from paper_figures.data import FigureStudy
 from paper_figures.panels import Panel, panels, span
 
@@ -28,10 +28,10 @@ LONGEST_LABEL, LONGEST_X_LABEL = 26, 32
 """Letters that fit beside and below one of two panels; longer labels take another line."""
 LABELLED = 9
 """Methods up to which lines bear their names at their ends."""
-TALLEST = 8.5
-"""Inches of a page of panels; more rows than fit are flat, but no flatter than ``FLATTEST``."""
+LEGEND_INCHES = 0.7
+"""Above a single row of tasks."""
 FLATTEST = 0.45
-"""Height of a panel over its width."""
+"""Height over width of a panel at least; more rows than fit on the page are flat."""
 
 Rows = list[tuple[Panel, ...]]
 
@@ -53,7 +53,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 def _settings(study: FigureStudy, rows: int, columns: int, ratio: float) -> style.Settings:
     """A page whose panels are flatter where there are many rows."""
     width, _ = style.page(rows, columns, study.venue)["figure.figsize"]
-    fitting = TALLEST / rows / (width / columns)
+    fitting = style.tallest(study.venue) / rows / (width / columns)
     return style.page(rows, columns, study.venue, max(FLATTEST, min(ratio, fitting)))
 
 
@@ -81,26 +81,35 @@ def _a_row_a_task(study: FigureStudy, rows: Rows) -> Figure:
             steps.scale(drawn.axes[-len(row) :], row, *span(alike))
             lasts.append((drawn.axes[-1], row[-1]))
         _name_lines(drawn, lasts, _all_curves(rows))
+        scales.thin_ticks(drawn)
     return drawn
 
 
 def _tasks_in_a_grid(study: FigureStudy, rows: Rows) -> Figure:
     shown = [row[0] for row in rows]
-    columns = 2 if len(shown) <= 8 else 3
+    columns = 2 if len(shown) in (2, 4, 7, 8) else 3
+    rules = {panel.data.rule for panel in shown}
+    alike = f"rule {rules.pop()}; " if len(rules) == 1 else ""
     lines = math.ceil(len(shown) / columns)
     with matplotlib.style.context(["default", _settings(study, lines, columns, 0.72)]):
         drawn = Figure()
+        if lines == 1:  # of several the legend takes its share from each
+            drawn.set_figheight(drawn.get_figheight() + LEGEND_INCHES)
         counted = [panel for panel in shown if panel.axis == "full_evals"]
         for i, panel in enumerate(shown):
             axes = drawn.add_subplot(lines, columns, i + 1)
-            _draw(axes, panel, f"{panel.task.name}\nrule {panel.data.rule}")
+            name = panel.task.name
+            _draw(axes, panel, name if alike else f"{name}\nrule {panel.data.rule}")
+            if i % columns and panel.quantity == shown[i - 1].quantity:
+                axes.set_ylabel("")  # the panel beside says it
             steps.scale([axes], (panel,), *span([panel] if panel not in counted else counted))
             if _timed(rows):
                 _show_x(axes, panel)
             elif i + columns < len(shown):
                 axes.set_xlabel("")
                 axes.tick_params(axis="x", labelbottom=False)
-        legends.shared_legend(drawn, _all_curves(rows))
+        legends.shared_legend(drawn, _all_curves(rows), alike)
+        scales.thin_ticks(drawn)
     return drawn
 
 
@@ -146,16 +155,26 @@ def _all_curves(rows: Rows) -> list[MethodCurves]:
     return [curves for row in rows for panel in row for curves in panel.data.curves]
 
 
+def _what(rows: Rows) -> str:
+    """What the y axes show."""
+    regret = {panel.quantity == "regret" for row in rows for panel in row}
+    if regret == {True}:
+        return "Regret of the incumbent, its loss less the optimum (lower is better),"
+    return f"Loss of the incumbent{' or its regret' if True in regret else ''} (lower is better)"
+
+
 def _caption(study: FigureStudy, rows: Rows) -> str:
     everything = _all_curves(rows)
-    tasks: dict[str, list[str]] = {}
+    tasks: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         task = row[0].task
-        name = f"{task.name} (one full evaluation: {task.top} {task.unit}s)"
-        tasks.setdefault(row[0].x_label, []).append(name)
+        size = f" (one full evaluation: {task.top} {task.unit}s)" if task.top > 1 else ""
+        tasks.setdefault(row[0].x_label, {}).setdefault(size, []).append(task.name)
     comma = "," if study.workers > 1 else ""
     against = "; ".join(
-        f"against {axis}{comma} on {'; '.join(names)}" for axis, names in tasks.items()
+        f"against {axis}{comma} on "
+        + "; ".join(f"{', '.join(names)}{size}" for size, names in by_size.items())
+        for axis, by_size in tasks.items()
     )
     rules = sorted({panel.data.rule for row in rows for panel in row})
     undefined = sorted(
@@ -169,10 +188,10 @@ def _caption(study: FigureStudy, rows: Rows) -> str:
     )
     missing = sorted({cell for row in rows for panel in row for cell in panel.data.missing})
     parts = [
-        f"Loss of the incumbent (lower is better) {against}.",
+        f"{_what(rows)} {against}.",
         "Virtual seconds follow from the tasks' modelled durations alone." if _timed(rows) else "",
-        *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
-        f"{legends.sentence(legends.spread_in_words(everything))}.",
+        *(legends.rule_sentence(rule) for rule in rules),
+        f"{legends.spread_sentence(everything)}",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
         *(legends.yardstick_in_words(*one) for one in study.yardsticks.items()),
         f"No such stretch: {', '.join(undefined)}." if undefined else "",

@@ -39,6 +39,10 @@ class TaskFacts:
         return family_of(self.name)
 
 
+SHORT = 12
+"""Letters of a commit in a caption."""
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a figure comes from; stored in the metadata of its files."""
@@ -51,8 +55,10 @@ class Provenance:
     """Number of reports in its frame."""
 
     def __str__(self) -> str:
-        """One line, as it stands in the files."""
-        return f"study {self.study}, commit {self.commit}, {self.rows} rows"
+        """One line, as it stands in the files, with commits as short as they are unique."""
+        parts = [commit.partition("-") for commit in self.commit.split()]
+        commits = " ".join(f"{commit[:SHORT]}{dash}{rest}" for commit, dash, rest in parts)
+        return f"study {self.study}, commit {commits}, {self.rows} rows"
 
 
 @dataclass(frozen=True, eq=False)

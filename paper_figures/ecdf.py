@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from bohb_study.analysis import Axis
+from bohb_study.analysis import Axis, Rule, main_rule
 from bohb_study.analysis.cells import missing_cells
 from bohb_study.analysis.targets import LEVELS, reached, runtimes
 from bohb_study.errors import StudyError
-from paper_figures import scales, style
-from paper_figures.data import FigureStudy
+from paper_figures import legends, scales, style
+from paper_figures.data import FigureStudy, TaskFacts
 from paper_figures.groups import Group, groups
 from paper_figures.labels import LINE, End, end_labels
 
@@ -147,7 +147,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             x,
             share,
             drawstyle="steps-post",
-            markevery=(0.06 + 0.03 * number, 0.45),  # staggered, so that markers do not cover
+            markevery=(0.06 + 0.03 * number, 0.27),  # staggered, so that markers do not cover
             zorder=style.line(curve.method).zorder,
             label=f"_share/{curve.method}",
             **style.strokes(style.line(curve.method)),
@@ -167,26 +167,36 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     tasks = [task for panel in shown for task in panel.group.tasks]
     without = [task.name for task in study.tasks if task.name not in study.references]
     missing = missing_cells(study.frame)
+    sources = _sources(study, shown)
     highest, lowest = LEVELS[0], LEVELS[-1]
     parts = [
-        f"Share of (task, seed, target) reached; higher is better. {len(LEVELS)} targets a task, "
-        f"evenly spaced on a logarithmic scale from {highest:g}, the loss of the median random "
-        f"configuration, to {lowest:g} of its distance to the best known; reached where the "
-        "running minimum of the incumbent's value is at or below it (after Hansen et al., COCO, "
-        "2021).",
+        f"Share of all targets that were reached so far, over tasks and {_seeds(study)} "
+        f"(higher is better; no band is drawn). {len(LEVELS)} targets a task, evenly spaced on a "
+        f"logarithmic scale from {highest:g}, the loss of the median random configuration, to "
+        f"{lowest:g} of its distance to the best known; reached where the running minimum of the "
+        "incumbent's value is at or below it (after Hansen et al., COCO, 2021).",
         "Families of tasks count alike, in a family its tasks.",
-        f"Tasks: {', '.join(task.name for task in tasks)}.",
-        *(f"{source[0].upper()}{source[1:]}." for source in _sources(study, shown)),
-        *(
-            f"{style.line(method).label}: a yardstick, which has spent {factor} times what the "
-            "axis says."
-            for method, factor in study.yardsticks.items()
-        ),
+        f"Tasks: {', '.join(task.name for task in tasks)}." if len(sources) == 1 else "",
+        *(legends.rule_sentence(rule) for rule in _rules(study, tasks)),
+        *(f"{source[0].upper()}{source[1:]}." for source in sources),
+        *(legends.yardstick_in_words(*one) for one in study.yardsticks.items()),
         f"Without a reference and not shown: {', '.join(without)}." if without else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _seeds(study: FigureStudy) -> str:
+    counts = sorted(set(study.frame.groupby(["task", "method"])["seed"].nunique()))
+    return f"{' or '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
+
+
+def _rules(study: FigureStudy, tasks: list[TaskFacts]) -> list[Rule]:
+    """Under which rules incumbents were chosen, each once."""
+    frame = study.frame
+    own = {study.rule or main_rule(frame[frame["task"] == task.name]) for task in tasks}
+    return sorted(own)
 
 
 def _sources(study: FigureStudy, shown: list[Panel]) -> list[str]:
@@ -197,4 +207,4 @@ def _sources(study: FigureStudy, shown: list[Panel]) -> list[str]:
         by_source.setdefault(study.references[name].source, []).append(name)
     if len(by_source) == 1:
         return list(by_source)
-    return [f"on {', '.join(own)}: {source}" for source, own in by_source.items()]
+    return [f"reference on {', '.join(own)}: {source}" for source, own in by_source.items()]

@@ -13,14 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bohb_study.analysis import RULES
 from paper_figures import scales, style
 from paper_figures.data import FigureStudy
 from paper_figures.final_dots import MethodDots, Panel, panels
 
-CELL_INCHES = 0.075
+CELL_INCHES = 0.058
 """Height of one cell's line of dots."""
-GAP = 3.0
+GAP = 2.5
 """Room between two methods, in lines of dots."""
+NARROW, MORE_INCHES = 4.0, 0.25
+"""Inches below which a page is a column of text, and what its legend takes beyond."""
 
 Mark = dict[str, Any]
 GREY = "#4d4d4d"
@@ -47,16 +50,19 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         UsageError: a method has no line in ``style``.
     """
     shown = panels(study)
-    settings = style.page(rows=1, columns=1)
+    settings = style.page(1, 1, study.venue)
     width, _ = settings["figure.figsize"]
     lines = [sum(len(own.cells) + GAP for own in panel.methods) for panel in shown]
     height = sum(CELL_INCHES * count + 0.4 for count in lines) + 0.65
+    narrow = width < NARROW
     with matplotlib.style.context(["default", settings]):
         drawn = Figure(figsize=(width, height))
         grid = drawn.add_gridspec(len(shown), 1, height_ratios=lines)
         for i, panel in enumerate(shown):
             _draw(drawn.add_subplot(grid[i]), panel)
-        _legend(drawn, shown)
+        if narrow:
+            drawn.set_figheight(height + MORE_INCHES)
+        _legend(drawn, shown, 1 if narrow else 2)
     return drawn, _caption(study, shown)
 
 
@@ -100,7 +106,7 @@ def _draw_method(axes: Axes, own: MethodDots, rows: scales.Floats) -> None:
         axes.plot([own.all_data], [rows.mean()], label=f"_all/{name}", color=color, **ALL_DATA)
 
 
-def _legend(drawn: Figure, shown: list[Panel]) -> None:
+def _legend(drawn: Figure, shown: list[Panel], columns: int) -> None:
     labels = _labels(shown)
     marks = {
         "reported, of the incumbent": REPORTED | {"markeredgecolor": GREY},
@@ -112,7 +118,7 @@ def _legend(drawn: Figure, shown: list[Panel]) -> None:
     drawn.legend(
         handles=[Line2D([], [], color=GREY, label=name, **mark) for name, mark in marks.items()],
         loc="outside upper center",
-        ncols=2,
+        ncols=columns,
         columnspacing=1.4,
     )
 
@@ -130,12 +136,14 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     methods = [own for panel in shown for own in panel.methods]
     counts = sorted({len(cell.retrained) for own in methods for cell in own.cells})
     times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
+    seeds = sorted({len(own.cells) for own in methods})
     left_out = [one for own in methods for one in own.left_out]
     parts = [
-        "Test loss (lower is better) of each cell's final incumbent under rule full, one line a "
+        "Test loss (lower is better) of each cell's final incumbent, one line a "
         "seed: as reported, of the training for which it was chosen on validation (circle), and "
-        f"of {times} trainings with fresh training seeds on the cell's own split (dots), off the "
-        "ledger.",
+        f"of {times} trainings with fresh training seeds on the cell's own split (dots), which no "
+        f"budget paid for; {' or '.join(map(str, seeds))} seeds a method.",
+        f"Incumbents under rule full: {RULES['full']}.",
         f"Vertical lines: {_labels(shown)} over seeds, dotted as reported, solid of each seed's "
         "mean.",
         "Star: the configuration of the seed with the lowest validation loss, trained once on all "

@@ -20,7 +20,7 @@ from paper_figures.projections import Projection, Tried, projection
 COLOURS = "viridis"
 """Dark is low, so better; it falls evenly in brightness, so that it is read in greyscale."""
 FAILED = "#b0b0b0"
-RUG = 0.16
+RUG = 0.18
 """Height of a rug over the side of a panel."""
 
 
@@ -102,7 +102,7 @@ def _rug(axes: Axes, values: scales.Floats, method: str, *, vertical: bool) -> N
     """A stroke for each value that was tried, and how many there are."""
     line = axes.axvline if vertical else axes.axhline
     for value in values:
-        line(value, 0.0, 0.55, color=style.line(method).color, linewidth=0.8, label="_value")
+        line(value, 0.0, 0.45, color=style.line(method).color, linewidth=0.8, label="_value")
     place = (0.5, 0.97) if vertical else (0.97, 0.5)
     axes.text(
         *place,

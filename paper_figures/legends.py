@@ -2,30 +2,36 @@
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
 
-from bohb_study.analysis import MethodCurves
+from bohb_study.analysis import RULES, MethodCurves, Rule
 from paper_figures import style
 from paper_figures.panels import banded
 
 LETTERS, HANDLE_LETTERS = 84, 8
 """Letters that a line of the legend holds, and what a handle takes of them."""
+LETTER = 0.58
+"""Width of a letter over the font size, on average."""
 LINE_INCHES = 0.15
 """Inches that each line of the legend takes beyond the second."""
 
 
-def shared_legend(drawn: Figure, everything: Sequence[MethodCurves]) -> None:
+def shared_legend(drawn: Figure, everything: Sequence[MethodCurves], before: str = "") -> None:
     """One legend above all panels; its title says what lines and bands are.
+
+    Args:
+        drawn: the figure; a legend of many lines makes it higher.
+        everything: all curves of all panels.
+        before: what the title says first.
 
     Raises:
         UsageError: a method has no line in ``style``.
     """
-    handles = []
-    for method in style.in_order({curves.method for curves in everything}):
-        look = style.line(method)
-        handles.append(Line2D([], [], label=name_of(method, everything), **style.strokes(look)))
+    handles = _handles(everything)
     lines = 1 if len(handles) <= 5 else max(2, math.ceil(len(handles) / 4))
     room = LETTERS * drawn.get_figwidth() / 5.5
     while _letters([str(handle.get_label()) for handle in handles], lines) > room:
@@ -38,10 +44,53 @@ def shared_legend(drawn: Figure, everything: Sequence[MethodCurves]) -> None:
         handles=handles,
         loc="outside upper center",
         ncols=math.ceil(len(handles) / lines),
-        title=spread_in_words(everything),
+        title=wrapped(before + spread_in_words(everything), drawn.get_figwidth()),
         handlelength=3.2,
         columnspacing=1.4 if lines <= 2 else 1.0,
     )
+
+
+def legend_in(drawn: Figure, everything: Sequence[MethodCurves], place: Bbox) -> None:
+    """The same legend in a free part of the page, which the layout does not see.
+
+    Args:
+        drawn: the figure.
+        everything: all curves of all panels.
+        place: in shares of the figure.
+
+    Raises:
+        UsageError: a method has no line in ``style``.
+    """
+    handles = _handles(everything)
+    width = place.width * drawn.get_figwidth()
+    columns = (
+        3
+        if _letters([str(h.get_label()) for h in handles], -(-len(handles) // 3))
+        <= (width * 72 / (LETTER * style.legend_size()))
+        else 2
+    )
+    drawn.legend(
+        handles=handles,
+        loc="center",
+        bbox_to_anchor=place,
+        ncols=columns,
+        title=wrapped(spread_in_words(everything), width),
+        handlelength=3.2,
+        columnspacing=1.0,
+    )
+
+
+def wrapped(words: str, width: float) -> str:
+    """The words in lines of at most so many inches, at the legend's size."""
+    return fill(words, max(8, int(width * 72 / (LETTER * style.legend_size()))))
+
+
+def _handles(everything: Sequence[MethodCurves]) -> list[Line2D]:
+    methods = style.in_order({curves.method for curves in everything})
+    return [
+        Line2D([], [], label=name_of(method, everything), **style.strokes(style.line(method)))
+        for method in methods
+    ]
 
 
 def _letters(labels: list[str], lines: int) -> int:
@@ -75,9 +124,43 @@ def spread_in_words(everything: Sequence[MethodCurves]) -> str:
     return f"{labels} of {number} seed{'s' if counts != [1] else ''}; band: {kinds}{of}{thin}"
 
 
-def sentence(words: str) -> str:
-    """The words with a capital letter first; names within keep theirs."""
-    return words[:1].upper() + words[1:]
+def spread_sentence(everything: Sequence[MethodCurves], *, thin: bool = True) -> str:
+    """The same as a sentence of a caption.
+
+    Args:
+        everything: all curves of all panels.
+        thin: whether single runs are drawn where seeds are few.
+    """
+    counts = sorted({curves.over_seeds.n for curves in everything})
+    number = " or ".join(map(str, counts))
+    labels = " or ".join(sorted({curves.over_seeds.label for curves in everything}))
+    kinds = sorted({curves.over_seeds.kind for curves in everything})
+    bands = " or ".join(_KINDS.get(kind, kind) for kind in kinds)
+    methods = {curves.method for curves in everything}
+    kept = [style.line(method).label for method in style.in_order(banded(methods))]
+    of = f" of {' and '.join(kept)} alone, as more would hide each other"
+    runs = thin and any("range" in kind for kind in kinds)
+    return (
+        f"Lines: {labels} of {number} seed{'s' if counts != [1] else ''}; bands"
+        f"{'' if len(kept) == len(methods) else of}: {bands}"
+        f"{'; thin lines: every run' if runs else ''}."
+    )
+
+
+_KINDS = {"95 % interval": "95 % bootstrap interval"}
+
+
+def rule_sentence(rule: Rule) -> str:
+    """How incumbents are chosen under a rule, in words that need no other rule."""
+    return f"Rule {rule}: {_RULES.get(rule, RULES[rule])}."
+
+
+_RULES: dict[Rule, str] = {
+    "highest": "best report at the highest fidelity so far; rises where the first report at a "
+    "higher one is worse",
+    "validated": "best report at the highest fidelity so far, of which the noise-free loss is "
+    "shown; it may rise",
+}
 
 
 def yardstick_in_words(method: str, factor: int) -> str:

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from bohb_study.analysis import Estimate, estimate
 from bohb_study.analysis.picks import PARTS, picks, quantity_of
 from bohb_study.errors import StudyError
-from paper_figures import scales, style
+from paper_figures import legends, scales, style
 from paper_figures.data import FigureStudy, TaskFacts
 
 LONGEST_LABEL = 14
@@ -151,7 +151,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             for j, panel in enumerate(block):
                 row, left = sum(lines[:i]) + j // columns, j % columns == 0
                 axes = drawn.add_subplot(grid[row, j % columns], sharex=first, sharey=first)
-                _draw(axes, panel)
+                _draw(axes, panel, 0.65 * drawn.get_figwidth() / columns)
                 bottom = j + columns >= len(block)
                 axes.tick_params(labelleft=left, labelbottom=bottom)
                 if left:
@@ -162,11 +162,12 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             if first is not None:
                 _scale(first, block)
         _legend(drawn, blocks[0][0])
+        scales.thin_ticks(drawn)
     shown = [panel for block in blocks for panel in block]
     return drawn, _caption(study, shown, tasks[TASKS:])
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: Panel, inches: float) -> None:
     look = style.line(panel.method)
     by_model = panel.dots["model_based"].to_numpy(dtype=bool)
     for mine, name, color, dot in (
@@ -187,7 +188,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
             y = [loss.centre - panel.reference] * 2
             axes.plot(ends, y, label=f"_part/{name}", color=color, ls=dashes, lw=1.5, zorder=4)
     weight = "bold" if panel.method == "bohb" else "normal"
-    axes.set_title(look.label, color=look.color, fontweight=weight, pad=3)
+    label = legends.wrapped(look.label, inches)
+    axes.set_title(label, color=look.color, fontweight=weight, pad=3)
 
 
 def _scale(axes: Axes, block: list[Panel]) -> None:
@@ -228,14 +230,14 @@ def _caption(study: FigureStudy, shown: list[Panel], left_out: list[str]) -> str
     parts = [
         "Picks of the model against random picks of the same cells, by when they were first "
         "evaluated (lower is better). Dots: one cell, of the first seed. Lines: in each third of "
-        f"the budget the {labels} over {counts} cells of the median pick; band: {kinds}; drawn "
-        "where every cell has such picks.",
+        f"the budget the median pick of a cell, as {labels} over {counts} seeds; bands: {kinds}; "
+        "both where every seed has such picks.",
         f"Noise-free loss of all picks on {', '.join(noise_free)}." if noise_free else "",
         f"On {', '.join(selected)} only picks that reached full fidelity have a comparable loss: "
         "where trials are halved they are the best of either kind."
         if selected
         else "",
-        f"Not shown: {', '.join(left_out)}." if left_out else "",
+        f"Not shown, for want of room: {', '.join(left_out)}." if left_out else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)

@@ -10,20 +10,25 @@ from textwrap import fill
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
-from bohb_study.analysis import RULES, MethodCurves
-from paper_figures import legends, steps, style
+from bohb_study.analysis import MethodCurves
+from paper_figures import legends, scales, steps, style
 from paper_figures.data import FigureStudy
 from paper_figures.panels import Panel, main_panels, span
 
-NARROW, WIDE = 3, 4
-"""Columns of up to twelve tasks, and of more."""
+NARROW, WIDE, FLAT = 3, 4, 6
+"""Columns of up to twelve tasks, of more, and of more on a slide, which has no room for rows."""
 RATIO = 0.8
 """Height of a panel over its width."""
-ABOVE = 1.0
-"""Inches for the legend and the title of the x axis, beside the panels."""
-TALLEST = 8.5
-"""Inches of the page."""
+ABOVE, BELOW = 1.0, 0.4
+"""Inches beside the panels: for the legend and the title of the x axis, and for this alone."""
+WHOLE_SLIDE = 3.3
+"""Inches of a slide without a title."""
+FREE = 2
+"""Free places in the last row from which on the legend stands there."""
+SLIM = 1.0
+"""Inches of a panel, ticks and all, in which a metric's name has no room."""
 TICKS = 6
 """On a logarithmic axis of a small panel."""
 
@@ -38,11 +43,17 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     """
     shown = main_panels(study)
     everything = [curves for panel in shown for curves in panel.data.curves]
-    columns = min(len(shown), NARROW if len(shown) <= 12 else WIDE)
+    flat = style.tallest(study.venue) < style.TALLEST
+    tallest = WHOLE_SLIDE if flat else style.TALLEST
+    many = FLAT if flat else WIDE
+    columns = min(len(shown), NARROW if len(shown) <= 12 else many)
     rows = math.ceil(len(shown) / columns)
-    settings = style.page(rows, columns, study.venue, RATIO) | _small()
+    free = rows * columns - len(shown)
+    inside = rows > 1 and free >= FREE
+    settings = style.page(rows, columns, study.venue, RATIO) | _small(columns)
     width, height = settings["figure.figsize"]
-    settings["figure.figsize"] = (width, min(height + ABOVE, TALLEST))
+    height = min(height + (BELOW if inside else ABOVE), tallest)
+    settings["figure.figsize"] = (width, height)
     with matplotlib.style.context(["default", settings]):
         drawn = Figure()
         counted = [panel for panel in shown if panel.axis == "full_evals"]
@@ -51,46 +62,62 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             steps.draw_panel(axes, panel)
             shared = panel in counted
             steps.scale([axes], [panel], *span(counted if shared else [panel]), TICKS)
-            _tidy(axes, panel)
+            _tidy(axes, panel, width / columns * (0.6 if flat else 1.0))
             # the panels below say it as well
             axes.tick_params(axis="x", labelbottom=not shared or i + columns >= len(shown))
         drawn.supxlabel(_x_label(shown))
         drawn.supylabel(_y_label(shown))
-        legends.shared_legend(drawn, everything)
-        drawn.set_figheight(min(drawn.get_figheight(), TALLEST))
+        if inside:
+            scales.thin_ticks(drawn)
+            legends.legend_in(drawn, everything, _free(drawn.axes, columns))
+        else:
+            legends.shared_legend(drawn, everything)
+            drawn.set_figheight(min(drawn.get_figheight(), tallest))
+            scales.thin_ticks(drawn)
     return drawn, _caption(study, shown, everything)
 
 
-def _small() -> style.Settings:
-    """Settings of panels that are a third or a quarter of a page wide."""
+def _free(panels: list[Axes], columns: int) -> Bbox:
+    """The free end of the last row, in shares of the figure."""
+    last = panels[-1].get_position()
+    above = panels[-columns].get_position()
+    return Bbox.from_extents(above.x0, last.y0, 1.0, last.y1)
+
+
+def _small(columns: int) -> style.Settings:
+    """Settings of panels that are a third or a quarter of a page wide, or less."""
+    size = 6.0 if columns <= WIDE else 5.0
     return {
-        "axes.titlesize": 6.5,
+        "axes.titlesize": size + 0.5 if columns <= WIDE else size,
         "axes.titlepad": 3,
-        "xtick.labelsize": 6,
-        "ytick.labelsize": 6,
-        "figure.labelsize": 8,
+        "xtick.labelsize": size,
+        "ytick.labelsize": size,
+        "figure.labelsize": 8 if columns <= WIDE else 7,
+        **({} if columns <= WIDE else {"legend.fontsize": 5, "legend.title_fontsize": 5}),
         "figure.constrained_layout.h_pad": 0.02,
         "figure.constrained_layout.w_pad": 0.02,
     }
 
 
-def _tidy(axes: Axes, panel: Panel) -> None:
-    axes.set_title(panel.task.name)
+def _tidy(axes: Axes, panel: Panel, inches: float) -> None:
+    """Thinner lines, and a title no wider than the panel's place."""
+    axes.set_title(legends.wrapped(panel.task.name, inches))
     for line in axes.get_lines():
         line.set_linewidth(0.75 * line.get_linewidth())
         line.set_markersize(0.7 * line.get_markersize())
     for spread in axes.collections:  # many lie over one another
         spread.set_alpha(0.5 * (spread.get_alpha() or 1.0))
     if panel.quantity != "regret":
+        rule = f"rule {panel.data.rule}"
         # losses fall, so that this corner is free
         axes.text(
             0.98,
             0.97,
-            f"{fill(panel.quantity, 16)}\nrule {panel.data.rule}",
+            f"{fill(panel.quantity, 16)}\n{rule}" if inches > SLIM else rule,
             transform=axes.transAxes,
             ha="right",
             va="top",
-            fontsize=5.5,
+            fontsize=min(5.5, matplotlib.rcParams["xtick.labelsize"]),
             color="#4d4d4d",
         )
 
@@ -111,17 +138,19 @@ def _y_label(shown: list[Panel]) -> str:
 def _caption(study: FigureStudy, shown: list[Panel], everything: list[MethodCurves]) -> str:
     by_rule: dict[str, list[str]] = {}
     for panel in shown:
-        words = f"{panel.data.rule} ({RULES[panel.data.rule]}), {panel.quantity}"
+        words = f"{legends.rule_sentence(panel.data.rule)[:-1]}; {panel.quantity}"
         by_rule.setdefault(words, []).append(panel.task.name)
     missing = sorted({cell for panel in shown for cell in panel.data.missing})
     parts = [
         f"The incumbent (lower is better) against {_x_label(shown)} on {len(shown)} tasks.",
-        *(f"Rule {words}: {', '.join(names)}." for words, names in by_rule.items()),
+        *(f"{words}: {', '.join(names)}." for words, names in by_rule.items()),
         "Virtual seconds follow from the tasks' modelled durations alone."
         if any(panel.axis == "virtual_seconds" for panel in shown)
         else "",
-        f"{legends.sentence(legends.spread_in_words(everything))}.",
-        "A regret of 0 lies below a logarithmic axis.",
+        legends.spread_sentence(everything),
+        "A regret of 0 lies below a logarithmic axis."
+        if any(panel.quantity == "regret" for panel in shown)
+        else "",
         *(legends.yardstick_in_words(*one) for one in study.yardsticks.items()),
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Problems: {'; '.join(study.problems)}." if study.problems else "",

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
-from paper_figures import scales, style
+from paper_figures import legends, scales, style
 from paper_figures.data import FigureStudy
 from paper_figures.labels import End, end_labels
 from paper_figures.rung_panels import (
@@ -27,8 +27,8 @@ from paper_figures.rung_panels import (
     require,
 )
 
-COLUMNS = 4
-"""Panels of tasks side by side."""
+COLUMNS, MORE_COLUMNS = 4, 5
+"""Panels of tasks side by side: of up to twelve, and of more."""
 BRACKETS_INCHES, CORRELATIONS_INCHES, HEAD_INCHES = 1.25, 1.2, 0.5
 """Height of a row of panels, and of each part's legend."""
 
@@ -61,7 +61,8 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     require(all_brackets, correlations)
     brackets = sorted(all_brackets, key=lambda row: -len(row[0].tasks))[:PLANS]
     settings = style.page(1, 2, study.venue)
-    columns = min(COLUMNS, max(len(correlations), 1))
+    many = len(correlations) > 3 * COLUMNS
+    columns = min(MORE_COLUMNS if many else COLUMNS, max(len(correlations), 1))
     lines = math.ceil(len(correlations) / columns)
     heights = [
         height
@@ -80,6 +81,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             _draw_brackets(parts[0], brackets)
         if correlations:
             _draw_correlations(parts[-1], correlations, columns)
+        scales.thin_ticks(drawn)
     return drawn, _caption(study, all_brackets, brackets, correlations)
 
 
@@ -97,7 +99,9 @@ def _draw_brackets(part: SubFigure, rows: list[list[BracketPanel]]) -> None:
         axes_of_row[0].set_ylabel("trials judged")
         _scale_brackets(axes_of_row[0], row)
         units = f"rung (units): {', '.join(row[0].tasks)}"
-        axes_of_row[len(axes_of_row) // 2].set_xlabel(fill(units, LONGEST))
+        # below the middle of the row: with an even number, left of a panel
+        middle = 0.5 if len(axes_of_row) % 2 else -0.1
+        axes_of_row[len(axes_of_row) // 2].set_xlabel(fill(units, LONGEST), x=middle)
     marks = {
         "planned, one line a kind of bracket": PLANNED,
         "executed (median; bar: least to most)": {
@@ -164,19 +168,20 @@ def _rung_ticks(axes: Axes, levels: list[int]) -> None:
 def _draw_correlations(part: SubFigure, panels: list[CorrelationPanel], columns: int) -> None:
     rows = math.ceil(len(panels) / columns)
     grid = part.add_gridspec(rows, columns)
+    whole = part.get_figure(root=True)
+    assert whole is not None
     first: Axes | None = None
     for i, panel in enumerate(panels):
         axes = part.add_subplot(grid[i // columns, i % columns], sharex=first, sharey=first)
-        _draw_task(axes, panel)
+        _draw_task(axes, panel, 0.75 * whole.get_figwidth() / columns)
         below = i + columns < len(panels)
         axes.tick_params(labelleft=i % columns == 0, labelbottom=not below)
-        if i % columns == 0:
-            axes.set_ylabel("Spearman\nwith the top")
-        if not below:
-            axes.set_xlabel("share of full fidelity")
         first = first or axes
     if first is not None:
         _scale_correlations(first, panels)
+    size = matplotlib.rcParams["axes.labelsize"]
+    part.supxlabel("share of full fidelity", fontsize=size)
+    part.supylabel("Spearman with the top", fontsize=size)
     if len(panels) == 1 and first is not None:
         _name_lines(first, panels[0])
         return
@@ -185,7 +190,7 @@ def _draw_correlations(part: SubFigure, panels: list[CorrelationPanel], columns:
     for method in style.in_order(methods):
         look = style.line(method)
         handles.append(Line2D([], [], label=look.label, **_selected(method)))
-    part.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2)
+    part.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1.2)
 
 
 def _name_lines(axes: Axes, panel: CorrelationPanel) -> None:
@@ -207,7 +212,7 @@ def _selected(method: str) -> Look:
     return style.strokes(style.line(method)) | {"linewidth": 0.7, "markersize": 3}
 
 
-def _draw_task(axes: Axes, panel: CorrelationPanel) -> None:
+def _draw_task(axes: Axes, panel: CorrelationPanel, inches: float) -> None:
     axes.axhline(0, color="black", linewidth=0.5, zorder=1)
     for line in panel.lines:
         x = [rung.share for rung in line.rungs]
@@ -221,7 +226,7 @@ def _draw_task(axes: Axes, panel: CorrelationPanel) -> None:
             axes.plot(x, centre, label="_unselected", **UNSELECTED)
         else:
             axes.plot(x, centre, label=f"_selected/{line.method}", **_selected(line.method))
-    axes.set_title(panel.task, pad=3)
+    axes.set_title(legends.wrapped(panel.task, inches), pad=3)
 
 
 def _scale_correlations(axes: Axes, panels: list[CorrelationPanel]) -> None:
@@ -249,7 +254,12 @@ def _caption(
     correlations: list[CorrelationPanel],
 ) -> str:
     panels = [panel for row in all_brackets for panel in row]
-    departed = sorted({panel.method for panel in panels if panel.verdict == "not as planned"})
+    departed = [
+        style.line(method).label
+        for method in style.in_order(
+            {panel.method for panel in panels if panel.verdict == "not as planned"}
+        )
+    ]
     left_out = [name for row in all_brackets if row not in brackets for name in row[0].tasks]
     single = [
         task.name for task in study.tasks if task.name not in {panel.task for panel in correlations}
@@ -258,25 +268,27 @@ def _caption(
     none = [panel.task for panel in correlations if panel.source == "none"]
     parts = [
         "Above: trials judged at each rung of the complete brackets of all cells, by the plan that "
-        "the method declares and as executed."
+        "the method declares (grey) and as executed (median, and bars from the least to the most)."
         if brackets
         else "",
-        f"Not shown above, but counted here: {', '.join(left_out)}." if left_out else "",
-        f"Not as planned on some task: {', '.join(departed)}." if departed else "",
+        f"Plans of fewer tasks are not shown above, for want of room: {', '.join(left_out)}."
+        if left_out
+        else "",
+        f"Not as planned on some task, of all: {', '.join(departed)}." if departed else "",
         "Below: Spearman's rank correlation between the validation losses at a rung and at full "
         "fidelity."
         if correlations
         else "",
-        "Black: configurations that no result has selected, with their interval; of a method, "
+        "Black: configurations that no result has selected, with a 95 % interval; of a method, "
         "those that reached both, which its halving or its model has selected: their losses range "
         "less, which brings the correlation nearer to 0 and says nothing of the task."
         if correlations
         else "",
-        f"Random configurations were evaluated at every rung off the ledger on {', '.join(off)}."
+        f"Evaluated at every rung for this alone, outside all budgets, on {', '.join(off)}."
         if off
         else "",
-        f"No unselected sample: {', '.join(none)}." if none else "",
-        f"Without a pair of rungs: {', '.join(single)}." if single else "",
+        f"No black line, as there is no such sample: {', '.join(none)}." if none else "",
+        f"Without a second rung and not shown below: {', '.join(single)}." if single else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)

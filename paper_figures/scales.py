@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,3 +96,50 @@ def plain_log_ticks(axis: Axis, low: float, high: float, most: int = 20) -> None
     axis.set_major_locator(LogLocator(subs=subs, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_locator(NullLocator())
+
+
+BESIDE, ABOVE = 0.5, -0.1
+"""Least room between two numbers over their height; above its digits a number's box is empty."""
+
+
+def thin_ticks(drawn: Figure) -> None:
+    """Leave out ticks of logarithmic axes whose numbers would touch; lays the figure out once.
+
+    To be called when all panels are drawn and have their limits. Ticks that were chosen one by
+    one stay, and so do those of an axis without numbers.
+    """
+    drawn.draw_without_rendering()
+    for axes in drawn.axes:
+        for axis, side in ((axes.xaxis, 0), (axes.yaxis, 1)):
+            if not isinstance(axis.get_major_locator(), LogLocator):
+                continue
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            texts = [tick.label1 for tick in ticks if tick.label1.get_visible()]
+            if len(texts) < len(ticks) or not texts:
+                continue
+            spans = np.array([text.get_window_extent().get_points()[:, side] for text in texts])
+            free = (BESIDE, ABOVE)[side] * texts[0].get_window_extent().height
+            spans += [[-free / 2, free / 2]]
+            kept = apart_enough(np.array([tick.get_loc() for tick in ticks]), spans)
+            if len(kept) < len(ticks):
+                axis.set_major_locator(FixedLocator(kept))
+
+
+def apart_enough(values: Floats, spans: Floats) -> list[float]:
+    """As many ticks as stand apart: all, or the powers of ten, or some of these or of those.
+
+    Args:
+        values: of the ticks, positive and ascending, shape (n,).
+        spans: where each number begins and ends along the axis, shape (n, 2).
+    """
+    powers = np.flatnonzero(
+        np.isclose(np.log10(values) % 1, 0) | np.isclose(np.log10(values) % 1, 1)
+    )
+    every = np.arange(len(values))
+    thinned = powers if len(powers) > 1 else every
+    for chosen in [every, *(thinned[::step] for step in range(1, len(thinned) + 1))]:
+        own = spans[chosen]
+        if np.all(own[1:, 0] >= own[:-1, 1]):
+            return [float(value) for value in values[chosen]]
+    return []

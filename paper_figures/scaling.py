@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bohb_study.analysis import RULES, MethodCurves
+from bohb_study.analysis import MethodCurves
 from paper_figures import labels, legends, scales, style
 from paper_figures.data import FigureStudy
 from paper_figures.panels import values_shown
@@ -63,7 +63,7 @@ def figure(studies: Sequence[FigureStudy]) -> tuple[Figure, str]:
         last = drawn.add_subplot(rows, COLUMNS, len(methods) + 1)
         _target(last, shown, methods)
         _legend(drawn, shown)
-        drawn.draw_without_rendering()
+        scales.thin_ticks(drawn)
         labels.end_labels(last, _ends(shown, methods))
     return drawn, _caption(studies, shown)
 
@@ -185,6 +185,13 @@ def _spread(shown: Scaling) -> str:
     return legends.spread_in_words(_everything(shown)).removesuffix("; thin: every run")
 
 
+def _in_words(seconds: float) -> str:
+    """Three digits, without powers of ten."""
+    if np.isinf(seconds):
+        return "never"
+    return f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.3g}"
+
+
 def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
     rule = next(iter(shown.panels.values())).data.rule
     never = "; ".join(
@@ -195,16 +202,19 @@ def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
     )
     words = "; ".join(
         f"{style.line(method).label} "
-        + ", ".join(f"{one.seconds:.3g} [{one.low:.3g}, {one.high:.3g}]" for one in own)
+        + ", ".join(
+            f"{_in_words(one.seconds)} [{_in_words(one.low)}, {_in_words(one.high)}]" for one in own
+        )
         for method, own in shown.reached.items()
     )
-    counts = ", ".join(map(str, shown.panels))
+    counts = " and ".join(", ".join(map(str, shown.panels)).rsplit(", ", 1))
     kinds = " or ".join(sorted({curves.over_seeds.kind for curves in _everything(shown)}))
     parts = [
         f"The incumbent (lower is better) on {shown.task.name} against virtual seconds, which "
-        f"follow from modelled durations alone, with {counts} workers and the same budget in all.",
-        f"Rule {rule}: {RULES[rule]}.",
-        f"{_spread(shown).capitalize()}.",
+        f"follow from modelled durations alone, with {counts} workers (the more, the "
+        "darker) and the same budget in all.",
+        legends.rule_sentence(rule),
+        legends.spread_sentence(_everything(shown), thin=False),
         f"Target: {shown.target:.3g}, with which {style.line(YARDSTICK).label} ends on "
         f"{min(shown.panels)} worker{'s' if min(shown.panels) > 1 else ''}. Last panel: median "
         "over seeds of the first second at or below it; cells that ended without it count as never "

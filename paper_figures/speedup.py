@@ -17,15 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from bohb_study.analysis import main_rule
 from bohb_study.analysis.cells import missing_cells
 from bohb_study.analysis.speedup import SHARES
-from paper_figures import scales, style
+from paper_figures import legends, scales, style
 from paper_figures.data import FigureStudy
 from paper_figures.groups import Group
 from paper_figures.speedup_dots import Speedups, plotted, speedup_dots
 
-COLUMNS = 4
-"""Panels side by side at most."""
+COLUMNS, MORE_COLUMNS = 4, 5
+"""Panels side by side at most: of up to twelve tasks, and of more."""
 LINE_INCHES = 0.14
 """Height of one method's line."""
 PANEL_INCHES, REST_INCHES = 0.38, 0.6
@@ -49,8 +50,9 @@ OPEN: dict[str, Any] = {"linestyle": "none", "markersize": 2.0, "markeredgewidth
 """Marks as keyword arguments of ``plot`` and ``Line2D``."""
 CLOSE, FAR, FARTHEST = 12.0, 200.0, 5000.0
 """Largest over smallest speed-up up to which ticks stand at 1, 2, 5, at 1, 3, and at 1."""
-TITLE_LETTERS = 16
-"""Letters of a task's name that fit above its panel; longer ones take another line."""
+TITLE_LETTERS, FEWER_LETTERS = 16, 13
+"""Letters of a task's name that fit above its panel, and above one of more columns; longer ones
+take another line."""
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -61,7 +63,9 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         UsageError: a method has no line in ``style``.
     """
     shown = speedup_dots(study)
-    columns = min(COLUMNS, max(len(group.tasks) for group in shown.groups))
+    most = max(len(group.tasks) for group in shown.groups)
+    columns = min(COLUMNS if most <= 3 * COLUMNS else MORE_COLUMNS, most)
+    letters = TITLE_LETTERS if columns <= COLUMNS else FEWER_LETTERS
     rows = [
         (group, group.tasks[i : i + columns])
         for group in shown.groups
@@ -70,7 +74,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     heights = [
         LINE_INCHES * len(group.methods)
         + PANEL_INCHES
-        + TITLE_INCHES * (max(len(task.name) for task in tasks) > TITLE_LETTERS)
+        + TITLE_INCHES * (max(len(task.name) for task in tasks) > letters)
         for group, tasks in rows
     ]
     settings = style.page(1, 2, study.venue)
@@ -83,7 +87,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         for i, (group, tasks) in enumerate(rows):
             for j, task in enumerate(tasks):
                 axes = drawn.add_subplot(grid[i, j])
-                _draw(axes, shown, group, task.name, ends)
+                _draw(axes, shown, group, task.name, ends, letters)
                 if j:
                     axes.tick_params(axis="y", labelleft=False)
         drawn.supxlabel(
@@ -94,7 +98,14 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw(axes: Axes, shown: Speedups, group: Group, task: str, ends: tuple[float, float]) -> None:
+def _draw(
+    axes: Axes,
+    shown: Speedups,
+    group: Group,
+    task: str,
+    ends: tuple[float, float],
+    letters: int,
+) -> None:
     low, high = ends
     room = (high / low) ** 0.05
     axes.set_xscale("log")
@@ -117,7 +128,7 @@ def _draw(axes: Axes, shown: Speedups, group: Group, task: str, ends: tuple[floa
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    axes.set_title(fill(task, TITLE_LETTERS))
+    axes.set_title(fill(task, letters))
     span = high / low
     subs = (1.0, 2.0, 5.0) if span < CLOSE else (1.0, 3.0) if span < FAR else (1.0,)
     base = 10 if span < FARTHEST else 100
@@ -194,6 +205,8 @@ def _caption(study: FigureStudy, shown: Speedups) -> str:
     names = {task.name for group in shown.groups for task in group.tasks}
     without = [task.name for task in study.tasks if task.name not in names]
     missing = missing_cells(study.frame)
+    frame = study.frame[study.frame["task"].isin(names)]
+    rules = {study.rule or main_rule(own) for _, own in frame.groupby("task")}
     yardsticks = [style.line(method).label for method in study.yardsticks]
     parts = [
         f"Speed-up over random search (right of 1: sooner), in {shown.time}: Kaplan-Meier median "
@@ -201,9 +214,11 @@ def _caption(study: FigureStudy, shown: Speedups) -> str:
         "seeds at 25, 50 or 100 % of the budget; a cell's time is that of the first report at "
         "which the running minimum of the incumbent's value is at or below it, censored where its "
         "budget ends.",
-        f"{' or '.join(map(str, counts))} seed{'s' if counts != [1] else ''}; bar: "
-        f"{' or '.join(map(_KINDS.__getitem__, kinds))}, with an arrow where it is open because a "
+        f"Dots: over {' or '.join(map(str, counts))} seed{'s' if counts != [1] else ''}, the "
+        "fuller the harder the target; bars: "
+        f"{' or '.join(map(_KINDS.__getitem__, kinds))}, with an arrow where one is open because a "
         "median is censored.",
+        *(legends.rule_sentence(rule) for rule in sorted(rules)),
         "Triangles are bounds: to the left, the method's median is censored, it did not reach the "
         "target; to the right, random's is."
         if _arrows(shown)

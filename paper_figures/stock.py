@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bohb_study.analysis import RULES, Estimate
+from bohb_study.analysis import Estimate
 from bohb_study.analysis.readings import paired_gain, read_off
 from bohb_study.errors import StudyError
-from paper_figures import labels, legends, steps, style
+from paper_figures import labels, legends, scales, steps, style
 from paper_figures.data import FigureStudy
 from paper_figures.panels import Panel, main_panels, span
 
@@ -22,8 +22,8 @@ METHOD = "bohb"
 OTHERS = ("hyperband", "bohb-stock", "hpbandster-bohb")
 MOST = 6
 """Tasks up to which each has a row of its own; of more, two share one."""
-SHORTEST, HIGHEST, TALLEST = 0.85, 1.15, 8.5
-"""Inches of a row at least and at most, and of the page."""
+SHORTEST, HIGHEST = 0.85, 1.15
+"""Inches of a row at least and at most."""
 CURVES, DOTS = 1.0, 0.46
 """Widths of the curves and of the dots."""
 
@@ -88,7 +88,9 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     everything = [curves for one in shown for curves in one.panel.data.curves]
     settings = style.page(1, 2, study.venue) | _small()
     width, _ = settings["figure.figsize"]
-    height = min(TALLEST, 0.9 + rows * max(SHORTEST, min(HIGHEST, (TALLEST - 0.9) / rows)))
+    height = min(
+        style.TALLEST, 0.9 + rows * max(SHORTEST, min(HIGHEST, (style.TALLEST - 0.9) / rows))
+    )
     settings["figure.figsize"] = (width, height)
     named = columns == 1
     with matplotlib.style.context(["default", settings]):
@@ -107,11 +109,12 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             places.append((curves, one.panel))
         if named:
             drawn.suptitle(legends.spread_in_words(everything), fontsize=style.legend_size())
-            drawn.draw_without_rendering()
+            scales.thin_ticks(drawn)
             for axes, panel in places:
                 labels.end_labels(axes, steps.line_ends(panel))
         else:
             legends.shared_legend(drawn, everything)
+            scales.thin_ticks(drawn)
     return drawn, _caption(study, shown)
 
 
@@ -160,9 +163,9 @@ def _dots(axes: Axes, one: Gains, *, top: bool, bottom: bool) -> None:
     axes.locator_params(axis="x", nbins=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if top:
-        axes.set_title("gain at the end")
+        axes.set_title("gain at\nthe end")
     if bottom:
-        axes.set_xlabel("BOHB better: > 0")
+        axes.set_xlabel("BOHB better:\n> 0")
 
 
 def _caption(study: FigureStudy, shown: list[Gains]) -> str:
@@ -172,7 +175,7 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
         f"{one.panel.task.name} "
         + ", ".join(
             f"{style.line(other).label} {gain.centre:+.3g} [{gain.low:.3g}, {gain.high:.3g}]"
-            f" ({wins:.0%} of seeds)"
+            f" ({100 * wins:.0f} % of seeds)"
             for other, (gain, wins) in one.gains.items()
         )
         for one in shown
@@ -182,12 +185,14 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
         "BOHB, the same without its model (Hyperband), as Ray ships it (BOHB-stock), and as its "
         "authors' package runs it (HpBandSter-BOHB). Left: the incumbent (lower is better) against "
         f"{' or '.join(dict.fromkeys(one.panel.x_label for one in shown))}.",
-        *(f"Rule {rule}: {RULES[rule]}." for rule in rules),
-        f"{legends.sentence(legends.spread_in_words(everything))}.",
+        *(legends.rule_sentence(rule) for rule in rules),
+        legends.spread_sentence(everything),
         f"Right: the loss of each less that of BOHB at the end of the budget, paired by seed; "
         f"{kinds}; right of 0 BOHB is better. Several comparisons are made and none is corrected "
         "for.",
-        f"Gains (and how often BOHB is lower, ties counting one half): {words}.",
+        f"Gains (and how often BOHB is lower, ties counting one half): {words}."
+        if len(shown) <= MOST
+        else "",
         f"Source: {study.provenance}.",
     ]
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)

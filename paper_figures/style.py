@@ -26,6 +26,8 @@ _INDIGO, _WINE = "#332288", "#882255"
 # Far from all of these under either kind of colour blindness; a light grey for the yardstick.
 _VIOLET, _PURPLE, _BLACK, _LIGHT_GREY = "#5533ff", "#6f4a8e", "#000000", "#a0a0a0"
 
+_LONG_DOT_DOT: Dashes = (0, (9, 1.2, 1, 1.2, 1, 1.2))  # not dots: Random has them
+
 
 @dataclass(frozen=True)
 class Line:
@@ -58,7 +60,7 @@ METHODS: dict[str, Line] = {
     "hpbandster-hyperband": Line("HpBandSter-Hyperband", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
     "tpe": Line("TPE", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
     "tpe-univariate": Line("TPE (univariate)", _PURPLE, (0, (2, 1, 2, 3)), "h"),
-    "gp": Line("GP", _WINE, (0, (1, 2.5)), ">"),
+    "gp": Line("GP", _WINE, _LONG_DOT_DOT, ">"),
 }
 """Every method that a figure may show, in the order of the legend."""
 
@@ -68,7 +70,7 @@ ABLATIONS: dict[str, Line] = {
     "bohb-ends-told": Line("BOHB, brackets not mended", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
     "bohb-random-0": Line("BOHB, no random draws", _PINK, (0, (2.5, 1.5)), "v"),
     "bohb-random-10": Line("BOHB, 1/10 random", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
-    "bohb-random-67": Line("BOHB, 2/3 random", _WINE, (0, (1, 2.5)), ">"),
+    "bohb-random-67": Line("BOHB, 2/3 random", _WINE, _LONG_DOT_DOT, ">"),
 }
 """BOHB with one thing changed. They share looks with methods that are drawn elsewhere."""
 _LINES = {**METHODS, **ABLATIONS}
@@ -140,6 +142,15 @@ def _slides(rows: int, columns: int, ratio: float) -> dict[str, Any]:
     size = (width, min(height, width / columns * ratio * rows))
     sizes = figsizes.beamer_169() | {"figure.figsize": size}
     return {**fontsizes.beamer(), **sizes}
+
+
+TALLEST = 8.5
+"""Inches of a page of panels; below it stands the caption."""
+
+
+def tallest(venue: str) -> float:
+    """Inches that a figure may be high."""
+    return SLIDE[1] if venue == "slides" else TALLEST
 
 
 VENUES: dict[str, Callable[[int, int, float], dict[str, Any]]] = {

@@ -99,7 +99,7 @@ def figure(study: FigureStudy, hyperparameter: str | None = None) -> tuple[Figur
             upper.tick_params(labelbottom=False)
             lower.set_xlabel(name)
             highest = float(max(one.good.max(), one.bad.max()))
-            upper.set_ylim(-0.12 * highest, 1.32 * highest)  # room for the rugs
+            upper.set_ylim(-0.12 * highest, 1.45 * highest)  # room for the rugs and names
             upper.set_yticks([0.0])
             if first is None:
                 upper.set_ylabel("density")
@@ -180,16 +180,17 @@ def _caption(
 ) -> str:
     parts = [
         f"BOHB's model on {name} at three moments of its run on {task.name}, seed {seed}: when the "
-        f"first model exists, and after {LATER[0]:.0%} and {LATER[1]:.0%} of the budget.",
+        f"first model exists, and after {100 * LATER[0]:.0f} % and {100 * LATER[1]:.0f} % of the "
+        "budget.",
         "Top: the density l of the good observations (the best 15 %, and at least one more than "
         "there are hyperparameters; strokes above) and the density g of the others (strokes "
-        "below), at the highest fidelity with observations enough; below: their ratio, from "
+        "below), at the highest fidelity with enough observations; below: their ratio, from "
         f"{LEAST:g} to {1 / LEAST:g}.",
         "The model has all hyperparameters; shown is its exact marginal: its kernels are products, "
         "so that of each the one factor is left. Densities are per unit of the scale on which the "
         "model sees it, from 0 to 1, each panel with a scale of its own; BOHB itself "
         "maximises the ratio of the joint densities.",
-        "Rebuilt from the stored rows with the searcher's own code.",
+        "Rebuilt from the stored trials with the code that the run itself used.",
         f"Source: {study.provenance}.",
     ]
     return " ".join(parts)

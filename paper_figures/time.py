@@ -19,7 +19,11 @@ from bohb_study.errors import StudyError
 from paper_figures import scales, style
 from paper_figures.data import FigureStudy
 
-ROW_INCHES, PANEL_INCHES, HEAD_INCHES = 0.118, 0.42, 0.4
+ROW_INCHES, PANEL_INCHES, REST_INCHES = 0.118, 0.33, 0.65
+"""Height of a method's line where there is room, of what else a panel takes, and of the legend and
+the x axis."""
+LINE = 1.12
+"""Height of a line over the font size of its name."""
 
 Look = dict[str, Any]
 FILLS: dict[str, Look] = {
@@ -34,6 +38,8 @@ DOTS: dict[str, Look] = {
     "training": {"marker": "s", "color": "#3b3b3b", "markersize": 3.2},
     "searching": {"marker": "o", "color": "#d55e00", "markersize": 3.6},
 }
+SMALLEST_NAME = 5.0
+"""Points."""
 SMALLEST = 1e-4
 """Seconds below which no dot is drawn."""
 
@@ -101,16 +107,19 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     """
     shown = panels(study)
     settings = style.page(1, 2, study.venue)
-    heights = [ROW_INCHES * len(panel.methods) + PANEL_INCHES for panel in shown]
+    lines = sum(len(panel.methods) for panel in shown)
+    rest = style.TALLEST - REST_INCHES - PANEL_INCHES * len(shown)
+    line = min(ROW_INCHES, rest / lines)
+    heights = [line * len(panel.methods) + PANEL_INCHES for panel in shown]
     with matplotlib.style.context(["default", settings]):
         width = settings["figure.figsize"][0]
-        drawn = Figure(figsize=(width, sum(heights) + HEAD_INCHES))
+        drawn = Figure(figsize=(width, sum(heights) + REST_INCHES))
         grid = drawn.add_gridspec(len(shown), 2, height_ratios=heights)
         first: Axes | None = None
         for i, panel in enumerate(shown):
             shares = drawn.add_subplot(grid[i, 0])
             seconds = drawn.add_subplot(grid[i, 1], sharey=shares, sharex=first)
-            _draw_shares(shares, panel)
+            _draw_shares(shares, panel, max(SMALLEST_NAME, line * 72 / LINE))
             _draw_seconds(seconds, panel)
             last = i == len(shown) - 1
             for axes in (shares, seconds):
@@ -125,7 +134,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw_shares(axes: Axes, panel: Panel) -> None:
+def _draw_shares(axes: Axes, panel: Panel, size: float) -> None:
     rows = np.arange(len(panel.methods), dtype=np.float64)
     left = np.zeros(len(rows))
     for part in PARTS:
@@ -135,7 +144,7 @@ def _draw_shares(axes: Axes, panel: Panel) -> None:
     axes.set_yticks(rows, [style.line(method.method).label for method in panel.methods])
     for label, method in zip(axes.get_yticklabels(), panel.methods, strict=True):
         label.set_fontweight("bold" if method.method == "bohb" else "normal")
-    axes.tick_params(axis="y", length=0, labelsize=style.legend_size())
+    axes.tick_params(axis="y", length=0, labelsize=min(size, style.legend_size()))
     axes.set_ylim(len(rows) - 0.4, -0.6)  # the first method on top
     axes.set_xlim(0, 100)
     axes.grid(visible=False, axis="y")
@@ -180,11 +189,18 @@ def _legend(drawn: Figure) -> None:
     )
 
 
+def _cells(shown: list[Panel]) -> str:
+    """How many there are behind a mean."""
+    counts = sorted({method.cells for panel in shown for method in panel.methods})
+    return " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
+
+
 def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     several = [f"{p.family}: {', '.join(p.tasks)}" for p in shown if len(p.tasks) > 1]
     parts = [
-        "Measured time of a cell, the mean over a method's cells. Left: shares; training is the "
-        "evaluation itself, searching the searcher (its model with it), scheduling the scheduler, "
+        f"Measured time of a cell, the mean over a method's cells ({_cells(shown)} cells). "
+        "Left: shares; training is the evaluation itself, searching the searcher (its model with "
+        "it), scheduling the scheduler, "
         "engine all else. Right: seconds on a logarithmic axis, all of a cell's time, its training "
         "and its searching.",
         f"Means over the cells of several tasks: {'; '.join(several)}." if several else "",

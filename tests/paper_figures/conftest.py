@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from bohb_study.columns import SCHEMA_VERSION, build_frame
 from bohb_study.store import write_cell
@@ -178,3 +181,40 @@ def report_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = f"| task | method | validation loss |\n| --- | --- | --- |\n{rows}"
     (folder / "table.md").write_text(f"compare\n\n{table}\n\n* mean over 3 seeds\n* audit: holds\n")
     return folder
+
+
+LEAST_POINTS = 5.0
+"""Of any text on a page."""
+
+
+def _illegible(drawn: Figure) -> list[str]:
+    """Texts that are too small, or leave the figure: a line each."""
+    found: list[Text] = []
+    draw = Text.draw
+    with pytest.MonkeyPatch.context() as patch:
+        # what is drawn, and not all that exist: ticks off the axis have texts, too
+
+        def note(text: Text, *args: Any, **settings: Any) -> None:
+            if text.get_visible() and text.get_text().strip():
+                found.append(text)
+            draw(text, *args, **settings)
+
+        patch.setattr(Text, "draw", note)
+        FigureCanvasAgg(drawn).draw()
+    assert found
+    page, bad = drawn.bbox.padded(1.0), []
+    for text in dict.fromkeys(found):
+        words, box = repr(text.get_text()), text.get_window_extent()
+        if text.get_fontsize() < LEAST_POINTS:
+            bad.append(f"{words}: {text.get_fontsize():g} pt")
+        if not (
+            page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+        ):
+            bad.append(f"{words}: leaves the page")
+    return bad
+
+
+@pytest.fixture(scope="session")
+def illegible() -> Callable[[Figure], list[str]]:
+    """What of a figure's text cannot be read."""
+    return _illegible

@@ -168,10 +168,11 @@ def test_many_tasks_of_one_panel_stand_side_by_side(
     drawn, _ = figure(make_study(*frames))
     assert len(drawn.axes) == 9
     assert drawn.axes[3].get_subplotspec().rowspan.start == 1  # three in a row
-    assert drawn.axes[3].get_title() == "t03\nrule validated"
+    assert drawn.axes[3].get_title() == "t03"
     assert drawn.get_figheight() <= 8.5
     texts = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert texts == ["BOHB", "Random"]
+    assert said(drawn).startswith("rule validated; mean of 1 seed")
 
 
 def test_each_task_has_its_row(make_frame: Frames, make_study: Studies) -> None:
@@ -181,7 +182,7 @@ def test_each_task_has_its_row(make_frame: Frames, make_study: Studies) -> None:
     drawn, caption = figure(make_study(*frames))
     assert [axes.get_xlim() for axes in drawn.axes] == [(1, 6)] * 4
     assert [axes.get_ylabel().split("\n")[0] for axes in drawn.axes[::2]] == ["one", "two"]
-    assert "one (one full evaluation" in caption
+    assert "on one, two (one full evaluation: 27 epochs). " in caption
 
 
 def test_several_workers_are_shown_on_virtual_seconds(
@@ -231,7 +232,7 @@ def test_tasks_on_different_time_scales_have_their_own_axes(
     for axes in drawn.axes:
         assert any(text.get_visible() and text.get_text() for text in axes.get_xticklabels())
         assert axes.xaxis.get_tick_params()["labelbottom"]
-    assert "one (one full evaluation: 27 epochs); two (" in caption
+    assert "on one, two (one full evaluation: 27 epochs); against" in caption
     assert "; against full evaluations, 4 workers (order of arrival), on three (" in caption
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,13 @@ def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
         "interquartile mean of the reported",
         "interquartile mean of those trained again",
     ]
-    for words in ("rule full", "3 trainings with fresh", "off the ledger", "Star", "abc1234"):
+    for words in (
+        "rule full",
+        "3 trainings with fresh",
+        "which no budget paid for",
+        "Star",
+        "abc1234",
+    ):
         assert words in drawn[1]
 
 
@@ -190,3 +197,15 @@ def _rewrite(folder: Path, method: str, seed: int, rows: pd.DataFrame) -> None:
     from bohb_study.study import Cell
 
     write_cell(folder, Cell("digits", method, seed), rows.reset_index(drop=True), {"git": {}})
+
+
+def test_a_column_of_text_holds_it(
+    study: FigureStudy, illegible: Callable[[Figure], list[str]]
+) -> None:
+    narrow, caption = figure(replace(study, venue="icml"))
+    assert narrow.get_figwidth() == 3.25
+    assert illegible(narrow) == []
+    assert (
+        f"{SEEDS} seeds a method. Incumbents under rule full: best report at full fidelity."
+        in caption
+    )

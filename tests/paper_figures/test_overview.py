@@ -42,7 +42,8 @@ def test_every_task_has_a_small_panel_under_its_main_rule(
     assert drawn.axes[0].get_yscale() == "log"
     assert drawn.get_supylabel() == "regret, rule validated (or what a panel says)"
     assert drawn.get_supxlabel() == "full evaluations"
-    assert "Rule full (best report at full fidelity), validation cross-entropy: trained." in caption
+    words = "Rule full: best report at full fidelity; validation cross-entropy: trained."
+    assert words in caption
     assert caption.endswith(f"{13 * len(frames[0])} rows.")
     shown = [axes.xaxis.get_tick_params()["labelbottom"] for axes in drawn.axes]
     assert shown == [False] * 9 + [True] * 4  # the lowest of each column
