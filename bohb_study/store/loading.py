@@ -86,8 +86,8 @@ class LoadedStudy:
         """
         record = self.cells[cell]
         own = build_frame([], record["hyperparameters"], record["extra"]).dtypes
-        mine = self.frame[list(own.index)].take(self._places[cell])
-        return mine.astype(own).reset_index(drop=True)
+        mine = self.frame.take(self._places[cell])
+        return mine[list(own.index)].astype(own).reset_index(drop=True)
 
     @cached_property
     def _places(self) -> dict[CellKey, npt.NDArray[np.intp]]:

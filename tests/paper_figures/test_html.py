@@ -261,7 +261,7 @@ def test_the_page_says_what_was_run_and_found(page: str) -> None:
         "a network &amp; its l1, lr",
         "0.1 [0.0, 0.2]",
         "mean over 3 seeds",
-        "Rule highest: highest fidelity so far; may rise",
+        "Rule highest: best report at the highest fidelity so far; rises where",
     ):
         assert word in told
     assert "{{" not in told

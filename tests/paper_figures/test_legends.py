@@ -13,12 +13,6 @@ from paper_figures.panels import MOST_BANDS, banded, panels
 MANY = ("asha", "bohb", "grid", "hyperband", "random", "tpe")
 
 
-def test_a_sentence_has_one_capital_more() -> None:
-    assert legends.sentence("median of 3 seeds; HpBandSter") == "Median of 3 seeds; HpBandSter"
-    assert legends.sentence("IQM") == "IQM"
-    assert legends.sentence("") == ""
-
-
 def test_of_many_methods_only_the_emphasised_have_bands() -> None:
     assert len(MANY) == MOST_BANDS + 1
     assert banded(MANY[1:]) == set(MANY[1:])
