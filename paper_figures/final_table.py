@@ -8,7 +8,7 @@ import numpy as np
 
 from bohb_study.analysis import Estimate, Rule, estimate, final_incumbents, finals_summary
 from bohb_study.analysis.cells import cells_of, narrow, require_complete
-from bohb_study.analysis.incumbent import incumbent, main_rule
+from bohb_study.analysis.incumbent import main_rule, trace
 from paper_figures import style
 from paper_figures.data import FigureStudy, TaskFacts
 from paper_figures.table import Table, bold
@@ -56,10 +56,11 @@ def finals(study: FigureStudy) -> list[Final]:
         tested = not task.test_metric.startswith(task.val_metric)
         last: dict[str, list[tuple[float, float]]] = {}
         for (_, method, _), rows in cells_of(own):
-            end = incumbent(rows, rule, task.top).iloc[-1]
-            last.setdefault(method, []).append(
-                (float(end["value"]) - zero, float(end["test_loss"]))
-            )
+            ends = trace(rows, rule, task.top)
+            held = ends.held[-1]
+            test_losses = rows.sort_values("seq")["test_loss"].to_numpy(dtype=np.float64)
+            test_loss = float(test_losses[held]) if held >= 0 else float("nan")
+            last.setdefault(method, []).append((float(ends.value[-1]) - zero, test_loss))
         for method in style.in_order(set(last)):
             losses, tests = np.array(last[method], dtype=np.float64).T
             found.append(
@@ -110,7 +111,8 @@ def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
     """(task, method) -> test loss of its final configurations, trained again."""
     if study.finals is None or study.finals.empty:
         return {}
-    incumbents = final_incumbents(study.frame, {task.name: task.top for task in study.tasks})
+    trained = study.frame[study.frame["task"].isin(study.finals["task"].unique())]
+    incumbents = final_incumbents(trained, {task.name: task.top for task in study.tasks})
     again = finals_summary(incumbents, study.finals, study.bootstrap_seed)
     seeds = incumbents.groupby(["task", "method"])["seed"].size()
     return {

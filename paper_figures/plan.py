@@ -58,7 +58,13 @@ PLAN = (
     Item("model", "model", LADDERS, ("bohb", "asha-bohb", "hpbandster-bohb", "tpe")),
     Item("layout", "layout", ("digits",), ("grid", "random")),
     Item("surrogate", "surrogate", ("digits",), ("bohb",)),
-    Item("stock", "stock", ("fidelities",), ("bohb", "hyperband", "bohb-stock", "hpbandster-bohb")),
+    Item(
+        "stock",
+        "stock",
+        ("fidelities",),
+        ("bohb", "hyperband", "bohb-stock", "hpbandster-bohb"),
+        ("mfh3-good", "mfh3-bad", "mfh6-good", "mfh6-bad", "counting-ones-8", "counting-ones-32"),
+    ),
     Item("scaling", "scaling", tuple(f"workers-{n}" for n in WORKERS)),
     Item("time", "time", LADDERS, COMPARED),
     Item(

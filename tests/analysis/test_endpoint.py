@@ -6,11 +6,13 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu, norm, wilcoxon
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import PermutationMethod, mannwhitneyu, norm, wilcoxon
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from bohb_study.analysis.endpoint import TaskTests, task_tests
+from bohb_study.analysis.endpoint import TaskTests, signed_rank, task_tests
 from bohb_study.analysis.improvement import improvement
 from bohb_study.analysis.power import critical, detectable, pairs_needed, smallest_p
 from bohb_study.errors import StudyError
@@ -223,3 +225,23 @@ def test_few_runs_have_a_probability_but_no_interval() -> None:
     assert np.isnan(got.high)
     with pytest.raises(StudyError, match="no run"):
         improvement([], [], 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-6, 6).filter(bool), min_size=2, max_size=9))
+def test_the_signed_rank_test_is_scipys_with_ties(gains: list[int]) -> None:
+    differences = np.array(gains, dtype=np.float64)
+    expected = wilcoxon(differences, method=PermutationMethod()).pvalue
+    assert signed_rank(differences) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_signed_rank_test_is_scipys_exact_one_without_ties() -> None:
+    for n in (5, 12, 20, 50, 60):
+        differences = np.random.default_rng(n).normal(0.4, size=n)
+        method = "exact" if n <= 50 else "auto"
+        expected = wilcoxon(differences, method=method).pvalue
+        assert signed_rank(differences) == pytest.approx(expected, rel=1e-9)
+
+
+def test_an_infinite_difference_has_the_highest_rank() -> None:
+    assert signed_rank(np.array([1.0, 2.0, -np.inf])) == signed_rank(np.array([1.0, 2.0, -3.0]))
