@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.speedup import SHARES
+from paper_figures import style
 from paper_figures.data import FigureStudy
 from paper_figures.speedup_dots import speedup_dots
 from paper_figures.table import Table
@@ -23,10 +24,14 @@ def table(study: FigureStudy) -> Table:
     """
     shown = speedup_dots(study)
     rows = [
-        (task.name, method, *(text(shown.of(task.name, method, share)) for share in SHARES))
+        (
+            "" if i else task.name,
+            style.line(method).label,
+            *(text(shown.of(task.name, method, share)) for share in SHARES),
+        )
         for group in shown.groups
         for task in group.tasks
-        for method in group.methods
+        for i, method in enumerate(group.methods)
     ]
     counts = " or ".join(map(str, sorted(set(shown.found["seeds"]))))
     kinds = " or ".join(sorted(set(shown.found["kind"])))
@@ -36,6 +41,7 @@ def table(study: FigureStudy) -> Table:
         "interquartile mean at that share of the budget.",
         f"{NOT_REACHED} (< x): the method's median is censored, and x is the most that its "
         f"speed-up can be; > x: random's is. An end of an interval that is {NONE} is censored.",
+        f"Source: {study.provenance}.",
     )
     shares = tuple(f"{100 * share:g} %" for share in SHARES)
     return Table("Speed-up over random search", ("task", "method", *shares), tuple(rows), notes)

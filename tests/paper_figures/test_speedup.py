@@ -104,8 +104,8 @@ def test_the_table_says_the_same(study: FigureStudy) -> None:
     made = table(study)
     assert made.headings == ("task", "method", "25 %", "50 %", "100 %")
     assert made.rows == (
-        ("digits", "bohb", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "2.0 [2.0, 2.0]"),
-        ("digits", "asha", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "not reached (< 0.75)"),
+        ("digits", "BOHB", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "2.0 [2.0, 2.0]"),
+        ("", "ASHA", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "not reached (< 0.75)"),
     )
     assert "over 3 seeds [range, not an interval]" in made.notes[0]
     assert "1.0 [1.0, 1.0]" in made.markdown()
