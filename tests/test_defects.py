@@ -20,6 +20,7 @@ from bohb_study.analysis.align import align
 from bohb_study.analysis.cells import cells_of
 from bohb_study.analysis.endpoint import task_tests
 from bohb_study.analysis.improvement import _drawn, improvement
+from bohb_study.analysis.incumbent import Trace, trace
 from bohb_study.analysis.ranks import rank_curves
 from bohb_study.analysis.readings import read_off
 from bohb_study.errors import StudyError
@@ -159,15 +160,14 @@ def minimum_before_average(_: Path) -> None:
 
 
 def plant_cummin_after_averaging(patch: Patch) -> None:
-    def reports(frame: pd.DataFrame, rule: str, top: int) -> pd.DataFrame:
-        found = incumbent(frame, "any", top)
-        return found.assign(value=frame["val_loss"].to_numpy())
+    def reports(frame: pd.DataFrame, rule: str, top: int) -> Trace:
+        return trace(frame, "any", top)._replace(value=frame["val_loss"].to_numpy())
 
     def then_cummin(aligned: pd.DataFrame, seed: int) -> Any:
         mean = aligned.mean(axis=1).cummin()
         return aggregate(pd.DataFrame(dict.fromkeys(aligned, mean)), seed)
 
-    patch.setattr(analysis("curves"), "incumbent", reports)
+    patch.setattr(analysis("curves"), "trace", reports)
     patch.setattr(analysis("curves"), "aggregate", then_cummin)
 
 
