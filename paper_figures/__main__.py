@@ -8,12 +8,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import tyro
 
 from bohb_study import cli
-from bohb_study.analysis import Axis, Rule
+from bohb_study.analysis import RULES, Axis
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.files import replace_files
 from paper_figures.gallery import (
@@ -60,10 +59,12 @@ class Draw:
     """These tasks alone."""
     methods: tuple[str, ...] = ()
     """These methods alone."""
-    incumbent: Rule | None = None
-    """How incumbents are chosen; each task's main rule where not given."""
-    x: Literal["full-evals", "seconds"] | None = None
-    """What curves run along; what fits the number of workers where not given."""
+    incumbent: str = ""
+    """How incumbents are chosen: full, highest, validated, paper or any; each task's main rule
+    where not given."""
+    x: str = ""
+    """What curves run along: full-evals or seconds; what fits the number of workers where not
+    given."""
     check: tyro.conf.FlagCreatePairsOff[bool] = False
     """Draw in memory and compare with the list of hashes; exit 1 where a byte differs."""
     html: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -79,6 +80,12 @@ class Draw:
         """Raise UsageError, in one line that names the flag, for what does not go together."""
         if self.venue not in VENUES:
             raise UsageError(f"--venue {self.venue}: no such page; allowed: {', '.join(VENUES)}")
+        for flag, given, known in (
+            ("--incumbent", self.incumbent, RULES),
+            ("--x", self.x, AXES),
+        ):
+            if given and given not in known:
+                raise UsageError(f"{flag} {given}: not known; allowed: {', '.join(known)}")
         if self.html and not self.study:
             raise UsageError("--html: needs --study, the folder of one study")
         if self.check and (self.study or self.out or self.wish != Wish()):
@@ -88,7 +95,8 @@ class Draw:
     def wish(self) -> Wish:
         """What is to be other than the paper has it."""
         axis = AXES[self.x] if self.x else None
-        return Wish(self.venue, self.task, self.methods, self.incumbent, axis, self.allow_missing)
+        rule = next((rule for rule in RULES if rule == self.incumbent), None)
+        return Wish(self.venue, self.task, self.methods, rule, axis, self.allow_missing)
 
 
 def main(argv: Sequence[str]) -> int:

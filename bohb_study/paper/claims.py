@@ -6,6 +6,7 @@ does not hold is reported as not holding.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 from bohb_study.analysis import Estimate
@@ -75,7 +76,9 @@ def _rounded(value: Any) -> Any:
         return {key: _rounded(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(part) for part in value]
-    return float(f"{value:.10g}") if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.10g}") if isfinite(value) else None  # JSON has no other numbers
 
 
 def claims_table(claims: Iterable[Claim], title: str = "Claims") -> TextTable:

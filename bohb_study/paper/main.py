@@ -14,9 +14,11 @@ import pandas as pd
 
 from bohb_study.analysis import Estimate, bootstrap_seed, estimate, main_rule
 from bohb_study.analysis.cells import narrow
+from bohb_study.analysis.correlation import correlation_frame
 from bohb_study.analysis.families import family_of
 from bohb_study.analysis.ranks import RankCurves, common_methods, rank_curves
 from bohb_study.analysis.readings import paired_gain, read_off
+from bohb_study.errors import StudyError
 from bohb_study.paper.claims import ClaimsReport, TextTable, Verdict, above_zero
 from bohb_study.store import LoadedStudy
 from bohb_study.store.derived import read_derived
@@ -53,7 +55,7 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         studies: in the order of ``STUDIES``; those with several workers are left to a figure.
 
     Raises:
-        StudyError: cells are missing.
+        StudyError: cells are missing, or a task's rank correlations are.
     """
     compared = [study for study in studies if not study.study["name"].startswith("workers")]
     frame = join(_without_yardsticks(study) for study in compared)
@@ -63,7 +65,12 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
     }
     seed = bootstrap_seed(" ".join(study.study["id"] for study in compared))
     correlations = pd.concat(
-        [read_derived(study.path, study.study["id"]).get("correlations") for study in compared],
+        [correlation_frame([])]
+        + [
+            stored["correlations"]
+            for study in compared
+            if "correlations" in (stored := read_derived(study.path, study.study["id"]))
+        ],
         ignore_index=True,
     )
     with_bohb = sorted(frame.loc[frame["method"] == METHOD, "task"].unique())
@@ -134,6 +141,8 @@ def _guide(correlations: pd.DataFrame, task: str) -> pd.DataFrame:
     """Each rung against the top over random configurations: ``lower``, and an interval."""
     own = correlations[(correlations["task"] == task) & ~correlations["selected"]]
     own = own[own["upper"] == own["upper"].max()]
+    if own.empty:
+        raise StudyError(f"{task}: its rank correlations are not beside the packed study")
     if own["off_ledger"].any():
         chosen: pd.DataFrame = own[own["off_ledger"]]
         return chosen.filter(["lower", "spearman", "low", "high"])

@@ -94,7 +94,7 @@ def difference(job: CellJob, real: pd.DataFrame, controller: type[Replay]) -> Di
     return compare_frames(*frames)
 
 
-@pytest.mark.parametrize("method", ["asha", "bohb"])
+@pytest.mark.parametrize("method", ["asha", "bohb", "bohb-stock"])
 def test_two_workers_decide_as_real_ray_does(method: str, runtime: None) -> None:
     """Configurations, rungs, brackets, decisions; a wrong order of calls shows in them."""
     cloudpickle.register_pickle_by_value(sys.modules[__name__])

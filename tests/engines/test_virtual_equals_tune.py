@@ -30,7 +30,7 @@ OPTUNA = ("tpe", "tpe-univariate", "gp")
 FEWER = {
     "grid": ("digits",),
     "random": ("counting-ones-8",),
-    "random-2x": (),  # random with another ledger
+    "random-2x": ("counting-ones-8",),  # random with another ledger
     "asha": ("synthetic-curves", "counting-ones-8"),
     "hyperband": ("synthetic-curves",),
     "bohb-stock": ("counting-ones-8",),
@@ -39,7 +39,6 @@ FEWER = {
     "hpbandster-hyperband": ("synthetic-curves",),
     "hpbandster-bohb": ("counting-ones-8",),
     **dict.fromkeys(OPTUNA, ("counting-ones-8",)),
-    "tpe-univariate": (),  # tpe with another option of its sampler
 }
 """Tasks of methods that share their searcher, their scheduler or both with another one."""
 CELLS = [(name, method) for method in METHODS for name in FEWER.get(method, TASKS)]

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis.incumbent import incumbent
+from bohb_study.errors import StudyError
 from bohb_study.paper.claims import ClaimsReport
 from bohb_study.paper.main import OTHERS, main_report
 from bohb_study.store import LoadedStudy, load_study
@@ -201,3 +202,16 @@ def test_it_is_json_and_markdown_without_claims(report: ClaimsReport) -> None:
     for table in report.tables:
         assert table.markdown() in text
     assert text.count("\n* ") == 3
+
+
+def test_without_its_rank_correlations_a_task_is_named(
+    packs: dict[str, LoadedStudy], tmp_path: Path
+) -> None:
+    bare = [replace(packs[name], path=tmp_path) for name in ("one", "two")]
+    with pytest.raises(StudyError, match=r"^[\w-]+: its rank correlations are not beside"):
+        main_report(*bare)
+
+
+def test_what_is_no_number_is_null_in_json(report: ClaimsReport) -> None:
+    odd = replace(report, numbers={"gain": float("nan"), "low": [float("-inf"), 0.5]})
+    assert json.loads(json_bytes(odd.to_json()))["numbers"] == {"gain": None, "low": [None, 0.5]}
