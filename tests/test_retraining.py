@@ -426,9 +426,12 @@ def test_a_process_that_is_killed_fails_its_training_only(
     assert finals[0].test_loss == 1e6
 
 
+# A shell has its background jobs ignore Ctrl-C, and what they start inherits that.
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from bohb_study import cli
 from bohb_study.retraining import retrain_finals
 sys.exit(cli.run(lambda words: len(retrain_finals(Path(words[0]), 1, 2)) and 0, sys.argv[1:]))
