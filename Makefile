@@ -27,7 +27,7 @@ ifdef ARGS
 	$(RUN) -m pytest $(ARGS)
 else
 	$(RUN) -m pytest -n 2 -m "not long"
-	$(RUN) -m pytest -m long
+	$(RUN) -m pytest -n 2 --dist loadfile -m long
 endif
 
 lint: .venv/installed-dev ## check style, types and the direction of imports

@@ -19,6 +19,7 @@ from paper_figures.gallery import (
     FIGURES,
     PAGE,
     SUMS,
+    Made,
     Studies,
     Wish,
     differences,
@@ -120,10 +121,11 @@ def main(argv: Sequence[str]) -> int:
 def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
     """Draw the paper's figures; all of them as they are make the gallery; returns the exit code.
 
-    Where tasks or methods are named and figures are not, those that cannot show them are left out.
+    Where tasks, methods or an axis are named and figures are not, those that cannot show them are
+    left out.
     """
     whole = options.wish == Wish() and not options.figure and options.out is None
-    some = bool(options.task or options.methods) and not options.figure
+    some = bool(options.task or options.methods or options.x) and not options.figure
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
     studies, made = Studies(options.paper, options.wish), []
     skipped: dict[str, UsageError | StudyError] = {}
@@ -137,6 +139,7 @@ def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
             continue
         write({folder / name: data for name, data in made[-1].files.items()})
         print(f"{item.name} ({number}/{len(wanted)})", file=sys.stderr)
+        warn(made[-1])
     if not made:
         raise next(iter(skipped.values()))
     not_drawn(skipped)
@@ -194,6 +197,7 @@ def draw_one(study: Path, options: Draw) -> int:
             skipped[name] = error
         else:
             write({folder / file: data for file, data in made.files.items()})
+            warn(made)
     not_drawn(skipped)
     return 0
 
@@ -213,6 +217,12 @@ def not_drawn(skipped: Mapping[str, Exception]) -> None:
     """Say what was left out and why, a line each."""
     for name, error in skipped.items():
         print(f"not drawn: {name}: {error}", file=sys.stderr)
+
+
+def warn(made: Made) -> None:
+    """Say what is not as it should be with what was drawn."""
+    if made.warning:
+        print(f"warning: {made.warning}", file=sys.stderr)
 
 
 def lines(found: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ from paper_figures import (
     speedup,
     speedup_table,
     stock,
+    style,
     surrogate,
     time,
 )  # fmt: skip
@@ -89,6 +90,8 @@ class Made:
     """By name."""
     text: str
     """A figure's caption, or a table in markdown."""
+    warning: str = ""
+    """That a figure is higher than the page that it was made for; empty where it is not."""
 
 
 class Studies:
@@ -141,7 +144,18 @@ def make(item: Item, studies: Studies) -> Made:
         figure, caption = FIGURES[item.what](shown[0])
         source = shown[0].provenance
     rendered = render(figure, item.name, caption, source)
-    return Made(item, {f"{item.name}.{form}": data for form, data in rendered.items()}, caption)
+    files = {f"{item.name}.{form}": data for form, data in rendered.items()}
+    return Made(item, files, caption, _too_high(figure, item.name, shown[0].venue))
+
+
+def _too_high(figure: Figure, name: str, venue: str) -> str:
+    high, allowed = figure.get_figheight(), style.tallest(venue)
+    if high <= allowed + 0.005:
+        return ""
+    return (
+        f"{name}: {high:.1f} in high, --venue {venue} has {allowed:.1f}: show less of it with "
+        "--task or --methods"
+    )
 
 
 def page(made: Sequence[Made]) -> bytes:

@@ -52,11 +52,13 @@ def ranks(study: FigureStudy) -> Ranks:
     """Rank the methods that every task of the study has.
 
     Raises:
-        StudyError: there are no rows, fewer than two methods on all tasks, or methods have
-            unequal seeds and that is not allowed.
+        StudyError: there are no rows, fewer than two methods on all tasks, seconds are asked for,
+            or methods have unequal seeds and that is not allowed.
     """
     if study.frame.empty:
         raise StudyError("no rows: nothing to rank")
+    if study.axis == "virtual_seconds":
+        raise StudyError("ranks are taken along full evaluations: cells end at other seconds")
     methods = common_methods(study.frame, study.yardsticks)
     if len(methods) < 2:
         raise StudyError("ranks need two methods that every task has; choose tasks with --task")

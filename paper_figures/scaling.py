@@ -216,10 +216,10 @@ def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
         legends.rule_sentence(rule),
         legends.spread_sentence(_everything(shown), thin=False),
         f"Target: {shown.target:.3g}, with which {style.line(YARDSTICK).label} ends on "
-        f"{min(shown.panels)} worker{'s' if min(shown.panels) > 1 else ''}. Last panel: median "
-        "over seeds of the first second at or below it; cells that ended without it count as never "
-        "reaching it, and a median that is never reached has no mark. Dotted: the fastest with "
-        "the fewest workers, were every further one worth as much.",
+        f"{min(shown.panels)} worker{'s' if min(shown.panels) > 1 else ''}. Last panel: "
+        "Kaplan-Meier median over seeds of the first second at or below it; cells that ended "
+        "without it are censored, and a median that is censored has no mark. Dotted: the fastest "
+        "with the fewest workers, were every further one worth as much.",
         f"Seconds with {counts} workers [{kinds}]: {words}.",
         f"Never reached: {never}." if never else "",
         f"Source: {'; '.join(str(study.provenance) for study in studies)}.",

@@ -28,8 +28,13 @@ _LATEX = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
 }
+_MINUS = re.compile(r"(?<!\w)-(?=\d)")
+_POWER = re.compile(r"(?<=\d)e([-+]?)0*(\d+)\b")
 _NUMBER = re.compile(r"[-+<>≤≥]? ?\d|-?$")
 """How a cell begins that belongs in a column of numbers; it may also be empty, or a dash."""
+_SIZES = (r"\footnotesize", r"\setlength{\tabcolsep}{3pt}")
+LONGEST = 40
+"""Rows that fit a page of LaTeX with the caption and the notes; of more, pages are broken."""
 
 
 def bold(cell: str) -> str:
@@ -67,25 +72,29 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def latex(self, label: str) -> str:
-        r"""A floating ``table`` that needs the package booktabs.
+        r"""A floating ``table``, or a ``longtable`` where it has more rows than ``LONGEST``.
+
+        The first needs the package booktabs, the second longtable as well, and one column of text
+        on a page. A long one has the cells of its first column as headings of the rows below them
+        if some are empty, for it is then that they belong to several rows.
 
         Args:
             label: what ``\ref`` finds it by.
         """
-        columns = "".join("r" if right else "l" for right in self._right())
-        body = [" & ".join(map(_latex, row)) + r" \\" for row in (self.headings, *self.rows)]
+        return self._longtable(label) if len(self.rows) > LONGEST else self._float(label)
+
+    def _float(self, label: str) -> str:
         lines = [
             r"\begin{table}[t]",
             r"\centering",
             rf"\caption{{{_latex(self.title)}}}",
             rf"\label{{{label}}}",
-            r"\footnotesize",
-            r"\setlength{\tabcolsep}{3pt}",
-            rf"\begin{{tabular}}{{{columns}}}",
+            *_SIZES,
+            rf"\begin{{tabular}}{{{self._columns()}}}",
             r"\toprule",
-            body[0],
+            _ampersands(self.headings),
             r"\midrule",
-            *body[1:],
+            *map(_ampersands, self.rows),
             r"\bottomrule",
             r"\end{tabular}",
         ]
@@ -93,10 +102,48 @@ class Table:
             lines += [
                 r"\par\smallskip",
                 r"\begin{minipage}{\linewidth}",
-                *(rf"{_latex(note)}\par" for note in self.notes),
+                *self._notes(),
                 r"\end{minipage}",
             ]
         return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+    def _longtable(self, label: str) -> str:
+        grouped = not all(row[0] for row in self.rows)
+        left = 1 if grouped else 0
+        head = [r"\toprule", _ampersands(self.headings[left:]), r"\midrule"]
+        width = len(self.headings) - left
+        body: list[str] = []
+        for row in self.rows:
+            if grouped and row[0]:
+                body += [r"\addlinespace"] if body else []
+                # the star keeps a heading on the page of its rows
+                body.append(rf"\multicolumn{{{width}}}{{l}}{{\textit{{{_latex(row[0])}}}}} \\*")
+            body.append(_ampersands(row[left:]))
+        lines = [
+            r"\begingroup",
+            *_SIZES,
+            rf"\begin{{longtable}}{{{self._columns()[left:]}}}",
+            rf"\caption{{{_latex(self.title)}}}\label{{{label}}} \\",
+            *head,
+            r"\endfirsthead",
+            *head,
+            r"\endhead",
+            r"\midrule",
+            rf"\multicolumn{{{width}}}{{r}}{{continued on the next page}} \\",
+            r"\endfoot",
+            r"\bottomrule",
+            r"\endlastfoot",
+            *body,
+            r"\end{longtable}",
+            *([r"\setlength{\parindent}{0pt}", *self._notes()] if self.notes else []),
+        ]
+        return "\n".join([*lines, r"\endgroup"]) + "\n"
+
+    def _notes(self) -> list[str]:
+        return [rf"{_latex(note)}\par" for note in self.notes]
+
+    def _columns(self) -> str:
+        return "".join("r" if right else "l" for right in self._right())
 
     def _right(self) -> list[bool]:
         """Which columns are numbers throughout."""
@@ -121,7 +168,14 @@ def _markdown(cell: str) -> str:
     return cell.replace("|", r"\|")
 
 
+def _ampersands(cells: Iterable[str]) -> str:
+    return " & ".join(map(_latex, cells)) + r" \\"
+
+
 def _latex(cell: str) -> str:
     text, is_bold = _plain(cell)
     escaped = "".join(_LATEX.get(letter, letter) for letter in text)
+    # set as text, a minus would be a hyphen and an exponent a letter
+    escaped = _MINUS.sub("$-$", escaped)
+    escaped = _POWER.sub(lambda found: rf"$\times 10^{{{found[1].strip('+')}{found[2]}}}$", escaped)
     return rf"\textbf{{{escaped}}}" if is_bold else escaped

@@ -7,12 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bohb_study.analysis.aggregate import LEAST_FOR_INTERVAL, RESAMPLES
+from bohb_study.analysis.aggregate import kind_of
+from bohb_study.analysis.bootstrap import observed_interval, resampled_counts
+from bohb_study.analysis.survival import median_time, resampled_medians
 from bohb_study.errors import StudyError
 from paper_figures.data import FigureStudy, TaskFacts
 from paper_figures.panels import Panel, main_panels
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 YARDSTICK = "random"
 """Whose result the others are to reach."""
@@ -24,13 +27,12 @@ class Reached:
 
     workers: int
     seconds: float
-    """Median over seeds: of an even number the larger of the middle two; infinite where half of
-    the seeds or more never do."""
+    """Kaplan-Meier median over seeds; infinite where it is censored."""
     low: float
     high: float
     """95 % bootstrap interval of the median from 10 seeds on, else the range; may be infinite."""
     never: int
-    """Seeds whose cell ended without it."""
+    """Seeds whose cell ended without it: they are censored there."""
     n: int
     """Number of seeds."""
 
@@ -78,8 +80,9 @@ def scaling(studies: Sequence[FigureStudy]) -> Scaling:
     reached: dict[str, tuple[Reached, ...]] = {}
     for workers, panel in panels.items():
         for curves in panel.data.curves:
-            times = np.array([_first(curves.runs[seed], target) for seed in curves.seeds])
-            one = _reached(workers, times, ordered[0].bootstrap_seed)
+            found = [_first(curves.runs[seed], target) for seed in curves.seeds]
+            times, happened = (np.array(part) for part in zip(*found, strict=True))
+            one = _reached(workers, times, happened, ordered[0].bootstrap_seed)
             reached[curves.method] = (*reached.get(curves.method, ()), one)
     shown = target - panels[min(panels)].reference
     return Scaling(task, panels, shown, reached)
@@ -92,25 +95,27 @@ def _target(panel: Panel) -> float:
     raise StudyError(f"scaling: no result of {YARDSTICK} on {panel.task.name} to be reached")
 
 
-def _first(run: "pd.Series[float]", target: float) -> float:
-    """When a run is first at or below the target; infinite where it never is."""
-    below = np.flatnonzero(run.to_numpy(dtype=np.float64) <= target)
-    return float(run.index[below[0]]) if len(below) else np.inf
+def _first(run: "pd.Series[float]", target: float) -> tuple[float, bool]:
+    """When a run is first at or below the target, or else its end; and whether it is."""
+    values = run.to_numpy(dtype=np.float64)
+    below = np.flatnonzero(values <= target)
+    if len(below):
+        return float(run.index[below[0]]), True
+    # a run that never has an incumbent is censored last: it must not make the others look better
+    known = np.flatnonzero(np.isfinite(values))
+    last = known[-1] if len(known) else -1
+    return (float(run.index[last]) if len(run) else np.inf), False
 
 
-def _reached(workers: int, times: Floats, seed: int) -> Reached:
+def _reached(workers: int, times: Floats, happened: Bools, seed: int) -> Reached:
+    order = np.lexsort([~happened, times])
+    times, happened = times[order], happened[order]
     n = len(times)
-    low, high = float(times.min()), float(times.max())
-    if n >= LEAST_FOR_INTERVAL:
-        draws = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
-        medians = np.sort(_median(np.sort(times)[draws]))
-        # of medians that are observed times, or infinite, nothing is to be interpolated
-        low, high = (float(medians[int(q * (RESAMPLES - 1))]) for q in (0.025, 0.975))
-    never = int(np.isinf(times).sum())
-    return Reached(workers, float(_median(times[np.newaxis])[0]), low, high, never, n)
-
-
-def _median(times: Floats) -> Floats:
-    """Of each row of (m, n), the larger of the middle two where n is even: shape (m,)."""
-    middle: Floats = np.sort(times, axis=1)[:, times.shape[1] // 2]
-    return middle
+    if kind_of(n) == "95 % interval":
+        medians = resampled_medians(times, happened, resampled_counts(n, seed))
+        low, high = observed_interval(medians, medians)
+    else:
+        seconds = np.where(happened, times, np.inf)
+        low, high = float(seconds.min()), float(seconds.max())
+    never = int((~happened).sum())
+    return Reached(workers, median_time(times, happened), low, high, never, n)

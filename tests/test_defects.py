@@ -15,12 +15,13 @@ import pytest
 from matplotlib.axes import Axes
 
 from bohb_study.analysis import anytime, incumbent, main_rule, summary
-from bohb_study.analysis.aggregate import _resampled, aggregate, estimate
+from bohb_study.analysis.aggregate import aggregate, estimate
 from bohb_study.analysis.align import align
+from bohb_study.analysis.bootstrap import resampled_counts
 from bohb_study.analysis.cells import cells_of
 from bohb_study.analysis.correlation import spearman_interval
 from bohb_study.analysis.endpoint import task_tests
-from bohb_study.analysis.improvement import _drawn, improvement
+from bohb_study.analysis.improvement import improvement
 from bohb_study.analysis.incumbent import Trace, trace
 from bohb_study.analysis.ranks import rank_curves
 from bohb_study.analysis.readings import read_off
@@ -213,8 +214,7 @@ def resampling_is_seeded(_: Path) -> None:
     losses = np.random.default_rng(0).normal(size=12)
 
     def intervals() -> list[Any]:
-        for kept in (_drawn, _resampled):  # or a second call would only be told the first's draws
-            kept.cache_clear()
+        resampled_counts.cache_clear()  # or a second call would be given the first's draws
         whole = estimate(losses, 7)
         ranks = ranked(frame, 7)
         pair = improvement([losses], [losses + 0.3], 7)

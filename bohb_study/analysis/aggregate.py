@@ -7,7 +7,6 @@ n = 5), so the range of the seeds stands in, and is called a range.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,9 +15,11 @@ import pandas as pd
 from scipy.stats import trim_mean
 
 from bohb_study import seeding
+from bohb_study.analysis.bootstrap import interval, resampled_counts
 from bohb_study.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Kind = Literal["95 % interval", "range, not an interval"]
 Label = Literal["mean", "interquartile mean"]
 
@@ -26,7 +27,6 @@ TRIM = 0.25
 """Share of the seeds that the interquartile mean leaves out at either end."""
 LEAST_FOR_INTERVAL = 10
 """Seeds from which a bootstrap interval is given."""
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,24 +136,24 @@ def _spread(values: Floats, seed: int) -> _Spread:
         return _Spread(np.empty(0), np.empty(0), np.empty(0))
     low, high = ordered[0], ordered[-1]
     if kind_of(len(values)) == "95 % interval":
-        means = _resampled(len(values), seed) @ ordered
-        low, high = np.percentile(means, [2.5, 97.5], axis=0)
+        low, high = interval(_weights(resampled_counts(len(values), seed)) @ ordered)
     return _Spread(iqm(ordered)[back], low[back], high[back])
 
 
-@lru_cache(maxsize=64)
-def _resampled(n: int, seed: int) -> Floats:
+def _weights(counts: Ints) -> Floats:
     """What each of n sorted values weighs in the interquartile mean of each resample.
 
-    A resample of sorted values is sorted once its indices are, so that one draw of indices serves
-    every grid point, and the trimmed mean of a resample is a sum of weights times values.
+    A resample of sorted values is sorted as well, so that the trimmed mean of a resample is a sum
+    of weights times values, and one draw serves every grid point.
+
+    Args:
+        counts: how often each is in each resample, shape (r, n).
 
     Returns:
-        Shape (RESAMPLES, n); the indices are those that ``scipy.stats.bootstrap`` would draw.
+        Shape (r, n).
     """
-    drawn = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    n = counts.shape[1]
     cut = int(TRIM * n)
-    kept = np.sort(drawn, axis=1)[:, cut : n - cut]
-    counts = (kept[:, :, None] == np.arange(n)).sum(axis=1)
-    weights: Floats = counts / kept.shape[1]
+    up_to = np.clip(np.cumsum(counts, axis=1), cut, n - cut)  # places that are kept, so far
+    weights: Floats = np.diff(up_to, prepend=cut, axis=1) / (n - 2 * cut)
     return weights

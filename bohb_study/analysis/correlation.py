@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import bootstrap, kendalltau, rankdata
 
-from bohb_study.analysis.aggregate import RESAMPLES
+from bohb_study.analysis.bootstrap import RESAMPLES
 from bohb_study.analysis.cells import cells_of, narrow
 from bohb_study.columns import CELL
 from bohb_study.errors import StudyError

@@ -1,13 +1,13 @@
 """How probably a run of one method is better than a run of another."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from bohb_study.analysis.aggregate import LEAST_FOR_INTERVAL, RESAMPLES
+from bohb_study.analysis.aggregate import LEAST_FOR_INTERVAL
+from bohb_study.analysis.bootstrap import RESAMPLES, interval, resampled_counts
 from bohb_study.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -47,17 +47,12 @@ def improvement(mine: Sequence[Floats], others: Sequence[Floats], seed: int) -> 
         better = (x < y) + 0.5 * (x == y)
         centre += float(better.mean()) / len(mine)
         # how often each run was drawn: sums over all drawn pairs are then two small products
-        drawn, against = (_drawn(n, (seed, task, side)) for side, n in enumerate(better.shape))
+        drawn, against = (
+            resampled_counts(n, seed, task, side) for side, n in enumerate(better.shape)
+        )
         sums = ((drawn @ better) * against).sum(axis=1)
         resampled += sums / better.size / len(mine)
     if min(map(len, [*mine, *others])) < LEAST_FOR_INTERVAL:
         return Improvement(centre, float("nan"), float("nan"))
-    low, high = np.percentile(resampled, [2.5, 97.5])
+    low, high = interval(resampled)
     return Improvement(centre, float(low), float(high))
-
-
-@lru_cache(maxsize=64)  # the pairs of a study have the same numbers of runs
-def _drawn(n: int, seed: tuple[int, ...]) -> Floats:
-    """How often each of n runs is drawn in each resample: shape (RESAMPLES, n)."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)

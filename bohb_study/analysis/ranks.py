@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from bohb_study.analysis.aggregate import RESAMPLES, Kind, kind_of
+from bohb_study.analysis.aggregate import Kind, kind_of
+from bohb_study.analysis.bootstrap import RESAMPLES, interval, resampled_counts
 from bohb_study.analysis.cells import require_complete
 from bohb_study.analysis.families import family_of
 from bohb_study.analysis.incumbent import Rule, main_rule
@@ -159,14 +160,13 @@ def _interval(
     ranks: Mapping[str, Floats], weights: Mapping[str, float], seed: int
 ) -> tuple[Floats, Floats]:
     """The 95 % percentile bootstrap: the seeds of each task are drawn anew, all methods at once."""
-    rng = np.random.default_rng(seed)
     shape = next(iter(ranks.values())).shape[1:]
     resampled = np.zeros((RESAMPLES, int(np.prod(shape))))
-    for task, own in ranks.items():
+    for number, (task, own) in enumerate(ranks.items()):
         n = len(own)
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) * (weights[task] / n)
+        drawn = resampled_counts(n, seed, number) * (weights[task] / n)
         resampled += drawn @ own.reshape(n, -1)
-    low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+    low, high = interval(resampled)
     return low.reshape(shape), high.reshape(shape)
 
 

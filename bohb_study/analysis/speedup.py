@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bohb_study.analysis.aggregate import RESAMPLES, TRIM, iqm, kind_of
+from bohb_study.analysis.aggregate import TRIM, iqm, kind_of
 from bohb_study.analysis.align import Axis, step
+from bohb_study.analysis.bootstrap import observed_interval, resampled_counts
 from bohb_study.analysis.cells import require_complete
 from bohb_study.analysis.incumbent import Rule
 from bohb_study.analysis.steps import CellSteps, cell_steps
@@ -183,9 +184,7 @@ def _interval(base: _Times, own: _Times, seed: int) -> tuple[float, float]:
     """The 95 % percentile interval of the ratio over resampled seeds, open where censored."""
     # Sorted as pairs, the order of the seeds changes nothing.
     order = np.lexsort([own.reached, own.time, base.reached, base.time])
-    n = len(order)
-    drawn = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
-    counts = (drawn[:, :, None] == np.arange(n)).sum(axis=1)
+    counts = resampled_counts(len(order), seed)
 
     def medians(times: _Times) -> Floats:
         time, reached = times.time[order], times.reached[order]
@@ -193,12 +192,7 @@ def _interval(base: _Times, own: _Times, seed: int) -> tuple[float, float]:
         return resampled_medians(time[there], reached[there], counts[:, there])
 
     ends = float(np.nanmax(base.time)), float(np.nanmax(own.time))
-    low, high = _bounds(medians(base), medians(own), *ends)
-    # order statistics: between a number and infinity there is nothing to interpolate
-    return (
-        float(np.quantile(low, 0.025, method="lower")),
-        float(np.quantile(high, 0.975, method="higher")),
-    )
+    return observed_interval(*_bounds(medians(base), medians(own), *ends))
 
 
 def _range(base: _Times, own: _Times) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import pytest
 from bohb_study import cli
 from bohb_study.store.files import replace_files
 from paper_figures import __main__ as program
-from paper_figures import plan, save
+from paper_figures import plan, save, style
 from paper_figures.__main__ import main
 from paper_figures.plan import PLAN, Item
 
@@ -124,6 +124,18 @@ def test_another_venue_is_as_wide_as_its_column_and_leaves_the_gallery_alone(
         f"results/figures/one.{form}" for form in ("pdf", "png", "svg")
     ]
     assert _inches(figures / "one.svg") in (pytest.approx(3.25), pytest.approx(6.75))
+
+
+def test_a_figure_that_its_page_cannot_hold_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--figure", "one") == 0
+    assert capsys.readouterr().err.splitlines() == ["one (1/1)"]
+    monkeypatch.setattr(style, "tallest", lambda venue: 1.0 if venue == "slides" else 8.5)
+    assert run("--figure", "one", "--venue", "slides") == 0
+    (line,) = capsys.readouterr().err.splitlines()[1:]
+    told = r"warning: one: \d\.\d in high, --venue slides has 1\.0: show less of it with --task or "
+    assert re.fullmatch(told + "--methods", line)
 
 
 def _inches(svg: Path) -> float:

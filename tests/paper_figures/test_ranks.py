@@ -79,6 +79,8 @@ def test_what_cannot_be_ranked_is_one_clear_line(study: FigureStudy) -> None:
         ranks(study.of(methods=["asha", "grid"]))
     with pytest.raises(StudyError, match="no rows"):
         ranks(replace(study, frame=study.frame.iloc[:0]))
+    with pytest.raises(StudyError, match="ranks are taken along full evaluations"):
+        ranks(replace(study, axis="virtual_seconds"))
 
 
 def test_a_diagram_only_where_ten_families_stand_behind_it(

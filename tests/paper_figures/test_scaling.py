@@ -8,7 +8,7 @@ import pytest
 from bohb_study.errors import StudyError, UsageError
 from paper_figures.data import FigureStudy
 from paper_figures.scaling import figure, ideal, shades
-from paper_figures.time_to_target import _reached, scaling
+from paper_figures.time_to_target import _first, _reached, scaling
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -52,14 +52,27 @@ def test_times_are_of_the_first_value_at_or_below_the_target(studies: list[Figur
 
 
 def test_many_seeds_have_an_interval_that_never_reached_seeds_widen() -> None:
-    times = np.arange(1.0, 21.0)
-    some = _reached(4, times, 0)
-    assert some.seconds == 11.0
-    assert 1 < some.low < 11 < some.high < 20
-    half = _reached(4, np.where(times > 10, np.inf, times), 0)
-    assert (half.seconds, half.high, half.never) == (np.inf, np.inf, 10)
-    assert half.low < 11
-    assert _reached(4, times[::-1].copy(), 0).seconds == some.seconds
+    times, all_of_them = np.arange(1.0, 21.0), np.ones(20, dtype=bool)
+    some = _reached(4, times, all_of_them, 0)
+    assert some.seconds == 10.0
+    assert 1 < some.low < 10 < some.high < 20
+    less = _reached(4, np.minimum(times, 9.5), times < 10, 0)
+    assert (less.seconds, less.high, less.never) == (np.inf, np.inf, 11)
+    assert less.low < 10
+    assert _reached(4, times[::-1].copy(), all_of_them, 0) == some
+    # who left early says nothing of later: of the other ten the middle one decides
+    early = _reached(4, np.where(times % 2 == 0, 0.5, times), times % 2 == 1, 0)
+    assert (early.seconds, early.never) == (9.0, 10)
+
+
+def test_a_run_is_censored_where_it_ends() -> None:
+    run = pd.Series([np.nan, 3.0, 2.0, np.nan], index=[1.0, 2.0, 5.0, 9.0])
+    assert _first(run, 2.0) == (5.0, True)
+    assert _first(run, 1.0) == (5.0, False)
+    assert _first(run * np.nan, 1.0) == (9.0, False)
+    assert _first(run.iloc[:0], 1.0) == (np.inf, False)
+    never = _reached(4, np.array([np.inf] * 10), np.zeros(10, dtype=bool), 0)
+    assert (never.seconds, never.low, never.high, never.never) == (np.inf, np.inf, np.inf, 10)
 
 
 def test_one_panel_a_method_and_one_with_the_times(studies: list[FigureStudy]) -> None:

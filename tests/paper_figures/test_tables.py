@@ -67,6 +67,38 @@ def test_markdown_and_latex_of_one_table() -> None:
     assert latex.endswith("\\end{table}\n")
 
 
+def test_numbers_in_latex_have_a_minus_and_a_power() -> None:
+    row = ("digits-44136fa3", "-0.17 [-1e-05, 2.5e+08]", "1.9e-06", "hpobench-mlp", "-")
+    latex = Table("", tuple("abcde"), (row,)).latex("")
+    assert (
+        r"digits-44136fa3 & $-$0.17 [$-$1$\times 10^{-5}$, 2.5$\times 10^{8}$] "
+        r"& 1.9$\times 10^{-6}$ & hpobench-mlp & - \\"
+    ) in latex
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_a_long_table_breaks_pages_under_its_heading(grouped: bool) -> None:
+    rows = [("task a" if i == 0 or not grouped else "", "m_1", f"{i}.5") for i in range(30)]
+    rows += [("task b" if i == 0 or not grouped else "", "m_2", f"{i}.5") for i in range(30)]
+    table = Table("Losses", ("task", "method", "loss"), tuple(rows), ("100 %.",))
+    lines = table.latex("tab:losses").splitlines()
+    head = ["method & loss" if grouped else "task & method & loss"]
+    assert lines.count(rf"{head[0]} \\") == 2  # on the first page, and on all others
+    assert lines.index(r"\endfirsthead") < lines.index(r"\endhead") < lines.index(r"\endlastfoot")
+    assert lines[0] == r"\begingroup"
+    assert lines[-2:] == [r"100 \%.\par", r"\endgroup"]
+    assert (r"\begin{longtable}{lr}" if grouped else r"\begin{longtable}{llr}") in lines
+    body = lines[lines.index(r"\endlastfoot") + 1 : lines.index(r"\end{longtable}")]
+    if grouped:
+        assert len(body) == 60 + 2 + 1
+        assert body[0] == r"\multicolumn{2}{l}{\textit{task a}} \\*"
+        assert body[31:33] == [r"\addlinespace", r"\multicolumn{2}{l}{\textit{task b}} \\*"]
+        assert body[1] == r"m\_1 & 0.5 \\"
+    else:
+        assert body[0] == r"task a & m\_1 & 0.5 \\"
+        assert len(body) == 60
+
+
 def test_a_row_has_a_cell_for_each_heading() -> None:
     with pytest.raises(ValueError, match="1 cells under 2 headings"):
         Table("", ("a", "b"), (("x",),))
