@@ -13,7 +13,7 @@ import pandas as pd
 
 from bohb_study.analysis.aggregate import estimate
 from bohb_study.analysis.cells import cells_of, narrow
-from bohb_study.analysis.incumbent import incumbent
+from bohb_study.analysis.incumbent import trace
 from bohb_study.columns import CELL
 from bohb_study.errors import StudyError
 
@@ -33,11 +33,13 @@ def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFra
     """
     rows = []
     for (task, method, seed), own in cells_of(narrow(frame)):
-        last = incumbent(own, "full", tops[task]).iloc[-1]
-        values = [last[name] for name in WHO] if last["status"] == "ok" else [None] * len(WHO)
+        ordered = own.sort_values("seq", kind="stable")
+        last = trace(ordered, "full", tops[task]).held[-1]
+        found = last >= 0 and ordered["status"].iloc[last] == "ok"
+        values = [ordered[name].iloc[last] if found else None for name in WHO]
         rows.append([task, method, seed, *values])
-    found = pd.DataFrame(rows, columns=[*CELL, *WHO])
-    return found.astype({"seq": "Int64", "val_loss": "float64", "test_loss": "float64"})
+    table = pd.DataFrame(rows, columns=[*CELL, *WHO])
+    return table.astype({"seq": "Int64", "val_loss": "float64", "test_loss": "float64"})
 
 
 def finals_summary(
