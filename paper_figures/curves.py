@@ -3,7 +3,6 @@
 Only tasks with a curve have them. The cell is that of the method's first seed.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from bohb_study.analysis import RULES, Rule, incumbent, main_rule
 from bohb_study.analysis.cells import cells_of, narrow
 from bohb_study.errors import StudyError
 from paper_figures import scales, style
+from paper_figures.blocks import Blocks
 from paper_figures.data import FigureStudy, TaskFacts
 
 MOST_COLUMNS = 4
@@ -130,28 +130,19 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     shown = panels(study)
     tasks = list(dict.fromkeys(panel.task.name for panel in shown))
     blocks = [[panel for panel in shown if panel.task.name == name] for name in tasks]
-    most = max(map(len, blocks))
-    columns = math.ceil(most / math.ceil(most / MOST_COLUMNS))  # rows of equal length
-    lines = [math.ceil(len(block) / columns) for block in blocks]
-    settings = style.page(sum(lines), columns, study.venue, 0.95)
+    layout = Blocks.of([len(block) for block in blocks], MOST_COLUMNS)
+    settings = style.page(sum(layout.lines), layout.columns, study.venue, 0.95)
     with matplotlib.style.context(["default", settings]):
         drawn = Figure()
         drawn.set_figheight(drawn.get_figheight() + 0.45)
-        grid = drawn.add_gridspec(sum(lines), columns)
-        for i, block in enumerate(blocks):
-            first: Axes | None = None
-            for j, panel in enumerate(block):
-                row = sum(lines[:i]) + j // columns
-                axes = drawn.add_subplot(grid[row, j % columns], sharex=first, sharey=first)
-                _draw(axes, panel)
-                axes.tick_params(labelleft=j % columns == 0, labelbottom=j + columns >= len(block))
-                if j % columns == 0:
-                    axes.set_ylabel(panel.task.val_metric, fontsize=style.legend_size())
-                if j // columns == lines[i] - 1:
-                    axes.set_xlabel(f"{panel.task.unit}s")
-                first = first or axes
-            if first is not None:
-                _scale(first, block)
+        for block, places in zip(blocks, layout.places(drawn), strict=True):
+            for panel, place in zip(block, places, strict=True):
+                _draw(place.axes, panel)
+                if place.left:
+                    place.axes.set_ylabel(panel.task.val_metric, fontsize=style.legend_size())
+                if place.lowest:
+                    place.axes.set_xlabel(f"{panel.task.unit}s")
+            _scale(places[0].axes, block)
         _legend(drawn)
         scales.thin_ticks(drawn)
     return drawn, _caption(study, shown)

@@ -15,17 +15,21 @@ from matplotlib.ticker import PercentFormatter
 
 from bohb_study.analysis import Axis, Rule, main_rule
 from bohb_study.analysis.cells import missing_cells
-from bohb_study.analysis.targets import LEVELS, reached, runtimes
+from bohb_study.analysis.stratified import Spread
+from bohb_study.analysis.targets import LEVELS, reached, reached_spread, runtimes
 from bohb_study.errors import StudyError
-from paper_figures import legends, scales, style
+from paper_figures import legends, scales, steps, style
 from paper_figures.data import FigureStudy, TaskFacts
 from paper_figures.groups import Group, groups
 from paper_figures.labels import LINE, End, end_labels
+from paper_figures.panels import banded
 
 Floats = npt.NDArray[np.float64]
 
 FIRST = 1.0
 """Full evaluation at which the x axis begins."""
+POINTS = 200
+"""Moments at which bands are taken, evenly spaced on the logarithmic axis."""
 LEAST_HEIGHT, ROOM = 1.75, 0.62
 """Inches of a panel at least, and what its title and labels take."""
 
@@ -38,6 +42,10 @@ class Curve:
     x: Floats
     """The first and the last are the ends of the x axis."""
     share: Floats
+    at: Floats
+    """Where its band has corners, shape (m,)."""
+    spread: Spread | None
+    """None where seeds are so few that none has all tasks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +101,33 @@ def _panel(study: FigureStudy, group: Group, times: pd.DataFrame) -> Panel:
     else:
         own["runtime"] /= own["task"].map(budgets)
         first, last, label = FIRST / min(budgets.values()), 1.0, "share of the budget"
-    steps = reached(own)
     curves = tuple(
-        _curve(method, steps[steps["method"] == method], float(first), float(last))
+        _curve(method, times, float(first), float(last), study.bootstrap_seed)
         for method in group.methods
+        for times in [own[own["method"] == method]]
     )
     return Panel(group, curves, label)
 
 
-def _curve(method: str, steps: pd.DataFrame, first: float, last: float) -> Curve:
+def _curve(method: str, times: pd.DataFrame, first: float, last: float, seed: int) -> Curve:
     """The method's steps between the ends of the x axis; at its beginning, what was reached yet."""
+    steps = reached(times)
     x, share = (steps[name].to_numpy(dtype=np.float64) for name in ("x", "share"))
     inside = (x > first) & (x <= last)
     start = np.append(0.0, share[x <= first])[-1]
     shares = np.concatenate([[start], share[inside]])
+    at = np.geomspace(first, last, POINTS)
+    at[[0, -1]] = first, last  # not off by a rounding
+    try:
+        band = reached_spread(times, at, seed)
+    except StudyError:
+        band = None
     return Curve(
         method,
         np.concatenate([[first], x[inside], [last]]),
         np.append(shares, shares[-1]),
+        at,
+        band,
     )
 
 
@@ -141,7 +158,11 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
+    bands = banded([curve.method for curve in panel.curves])
     for number, curve in enumerate(panel.curves):
+        if curve.method in bands and curve.spread:
+            low, high, kind = curve.spread
+            steps.band(axes, curve.method, curve.at, low, high, steps.alpha(kind))
         x, (share,) = scales.corners(curve.x, curve.share)
         axes.plot(
             x,
@@ -171,11 +192,12 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     highest, lowest = LEVELS[0], LEVELS[-1]
     parts = [
         f"Share of all targets that were reached so far, over tasks and {_seeds(study)} "
-        f"(higher is better; no band is drawn). {len(LEVELS)} targets a task, evenly spaced on a "
+        f"(higher is better). {len(LEVELS)} targets a task, evenly spaced on a "
         f"logarithmic scale from {highest:g}, the loss of the median random configuration, to "
         f"{lowest:g} of its distance to the best known; reached where the running minimum of the "
         "incumbent's value is at or below it (after Hansen et al., COCO, 2021).",
         "Families of tasks count alike, in a family its tasks.",
+        _bands(shown),
         f"Tasks: {', '.join(task.name for task in tasks)}." if len(sources) == 1 else "",
         *(legends.rule_sentence(rule) for rule in _rules(study, tasks)),
         *(f"{source[0].upper()}{source[1:]}." for source in sources),
@@ -185,6 +207,18 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _bands(shown: list[Panel]) -> str:
+    """What the bands are, of which methods; empty where there are none."""
+    curves = [curve for panel in shown for curve in panel.curves]
+    kinds = sorted({curve.spread.kind for curve in curves if curve.spread})
+    words = {
+        "95 % interval": "95 % bootstrap interval over seeds, drawn anew within each task",
+        "range, not an interval": "range of the seeds, not an interval",
+    }
+    of = legends.whose({curve.method for curve in curves})
+    return f"Band{of}: {' or '.join(words[kind] for kind in kinds)}." if kinds else ""
 
 
 def _seeds(study: FigureStudy) -> str:

@@ -1,7 +1,7 @@
 """The legend that several panels share, and what their lines and bands are, in words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from textwrap import fill
 
 from matplotlib.figure import Figure
@@ -145,6 +145,14 @@ def spread_sentence(everything: Sequence[MethodCurves], *, thin: bool = True) ->
         f"{'' if len(kept) == len(methods) else of}: {bands}"
         f"{'; thin lines: every run' if runs else ''}."
     )
+
+
+def whose(methods: Collection[str]) -> str:
+    """Whose bands are drawn, as " of A and B"; empty where all methods have one."""
+    bands = style.in_order(banded(methods))
+    if len(bands) == len(set(methods)):
+        return ""
+    return f" of {' and '.join(style.line(method).label for method in bands)}"
 
 
 _KINDS = {"95 % interval": "95 % bootstrap interval"}

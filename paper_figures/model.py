@@ -4,7 +4,6 @@ One panel a method with a model: the picks of one cell as dots, and over all cel
 of either kind in each third of the budget.
 """
 
-import math
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
@@ -20,6 +19,7 @@ from bohb_study.analysis import Estimate, estimate
 from bohb_study.analysis.picks import PARTS, picks, quantity_of
 from bohb_study.errors import StudyError
 from paper_figures import legends, scales, style
+from paper_figures.blocks import Blocks
 from paper_figures.data import FigureStudy, TaskFacts
 
 LONGEST_LABEL = 14
@@ -138,29 +138,20 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     everything = panels(study)
     tasks = list(dict.fromkeys(panel.task.name for panel in everything))
     blocks = [[p for p in everything if p.task.name == name] for name in tasks[:TASKS]]
-    most = max(map(len, blocks))
-    columns = math.ceil(most / math.ceil(most / MOST_COLUMNS))  # rows of equal length
-    lines = [math.ceil(len(block) / columns) for block in blocks]
-    settings = style.page(sum(lines), columns, study.venue, 0.95)
+    layout = Blocks.of([len(block) for block in blocks], MOST_COLUMNS)
+    settings = style.page(sum(layout.lines), layout.columns, study.venue, 0.95)
     with matplotlib.style.context(["default", settings]):
         drawn = Figure()
         drawn.set_figheight(drawn.get_figheight() + 0.6)
-        grid = drawn.add_gridspec(sum(lines), columns)
-        for i, block in enumerate(blocks):
-            first: Axes | None = None
-            for j, panel in enumerate(block):
-                row, left = sum(lines[:i]) + j // columns, j % columns == 0
-                axes = drawn.add_subplot(grid[row, j % columns], sharex=first, sharey=first)
-                _draw(axes, panel, 0.65 * drawn.get_figwidth() / columns)
-                bottom = j + columns >= len(block)
-                axes.tick_params(labelleft=left, labelbottom=bottom)
-                if left:
-                    axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
-                if j // columns == lines[i] - 1:
-                    axes.set_xlabel("full evaluations")
-                first = first or axes
-            if first is not None:
-                _scale(first, block)
+        for block, places in zip(blocks, layout.places(drawn), strict=True):
+            for panel, place in zip(block, places, strict=True):
+                _draw(place.axes, panel, 0.65 * drawn.get_figwidth() / layout.columns)
+                if place.left:
+                    quantity = fill(panel.quantity, LONGEST_LABEL)
+                    place.axes.set_ylabel(f"{panel.task.name}\n{quantity}")
+                if place.lowest:
+                    place.axes.set_xlabel("full evaluations")
+            _scale(places[0].axes, block)
         _legend(drawn, blocks[0][0])
         scales.thin_ticks(drawn)
     shown = [panel for block in blocks for panel in block]

@@ -4,7 +4,6 @@ A critical-difference diagram stands below it only where enough families of task
 behind it; elsewhere the caption says why there is none.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from bohb_study.analysis import Rule, main_rule
 from bohb_study.analysis.blocks import BlockTests, block_tests
 from bohb_study.analysis.ranks import RankCurves, common_methods, rank_curves
 from bohb_study.errors import StudyError
-from paper_figures import scales, style
+from paper_figures import legends, scales, steps, style
 from paper_figures.data import FigureStudy
 from paper_figures.labels import End, end_labels
 from paper_figures.panels import banded
@@ -113,32 +112,12 @@ def _draw(axes: Axes, shown: Ranks) -> None:
     curves = shown.curves
     ends = []
     for number, method in enumerate(style.in_order(set(curves.methods))):
-        i, look = curves.methods.index(method), style.line(method)
-        x, (centre, low, high) = scales.corners(
-            shown.x, curves.centre[i], curves.low[i], curves.high[i]
-        )
+        i = curves.methods.index(method)
         if method in banded(curves.methods):
-            axes.fill_between(
-                x,
-                low,
-                high,
-                step="post",
-                color=look.color,
-                alpha=0.14,
-                linewidth=0,
-                zorder=look.zorder - 2,
-                label=f"_spread/{method}",
-            )
-        axes.plot(
-            x,
-            centre,
-            drawstyle="steps-post",
-            markevery=(0.04 + 0.02 * number, 0.3),  # staggered, so that markers do not cover
-            zorder=look.zorder,
-            label=f"_centre/{method}",
-            **style.strokes(look),
-        )
-        ends.append(End(method, float(centre[-1])))
+            steps.band(axes, method, shown.x, curves.low[i], curves.high[i], 0.14)
+        marks = (0.04 + 0.02 * number, 0.3)  # staggered, so that markers do not cover
+        steps.centre(axes, method, shown.x, curves.centre[i], marks)
+        ends.append(End(method, float(curves.centre[i, -1])))
     first, last = shown.x[0], shown.x[-1]
     axes.set_xscale("log")
     axes.set_xlim(first, last)
@@ -202,7 +181,7 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         f"{tasks} task{'s' if tasks > 1 else ''}, averaged {', then '.join(over)}; "
         f"rule {' or '.join(shown.rules)}.",
         "Ties share their mean rank; an undefined incumbent is worse than any defined one.",
-        f"Band{_whose(curves.methods)}: {band}.",
+        f"Band{legends.whose(curves.methods)}: {band}.",
         f"Not ranked, as not every task has them: {', '.join(shown.not_ranked)}."
         if shown.not_ranked
         else "",
@@ -211,14 +190,6 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
-
-
-def _whose(methods: Sequence[str]) -> str:
-    """Whose bands are drawn, where not all are."""
-    bands = style.in_order(banded(methods))
-    if len(bands) == len(methods):
-        return ""
-    return f" of {' and '.join(style.line(method).label for method in bands)}"
 
 
 def _verdict(tests: BlockTests | str) -> str:

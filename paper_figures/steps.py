@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bohb_study.analysis import MethodCurves
+from bohb_study.analysis.aggregate import Kind
 from paper_figures import scales, style
 from paper_figures.labels import End
 from paper_figures.panels import Panel, banded, runs_shown, values_shown
@@ -25,20 +26,68 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         _draw_method(axes, by_method[method], panel.reference, number)
 
 
-def _draw_band(axes: Axes, curves: MethodCurves, reference: float) -> None:
-    look, over = style.line(curves.method), curves.over_seeds
-    x, (low, high) = scales.corners(over.x, over.low - reference, over.high - reference)
+def band(
+    axes: Axes,
+    method: str,
+    x: scales.Floats,
+    low: scales.Floats,
+    high: scales.Floats,
+    opacity: float,
+) -> None:
+    """The spread of a method's steps, in its colour: x, low and high of shape (g,)."""
+    look = style.line(method)
+    x, (low, high) = scales.corners(x, low, high)
     axes.fill_between(
         x,
         low,
         high,
         step="post",
         color=look.color,
-        alpha=0.08 if over.kind == "range, not an interval" else 0.16,
+        alpha=opacity,
         linewidth=0,
         zorder=look.zorder - 2,
-        label=f"_spread/{curves.method}",
+        label=f"_spread/{method}",
     )
+
+
+def alpha(kind: Kind) -> float:
+    """How opaque a band is: a range of few seeds is wide, and lies over others."""
+    return 0.08 if kind == "range, not an interval" else 0.16
+
+
+def centre(
+    axes: Axes,
+    method: str,
+    x: scales.Floats,
+    y: scales.Floats,
+    marks: tuple[float, float],
+) -> None:
+    """A method's steps: x and y of shape (g,).
+
+    Args:
+        axes: where they are drawn.
+        method: whose line it is.
+        x: where they begin.
+        y: their values.
+        marks: share of the figure before the first marker and between two.
+    """
+    look = style.line(method)
+    x, (y,) = scales.corners(x, y)
+    axes.plot(
+        x,
+        y,
+        drawstyle="steps-post",
+        markevery=marks,
+        zorder=look.zorder,
+        label=f"_centre/{method}",
+        **style.strokes(look),
+    )
+
+
+def _draw_band(axes: Axes, curves: MethodCurves, reference: float) -> None:
+    over = curves.over_seeds
+    low, high = over.low - reference, over.high - reference
+    band(axes, curves.method, over.x, low, high, alpha(over.kind))
 
 
 def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int) -> None:
@@ -55,16 +104,8 @@ def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int
             zorder=look.zorder - 1,
             label=f"_run/{curves.method}/{seed}",
         )
-    x, (centre,) = scales.corners(over.x, over.centre - reference)
-    axes.plot(
-        x,
-        centre,
-        drawstyle="steps-post",
-        markevery=(0.06 + 0.04 * number, 0.28),  # staggered, so that markers do not cover
-        zorder=look.zorder,
-        label=f"_centre/{curves.method}",
-        **style.strokes(look),
-    )
+    marks = (0.06 + 0.04 * number, 0.28)  # staggered, so that markers do not cover
+    centre(axes, curves.method, over.x, over.centre - reference, marks)
 
 
 def scale(

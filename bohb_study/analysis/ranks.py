@@ -13,12 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from bohb_study.analysis.aggregate import Kind, kind_of
-from bohb_study.analysis.bootstrap import RESAMPLES, interval, resampled_counts
+from bohb_study.analysis.aggregate import Kind
 from bohb_study.analysis.cells import require_complete
-from bohb_study.analysis.families import family_of
 from bohb_study.analysis.incumbent import Rule, main_rule
 from bohb_study.analysis.readings import read_off
+from bohb_study.analysis.stratified import Runs, family_weights, spread
 from bohb_study.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -83,9 +82,8 @@ def rank_curves(
     _require_block(frame, methods)
     # every task has spent one full evaluation at the first moment
     shares = np.geomspace(1 / min(budgets[task] for task in frame["task"].unique()), 1.0, POINTS)
-    ranks: dict[str, Floats] = {}
+    runs: dict[str, Runs] = {}
     left_out: list[str] = []
-    numbers: dict[str, list[int]] = {}
     for name, own in frame.groupby("task", sort=True):
         task = str(name)
         at = shares * budgets[task]
@@ -96,40 +94,22 @@ def rank_curves(
         blocks = rankdata([values[number] for number in values], axis=1)
         # sorted, the order of the seeds changes nothing, not even the last bit
         order = np.lexsort(blocks.reshape(len(blocks), -1).T)
-        ranks[task] = blocks[order]
-        numbers[task] = [list(values)[i] for i in order]
+        runs[task] = Runs(tuple(list(values)[i] for i in order), blocks[order])
         left_out += [f"{task}/{n}" for n in sorted(set(own["seed"]) - set(values))]
-    counts = tuple(sorted({len(seeds) for seeds in numbers.values()}))
-    weights = family_weights(list(ranks))
-    kind = kind_of(counts[0])
-    if kind == "95 % interval":
-        low, high = _interval(ranks, weights, seed)
-    else:
-        low, high = _range(ranks, numbers, weights)
+    weights = family_weights(list(runs))
     return RankCurves(
         methods,
         shares,
-        np.sum([weights[task] * own.mean(axis=0) for task, own in ranks.items()], axis=0),
-        low,
-        high,
-        kind,
-        counts,
+        np.sum([weights[task] * own.outcomes.mean(axis=0) for task, own in runs.items()], axis=0),
+        *spread(runs, weights, seed),
+        tuple(sorted({len(own.seeds) for own in runs.values()})),
         final=pd.DataFrame(
-            [own[:, :, -1].mean(axis=0) for own in ranks.values()],
-            index=pd.Index(list(ranks), name="task"),
+            [own.outcomes[:, :, -1].mean(axis=0) for own in runs.values()],
+            index=pd.Index(list(runs), name="task"),
             columns=list(methods),
         ),
         left_out=tuple(left_out),
     )
-
-
-def family_weights(tasks: Sequence[str]) -> dict[str, float]:
-    """What each task counts for in a mean over families of means over their tasks."""
-    families = [family_of(task) for task in tasks]
-    each = 1 / len(set(families))
-    return {
-        task: each / families.count(family) for task, family in zip(tasks, families, strict=True)
-    }
 
 
 def _require_block(frame: pd.DataFrame, methods: Sequence[str]) -> None:
@@ -154,31 +134,3 @@ def _values(found: pd.DataFrame, methods: Sequence[str]) -> dict[int, Floats]:
         for seed in sorted(cells["seed"].unique())
         if all((seed, method) in by_cell for method in methods)
     }
-
-
-def _interval(
-    ranks: Mapping[str, Floats], weights: Mapping[str, float], seed: int
-) -> tuple[Floats, Floats]:
-    """The 95 % percentile bootstrap: the seeds of each task are drawn anew, all methods at once."""
-    shape = next(iter(ranks.values())).shape[1:]
-    resampled = np.zeros((RESAMPLES, int(np.prod(shape))))
-    for number, (task, own) in enumerate(ranks.items()):
-        n = len(own)
-        drawn = resampled_counts(n, seed, number) * (weights[task] / n)
-        resampled += drawn @ own.reshape(n, -1)
-    low, high = interval(resampled)
-    return low.reshape(shape), high.reshape(shape)
-
-
-def _range(
-    ranks: Mapping[str, Floats], numbers: Mapping[str, list[int]], weights: Mapping[str, float]
-) -> tuple[Floats, Floats]:
-    """The least and the most that any seed has, averaged over tasks as the centre is."""
-    shared = sorted(set.intersection(*map(set, numbers.values())))
-    if not shared:
-        raise StudyError("no seed has all tasks: ranks of so few seeds have no range")
-    runs = [
-        np.sum([weights[task] * ranks[task][numbers[task].index(n)] for task in ranks], axis=0)
-        for n in shared
-    ]
-    return np.min(runs, axis=0), np.max(runs, axis=0)

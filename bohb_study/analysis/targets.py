@@ -20,6 +20,7 @@ from bohb_study.analysis.families import family_of
 from bohb_study.analysis.incumbent import Rule
 from bohb_study.analysis.normalise import Reference
 from bohb_study.analysis.steps import cell_steps
+from bohb_study.analysis.stratified import Runs, Spread, family_weights, spread
 from bohb_study.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -94,3 +95,26 @@ def reached(times: pd.DataFrame) -> pd.DataFrame:
     steps = finite.groupby(["method", "runtime"], sort=True)["share"].sum()
     cumulated: pd.Series[float] = steps.groupby("method").cumsum().clip(upper=1.0)
     return cumulated.rename_axis(["method", "x"]).reset_index()
+
+
+def reached_spread(times: pd.DataFrame, at: Floats, seed: int) -> Spread:
+    """How sure the share is that one method had reached at each of some costs.
+
+    Args:
+        times: from ``runtimes``, of one method.
+        at: the costs, shape (g,), ascending.
+        seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
+
+    Returns:
+        Ends of shape (g,): of the bootstrap over seeds, drawn anew within each task, or of the
+        seeds' own shares where seeds are few.
+
+    Raises:
+        StudyError: as ``stratified.spread``.
+    """
+    runs = {}
+    for task, own in times.groupby("task", sort=True):
+        cells = {int(str(n)): np.sort(cell) for n, cell in own.groupby("seed")["runtime"]}
+        shares = [np.searchsorted(cell, at, side="right") / len(cell) for cell in cells.values()]
+        runs[str(task)] = Runs(tuple(cells), np.array(shares))
+    return spread(runs, family_weights(list(runs)), seed)

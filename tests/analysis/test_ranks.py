@@ -10,7 +10,8 @@ from scipy.stats import friedmanchisquare, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
 from bohb_study.analysis.blocks import BlockTests, block_tests, family_scores
-from bohb_study.analysis.ranks import RankCurves, common_methods, family_weights, rank_curves
+from bohb_study.analysis.ranks import RankCurves, common_methods, rank_curves
+from bohb_study.analysis.stratified import family_weights
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]

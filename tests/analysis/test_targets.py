@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_study.analysis.normalise import Reference
-from bohb_study.analysis.targets import LEVELS, reached, runtimes
+from bohb_study.analysis.targets import LEVELS, reached, reached_spread, runtimes
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]
@@ -81,3 +81,20 @@ def test_shares_are_a_methods_own_and_of_no_unit(
     found = reached(times(pd.concat([frame, *more])))
     mine = found[found["method"] == "random"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, expected)
+
+
+def test_the_spread_is_of_the_seeds_own_shares(cell: Cell) -> None:
+    """Ranges by hand, and an interval around the share that lies within it."""
+    at = np.array([0.5, 1.0, 2.0, 3.0])
+    few = pd.concat([cell([(9, 5.0), (9, 0.0)], seed=0), cell([(9, 0.0)], seed=1)])
+    found = reached_spread(times(few), at, 0)
+    assert found.kind == "range, not an interval"
+    assert (found.low.tolist(), found.high.tolist()) == ([0, 0, 1, 1], [0, 1, 1, 1])
+    losses = np.random.default_rng(5).random((10, 3)).tolist()
+    many = pd.concat([cell([(9, loss) for loss in own], seed=s) for s, own in enumerate(losses)])
+    found = reached_spread(times(many), at, 0)
+    steps = reached(times(many)).set_index("x")["share"]
+    assert found.kind == "95 % interval"
+    assert (found.low[0], found.high[0]) == (0, 0)
+    for low, high, share in zip(found.low[1:], found.high[1:], steps.loc[at[1:]], strict=True):
+        assert 0 < low < share < high < 1

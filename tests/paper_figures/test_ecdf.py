@@ -89,6 +89,12 @@ def test_what_is_drawn_is_that_data_with_names_at_the_ends(study: FigureStudy) -
             line = lines[f"_share/{curve.method}"]
             assert line.get_drawstyle() == "steps-post"
             assert np.asarray(line.get_ydata())[[0, -1]].tolist() == curve.share[[0, -1]].tolist()
+            at_band = curve.share[np.searchsorted(curve.x, curve.at, side="right") - 1]
+            assert curve.spread is not None
+            assert (curve.spread.low <= at_band + 1e-12).all()
+            assert (at_band <= curve.spread.high + 1e-12).all()
+        bands = {str(band.get_label()) for band in axes.collections}
+        assert bands == {f"_spread/{curve.method}" for curve in panel.curves}
         names = {text.get_text() for text in axes.texts}
         assert names == {"BOHB", "ASHA", "Random"} - ({"ASHA"} if axes is drawn.axes[1] else set())
     drawn.draw_without_rendering()
@@ -97,6 +103,7 @@ def test_what_is_drawn_is_that_data_with_names_at_the_ends(study: FigureStudy) -
     for words in (
         "51 targets",
         "By hand.",
+        "Band: range of the seeds, not an interval.",
         "Without a reference and not shown: unknown",
         "abc1234",
     ):
