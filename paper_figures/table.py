@@ -85,6 +85,7 @@ class Table:
 
     def _float(self, label: str) -> str:
         lines = [
+            r"% \usepackage{booktabs}",
             r"\begin{table}[t]",
             r"\centering",
             rf"\caption{{{_latex(self.title)}}}",
@@ -120,6 +121,7 @@ class Table:
                 body.append(rf"\multicolumn{{{width}}}{{l}}{{\textit{{{_latex(row[0])}}}}} \\*")
             body.append(_ampersands(row[left:]))
         lines = [
+            r"% \usepackage{booktabs, longtable}",
             r"\begingroup",
             *_SIZES,
             rf"\begin{{longtable}}{{{self._columns()[left:]}}}",

@@ -63,7 +63,7 @@ def test_markdown_and_latex_of_one_table() -> None:
         r"95 \% of \textless{}10.\par",
     ):
         assert part in latex
-    assert latex.startswith("\\begin{table}[t]\n")
+    assert latex.startswith("% \\usepackage{booktabs}\n\\begin{table}[t]\n")
     assert latex.endswith("\\end{table}\n")
 
 
@@ -85,7 +85,7 @@ def test_a_long_table_breaks_pages_under_its_heading(grouped: bool) -> None:
     head = ["method & loss" if grouped else "task & method & loss"]
     assert lines.count(rf"{head[0]} \\") == 2  # on the first page, and on all others
     assert lines.index(r"\endfirsthead") < lines.index(r"\endhead") < lines.index(r"\endlastfoot")
-    assert lines[0] == r"\begingroup"
+    assert lines[:2] == [r"% \usepackage{booktabs, longtable}", r"\begingroup"]
     assert lines[-2:] == [r"100 \%.\par", r"\endgroup"]
     assert (r"\begin{longtable}{lr}" if grouped else r"\begin{longtable}{llr}") in lines
     body = lines[lines.index(r"\endlastfoot") + 1 : lines.index(r"\end{longtable}")]
