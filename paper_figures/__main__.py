@@ -65,7 +65,7 @@ class Draw:
     where not given."""
     x: str = ""
     """What curves run along: full-evals or seconds; what fits the number of workers where not
-    given."""
+    given. Ranks have full-evals alone."""
     check: tyro.conf.FlagCreatePairsOff[bool] = False
     """Draw in memory and compare with the list of hashes; exit 1 where a byte differs."""
     html: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -165,6 +165,21 @@ def test_a_task_is_shown_by_what_has_it(
     assert not (tmp_path / "home").exists()
 
 
+def test_an_axis_leaves_out_what_does_not_have_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ranks alone have no seconds; whoever names them is told."""
+    both = (Item("ranks", "ranks", ("one",)), SMALL[1])
+    monkeypatch.setattr(plan, "PLAN", both)
+    monkeypatch.setattr(program, "PLAN", both)
+    assert run("--x", "seconds") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("not drawn: ranks: ranks are taken along full evaluations")
+    assert files(tmp_path / "results" / "figures") == ["finals-one.md", "finals-one.tex"]
+    assert run("--x", "seconds", "--figure", "ranks") == 1
+    assert capsys.readouterr().err.startswith("error: ranks are taken along full evaluations")
+
+
 def test_a_gallery_has_no_holes(
     run: Run, small_paper: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
