@@ -188,7 +188,7 @@ def _spread(shown: Scaling) -> str:
 def _in_words(seconds: float) -> str:
     """Three digits, without powers of ten."""
     if np.isinf(seconds):
-        return "never"
+        return "not reached"
     return f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.3g}"
 
 
@@ -221,7 +221,7 @@ def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
         "without it are censored, and a median that is censored has no mark. Dotted: the fastest "
         "with the fewest workers, were every further one worth as much.",
         f"Seconds with {counts} workers [{kinds}]: {words}.",
-        f"Never reached: {never}." if never else "",
+        f"Not reached: {never}." if never else "",
         f"Source: {'; '.join(str(study.provenance) for study in studies)}.",
     ]
     return " ".join(part for part in parts if part)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from bohb_study.analysis.aggregate import kind_of
 from bohb_study.analysis.bootstrap import observed_interval, resampled_counts
+from bohb_study.analysis.steps import CellSteps, cell_steps
 from bohb_study.analysis.survival import median_time, resampled_medians
 from bohb_study.errors import StudyError
 from paper_figures.data import FigureStudy, TaskFacts
@@ -32,7 +32,7 @@ class Reached:
     high: float
     """95 % bootstrap interval of the median from 10 seeds on, else the range; may be infinite."""
     never: int
-    """Seeds whose cell ended without it: they are censored there."""
+    """Seeds whose cell ended without it, and is censored there."""
     n: int
     """Number of seeds."""
 
@@ -72,18 +72,26 @@ def scaling(studies: Sequence[FigureStudy]) -> Scaling:
     task = next((t for t in ordered[0].tasks if all(t.name in own for own in names)), None)
     if task is None:
         raise StudyError("scaling: no task is in all of the studies")
-    panels = {}
+    panels, cells = {}, {}
     for study in ordered:
         own = replace(study.of(tasks=[task.name]), axis="virtual_seconds")
-        panels[study.workers] = main_panels(own)[0]
+        (panel,) = main_panels(own)
+        panels[study.workers] = panel
+        cells[study.workers] = cell_steps(
+            own.frame,
+            {task.name: task.top},
+            panel.data.rule,
+            axis=panel.axis,
+            yardsticks=own.yardsticks,
+        )
     target = _target(panels[min(panels)])
     reached: dict[str, tuple[Reached, ...]] = {}
-    for workers, panel in panels.items():
-        for curves in panel.data.curves:
-            found = [_first(curves.runs[seed], target) for seed in curves.seeds]
+    for workers, steps in cells.items():
+        for method in dict.fromkeys(one.method for one in steps):
+            found = [_time(one, target) for one in steps if one.method == method]
             times, happened = (np.array(part) for part in zip(*found, strict=True))
-            one = _reached(workers, times, happened, ordered[0].bootstrap_seed)
-            reached[curves.method] = (*reached.get(curves.method, ()), one)
+            seconds = _reached(workers, times, happened, ordered[0].bootstrap_seed)
+            reached[method] = (*reached.get(method, ()), seconds)
     shown = target - panels[min(panels)].reference
     return Scaling(task, panels, shown, reached)
 
@@ -95,16 +103,10 @@ def _target(panel: Panel) -> float:
     raise StudyError(f"scaling: no result of {YARDSTICK} on {panel.task.name} to be reached")
 
 
-def _first(run: "pd.Series[float]", target: float) -> tuple[float, bool]:
-    """When a run is first at or below the target, or else its end; and whether it is."""
-    values = run.to_numpy(dtype=np.float64)
-    below = np.flatnonzero(values <= target)
-    if len(below):
-        return float(run.index[below[0]]), True
-    # a run that never has an incumbent is censored last: it must not make the others look better
-    known = np.flatnonzero(np.isfinite(values))
-    last = known[-1] if len(known) else -1
-    return (float(run.index[last]) if len(run) else np.inf), False
+def _time(cell: CellSteps, target: float) -> tuple[float, bool]:
+    """When a cell reaches the target, or else ends; and whether it does."""
+    first = float(cell.first(np.array([target]))[0])
+    return (first, True) if np.isfinite(first) else (float(cell.x[-1]), False)
 
 
 def _reached(workers: int, times: Floats, happened: Bools, seed: int) -> Reached:

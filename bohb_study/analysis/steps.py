@@ -34,16 +34,20 @@ class CellSteps:
     def first(self, levels: Floats) -> Floats:
         """Where on the axis the running minimum is first at or below each level.
 
+        Of several reports at one place the last counts, as where the steps are drawn: what workers
+        report at the same second is one step, and a value between them held for no time.
+
         Args:
             levels: of any order, shape (k,); NaN is never reached.
 
         Returns:
             Shape (k,); infinite where it never is.
         """
-        lowest = np.minimum.accumulate(np.where(np.isnan(self.y), np.inf, self.y))
+        held = np.append(self.x[1:] != self.x[:-1], True)
+        lowest = np.minimum.accumulate(np.where(np.isnan(self.y), np.inf, self.y)[held])
         # the negative ascends: the first that is not above -level from the left
         at = np.searchsorted(-lowest, -levels, side="left")
-        return np.append(self.x, np.inf)[at]
+        return np.append(self.x[held], np.inf)[at]
 
 
 def cell_steps(

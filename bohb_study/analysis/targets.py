@@ -16,7 +16,6 @@ import pandas as pd
 
 from bohb_study.analysis.align import Axis
 from bohb_study.analysis.cells import require_complete
-from bohb_study.analysis.families import family_of
 from bohb_study.analysis.incumbent import Rule
 from bohb_study.analysis.normalise import Reference
 from bohb_study.analysis.steps import cell_steps
@@ -86,11 +85,12 @@ def reached(times: pd.DataFrame) -> pd.DataFrame:
         ``method, x, share``, sorted: from each ``x`` on, ``share`` of the targets are reached.
         Before a method's first x it is 0. A method that reached none has no row.
     """
-    weighted = times.assign(family=[family_of(task) for task in times["task"]])
-    counts = weighted.groupby(["method", "task"])["runtime"].transform("size")
-    tasks = weighted.groupby(["method", "family"])["task"].transform("nunique")
-    families = weighted.groupby("method")["family"].transform("nunique")
-    weighted["share"] = 1.0 / (counts * tasks * families)
+    parts = []
+    for _, own in times.groupby("method", sort=True):
+        weights = family_weights(own["task"].unique().tolist())
+        counts = own.groupby("task")["runtime"].transform("size")
+        parts.append(own.assign(share=own["task"].map(weights) / counts))
+    weighted = pd.concat(parts)
     finite = weighted[np.isfinite(weighted["runtime"])]
     steps = finite.groupby(["method", "runtime"], sort=True)["share"].sum()
     cumulated: pd.Series[float] = steps.groupby("method").cumsum().clip(upper=1.0)

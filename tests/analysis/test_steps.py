@@ -53,6 +53,12 @@ def test_the_first_time_is_that_of_the_running_minimum() -> None:
     assert found.tolist() == [2, 2, 4, np.inf, np.inf]
 
 
+def test_what_is_held_for_no_time_is_not_reached() -> None:
+    """Of two workers that report at second 2, the second takes the first's place."""
+    steps = CellSteps("t", "m", 0, *np.array([[1, 2, 2, 3], [1, 2, 3, 4], [9, 4, 7, 5.0]]))
+    assert steps.first(np.array([9.0, 7.0, 5.0, 4.0])).tolist() == [1, 2, 3, np.inf]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [

@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bohb_study.analysis.steps import CellSteps
 from bohb_study.errors import StudyError, UsageError
 from paper_figures.data import FigureStudy
 from paper_figures.scaling import figure, ideal, shades
-from paper_figures.time_to_target import _first, _reached, scaling
+from paper_figures.time_to_target import _reached, _time, scaling
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -66,12 +67,12 @@ def test_many_seeds_have_an_interval_that_never_reached_seeds_widen() -> None:
 
 
 def test_a_run_is_censored_where_it_ends() -> None:
-    run = pd.Series([np.nan, 3.0, 2.0, np.nan], index=[1.0, 2.0, 5.0, 9.0])
-    assert _first(run, 2.0) == (5.0, True)
-    assert _first(run, 1.0) == (5.0, False)
-    assert _first(run * np.nan, 1.0) == (9.0, False)
-    assert _first(run.iloc[:0], 1.0) == (np.inf, False)
-    never = _reached(4, np.array([np.inf] * 10), np.zeros(10, dtype=bool), 0)
+    x, y = np.array([1.0, 2.0, 5.0, 9.0]), np.array([np.nan, 3.0, 2.0, 2.5])
+    cell = CellSteps("toy", "bohb", 0, x, x, y)
+    assert _time(cell, 2.0) == (5.0, True)
+    assert _time(cell, 1.0) == (9.0, False)
+    assert _time(replace(cell, y=y * np.nan), 1.0) == (9.0, False)
+    never = _reached(4, np.arange(10.0), np.zeros(10, dtype=bool), 0)
     assert (never.seconds, never.low, never.high, never.never) == (np.inf, np.inf, np.inf, 10)
 
 
