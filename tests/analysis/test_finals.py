@@ -66,6 +66,15 @@ def test_the_final_incumbent_is_the_best_success_at_full_fidelity() -> None:
     assert found.loc[1:, ["seq", "config_id", "val_loss", "test_loss"]].isna().all(axis=None)
 
 
+def test_the_order_of_rows_changes_no_final_incumbent() -> None:
+    losses = [0.5, 0.2, 0.3, 0.2, 0.4]
+    rows = frame(*(("bohb", seed, 9, loss, "ok") for seed in (0, 1) for loss in losses))
+    found = final_incumbents(rows, TOPS)
+    assert found["seq"].tolist() == [1, 6]
+    turned = final_incumbents(rows.iloc[::-1].reset_index(drop=True), TOPS)
+    pd.testing.assert_frame_equal(found, turned)
+
+
 def test_a_seeds_value_is_the_mean_of_its_trainings(incumbents: pd.DataFrame) -> None:
     """Fails where trainings are pooled over seeds, or those on all data get in."""
     rows = [trained("bohb", 0, r, loss) for r, loss in enumerate([0.1, 0.2, 0.6])]

@@ -26,6 +26,17 @@ def test_an_interval_is_that_of_a_loop() -> None:
     assert not np.array_equal(found.low, spread(MANY, weights, 2).low)
 
 
+def test_tasks_are_drawn_independently() -> None:
+    """The same runs on a second task are more evidence: the interval shrinks as 1 / sqrt(2)."""
+    one = {"digits": MANY["digits"]}
+    two = {**one, "branin-mf": MANY["digits"]}
+    widths = []
+    for runs in (one, two):
+        found = spread(runs, family_weights(list(runs)), 0)
+        widths.append(found.high - found.low)
+    np.testing.assert_allclose(widths[1] / widths[0], np.sqrt(0.5), atol=0.08)
+
+
 def test_the_order_of_tasks_and_seeds_changes_no_bit() -> None:
     turned = {
         task: Runs(own.seeds[::-1], own.outcomes[::-1]) for task, own in reversed(MANY.items())

@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bohb_study.analysis.bootstrap import resampled_counts
 from bohb_study.analysis.steps import CellSteps
 from bohb_study.errors import StudyError, UsageError
+from paper_figures import time_to_target
 from paper_figures.data import FigureStudy
 from paper_figures.scaling import figure, ideal, shades
 from paper_figures.time_to_target import _reached, _time, scaling
@@ -64,6 +66,16 @@ def test_many_seeds_have_an_interval_that_never_reached_seeds_widen() -> None:
     # who left early says nothing of later: of the other ten the middle one decides
     early = _reached(4, np.where(times % 2 == 0, 0.5, times), times % 2 == 1, 0)
     assert (early.seconds, early.never) == (9.0, 10)
+
+
+def test_the_order_of_the_seeds_changes_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = resampled_counts(20, 0)[:5]  # of many resamples the ends would move too little to tell
+    monkeypatch.setattr(time_to_target, "resampled_counts", lambda *_: few)
+    times = np.arange(1.0, 21.0)
+    expected = _reached(4, times, times < 15, 0)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(20)
+        assert _reached(4, times[order], times[order] < 15, 0) == expected
 
 
 def test_a_run_is_censored_where_it_ends() -> None:
