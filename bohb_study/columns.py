@@ -16,7 +16,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import pandera.pandas as pandera
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the stored form; raised when a column changes its meaning."""
 
 Kind = Literal["int", "float", "str", "bool"]
