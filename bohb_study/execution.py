@@ -230,6 +230,6 @@ def _shared_storage(options: RunOptions, folder: Path) -> str | None:
     """States of paused trials must be reachable from every node of a cluster."""
     if options.address is None:
         return None
-    scratch = folder / ".scratch"
-    scratch.mkdir(exist_ok=True)
-    return str(scratch.resolve())
+    from bohb_study.store.files import make_folder
+
+    return str(make_folder(folder / ".scratch", folder).resolve())

@@ -22,6 +22,7 @@ from bohb_study.execution import (
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import cell_hash, code_parts, git_state, versions
 from bohb_study.store import (
+    Origin,
     asked_cells,
     cell_record,
     cell_state,
@@ -32,12 +33,11 @@ from bohb_study.store import (
     write_cell,
     write_study,
 )
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.code import CODE_FILE, write_code
 from bohb_study.store.studies import STUDY_FILE
 from bohb_study.study import Cell, StudyConfig
 
-CODE_FILE = "code.json"
-"""In the study's folder: what decided its rows, part by part, so that a difference can be named."""
+__all__ = ["CODE_FILE", "ProgressContext", "StudyRun", "run_study"]
 
 
 @dataclass
@@ -86,12 +86,15 @@ def run_study(
     with ExitStack() as stack:
         if folder:
             stack.enter_context(locked(folder))
-        reused = [c for c in config.cells() if folder and cell_state(folder, c)[0] == "done"]
+        origin = Origin.of(config)
+        reused = [
+            c for c in config.cells() if folder and cell_state(folder, c, origin)[0] == "done"
+        ]
         left = [cell for cell in config.cells() if cell not in set(reused)]
         if left:
             # all that can be refused is refused before anything is written
             if folder:
-                _refuse_others(folder, reused, gpus=options.gpus_per_trial > 0)
+                _refuse_others(folder, origin, reused, gpus=options.gpus_per_trial > 0)
             prepare(config, options)
             stack.enter_context(session(config, left, options))
         if left or not folder:
@@ -104,19 +107,19 @@ def run_study(
         if left or not (folder / STUDY_FILE).exists():
             write_study(folder, options.name, config, config.tasks())
         if left:
-            replace_files({folder / CODE_FILE: json_bytes(code_parts())})
+            write_code(folder, code_parts())
             _run_left(config, options, run, left, progress)
     return run
 
 
-def _refuse_others(folder: Path, asked: Sequence[Cell], *, gpus: bool) -> None:
+def _refuse_others(folder: Path, origin: Origin, asked: Sequence[Cell], *, gpus: bool) -> None:
     """Rows of different code, or of CPUs and GPUs, do not belong in one study."""
     known = (folder / STUDY_FILE).exists()
     cells = dict.fromkeys([*asked, *(asked_cells(read_study(folder)) if known else ())])
     for cell in cells:
-        if cell_state(folder, cell)[0] != "done":
+        if cell_state(folder, cell, origin)[0] != "done":
             continue
-        record = cell_record(folder, cell)
+        record = cell_record(folder, cell, origin)
         if gpus != (record.get("gpus_per_trial", 0) > 0):
             here, there = ("without", "with") if gpus else ("with", "without")
             raise StudyError(
@@ -171,6 +174,8 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
     """
     cell, result, error = event.finished.cell, event.finished.result, event.finished.error
     record: dict[str, Any] = {
+        "study": config.id,
+        "identity": config.identity(),
         "config": config.to_json(),
         "workers": config.workers,
         "engine": event.engine,

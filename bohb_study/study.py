@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -12,7 +12,7 @@ from bohb_study.budget import units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_method
 from bohb_study.tasks import Task, is_file, make_task
-from bohb_study.tasks.own import OwnTask, own_tasks
+from bohb_study.tasks.own import OwnTask, check_trusted, own_tasks
 
 Engine = Literal["auto", "tune", "virtual"]
 
@@ -166,27 +166,43 @@ class StudyConfig:
     @property
     def id(self) -> str:
         """Eight hexadecimal digits of the identity."""
-        text = json.dumps(self.identity(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return identity_id(self.identity())
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; ``from_json`` gives the same config back."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "StudyConfig":
+    def from_json(cls, data: Mapping[str, Any], *, trust: bool = False) -> "StudyConfig":
         """The config that ``to_json`` wrote.
 
+        A config executes the files of its tasks. A stored one names files that nobody named now,
+        so they are executed only where this process has executed the same text before, as it was
+        told to, or where they are trusted.
+
+        Args:
+            data: of ``to_json``.
+            trust: execute the files of tasks that ``data`` names; ``own_tasks`` of what is
+                returned tells their paths and hashes.
+
         Raises:
-            UsageError: a field is unknown (written by a newer version) or out of range.
+            UsageError: a field is unknown (written by a newer version) or out of range, or a file
+                would have to be executed.
         """
         unknown = sorted(set(data) - {f.name for f in fields(cls)})
         if unknown:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
+        if not trust:
+            check_trusted(given for given in data.get("task", ()) if is_file(given))
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**values)
+
+
+def identity_id(identity: Mapping[str, Any]) -> str:
+    """What names a study of this identity: eight hexadecimal digits."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _check_names(flag: str, names: Iterable[str]) -> None:

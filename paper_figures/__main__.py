@@ -196,7 +196,8 @@ def draw_one(study: Path, options: Draw) -> int:
                 raise
             skipped[name] = error
         else:
-            write({folder / file: data for file, data in made.files.items()})
+            files = {folder / file: data for file, data in made.files.items()}
+            write(files, within=None if options.out else study)
             warn(made)
     not_drawn(skipped)
     return 0
@@ -231,14 +232,14 @@ def lines(found: Iterable[str]) -> None:
         print(line)
 
 
-def write(files: Mapping[Path, bytes]) -> None:
-    """Write whole files and name them.
+def write(files: Mapping[Path, bytes], within: Path | None = None) -> None:
+    """Write whole files and name them; ``within`` a study's folder no link is followed.
 
     Raises:
         UsageError: a file cannot be written.
     """
     try:
-        replace_files(files)
+        replace_files(files, within)
     except StudyError as error:
         raise UsageError(f"--out: {error}") from None
     print(*files, sep="\n")

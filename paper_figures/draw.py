@@ -43,7 +43,8 @@ def draw_study(
     folder = out or path / "figures"
     files = []
     for name, figure, caption in figures_of(study):
-        files += save(figure, name, caption, study.provenance, folder)
+        within = None if out else path
+        files += save(figure, name, caption, study.provenance, folder, within)
     return files
 
 

@@ -65,7 +65,7 @@ class Chosen:
     """Reported, of the training for which it was chosen."""
 
 
-def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
+def plan(study: LoadedStudy, repeats: int, *, trust: bool = False) -> list[TrainingJob]:
     """What is to be trained: by repetition, so that an interrupted run has the first of all cells.
 
     Cells without a successful full evaluation, tasks on which nothing is trained, and yardsticks,
@@ -74,12 +74,14 @@ def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
     Args:
         study: a finished study, as it was run or packed.
         repeats: trainings of each cell's incumbent, at least 1.
+        trust: execute the files of tasks that the study names.
 
     Raises:
+        UsageError: such a file would have to be executed, and is not trusted.
         StudyError: a configuration cannot be rebuilt from the frame, or a task is not the one that
             was run.
     """
-    tasks = _tasks(study)
+    tasks = _tasks(study, trust=trust)
     trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
     yardsticks = study.yardsticks
     found = [
@@ -132,8 +134,8 @@ def _best(found: Sequence[Chosen]) -> list[Chosen]:
     return list(best.values())
 
 
-def _tasks(study: LoadedStudy) -> dict[str, Task]:
-    config = StudyConfig.from_json(study.study["config"])
+def _tasks(study: LoadedStudy, *, trust: bool) -> dict[str, Task]:
+    config = StudyConfig.from_json(study.study["config"], trust=trust)
     if config.id != study.study["id"]:
         raise StudyError(
             f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "

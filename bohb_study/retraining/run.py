@@ -21,7 +21,9 @@ REPEATS = 3
 NOUN = "trainings off the ledger"
 
 
-def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None) -> list[Final]:
+def retrain_finals(
+    folder: Path, repeats: int = REPEATS, jobs: int | None = None, *, trust: bool = False
+) -> list[Final]:
     """Train the final configurations of a finished study again; each training is kept at once.
 
     Trainings that are stored are not repeated, unless they failed, or are of another incumbent or
@@ -31,11 +33,14 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
         folder: the study's, where finals.json is written.
         repeats: trainings of each cell's incumbent, at least 1.
         jobs: trainings that run at the same time; as many as CPUs where not given.
+        trust: execute the files of tasks that the study names; needed for one that this process
+            has not executed before.
 
     Returns:
         All trainings in the order of the plan; none where nothing is trained on the study's tasks.
 
     Raises:
+        UsageError: a file would have to be executed, and is not trusted.
         StudyError: a cell is not done, a configuration cannot be rebuilt, another process writes
             the study, or a file cannot be written.
         KeyboardInterrupt: after the finished trainings have been stored.
@@ -43,7 +48,7 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
     with locked(folder):
         study = load_study(folder)
         study_id = study.study["id"]
-        planned = {job.cell: job for job in plan(study, repeats)}
+        planned = {job.cell: job for job in plan(study, repeats, trust=trust)}
         stored = read_finals(folder, study_id)
         finals = {
             final.training: final

@@ -13,7 +13,10 @@ import pandas as pd
 from bohb_study.columns import CELL, EXTRA, SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, config_id
-from bohb_study.store.files import json_bytes, read_json, replace_files
+from bohb_study.store import shapes
+from bohb_study.store.sealed import read_json, sealed_json
+from bohb_study.store.studies import PACK_AGAIN, is_packed
+from bohb_study.store.sums import write_packed
 from bohb_study.study import Cell
 from bohb_study.tasks.base import Status
 
@@ -23,6 +26,33 @@ COLUMNS = (*CELL, "kind", "repeat", "config_id", "val_loss", "test_loss", "statu
 
 Kind = Literal["retrained", "all data"]
 """Trained again on the cell's own split, or once on all data but the test part."""
+
+
+_TRAINING = shapes.fields(
+    {
+        "task": shapes.name,
+        "method": shapes.name,
+        "seed": shapes.whole(0),
+        "kind": shapes.one_of(get_args(Kind)),
+        "repeat": shapes.whole(0),
+        "config_id": shapes.line,
+        "config": shapes.table(shapes.anything),
+        "val_loss": shapes.nullable(shapes.number),
+        "test_loss": shapes.nullable(shapes.number),
+        "status": shapes.one_of(get_args(Status)),
+        "seconds": shapes.number,
+        "extra": shapes.table(shapes.nullable(shapes.number), shapes.line),
+        "message": shapes.text,
+        "run": shapes.whole(0),
+    }
+)
+_FINALS = shapes.fields(
+    {
+        "study": shapes.line,
+        "runs": shapes.array(shapes.table(shapes.anything)),
+        "trainings": shapes.array(_TRAINING),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +99,7 @@ def write_finals(folder: Path, study_id: str, finals: Sequence[Final]) -> None:
     Raises:
         StudyError: the disk is full or the file cannot be written; what existed is untouched.
     """
-    replace_files({folder / FINALS_FILE: finals_bytes(study_id, finals)})
+    write_packed(folder, {FINALS_FILE: finals_bytes(study_id, finals)})
 
 
 def finals_bytes(study_id: str, finals: Sequence[Final]) -> bytes:
@@ -78,7 +108,7 @@ def finals_bytes(study_id: str, finals: Sequence[Final]) -> bytes:
     for final in finals:
         if final.run not in runs:
             runs.append(final.run)
-    return json_bytes(
+    return sealed_json(
         {
             "schema": SCHEMA_VERSION,
             "study": study_id,
@@ -97,16 +127,19 @@ def read_finals(folder: Path, study_id: str) -> list[Final]:
     path = folder / FINALS_FILE
     try:
         stored = read_json(path)
+        _FINALS(stored, "")
         if stored["study"] != study_id:
             raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
         return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError, IndexError) as why:
-        raise StudyError(
-            f"{path}: damaged: {why}; remove it and run the same command again: the trainings of "
-            "the final configurations are repeated, all else is kept"
-        ) from None
+    except ValueError as why:
+        again = (
+            "remove it and run the same command again: the trainings of the final configurations "
+            "are repeated, all else is kept"
+        )
+        advice = PACK_AGAIN if is_packed(folder) else again
+        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
 
 
 def finals_frame(finals: Sequence[Final]) -> pd.DataFrame:
@@ -142,8 +175,8 @@ def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
     training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
-    if training.kind not in get_args(Kind) or row["status"] not in get_args(Status):
-        raise ValueError(f"{training}: unknown kind or status {row['status']!r}")
+    if row["run"] >= len(runs):
+        raise ValueError(f"{training}: there is no run {row['run']}")
     names = ("config", "val_loss", "test_loss", "status", "seconds", "extra", "message")
     final = Final(training, **{name: row[name] for name in names}, run=runs[row["run"]])
     if final.config_id != row["config_id"]:

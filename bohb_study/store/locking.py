@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from bohb_study.errors import StudyError
+from bohb_study.store.files import open_own
 
 
 @contextmanager
@@ -22,12 +23,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         StudyError: another process holds it; names the process and its host.
     """
-    path = folder / ".lock"
     try:
-        file = path.open("a+", encoding="utf-8")
+        descriptor = open_own(".lock", folder)
     except OSError as error:
-        raise StudyError(f"cannot lock {path}: {error.strerror}") from error
-    with file:
+        raise StudyError(f"cannot lock {folder / '.lock'}: {error.strerror}") from error
+    with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,9 +5,11 @@ not searched for imports, so nothing beside it decides a row; and its text trave
 task, so other processes and the nodes of a cluster need no such file.
 """
 
+import errno
 import hashlib
 import inspect
 import re
+import stat
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +19,10 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
-from bohb_study.tasks.own_file import load, tasks_of, with_eta
+from bohb_study.tasks.own_file import executed, load, tasks_of, with_eta
+
+MOST_BYTES = 16 * 2**20
+"""Of a file that holds a task."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +136,28 @@ def read_own(given: str) -> OwnTask:
         raise UsageError(f"--task {given}: {file or 'nothing'} is no .py file")
     path = Path(file).absolute()
     try:
-        return OwnTask(given, name, str(path), path.read_bytes())
+        return OwnTask(given, name, str(path), _read(path))
     except OSError as error:
         raise UsageError(f"--task {given}: cannot read {path}: {error.strerror}") from None
+
+
+def check_trusted(given: Iterable[str]) -> None:
+    """Raise UsageError for a file that this process has not executed as it was told to.
+
+    Args:
+        given: files, as path:NAME, that a stored study names.
+    """
+    for own in map(read_own, given):
+        if not executed(own.source):
+            raise UsageError(
+                f"the stored study names the file {own.given} (sha256 {own.sha256[:16]}), which "
+                "would be executed: look at it, then name it with --task, or give --trust"
+            )
+
+
+def executes(tasks: Iterable[OwnTask]) -> list[str]:
+    """A line for each file, to be shown where a stored study's files are executed."""
+    return [f"executes {own.path} (sha256 {own.sha256})" for own in tasks]
 
 
 def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
@@ -152,6 +176,17 @@ def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
             )
         found[name] = own
     return found
+
+
+def _read(path: Path) -> bytes:
+    """A regular file: a pipe is not waited for."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "is no file")
+    with path.open("rb") as file:
+        source = file.read(MOST_BYTES + 1)
+    if len(source) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"is larger than {MOST_BYTES / 1e6:.0f} MB")
+    return source
 
 
 def _check(task: Task, name: str) -> None:

@@ -42,7 +42,8 @@ def write_report(
     folder = Path(study_folder)
     loaded, study = open_study(folder, allow_missing=allow_missing)
     path = out or folder / REPORT
-    replace_files({path: page(folder, loaded, study).encode()})
+    content = page(folder, loaded, study).encode()
+    replace_files({path: content}, within=None if out else folder)
     return path
 
 
