@@ -46,6 +46,7 @@ def store(folder: Path, config: StudyConfig) -> Path:
             "space": result.space,
             "split": result.split,
             "seconds": result.seconds,
+            "study": config.id,
         }
         write_cell(folder, cell, result.frame, record)
     return folder

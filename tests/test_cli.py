@@ -314,8 +314,9 @@ def store(folder: Path, **config: Any) -> Path:
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         code = cell_hash(cell.task, cell.method, "tune")
         record = {"code": code, "versions": versions(), "git": {"commit": "c0ffee"}}
+        record["study"] = config.id
         write_cell(folder, cell, build_frame([cell_row], {}), record)
-    (folder / "code.json").write_bytes(json_bytes(code_parts()))
+    write_code(folder, code_parts())
     return folder
 
 

@@ -124,9 +124,10 @@ def store(study: StudyConfig, folder: Path = Path("study")) -> Path:
     for cell in study.cells():
         code = cell_hash(cell.task, cell.method, "tune")
         record = {"code": code, "versions": versions(), "git": {"commit": "c0ffee"}}
+        record["study"] = study.id
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         write_cell(folder, cell, build_frame([cell_row], {"x": "float"}), record)
-    (folder / "code.json").write_bytes(json_bytes(code_parts()))
+    write_code(folder, code_parts())
     return folder
 
 

@@ -106,13 +106,15 @@ def open_own(name: str, folder: Path) -> int:
     Raises:
         OSError: it cannot be opened, or is a link, a pipe, a device or a folder.
     """
-    with opened_folder(folder, folder) as inside:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            descriptor = os.open(name, flags, 0o666, dir_fd=inside)
-        except OSError:
-            _refuse_link(name, inside)
-            raise
+    inside = os.open(folder, _FOLDER)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, 0o666, dir_fd=inside)
+    except OSError:
+        _refuse_link(name, inside)
+        raise
+    finally:
+        os.close(inside)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         os.close(descriptor)

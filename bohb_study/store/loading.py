@@ -29,7 +29,7 @@ from bohb_study.store.cells import (
     verified,
 )
 from bohb_study.store.files import read_file
-from bohb_study.store.records import records_of
+from bohb_study.store.records import check_record, records_of
 from bohb_study.store.sealed import SEALED_SINCE, read_json
 from bohb_study.store.shapes import Told
 from bohb_study.store.studies import (
@@ -247,6 +247,10 @@ def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
         packed = read_json(path / PACKED_RECORDS)
         _PACKED(packed, "")
         records = records_of(packed)
+        for number, record in enumerate(records):
+            check_record(record, f"cells[{number}]")
+            if record["status"] != "done":
+                raise ValueError(f"cells[{number}]: is not done")
     except (FileNotFoundError, ValueError) as why:
         raise _unpackable(path / PACKED_RECORDS, f"damaged: {why}") from None
     sealed = packed["schema"] >= SEALED_SINCE

@@ -61,12 +61,12 @@ _LEAST = 8
 """Letters from which a text is worth sharing; of other values, those that hold several."""
 
 
-def check_record(record: Mapping[str, Any]) -> None:
+def check_record(record: Mapping[str, Any], where: str = "") -> None:
     """Raise ValueError, which names the key, for what cannot be the record of a cell."""
     status = record.get("status")
     if not isinstance(status, str) or status not in _RECORD:
-        raise ValueError("says neither done nor failed")
-    _RECORD[status](record, "")
+        raise ValueError(f"{where}{': ' if where else ''}says neither done nor failed")
+    _RECORD[status](record, where)
 
 
 def records_json(head: Mapping[str, Any], records: Sequence[Record]) -> bytes:
@@ -103,20 +103,14 @@ def records_of(packed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The records in what ``records_json`` wrote, or an older form without anything shared.
 
     Raises:
-        ValueError: it is not such a file, or a record is none.
+        ValueError: it is not such a file; what a record says is not looked at.
     """
     _PACKED(packed, "")
     shared = packed.get(SHARED, {})
-    records = [
+    return [
         {key: _value(shared[key], value, key) if key in shared else value for key, value in own}
         for own in (record.items() for record in packed["cells"])
     ]
-    for number, record in enumerate(records):
-        try:
-            check_record(record)
-        except ValueError as why:
-            raise ValueError(f"cells[{number}]: {why}") from None
-    return records
 
 
 _PACKED = shapes.fields(

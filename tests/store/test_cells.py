@@ -16,15 +16,15 @@ import pytest
 from bohb_study.columns import SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash
 from bohb_study.errors import StudyError
 from bohb_study.store import cell_record, cell_state, read_cell, write_cell
-from bohb_study.store.cells import cell_paths, parquet_bytes
+from bohb_study.store.cells import ORIGIN, cell_paths, parquet_bytes
+from bohb_study.store.sealed import read_json, sealed_json
 from bohb_study.study import Cell
 
 
 def vouch(json_path: Path, data: bytes) -> None:
     """Make the record vouch for other bytes, as a faulty program would."""
-    record = json.loads(json_path.read_text())
-    record["sha256"] = hashlib.sha256(data).hexdigest()
-    json_path.write_text(json.dumps(record))
+    record = read_json(json_path)
+    json_path.write_bytes(sealed_json({**record, "sha256": hashlib.sha256(data).hexdigest()}))
 
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -72,10 +72,12 @@ def test_every_type_comes_back_from_the_disk(
 ) -> None:
     written = frame_of(cell)
     assert set(written.dtypes.astype(str)) >= {"str", "int64", "float64", "Int64", "boolean"}
-    write_cell(tmp_path, cell, written, {"ledger": {"charged": 6}, "status": "not mine to say"})
+    ledger = {"allowed": 6, "charged": 6, "executed": 6, "unspent": 0, "refused": 1}
+    ledger["ended"] = "budget"
+    write_cell(tmp_path, cell, written, {"ledger": ledger, "status": "not mine to say"})
     frame, record = read_cell(tmp_path, cell)
     pd.testing.assert_frame_equal(frame, written, check_exact=True)
-    assert record["ledger"] == {"charged": 6}
+    assert record["ledger"] == ledger
     assert record["status"] == "done"
     assert record["rows"] == len(written)
     assert record["rows_hash"] == rows_hash(written) == rows_hash(frame)
@@ -207,7 +209,8 @@ def test_values_out_of_range_are_seen_although_the_hash_holds(
 ) -> None:
     write_cell(tmp_path, cell, frame_of(cell), {})
     parquet, json_path = cell_paths(tmp_path, cell)
-    parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf"))))
+    origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
+    parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf")), origin))
     vouch(json_path, parquet.read_bytes())
     with pytest.raises(StudyError, match=r"val_loss.*use --fresh"):
         read_cell(tmp_path, cell)
@@ -230,7 +233,7 @@ def test_a_full_disk_leaves_what_was_there(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("where", ["os.replace", "pathlib.Path.open"])
+@pytest.mark.parametrize("where", ["os.replace", "os.fsync"])
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
 def test_whatever_stops_a_write_leaves_no_temporary_files(
     tmp_path: Path,
@@ -261,9 +264,9 @@ def test_the_json_is_put_in_place_last(
     real = os.replace
     placed: list[str] = []
 
-    def replaced(source: Path, target: Path) -> None:
-        placed.append(target.suffix)
-        real(source, target)
+    def replaced(source: str, target: str, **folders: int) -> None:
+        placed.append(Path(target).suffix)
+        real(source, target, **folders)
 
     monkeypatch.setattr("os.replace", replaced)
     write_cell(tmp_path, cell, frame_of(cell), {})

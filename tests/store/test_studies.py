@@ -7,7 +7,13 @@ import pytest
 
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.store import asked_cells, newest_folder, study_folder, write_study
+from bohb_study.store import (
+    asked_cells,
+    newest_folder,
+    read_study,
+    study_folder,
+    write_study,
+)
 from bohb_study.study import StudyConfig
 
 
@@ -69,7 +75,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
 def test_study_json_describes_the_study(tmp_path: Path) -> None:
     asked = config(seeds=2)
     study = write_study(tmp_path, "compare", asked, asked.tasks())
-    assert study == json.loads((tmp_path / "study.json").read_text())
+    assert study == read_study(tmp_path)
     assert study["schema"] == SCHEMA_VERSION
     assert (study["name"], study["id"]) == ("compare", asked.id)
     assert StudyConfig.from_json(study["config"]) == asked
