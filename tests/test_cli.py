@@ -18,7 +18,8 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods import METHODS
 from bohb_study.provenance import cell_hash, code_parts, versions
 from bohb_study.store import write_cell, write_study
-from bohb_study.store.files import json_bytes
+from bohb_study.store.code import write_code
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
 from paper_figures.__main__ import main as paper_figures
 
@@ -321,7 +322,7 @@ def store(folder: Path, **config: Any) -> Path:
 
 
 def change(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    path.write_bytes(sealed_json({**json.loads(path.read_text()), **values}))
 
 
 @pytest.mark.parametrize("main", [reproduce, paper_figures], ids=["reproduce", "paper_figures"])
@@ -377,7 +378,7 @@ def test_a_study_of_other_code_cannot_be_reproduced(study: Path, refused: Refuse
     change(record, code="0" * 64, versions=other)
     changed = {"methods/random.py": "0" * 64, "methods/grid.py": "0" * 64}
     parts = {**code_parts(), **changed, "ray": "2.0.0"}
-    (study / "code.json").write_bytes(json_bytes(parts))
+    write_code(study, parts)
     said = refused(reproduce, study)
     assert said.startswith(f"{study}: digits/random/1 was run by other code: ")
     assert said.endswith(

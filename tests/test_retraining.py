@@ -23,6 +23,7 @@ from bohb_study.runner import run_study
 from bohb_study.seeding import canonical, config_id
 from bohb_study.store import LoadedStudy, load_study, locked, read_finals
 from bohb_study.store.finals import FINALS_FILE, Final, Training
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.own import read_own
@@ -153,7 +154,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path = folder / FINALS_FILE
     data = json.loads(path.read_text())
     change(data)
-    path.write_text(json.dumps(data))
+    path.write_bytes(sealed_json(data))
 
 
 # what is planned
@@ -375,7 +376,7 @@ def test_a_training_that_fails_is_a_row(
     [
         ("{", "damaged: is not JSON"),
         ('{"schema": 1, "study": "other"}', "damaged: belongs to study other, not "),
-        ('{"schema": 1}', "damaged: 'study'"),
+        ('{"schema": 1}', "damaged: lacks study"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(

@@ -17,7 +17,7 @@ from bohb_study.errors import UsageError
 from bohb_study.provenance import cell_hash, code_parts, versions
 from bohb_study.reproduction import NotReproducibleError, check_possible
 from bohb_study.store import asked_cells, load_study, pack, write_cell, write_study
-from bohb_study.store.files import json_bytes
+from bohb_study.store.code import write_code
 from bohb_study.study import Cell, StudyConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")

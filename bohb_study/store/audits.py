@@ -7,7 +7,7 @@ from typing import Any
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.store import shapes
-from bohb_study.store.sealed import read_json, sealed_json
+from bohb_study.store.sealed import read_beside, sealed_json
 from bohb_study.store.studies import PACK_AGAIN, is_packed
 from bohb_study.store.sums import write_packed
 
@@ -26,7 +26,6 @@ _CHECK = shapes.fields(
 )
 _AUDIT = shapes.fields(
     {
-        "study": shapes.line,
         "holds": shapes.flag,
         "cells": shapes.whole(0),
         "rows": shapes.whole(0),
@@ -68,10 +67,7 @@ def read_audit(folder: Path, study_id: str) -> dict[str, Any] | None:
     """
     path = folder / AUDIT_FILE
     try:
-        stored = read_json(path)
-        _AUDIT(stored, "")
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _AUDIT)
     except FileNotFoundError:
         return None
     except ValueError as why:

@@ -160,9 +160,7 @@ def cell_record(folder: Path, cell: Cell, origin: Origin | None = None) -> dict[
     return _done(folder, cell, origin)[0]
 
 
-def cell_state(
-    folder: Path, cell: Cell, origin: Origin | None = None
-) -> tuple[CellState, str]:
+def cell_state(folder: Path, cell: Cell, origin: Origin | None = None) -> tuple[CellState, str]:
     """Whether the cell is done, else why not, as one line that names the file.
 
     Checks the JSON, the hashes, the types of the columns, and of which cell and study the rows
@@ -306,7 +304,9 @@ def verified(
 def _check_parquet(data: bytes, cell: Cell, record: Mapping[str, Any]) -> None:
     """Raise ValueError for a parquet that is not of this cell, or not such as its record says."""
     sealed = record["schema"] >= SEALED_SINCE
-    file = opened_parquet(data, {**_origin(cell, record), "schema": record["schema"]} if sealed else None)
+    file = opened_parquet(
+        data, {**_origin(cell, record), "schema": record["schema"]} if sealed else None
+    )
     stored = _types(file.schema_arrow)
     expected = _types(arrow_schema(record["hyperparameters"], record["extra"]))
     if stored != expected:

@@ -6,13 +6,12 @@ from pathlib import Path
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.store import shapes
-from bohb_study.store.files import MOST_BYTES, read_file, replace_files
-from bohb_study.store.sealed import parsed, read_json, sealed_json
+from bohb_study.store.files import read_file, replace_files
+from bohb_study.store.sealed import MOST_JSON_BYTES, SELF, parsed, read_json, sealed_json
 
 CODE_FILE = "code.json"
 
 _PARTS = shapes.table(shapes.line, shapes.line)
-_STORED = shapes.fields({"parts": _PARTS})
 
 
 def write_code(folder: Path, parts: Mapping[str, str]) -> Path:
@@ -26,7 +25,7 @@ def write_code(folder: Path, parts: Mapping[str, str]) -> Path:
         StudyError: the disk is full or the file cannot be written; what existed is untouched.
     """
     path = folder / CODE_FILE
-    content = sealed_json({"schema": SCHEMA_VERSION, "parts": dict(parts)})
+    content = sealed_json({"schema": SCHEMA_VERSION, **parts})
     replace_files({path: content}, folder)
     return path
 
@@ -39,16 +38,17 @@ def read_code(folder: Path) -> dict[str, str] | None:
     """
     path = folder / CODE_FILE
     try:
-        plain = parsed(read_file(path, MOST_BYTES))
-        if plain and "schema" not in plain and "self" not in plain:  # of schema 1: the parts alone
-            _PARTS(plain, "")
-            return plain
-        stored = read_json(path)
-        _STORED(stored, "")
+        parts = parsed(read_file(path, MOST_JSON_BYTES))
+        if "schema" in parts or SELF in parts:  # of schema 1 there are the parts alone
+            parts = read_json(path)
+            del parts["schema"]
+        _PARTS(parts, "")
+        if not parts:
+            raise ValueError("names no part")
     except FileNotFoundError:
         return None
     except ValueError as why:
         raise StudyError(
             f"{path}: damaged: {why}; remove it: it only names what a difference of code is"
         ) from None
-    return dict(stored["parts"])
+    return parts

@@ -20,7 +20,7 @@ from bohb_study.store.cells import (
 )
 from bohb_study.store.files import read_file
 from bohb_study.store.loading import pack_origin
-from bohb_study.store.sealed import SEALED_SINCE, read_json, sealed_json
+from bohb_study.store.sealed import SEALED_SINCE, read_beside, sealed_json
 from bohb_study.store.studies import PACK_AGAIN
 from bohb_study.store.sums import write_packed
 
@@ -32,9 +32,7 @@ NAMES = (WHOLE, "correlations", "picks", "brackets")
 DERIVED_FILES = (DERIVED_FILE, *(f"{name}.parquet" for name in NAMES))
 
 _FRAME = shapes.fields({"rows": shapes.whole(0), "sha256": shapes.sha256})
-_DERIVED = shapes.fields(
-    {"study": shapes.line, "frames": shapes.table(_FRAME, shapes.one_of(NAMES))}
-)
+_DERIVED = shapes.fields({"frames": shapes.table(_FRAME, shapes.one_of(NAMES))})
 
 
 def write_derived(folder: Path, study_id: str, frames: Mapping[str, pd.DataFrame]) -> list[Path]:
@@ -80,10 +78,7 @@ def read_derived(folder: Path, study_id: str) -> dict[str, pd.DataFrame]:
     """
     path = folder / DERIVED_FILE
     try:
-        stored = read_json(path)
-        _DERIVED(stored, "")
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _DERIVED)
     except FileNotFoundError:
         return {}
     except ValueError as why:

@@ -14,7 +14,7 @@ from bohb_study.columns import CELL, EXTRA, SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, config_id
 from bohb_study.store import shapes
-from bohb_study.store.sealed import read_json, sealed_json
+from bohb_study.store.sealed import read_beside, sealed_json
 from bohb_study.store.studies import PACK_AGAIN, is_packed
 from bohb_study.store.sums import write_packed
 from bohb_study.study import Cell
@@ -48,7 +48,6 @@ _TRAINING = shapes.fields(
 )
 _FINALS = shapes.fields(
     {
-        "study": shapes.line,
         "runs": shapes.array(shapes.table(shapes.anything)),
         "trainings": shapes.array(_TRAINING),
     }
@@ -126,10 +125,7 @@ def read_finals(folder: Path, study_id: str) -> list[Final]:
     """
     path = folder / FINALS_FILE
     try:
-        stored = read_json(path)
-        _FINALS(stored, "")
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _FINALS)
         return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
     except FileNotFoundError:
         return []

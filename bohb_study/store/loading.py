@@ -229,7 +229,9 @@ def _are_of(together: pd.DataFrame, frames: Mapping[Cell, pd.DataFrame]) -> bool
     """Whether all rows say the cell that they were read as."""
     rows = [len(frame) for frame in frames.values()]
     return all(
-        (together[name].to_numpy() == np.repeat([getattr(cell, name) for cell in frames], rows)).all()
+        (
+            together[name].to_numpy() == np.repeat([getattr(cell, name) for cell in frames], rows)
+        ).all()
         for name in CELL
     )
 

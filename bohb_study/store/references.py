@@ -7,7 +7,7 @@ from typing import Any
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.store import shapes
-from bohb_study.store.sealed import read_json, sealed_json
+from bohb_study.store.sealed import read_beside, sealed_json
 from bohb_study.store.studies import PACK_AGAIN
 from bohb_study.store.sums import write_packed
 
@@ -21,9 +21,7 @@ _REFERENCE = shapes.fields(
         "count": shapes.nullable(shapes.whole(0)),
     }
 )
-_REFERENCES = shapes.fields(
-    {"study": shapes.line, "references": shapes.table(_REFERENCE, shapes.name)}
-)
+_REFERENCES = shapes.fields({"references": shapes.table(_REFERENCE, shapes.name)})
 
 
 def write_references(
@@ -53,10 +51,7 @@ def read_references(folder: Path, study_id: str) -> dict[str, dict[str, Any]]:
     """
     path = folder / REFERENCES_FILE
     try:
-        stored = read_json(path)
-        _REFERENCES(stored, "")
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _REFERENCES)
         return {task: dict(fields) for task, fields in stored["references"].items()}
     except FileNotFoundError:
         return {}

@@ -15,7 +15,11 @@ from typing import Any
 
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
+from bohb_study.store import shapes
 from bohb_study.store.files import json_bytes, read_file
+from bohb_study.store.shapes import Shape
+
+_OWNED = shapes.fields({"study": shapes.line})
 
 SELF = "self"
 """Key of the hash."""
@@ -31,12 +35,12 @@ _SEAL_BYTES = len(b',\n "self": ""') + 64 + len(_END)
 
 
 def sealed_json(data: Mapping[str, Any]) -> bytes:
-    """``data``, which says its schema, as JSON text with its hash.
+    """``data``, which says its schema, as JSON text with its hash; one that it has is left out.
 
     Raises:
         ValueError: it holds NaN or an infinity, which are not JSON.
     """
-    return seal(json_bytes(data))
+    return seal(json_bytes({key: value for key, value in data.items() if key != SELF}))
 
 
 def seal(text: bytes) -> bytes:
@@ -72,6 +76,20 @@ def read_json(path: Path) -> dict[str, Any]:
     if schema >= SEALED_SINCE and not found:
         raise ValueError("lacks the hash of itself")
     data.pop(SELF, None)
+    return data
+
+
+def read_beside(path: Path, study_id: str, shape: Shape) -> dict[str, Any]:
+    """As ``read_json``, what is stored beside a study, of this shape.
+
+    Raises:
+        ValueError: as ``read_json``; it is of another study, or not such.
+    """
+    data = read_json(path)
+    _OWNED(data, "")
+    if data["study"] != study_id:
+        raise ValueError(f"belongs to study {data['study']}, not {study_id}")
+    shape(data, "")
     return data
 
 

@@ -294,9 +294,7 @@ def _asked(
         now = config.seeds if task in config.task_names and method in config.methods else 0
         return max(now, old.get(task, {}).get(method, 0))
 
-    return {
-        task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks
-    }
+    return {task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks}
 
 
 def _describe(task: Task) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Realistic frames: noisy learning curves under full-fidelity and successive-halving methods."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
