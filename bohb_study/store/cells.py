@@ -303,10 +303,8 @@ def verified(
 
 def _check_parquet(data: bytes, cell: Cell, record: Mapping[str, Any]) -> None:
     """Raise ValueError for a parquet that is not of this cell, or not such as its record says."""
-    sealed = record["schema"] >= SEALED_SINCE
-    file = opened_parquet(
-        data, {**_origin(cell, record), "schema": record["schema"]} if sealed else None
-    )
+    origin = {**_origin(cell, record), "schema": record["schema"]}
+    file = opened_parquet(data, origin if record["schema"] >= SEALED_SINCE else None)
     stored = _types(file.schema_arrow)
     expected = _types(arrow_schema(record["hyperparameters"], record["extra"]))
     if stored != expected:

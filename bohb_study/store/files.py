@@ -63,8 +63,7 @@ def replace_files(contents: Mapping[Path, bytes], within: Path | None = None) ->
 
 @contextmanager
 def opened_folder(folder: Path, within: Path) -> Iterator[int]:
-    """A descriptor of ``folder``, made where it is not there, without following a link below
-    ``within``.
+    """A descriptor of ``folder``, made if need be; no link below ``within`` is followed.
 
     Raises:
         OSError: it cannot be made or opened; something in its place is a link; or it is not within.

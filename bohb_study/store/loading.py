@@ -228,12 +228,8 @@ def _misfits(frames: Mapping[Cell, pd.DataFrame]) -> dict[Cell, str]:
 def _are_of(together: pd.DataFrame, frames: Mapping[Cell, pd.DataFrame]) -> bool:
     """Whether all rows say the cell that they were read as."""
     rows = [len(frame) for frame in frames.values()]
-    return all(
-        (
-            together[name].to_numpy() == np.repeat([getattr(cell, name) for cell in frames], rows)
-        ).all()
-        for name in CELL
-    )
+    expected = {name: np.repeat([getattr(cell, name) for cell in frames], rows) for name in CELL}
+    return all((together[name].to_numpy() == own).all() for name, own in expected.items())
 
 
 def _misfit(frame: pd.DataFrame, cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""What is recorded of a cell, and the records of many as one file that says once what they share."""
+"""The record of a cell, and the records of many as one file: what they share is written once."""
 
 import json
 from collections.abc import Mapping, Sequence
