@@ -21,7 +21,7 @@ from bohb_study.columns import HP, Kind, columns_for, typed
 from bohb_study.store import load_study
 from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.files import json_bytes, replace_files
-from bohb_study.store.loading import PACKED_ROWS, load_study
+from bohb_study.store.loading import PACKED_ROWS
 from bohb_study.store.records import records_json
 from bohb_study.store.studies import PACKED_RECORDS, STUDY_FILE
 

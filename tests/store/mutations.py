@@ -35,7 +35,7 @@ from bohb_study.store import (
     write_study,
 )
 from bohb_study.store.audits import read_audit
-from bohb_study.store.code import CODE_FILE, read_code, write_code
+from bohb_study.store.code import read_code, write_code
 from bohb_study.store.derived import read_derived, write_derived
 from bohb_study.store.finals import Final, Training, read_finals, write_finals
 from bohb_study.store.references import read_references, write_references
@@ -183,15 +183,16 @@ def outcome(of: Made, before: dict[str, Any], *, anew: bool) -> tuple[str, str]:
         gone = {name for name in before if name not in now}
         same = all(now[name] == before[name] for name in before if name not in {*gone, "problems"})
         again = {
-            str(cell)
-            for cell in (
-                Cell(*name.rsplit("/", 2)[:2], int(name.rsplit("/", 1)[1])) for name in gone
-            )
-            if cell_state(of.folder, cell, of.origin)[0] != "done"
+            name for name in gone if cell_state(of.folder, _cell(name), of.origin)[0] != "done"
         }
         if same and gone == again and len(gone) == len(now["problems"]):
             return AGAIN, "; ".join(now["problems"])
     return (AS_WRITTEN if anew else UNDETECTED), "; ".join(now["problems"])
+
+
+def _cell(name: str) -> Cell:
+    task, method, seed = name.split("/")
+    return Cell(task, method, int(seed))
 
 
 @contextmanager
@@ -400,7 +401,8 @@ def _restore(folder: Path, whole: dict[Path, bytes]) -> None:
     for path, data in whole.items():
         if path.is_dir():
             path.rmdir()
-        if not path.is_file() or path.read_bytes() != data:
+        same = path.is_file() and path.stat().st_size == len(data)
+        if not same or path.read_bytes() != data:
             path.unlink(missing_ok=True)
             path.write_bytes(data)
 
