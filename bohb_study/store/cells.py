@@ -336,6 +336,14 @@ def _done(folder: Path, cell: Cell, origin: Origin | None) -> tuple[dict[str, An
         raise StudyError(f"{found.why}; {_ADVICE[found.state]}") from None
 
 
+def told_record(record: Mapping[str, Any], where: str, advice: str) -> dict[str, Any]:
+    """The record of a cell, where a key that is not there is an error that names ``where``."""
+    told = Told(record, where, advice)
+    if "seconds" in told:
+        told["seconds"] = Told(told["seconds"], f"{where}: seconds", advice)
+    return told
+
+
 def _types(schema: pa.Schema) -> list[tuple[str, str]]:
     """Names and types of columns; what only tells who wrote the file is left out."""
     return [(field.name, str(field.type).removeprefix("large_")) for field in schema]
@@ -376,4 +384,6 @@ def _read_record(path: Path, cell: Cell) -> dict[str, Any]:
         # Of a traceback the last line says what happened.
         lines = record["error"].strip().splitlines()
         raise NotDoneError("failed", path, " ".join(lines[-1].split()) if lines else "")
-    return Told(record, str(path), "remove it and run the same command: the cell is run again")
+    return told_record(
+        record, str(path), "remove it and run the same command: the cell is run again"
+    )

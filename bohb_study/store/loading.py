@@ -26,12 +26,12 @@ from bohb_study.store.cells import (
     check_rows,
     opened_parquet,
     parquet_frame,
+    told_record,
     verified,
 )
 from bohb_study.store.files import read_file
 from bohb_study.store.records import check_record, records_of
 from bohb_study.store.sealed import SEALED_SINCE, read_json
-from bohb_study.store.shapes import Told
 from bohb_study.store.studies import (
     PACK_AGAIN,
     PACKED_RECORDS,
@@ -262,7 +262,7 @@ def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
             cell = Cell(*_record_key(record))
             raise _unpackable(path / PACKED_RECORDS, f"{cell} {why_not}")
     cells: dict[CellKey, dict[str, Any]] = {
-        _record_key(record): Told(record, f"{path / PACKED_RECORDS}: a cell", PACK_AGAIN)
+        _record_key(record): told_record(record, f"{path / PACKED_RECORDS}: a cell", PACK_AGAIN)
         for record in records
     }
     if [_key(cell) for cell in asked_cells(study)] != list(cells) or len(cells) < len(records):

@@ -26,6 +26,8 @@ SELF = "self"
 SEALED_SINCE = 2
 """Schema from which every JSON file of a study carries its hash."""
 MOST_JSON_BYTES = 256 * 2**20
+MOST_DIGITS = 300
+"""Of a whole number, so that it is no infinity as a float."""
 MOST_LEVELS = 32
 """Of lists and objects within one another."""
 
@@ -136,7 +138,7 @@ def _no_number(text: str) -> float:
 
 
 def _int(text: str) -> int:
-    if len(text) > 20:
+    if len(text) > MOST_DIGITS:
         raise _RefusedError("holds a number that is too large")
     return int(text)
 

@@ -25,6 +25,16 @@ MOST_CELLS = 1_000_000
 PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"
 """Of a study: first part of its folder's name."""
 
+
+def _described(value: Any, where: str) -> None:
+    """A hyperparameter, as ``describe_space`` tells it."""
+    shapes.fields({"kind": shapes.line, "conditional": shapes.flag})(value, where)
+    if value["kind"] in ("int", "float"):
+        shapes.fields({"lower": shapes.number, "upper": shapes.number})(value, where)
+    elif value["kind"] == "categorical":
+        shapes.fields({"choices": shapes.array(shapes.anything, least=1)})(value, where)
+
+
 _COSTS = shapes.array(shapes.whole(1), least=1)
 _TASK = shapes.fields(
     {
@@ -42,7 +52,7 @@ _TASK = shapes.fields(
         "summary": shapes.text,
         "data": shapes.nullable(shapes.line),
         "only_engine": shapes.nullable(shapes.one_of(("tune", "virtual"))),
-        "space": shapes.table(shapes.table(shapes.anything), shapes.line),
+        "space": shapes.table(_described, shapes.line),
     },
 )
 _CONFIG = shapes.fields(

@@ -46,9 +46,10 @@ from bohb_study.terminal import summary_table
 
 SECONDS = 5
 """After which reading is said to hang."""
-REFUSED, AGAIN, HARMLESS, AS_WRITTEN = (
+REFUSED, AGAIN, ABSENT, HARMLESS, AS_WRITTEN = (
     "refused in one line",
     "that cell is run again",
+    "not there: nothing is shown of it",
     "harmless: the same is loaded",
     "hashes made anew: read as it says",
 )
@@ -176,6 +177,8 @@ def outcome(of: Made, before: dict[str, Any], *, anew: bool) -> tuple[str, str]:
     except TimeoutError:
         return HANG, ""
     except Exception as error:  # the very thing that must not be
+        if "--debug" in sys.argv:
+            raise
         return TRACEBACK, f"{type(error).__name__}: {error}"
     if now == before:
         return HARMLESS, ""
@@ -187,7 +190,16 @@ def outcome(of: Made, before: dict[str, Any], *, anew: bool) -> tuple[str, str]:
         }
         if same and gone == again and len(gone) == len(now["problems"]):
             return AGAIN, "; ".join(now["problems"])
+    if of.origin and _less(now, before):
+        return ABSENT, ""
     return (AS_WRITTEN if anew else UNDETECTED), "; ".join(now["problems"])
+
+
+def _less(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether all that is read is what was read before, but for a file that is not there."""
+    return all(
+        now[name] == told or now[name] in (None, [], {}) for name, told in before.items()
+    ) and set(now) == set(before)
 
 
 def _cell(name: str) -> Cell:
@@ -301,7 +313,8 @@ def _hashed(path: Path, data: dict[str, Any]) -> None:
 
 def swap_within(path: Path, rng: random.Random, of: Made) -> None:
     """Another file of the same kind in its place, and it in the place of that."""
-    twin = rng.choice([p for p in files(of.folder) if p.suffix == path.suffix and p != path])
+    others = [p for p in files(of.folder) if p != path]
+    twin = rng.choice([p for p in others if p.suffix == path.suffix] or others)
     one, two = path.read_bytes(), twin.read_bytes()
     path.write_bytes(two)
     twin.write_bytes(one)
