@@ -96,11 +96,17 @@ class LoadedStudy:
 
         Raises:
             KeyError: the cell is not among those that are done.
+            StudyError: its record tells other columns than its rows have.
         """
         record = self.cells[cell]
         own = build_frame([], record["hyperparameters"], record["extra"]).dtypes
         mine = self.frame.take(self._places[cell])
-        return mine[list(own.index)].astype(own).reset_index(drop=True)
+        try:
+            return mine[list(own.index)].astype(own).reset_index(drop=True)
+        except (KeyError, TypeError, ValueError):
+            raise StudyError(
+                f"{self.path}: {Cell(*cell)}: its record tells other columns than its rows have"
+            ) from None
 
     @cached_property
     def _places(self) -> dict[CellKey, npt.NDArray[np.intp]]:

@@ -24,15 +24,19 @@ MOST_CELLS = 1_000_000
 """That a study may ask for."""
 PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"
 """Of a study: first part of its folder's name."""
+_BOUNDS: dict[str, shapes.Shape] = {"lower": shapes.number, "upper": shapes.number}
+_RANGE: dict[str, dict[str, shapes.Shape]] = {
+    "int": _BOUNDS,
+    "float": _BOUNDS,
+    "categorical": {"choices": shapes.array(shapes.anything, least=1)},
+}
+"""Kind of a hyperparameter -> what says which values it has."""
 
 
 def _described(value: Any, where: str) -> None:
     """A hyperparameter, as ``describe_space`` tells it."""
-    shapes.fields({"kind": shapes.line, "conditional": shapes.flag})(value, where)
-    if value["kind"] in ("int", "float"):
-        shapes.fields({"lower": shapes.number, "upper": shapes.number})(value, where)
-    elif value["kind"] == "categorical":
-        shapes.fields({"choices": shapes.array(shapes.anything, least=1)})(value, where)
+    shapes.fields({"kind": shapes.one_of(_RANGE), "conditional": shapes.flag})(value, where)
+    shapes.fields(_RANGE[value["kind"]])(value, where)
 
 
 _COSTS = shapes.array(shapes.whole(1), least=1)
