@@ -244,7 +244,7 @@ def insert_a_byte(path: Path, rng: random.Random, of: Made) -> None:
 def change_a_digit(path: Path, rng: random.Random, of: Made) -> None:
     data = bytearray(path.read_bytes())
     digits = [i for i, byte in enumerate(data) if 48 <= byte < 58]
-    at = rng.choice(digits)
+    at = rng.choice(digits or [0])
     data[at] = 48 + (data[at] - 48 + rng.randrange(1, 10)) % 10
     path.write_bytes(data)
 
