@@ -20,6 +20,8 @@ STUDY_FILE = "study.json"
 
 PACKED_RECORDS = "cells.json"
 """Is there where a study is packed."""
+SUMS_FILE = "SHA256SUMS"
+"""Likewise: the list of its files' hashes."""
 MOST_CELLS = 1_000_000
 """That a study may ask for."""
 PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"
@@ -281,7 +283,7 @@ PACK_AGAIN = "restore the packed study from git, or pack it again"
 
 def is_packed(folder: Path) -> bool:
     """Whether the study in ``folder`` is packed."""
-    return (folder / PACKED_RECORDS).exists()
+    return any((folder / name).exists() for name in (PACKED_RECORDS, SUMS_FILE))
 
 
 def _tasks_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:

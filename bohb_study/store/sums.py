@@ -7,9 +7,17 @@ from pathlib import Path
 
 from bohb_study.errors import StudyError
 from bohb_study.store.files import read_file, replace_files
-from bohb_study.store.studies import PACK_AGAIN, PACKED_RECORDS
+from bohb_study.store.studies import PACK_AGAIN, PACKED_RECORDS, SUMS_FILE
 
-SUMS_FILE = "SHA256SUMS"
+__all__ = [
+    "SUMS_FILE",
+    "TABLE_FILE",
+    "check_sums",
+    "read_sums",
+    "seal_folder",
+    "write_packed",
+]
+
 TABLE_FILE = "table.md"
 """The study's table, which the page shows as it is."""
 LISTED = (".json", ".md", ".parquet")
