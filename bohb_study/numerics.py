@@ -335,19 +335,18 @@ def _show_instructions(made: MutableMapping[str, str]) -> None:
 
 
 @cache
-def _at_start() -> Mapping[str, str]:
-    """The environment with which this process began, whatever was changed since."""
-    try:
-        content = Path("/proc/self/environ").read_bytes()
-    except OSError:
-        return dict(os.environ)
-    entries = (entry.partition(b"=") for entry in content.split(b"\0") if entry)
-    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in entries}
-
-
 def _hidden_at_start() -> str:
-    tunables = _at_start().get(_TUNABLES, "")
-    return f"{_TUNABLES}={tunables} hides instructions" if _HWCAPS in tunables else ""
+    """What hid instructions from glibc when this process began, whatever was changed since."""
+    try:
+        entries = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:
+        entries = [f"{_TUNABLES}={os.environ.get(_TUNABLES, '')}".encode()]
+    # glibc takes the variable apart in place: a tunable that is not the first is its own entry
+    for entry in entries:
+        start, _, rest = entry.decode(errors="replace").partition(_HWCAPS)
+        if rest and (not start or start.startswith(f"{_TUNABLES}=")):
+            return f"{_TUNABLES} has {_HWCAPS}{rest}"
+    return ""
 
 
 def _observed() -> Iterator[tuple[str, str]]:
