@@ -46,7 +46,7 @@ def measure_fresh(case: Case) -> Cost:
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={**environment("portable"), "PYTHONHASHSEED": "0"},
+        env={**environment(case.numerics), "PYTHONHASHSEED": "0"},
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
