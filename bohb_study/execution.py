@@ -188,6 +188,7 @@ def execute(
             options.cpus_per_trial,
             options.gpus_per_trial,
             storage,
+            config.numerics,
         )
         for cell in cells
     ]

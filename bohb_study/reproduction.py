@@ -2,8 +2,9 @@
 
 import json
 import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import pandas as pd
 
 from bohb_study.columns import COLUMNS, rows_hash
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.execution import RunOptions, allowed_units, execute, prepare, session
+from bohb_study.execution import RunOptions, allowed_units, execute, session
+from bohb_study.numerics import Mode, expected
+from bohb_study.numerics import differences as numeric_differences
 from bohb_study.provenance import cell_parts, code_hash, differences, versions
 from bohb_study.runner import CODE_FILE, ProgressContext
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks.own import read_own
+
+SYNTAX_SCHEMA = 2
+"""The schema from which on a cell's code is hashed by its syntax tree."""
 
 
 class NotReproducibleError(UsageError):
@@ -89,12 +95,39 @@ def _unequal(a: pd.Series, b: pd.Series) -> np.ndarray:
     return ~(same | both_missing)
 
 
-def check_possible(study: LoadedStudy, *, download: bool = False) -> None:
-    """Raise NotReproducibleError unless rows must come out the same here.
+def reasons(study: LoadedStudy, cells: Sequence[Cell], numerics: Mode | None = None) -> list[str]:
+    """Why rows of ``cells`` may come out otherwise here, one line each; none where they must not.
 
-    They need engine virtual or one worker (else rows depend on the order of arrival), the code that
-    ran them, the files of the user's own tasks, the data (fetched with ``download``), and the same
-    versions of the packages that decide rows.
+    First the numerics that they were computed with, then the code that ran them with the versions
+    of the packages that decide rows, cell by cell, each reason once.
+
+    Args:
+        study: the stored study.
+        cells: of it.
+        numerics: by which kernels they are to be computed; as the study's if None.
+    """
+    config = _config(study, numerics)
+    found: dict[str, None] = {}
+    here = expected(config.numerics, torch=True)
+    for cell in cells:
+        stored = study.cells[cell.task, cell.method, cell.seed].get("numerics", {})
+        found.update(dict.fromkeys(numeric_differences(stored, here)))
+    for cell in cells:
+        if why := _other_code(study, cell, config):
+            found[why] = None
+    return list(found)
+
+
+def check_possible(
+    study: LoadedStudy, cells: Sequence[Cell] | None = None, *, download: bool = False
+) -> None:
+    """Raise NotReproducibleError where ``cells`` (all, if None) cannot be run again as they were.
+
+    They need engine virtual or one worker (else rows depend on the order of arrival), the files of
+    the user's own tasks, and the data (fetched with ``download``).
+
+    Raises:
+        UsageError: data are missing here.
     """
     workers = study.study["config"]["workers"]
     # cells of before there was another engine do not name theirs
@@ -104,30 +137,55 @@ def check_possible(study: LoadedStudy, *, download: bool = False) -> None:
             f"{study.path}: {Cell(*by_ray[0])} was run with {workers} workers by engine tune, so "
             "its rows depend on the order of arrival and cannot be reproduced"
         )
-    for file in study.study.get("task_files", {}).values():
-        _check_file(study.path, file["task"], file["sha256"])
-    for key, record in study.cells.items():
-        here = cell_parts(key[0], key[1], record.get("engine", "tune"))
-        if record["code"] == code_hash(here):
-            continue
-        changed = differences(_versions(record), _versions({"versions": versions()}))
-        parts = study.path / CODE_FILE
-        if parts.exists():
-            then = json.loads(parts.read_text())
-            changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
-        commit = record.get("git", {}).get("commit")
-        why = "; ".join(changed) or f"the code of commit {commit} is not the code here"
-        raise NotReproducibleError(f"{study.path}: {Cell(*key)} was run by other code: {why}")
-    _check_data(study, download)
+    tasks = {cell.task for cell in (choose(study, None) if cells is None else cells)}
+    for name, file in study.study.get("task_files", {}).items():
+        if name in tasks:
+            _check_file(study.path, file["task"], file["sha256"])
+    _check_data(study, tasks, download)
 
 
-def _check_data(study: LoadedStudy, download: bool) -> None:
+def _config(study: LoadedStudy, numerics: Mode | None = None) -> StudyConfig:
+    config = StudyConfig.from_json(study.study["config"])
+    return replace(config, numerics=numerics) if numerics else config
+
+
+def _other_code(study: LoadedStudy, cell: Cell, config: StudyConfig) -> str:
+    """How the code of a cell differs from the code here; empty where it does not."""
+    record = study.cells[cell.task, cell.method, cell.seed]
+    engine = record.get("engine", "tune")
+    here = cell_parts(cell.task, cell.method, engine, config.source(cell.task))
+    if record.get("code") == code_hash(here):
+        return ""
+    changed = differences(_versions(record), _versions({"versions": versions()}))
+    if record.get("schema", 1) < SYNTAX_SCHEMA:
+        # hashed byte by byte: whether anything that matters changed since cannot be told
+        changed = [*changed, f"the code of {_commit(record)} was hashed in another way"]
+    elif then := _parts(study.path):
+        changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
+    return "code: " + ("; ".join(changed) or f"that of {_commit(record)} is not the code here")
+
+
+def _parts(path: Path) -> dict[str, str]:
+    """What decided rows, part by part; empty where it is not stored, or cannot be read."""
+    try:
+        return dict(json.loads((path / CODE_FILE).read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _commit(record: Mapping[str, Any]) -> str:
+    return f"commit {str(record.get('git', {}).get('commit'))[:7]}"
+
+
+def _check_data(study: LoadedStudy, names: Collection[str], download: bool) -> None:
     stored = {name: task.get("data") for name, task in study.study["tasks"].items()}
-    if not any(stored.values()):
+    if not any(stored[name] for name in names):
         return
     config = StudyConfig.from_json(study.study["config"])
-    prepare(config, RunOptions(download=download))
     for name, task in config.tasks().items():
+        if name not in names:
+            continue
+        task.prepare(download=download)
         if stored[name] != task.data_sha256:
             raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
 
@@ -174,7 +232,11 @@ def choose(study: LoadedStudy, sample: int | None) -> list[Cell]:
 
 
 def reproduce(
-    study: LoadedStudy, cells: list[Cell], options: RunOptions, open_progress: ProgressContext
+    study: LoadedStudy,
+    cells: list[Cell],
+    options: RunOptions,
+    open_progress: ProgressContext,
+    numerics: Mode | None = None,
 ) -> list[Comparison]:
     """Run ``cells`` of a stored study again in a temporary folder and compare them.
 
@@ -183,11 +245,12 @@ def reproduce(
         cells: what to run again.
         options: where and how (its output folder is not used).
         open_progress: opens the display of how far it is.
+        numerics: by which kernels; as the study's if None.
 
     Raises:
         StudyError: a cell failed when it was run again.
     """
-    config = StudyConfig.from_json(study.study["config"])
+    config = _config(study, numerics)
     comparisons = {}
     with (
         tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,

@@ -19,6 +19,7 @@ from bohb_study.execution import (
     prepare,
     session,
 )
+from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import cell_hash, code_parts, git_state, versions
 from bohb_study.store import (
@@ -94,7 +95,7 @@ def run_study(
         if left:
             # all that can be refused is refused before anything is written
             if folder:
-                _refuse_others(folder, origin, reused, gpus=options.gpus_per_trial > 0)
+                _refuse_others(folder, config, reused, gpus=options.gpus_per_trial > 0)
             prepare(config, options)
             stack.enter_context(session(config, left, options))
         if left or not folder:
@@ -112,8 +113,10 @@ def run_study(
     return run
 
 
-def _refuse_others(folder: Path, origin: Origin, asked: Sequence[Cell], *, gpus: bool) -> None:
-    """Rows of different code, or of CPUs and GPUs, do not belong in one study."""
+def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, gpus: bool) -> None:
+    """Rows of different numerics or code, or of CPUs and GPUs, do not belong in one study."""
+    wanted: dict[str, str] = {}
+    origin = Origin.of(config)
     known = (folder / STUDY_FILE).exists()
     cells = dict.fromkeys([*asked, *(asked_cells(read_study(folder)) if known else ())])
     for cell in cells:
@@ -126,7 +129,16 @@ def _refuse_others(folder: Path, origin: Origin, asked: Sequence[Cell], *, gpus:
                 f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
                 "numbers there; --fresh starts over in a new folder"
             )
-        if record.get("code") != cell_hash(cell.task, cell.method, record.get("engine", "tune")):
+        stored = record.get("numerics", {})
+        wanted = wanted or expected(config.numerics, torch=True)
+        if other := differences(stored, wanted):
+            raise StudyError(
+                f"{folder}: {cell} was computed otherwise than it would be here: "
+                f"{'; '.join(other)}; --fresh starts over in a new folder"
+            )
+        engine = record.get("engine", "tune")
+        code = cell_hash(cell.task, cell.method, engine, config.source(cell.task))
+        if record.get("code") != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
                 "that decide rows; --fresh starts over in a new folder"
@@ -145,6 +157,10 @@ def _run_left(
         progress.start(allowed_units(config, config.cells()), stored=stored)
         if hint := idle_gpu(config, options):
             progress.message(hint)
+        if config.numerics == "portable" and (why := missing()):
+            progress.message(
+                f"rows are this machine's own: {why}, and portable ones take {BASELINE}"
+            )
         with closing(execute(config, left, options, run.path, progress)) as ended:
             for event in ended:
                 error = _store(config, options, run, event)
@@ -181,7 +197,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": cell_hash(cell.task, cell.method, event.engine),
+        "code": cell_hash(cell.task, cell.method, event.engine, config.source(cell.task)),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -190,6 +206,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
     }
     if result is not None:
         record["ledger"] = asdict(result.account)
+        record["numerics"] = result.numerics
         record["space"] = result.space
         record["split"] = result.split
         record["seconds"] = result.seconds

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from bohb_study.budget import units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_method
+from bohb_study.numerics import MODES, Mode
 from bohb_study.tasks import Task, is_file, make_task
 from bohb_study.tasks.own import OwnTask, check_trusted, own_tasks
 
@@ -51,6 +52,10 @@ class StudyConfig:
     """Halving rate; the task's own where not given."""
     task_option: tuple[str, ...] = ()
     """Options of tasks, as task.key=value (--list shows them)."""
+    numerics: Mode = "portable"
+    """By which kernels rows are computed: portable (those of x86-64-v3, so that rows are the same
+    on every such processor) or native (whatever numpy and PyTorch choose here: a little faster,
+    and other rows on another machine)."""
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
@@ -64,6 +69,8 @@ class StudyConfig:
             raise UsageError(
                 f"--engine {self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}"
             )
+        if self.numerics not in MODES:
+            raise UsageError(f"--numerics {self.numerics}: not known; allowed: {', '.join(MODES)}")
         if self.eta is not None:
             _check_count("--eta", self.eta, least=2)
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
@@ -80,6 +87,11 @@ class StudyConfig:
         Files are read once, here: what they become while a study runs does not matter to it.
         """
         return own_tasks(given for given in self.task if is_file(given))
+
+    def source(self, task: str) -> bytes:
+        """The text of the user's file that a task is of; empty for a registered task."""
+        own = self.own_tasks.get(task)
+        return own.source if own else b""
 
     @property
     def task_names(self) -> tuple[str, ...]:

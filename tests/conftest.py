@@ -2,6 +2,9 @@
 small paper: packed studies that were really run.
 """
 
+import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
+
+# isort: split
 import gzip
 import pickle
 from collections.abc import Iterator

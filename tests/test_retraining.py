@@ -224,7 +224,7 @@ def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) 
     file.write_text(before + "\n")
     try:
         with pytest.raises(StudyError, match="its tasks are not those that were run"):
-            plan(study, 1)
+            plan(study, 1, trust=True)
     finally:
         file.write_text(before)
 
@@ -259,7 +259,7 @@ def test_what_two_methods_chose_is_trained_once(
     job = plan(load_study(folder), 1)[0]
     twin = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin"))
     other = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin", seed=7))
-    monkeypatch.setattr("bohb_study.retraining.run.plan", lambda study, n: [job, twin, other])
+    monkeypatch.setattr("bohb_study.retraining.run.plan", lambda study, n, **_: [job, twin, other])
     finals = retrain_finals(folder, 1)
     assert serial.ran == [job.cell, other.cell]
     assert [final.training for final in finals] == [job.cell, twin.cell, other.cell]
@@ -435,7 +435,7 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from bohb_study import cli
 from bohb_study.retraining import retrain_finals
-sys.exit(cli.run(lambda words: len(retrain_finals(Path(words[0]), 1, 2)) and 0, sys.argv[1:]))
+sys.exit(cli.run(lambda words: len(retrain_finals(Path(words[0]), 1, 2, trust=True)) and 0, sys.argv[1:]))
 """
 
 

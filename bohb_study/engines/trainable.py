@@ -1,5 +1,6 @@
 """The bridge between a task and Ray Tune: one step is one report, paid before it is taken."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import ray
@@ -8,6 +9,7 @@ from ray import tune
 from bohb_study.engines.guarded import GuardedEvaluation
 from bohb_study.methods.base import METRIC, TIME
 from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
+from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Task
 
@@ -22,7 +24,14 @@ class TaskTrainable(tune.Trainable):
     at full fidelity).
     """
 
-    def setup(self, config: dict[str, Any], task: Task, seed: int, ledger: Any) -> None:
+    def setup(
+        self,
+        config: dict[str, Any],
+        task: Task,
+        seed: int,
+        ledger: Any,
+        numerics: Mapping[str, str],
+    ) -> None:
         """Take up a configuration.
 
         Args:
@@ -30,7 +39,13 @@ class TaskTrainable(tune.Trainable):
             task: what is optimised.
             seed: the study's seed.
             ledger: handle of the ledger's actor.
+            numerics: ``numerics.record`` of the process that drives the cell.
+
+        Raises:
+            StudyError: this process computes by other kernels.
         """
+        mode: Mode = "portable" if numerics["mode"] == "portable" else "native"
+        check(mode, baseline=is_portable(numerics))
         self._task = task
         self._seed = seed
         self._ledger = ledger

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import pandas as pd
 from bohb_study.analysis.finals import final_incumbents
 from bohb_study.columns import HP
 from bohb_study.errors import StudyError
+from bohb_study.numerics import Mode, check
+from bohb_study.provenance import code_hash, task_parts
 from bohb_study.seeding import Config, config_id, plain
 from bohb_study.store import LoadedStudy
 from bohb_study.store.finals import Kind, Training
@@ -29,6 +31,10 @@ class TrainingJob:
     task: Task
     """What is trained; where that is to be on all data, the task on all data."""
     config: Config
+    numerics: Mode = "portable"
+    """By which kernels it is trained."""
+    code: str = ""
+    """Hash of the code that decides what comes of it."""
 
     @property
     def key(self) -> tuple[str | int, ...]:
@@ -43,6 +49,7 @@ class TrainingJob:
         """Train straight to the top; what goes wrong is a report as well."""
         from bohb_study.engines.base import one_line
 
+        check(self.numerics)
         top, began = self.task.ladder.top, perf_counter()
         try:
             evaluation = self.task.retrain(self.config, self.cell.seed, self.cell.repeat)
@@ -81,7 +88,8 @@ def plan(study: LoadedStudy, repeats: int, *, trust: bool = False) -> list[Train
         StudyError: a configuration cannot be rebuilt from the frame, or a task is not the one that
             was run.
     """
-    tasks = _tasks(study, trust=trust)
+    config = _config_of(study, trust=trust)
+    tasks = config.tasks()
     trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
     yardsticks = study.yardsticks
     found = [
@@ -98,7 +106,8 @@ def plan(study: LoadedStudy, repeats: int, *, trust: bool = False) -> list[Train
         on_all = tasks[best.cell.task].on_all_data()
         if on_all is not None:
             planned.append(_job(best, "all data", 0, on_all))
-    return planned
+    code = {name: code_hash(task_parts(name, config.source(name))) for name in trained}
+    return [replace(job, numerics=config.numerics, code=code[job.cell.task]) for job in planned]
 
 
 def chosen(study: LoadedStudy) -> list[Chosen]:
@@ -134,14 +143,14 @@ def _best(found: Sequence[Chosen]) -> list[Chosen]:
     return list(best.values())
 
 
-def _tasks(study: LoadedStudy, *, trust: bool) -> dict[str, Task]:
+def _config_of(study: LoadedStudy, *, trust: bool) -> StudyConfig:
     config = StudyConfig.from_json(study.study["config"], trust=trust)
     if config.id != study.study["id"]:
         raise StudyError(
             f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "
             f"be {config.id} here"
         )
-    return config.tasks()
+    return config
 
 
 def _config(study: LoadedStudy, cell: Cell, seq: int, stored: str) -> Config:

@@ -8,8 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
+from bohb_study.numerics import expected
 from bohb_study.progress import CellProgress, Progress, make_progress
-from bohb_study.provenance import code_hash, git_state, task_parts, versions
+from bohb_study.provenance import git_state, versions
 from bohb_study.retraining.plan import TrainingJob, plan
 from bohb_study.seeding import config_id
 from bohb_study.store import load_study, locked
@@ -74,8 +75,7 @@ def retrain_finals(
 
 def _holds(final: Final, job: TrainingJob) -> bool:
     """Whether a stored training is what ``job`` would give."""
-    code = code_hash(task_parts(job.cell.task))
-    same = final.config_id == config_id(job.config) and final.run.get("code") == code
+    same = final.config_id == config_id(job.config) and final.run.get("code") == job.code
     return same and final.status != "failed"
 
 
@@ -92,6 +92,7 @@ def _trained(
     first = [jobs[0] for jobs in twins.values()]
     by_name = {str(job.cell): job for job in first}
     run = {
+        "numerics": expected(left[0].numerics, torch=True),
         "versions": versions(),
         "git": git_state(),
         "host": socket.gethostname(),
@@ -112,7 +113,7 @@ def _trained(
                 progress.message(f"{name} {report.status}: {report.message or 'its loss says so'}")
             says = report.status == "ok" and job.cell.kind == "retrained"
             best = report.val_loss if says else None  # on all data it says nothing
-            of_task = {**run, "code": code_hash(task_parts(job.cell.task))}
+            of_task = {**run, "code": job.code}
             for twin in twins[job.key]:
                 yield _final(twin, report, of_task)
                 progress.finish(str(twin.cell), report.status != "failed", seconds, best)
