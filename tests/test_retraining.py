@@ -435,7 +435,8 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from bohb_study import cli
 from bohb_study.retraining import retrain_finals
-sys.exit(cli.run(lambda words: len(retrain_finals(Path(words[0]), 1, 2, trust=True)) and 0, sys.argv[1:]))
+main = lambda words: len(retrain_finals(Path(words[0]), 1, 2, trust=True)) and 0
+sys.exit(cli.run(main, sys.argv[1:]))
 """
 
 
