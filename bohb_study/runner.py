@@ -22,6 +22,7 @@ from bohb_study.execution import (
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import cell_hash, code_parts, git_state, versions
+from bohb_study.scores import Score
 from bohb_study.store import (
     asked_cells,
     cell_record,
@@ -61,7 +62,7 @@ ProgressContext = Callable[[], AbstractContextManager[Progress]]
 def run_study(
     config: StudyConfig,
     options: RunOptions | None = None,
-    progress: ProgressContext = make_progress,
+    progress: ProgressContext | None = None,
 ) -> StudyRun:
     """Run what is not done of a study, and store it cell by cell.
 
@@ -70,7 +71,7 @@ def run_study(
     Args:
         config: the study.
         options: where and how.
-        progress: opens the display of how far it is.
+        progress: opens the display of how far it is; that of a terminal by default.
 
     Raises:
         UsageError: something asked for is not possible; nothing was run.
@@ -146,9 +147,10 @@ def _run_left(
     options: RunOptions,
     run: StudyRun,
     left: list[Cell],
-    open_progress: ProgressContext,
+    open_progress: ProgressContext | None,
 ) -> None:
-    with open_progress() as progress:
+    scores = {name: Score.of(task.val_metric) for name, task in config.tasks().items()}
+    with open_progress() if open_progress else make_progress(scores=scores) as progress:
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(config, config.cells()), stored=stored)
         if hint := idle_gpu(config, options):

@@ -69,6 +69,8 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
     if study.frame.empty:
         return 1
     out.print(terminal.summary_table(study))
+    for line in terminal.silent_lines(study):
+        out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
     by_ray = any(record["engine"] == "tune" for record in study.cells.values())

@@ -9,8 +9,9 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from bohb_study.progress.base import CellProgress
-from bohb_study.progress.lines import ending, loss, print_line
+from bohb_study.progress.lines import best_in_words, ending, print_line
 from bohb_study.progress.tally import Clock, Tally
+from bohb_study.scores import Score
 
 REDRAW_SECONDS = 0.1
 """The shortest time between two drawings."""
@@ -20,10 +21,22 @@ class BarProgress:
     """A bar for the study and one for each running cell, on a terminal."""
 
     def __init__(
-        self, console: Console, clock: Clock = time.monotonic, noun: str = "cells"
+        self,
+        console: Console,
+        clock: Clock = time.monotonic,
+        noun: str = "cells",
+        scores: Mapping[str, Score] | None = None,
     ) -> None:
-        """Nothing is drawn before ``start``; ``noun`` says what is counted."""
+        """Nothing is drawn before ``start``.
+
+        Args:
+            console: where.
+            clock: seconds from any start.
+            noun: what is counted, in the plural.
+            scores: what the losses of tasks measure, by the task's name.
+        """
         self._noun = noun
+        self._scores = scores or {}
         self._tally = Tally(clock)
         self._bars = Bars(
             TextColumn("{task.description}", table_column=Column(max_width=32, no_wrap=True)),
@@ -62,7 +75,7 @@ class BarProgress:
         self._tally.finish(cell, ok)
         if cell in self._cells:
             self._bars.remove_task(self._cells.pop(cell))
-        self.message(ending(cell, ok, seconds, best))
+        self.message(ending(cell, ok, seconds, best_in_words(cell, best, self._scores, "none")))
         self._draw()
 
     def message(self, text: str) -> None:
@@ -87,7 +100,7 @@ class BarProgress:
                 completed=progress.done,
                 total=progress.allowed,
                 count=f"{progress.done}/{progress.allowed} units",
-                note=f"best {loss(progress.best)}",
+                note=best_in_words(cell, progress.best, self._scores),
                 left=tally.left(cell),
             )
         if self._study is not None:
