@@ -187,11 +187,11 @@ def draw_one(study: Path, options: Draw) -> int:
         if name not in FIGURES:
             raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(FIGURES)}")
     folder = options.out or study / "figures"
-    skipped = {}
+    skipped: dict[str, Exception] = {}
     for name in names:
         try:
             made = make(Item(name, name, (study.name,)), shown)
-        except StudyError as error:
+        except (UsageError, StudyError) as error:
             if name == "anytime" or options.figure:
                 raise
             skipped[name] = error
