@@ -4,6 +4,11 @@ Runs every method on every task with every seed, stores each report of each tria
 draws which method was best at every moment. What is done already is not run again.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,6 +4,11 @@ Each measurement is a fresh process; of several runs the one of least CPU time c
 the same objective in Syne Tune's simulator in the same run, and a small study in real Ray Tune.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

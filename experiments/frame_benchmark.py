@@ -3,6 +3,11 @@
 The study is made up, packed into a temporary folder, and measured in a fresh process.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import json
 import subprocess
 import sys

@@ -4,6 +4,11 @@ Both hand out the same images of Fashion-MNIST, one thread, in this one process;
 the fastest counts.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

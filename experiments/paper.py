@@ -7,6 +7,11 @@ written last: rows, trainings, audit, the table, and what figures need of rows t
 and, where a paper is reproduced, its claims beside what was found.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

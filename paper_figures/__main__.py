@@ -4,6 +4,11 @@ The same studies give the same bytes: --check draws everything in memory and com
 committed list of hashes.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
