@@ -26,6 +26,8 @@ from bohb_study.errors import StudyError, UsageError
 
 Options = TypeVar("Options")
 
+MOST_REPEATS = 1000
+"""Of a measurement or a training: what more of them would add is below any other error."""
 NAME_BYTES, PATH_BYTES = 255, 4095
 """The longest file name, and path, that Linux takes."""
 
@@ -102,6 +104,12 @@ def _wide() -> Any:
             del os.environ["COLUMNS"]
         else:
             os.environ["COLUMNS"] = before
+
+
+def check_repeats(repeats: int) -> None:
+    """Raise UsageError for a number of ``--repeats`` that cannot be meant."""
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise UsageError(f"--repeats {repeats}: must be at least 1, at most {MOST_REPEATS:,}")
 
 
 def check_file(flag: str, path: Path) -> None:
@@ -183,9 +191,7 @@ def _called(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
         return 2 if isinstance(error, UsageError) else 1
 
 
-def _ended(
-    advice: Sequence[object], default: signal.Signals = signal.SIGINT
-) -> int:
+def _ended(advice: Sequence[object], default: signal.Signals = signal.SIGINT) -> int:
     """Say that a signal has ended the command, and how to go on; returns the exit code."""
     number = interrupts.received() or default
     _say(": ".join([interrupts.WORDS[number], *map(str, advice)]))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bohb_study import interrupts
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_fits, get_method
 from bohb_study.progress import CellProgress, Progress
@@ -157,6 +158,7 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     from bohb_study.engines import cluster
 
     with cluster.connected(options.address):
+        interrupts.begin()  # Ray takes SIGTERM for itself when it starts
         cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
         yield
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.execution import (
     Ended,
     RunOptions,
@@ -35,6 +35,7 @@ from bohb_study.store import (
     write_study,
 )
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.locking import unwritable
 from bohb_study.store.studies import STUDY_FILE
 from bohb_study.study import Cell, StudyConfig
 
@@ -54,6 +55,8 @@ class StudyRun:
     """Cells that were done before."""
     failed: dict[Cell, str] = field(default_factory=dict)
     """Cells that failed now, with one line each."""
+    read_only: str | None = None
+    """Why nothing can be written in the folder; None where something can."""
 
 
 ProgressContext = Callable[[], AbstractContextManager[Progress]]
@@ -85,11 +88,17 @@ def run_study(
     folder = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
+    read_only = unwritable(folder) if folder else None
     with ExitStack() as stack:
-        if folder:
+        if folder and not read_only:  # nobody writes where nobody can
             stack.enter_context(locked(folder))
         reused = [c for c in config.cells() if folder and cell_state(folder, c)[0] == "done"]
         left = [cell for cell in config.cells() if cell not in set(reused)]
+        if left and read_only:
+            raise UsageError(
+                f"--out {options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
+                f"{len(left) + len(reused)} cells are not done"
+            )
         if left:
             # all that can be refused is refused before anything is written
             if folder:
@@ -101,7 +110,7 @@ def run_study(
             if made != folder:
                 stack.enter_context(locked(made))
             folder = made
-        run = StudyRun(folder, reused=reused)
+        run = StudyRun(folder, reused=reused, read_only=read_only)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
             write_study(folder, options.name, config, config.tasks())

@@ -10,7 +10,7 @@ import io
 import os
 import select
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 
 class Outlet(io.RawIOBase):
@@ -35,7 +35,7 @@ class Outlet(io.RawIOBase):
         """Always."""
         return True
 
-    def write(self, data: "memoryview") -> int:  # type: ignore[override]
+    def write(self, data: Any) -> int:
         """Write some of ``data``, or drop all of it; returns the bytes that are done with."""
         if self.error is None:
             try:

@@ -70,8 +70,7 @@ class EngineBenchmark:
             if not values or len(set(values)) < len(values):
                 given = " ".join(f"{value:g}" for value in values)
                 raise UsageError(f"{flag} {given}: give at least one, and none twice")
-        if self.repeats < 1:
-            raise UsageError(f"--repeats {self.repeats}: must be at least 1")
+        cli.check_repeats(self.repeats)
         for count in self.workers:
             StudyConfig(task=(TASK,), methods=self.methods, workers=count)
         for budget in self.budgets:
