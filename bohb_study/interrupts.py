@@ -16,7 +16,6 @@ import signal
 import sys
 import threading
 import time
-from _thread import interrupt_main
 from types import FrameType
 from typing import Any
 
@@ -47,16 +46,19 @@ class _Guard:
     def __init__(self) -> None:
         self.process = os.getpid()
         self.begun = False
+        self.ending = False
         self.closed = False
         self.received: signal.Signals | None = None
         self.patient_until = float("inf")
-        self.pending = False
-        """A signal was received and KeyboardInterrupt could not be raised yet."""
+        self.again_from = float("inf")
+        """When KeyboardInterrupt, which could not be raised yet, may be tried again."""
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
         if os.getpid() != self.process:
             _default(number)  # of a fork, whose parent sees to the end
+        elif self.ending:
+            pass  # of several at once, each interrupts the handler of the one before
         elif not self.begun:
             self.end_now(number)
         elif self.received is None and not self.closed:
@@ -65,7 +67,7 @@ class _Guard:
             self.interrupt(frame)
         elif time.monotonic() > self.patient_until:
             self.end_now(self.received or number)
-        elif self.pending and not self.closed:
+        elif time.monotonic() > self.again_from and not self.closed:
             self.interrupt(frame)
 
     def interrupt(self, frame: FrameType | None) -> None:
@@ -76,13 +78,14 @@ class _Guard:
         if _importing(frame) and time.monotonic() < self.patient_until:
             self.later()
             return
-        self.pending = False
+        self.again_from = float("inf")
         raise KeyboardInterrupt
 
     def later(self) -> None:
-        """Come back to it soon."""
-        self.pending = True
-        timer = threading.Timer(RETRY_SECONDS, interrupt_main, [self.received])
+        """Come back to it soon, by a signal, for that also ends a call that waits."""
+        self.again_from = time.monotonic() + RETRY_SECONDS / 2
+        main = threading.main_thread().ident
+        timer = threading.Timer(RETRY_SECONDS, signal.pthread_kill, [main, self.received])
         timer.daemon = True
         timer.start()
 
@@ -95,6 +98,7 @@ class _Guard:
 
     def end_now(self, number: int) -> None:
         """End this process and all that it has started; the terminal is as it was before."""
+        self.ending = True
         with contextlib.suppress(OSError):
             if self.begun and os.isatty(2):
                 os.write(2, _SHOW_CURSOR)  # bars hide it
