@@ -88,6 +88,8 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
             f"were (python -m paper_figures --study {run.path} --out FOLDER draws elsewhere)",
             file=sys.stderr,
         )
+        if options.csv:
+            write_csv(study.path, allow_missing=True)  # was asked for: says what is in its way
     else:
         write(study, audit, options)
     return 1 if run.failed or not audit.holds else 0

@@ -61,11 +61,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _write(file: IO[str], text: str) -> None:
     """What others are told; a full disk keeps nobody from holding the lock."""
-    with suppress(OSError):
-        file.seek(0)
-        file.truncate()
-        file.write(text)
-        file.flush()
+    with suppress(OSError):  # not through a buffer, which would try again when it is closed
+        os.ftruncate(file.fileno(), 0)
+        os.pwrite(file.fileno(), text.encode(), 0)
 
 
 def _holder(file: IO[str]) -> str:

@@ -100,7 +100,7 @@ class OwnTask:
             UsageError: as ``make_task``; or the task cannot be made, or contradicts itself.
         """
         found, name = self.found, self.name
-        with self._said_in_one_line("making the task"):
+        with self._said_in_one_line("making the task", UsageError):
             if isinstance(found, type):
                 task = build_task(found, name, options, eta)
             else:
@@ -109,12 +109,17 @@ class OwnTask:
         return task
 
     @contextmanager
-    def _said_in_one_line(self, doing: str) -> Iterator[None]:
-        """Give the file's own code its time, and turn whatever it raises into a UsageError."""
+    def _said_in_one_line(self, doing: str, *as_it_is: type[Exception]) -> Iterator[None]:
+        """Give the file's own code its time, and turn what it raises into a UsageError.
+
+        Args:
+            doing: what takes the time.
+            as_it_is: what is let through, for it says which flag it is about.
+        """
         try:
             with time_limit(IMPORT_SECONDS):
                 yield
-        except (UsageError, KeyboardInterrupt):
+        except (KeyboardInterrupt, *as_it_is):
             raise
         except TooLongError as error:
             at = _line(error, self.path)
