@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+import termios
 import threading
 import time
 from types import FrameType
@@ -45,6 +46,10 @@ class _Guard:
 
     def __init__(self) -> None:
         self.process = os.getpid()
+        self.terminal: list[Any] | None = None
+        """Attributes of the terminal that this process was started from."""
+        with contextlib.suppress(termios.error, OSError):
+            self.terminal = termios.tcgetattr(2)
         self.begun = False
         self.ending = False
         self.closed = False
@@ -100,8 +105,9 @@ class _Guard:
         """End this process and all that it has started; the terminal is as it was before."""
         self.ending = True
         with contextlib.suppress(OSError):
-            if self.begun and os.isatty(2):
-                os.write(2, _SHOW_CURSOR)  # bars hide it
+            if self.begun and self.terminal and os.tcgetpgrp(2) == os.getpgrp():
+                os.write(2, _SHOW_CURSOR)  # bars hide it, and what keys echo
+                termios.tcsetattr(2, termios.TCSADRAIN, self.terminal)
             os.write(2, f"{WORDS[signal.Signals(number)]}\n".encode())
         for process in descendants(self.process):
             with contextlib.suppress(OSError):

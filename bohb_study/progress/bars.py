@@ -1,7 +1,7 @@
 """Progress as live bars, for a terminal."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
@@ -9,6 +9,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from bohb_study.progress.base import CellProgress
+from bohb_study.progress.echo import hide_control_keys
 from bohb_study.progress.lines import best_in_words, ending, print_line
 from bohb_study.progress.tally import Clock, Tally
 from bohb_study.scores import Score
@@ -52,11 +53,13 @@ class BarProgress:
         self._study: TaskID | None = None
         self._cells: dict[str, TaskID] = {}
         self._drawn = -REDRAW_SECONDS
+        self._give_back: Callable[[], None] = lambda: None
 
     def start(self, allowed: Mapping[str, int], stored: Collection[str] = ()) -> None:
         """See ``Progress``."""
         self._tally.start(allowed, stored)
         self._study = self._bars.add_task("study", count="", note="", left="")
+        self._give_back = hide_control_keys(_descriptor(self._bars.console))
         self._bars.start()
         self._draw()
 
@@ -89,6 +92,7 @@ class BarProgress:
         if self._study is not None:
             self._draw()
             self._bars.stop()
+            self._give_back()
 
     def _draw(self) -> None:
         tally = self._tally
@@ -113,3 +117,11 @@ class BarProgress:
                 left=tally.left(),
             )
         self._bars.refresh()
+
+
+def _descriptor(console: Console) -> int:
+    """The file descriptor that a console writes to; -1 where it writes to none."""
+    try:
+        return console.file.fileno()
+    except (OSError, ValueError):  # as a text in memory says
+        return -1
