@@ -119,8 +119,6 @@ class OwnTask:
         try:
             with time_limit(IMPORT_SECONDS):
                 yield
-        except (KeyboardInterrupt, *as_it_is):
-            raise
         except TooLongError as error:
             at = _line(error, self.path)
             raise UsageError(
@@ -128,6 +126,8 @@ class OwnTask:
                 f"{at}); a task's file says what is to be run, and runs nothing itself"
             ) from error
         except BaseException as error:
+            if isinstance(error, (KeyboardInterrupt, *as_it_is)):
+                raise
             raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
 
     def _changed(self, task: Task, options: Mapping[str, str] | None, eta: int | None) -> Task:
