@@ -245,8 +245,16 @@ def _check_size(budget: float, task: Task) -> None:
     ladder = task.ladder
     rungs = zip((0, *ladder.costs), ladder.costs, strict=False)
     least = 1 if ladder.curve else min(ladder.step_units(low, high) for low, high in rungs)
-    if units_allowed(budget, ladder.top) // least > MOST_STEPS:
+    if units_allowed(budget, ladder.top) // least <= MOST_STEPS:
+        return
+    why = f"a cell keeps its steps in memory: at most {MOST_STEPS:,}"
+    most = MOST_STEPS * least // ladder.top
+    if most < 1:
         raise UsageError(
-            f"--budget {exact(budget)}: must be at most {MOST_STEPS * least // ladder.top:,} full "
-            f"evaluations of {task.name} (a cell keeps its steps in memory: at most {MOST_STEPS:,})"
+            f"--task {task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long "
+            f"({why})"
         )
+    raise UsageError(
+        f"--budget {exact(budget)}: must be at most {most:,} full evaluations of {task.name} "
+        f"({why})"
+    )

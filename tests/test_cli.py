@@ -96,6 +96,8 @@ BAD: dict[str, str] = {
     "--budget 37038": "--budget 37038: must be at most 37,037 full evaluations of digits",
     "--budget 1e300 --methods grid": "--budget 1e+300: must be at most 37,037 full evaluations of ",
     "--task counting-ones-8 --budget 12346": "--budget 12346: must be at most 12,345 ",
+    "--task-option digits.epochs=3486784401 --budget 1": "--task digits: a full evaluation of "
+    "3486784401 epochs is too long (a cell keeps its steps in memory: at most 1,000,000)",
     "--dry-run --budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of ",
     "--budget abc": "--budget: could not convert string to float: 'abc'",
     "--budget": "Missing value for argument '--budget'",
