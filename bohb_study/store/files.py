@@ -177,7 +177,7 @@ def _staged(path: Path, folder: int, data: bytes) -> Iterator[str]:
                 os.fsync(descriptor)
         yield temporary
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # where nothing can be written, nothing was
             os.unlink(temporary, dir_fd=folder)
 
 
