@@ -1,10 +1,12 @@
 """What a command calls before it imports anything that is slow."""
 
-from bohb_study import interrupts, streams
+from bohb_study import interrupts, numerics, streams
 
 
 def guard() -> None:
-    """Take over this process's signals and output; see ``interrupts`` and ``streams``.
+    """Take over this process's signals and output, and hold it to the baseline's kernels.
+
+    See ``interrupts``, ``streams`` and ``numerics``.
 
     A script calls it where it is run as such, right after importing this module::
 
@@ -15,3 +17,4 @@ def guard() -> None:
     """
     interrupts.guard()
     streams.guard()
+    numerics.hold()

@@ -165,6 +165,7 @@ COMMANDS = [
             "image_benchmark",
             "pack",
             "paper",
+            "reproduce",
         )
     ),
     "-m paper_figures",

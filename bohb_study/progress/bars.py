@@ -73,12 +73,15 @@ class BarProgress:
         if self._tally.clock() >= self._drawn + REDRAW_SECONDS:
             self._draw()
 
-    def finish(self, cell: str, ok: bool, seconds: float, best: float | None) -> None:
+    def finish(
+        self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
+    ) -> None:
         """See ``Progress``."""
         self._tally.finish(cell, ok)
         if cell in self._cells:
             self._bars.remove_task(self._cells.pop(cell))
-        self.message(ending(cell, ok, seconds, best_in_words(cell, best, self._scores, "none")))
+        shown = best_in_words(cell, best, self._scores, "none")
+        self.message(ending(cell, ok, seconds, shown, outcome))
         self._draw()
 
     def message(self, text: str) -> None:

@@ -43,11 +43,13 @@ class LineProgress:
         if self._tally.clock() >= self._spoke + HEARTBEAT_SECONDS:
             self.message(self._heartbeat())
 
-    def finish(self, cell: str, ok: bool, seconds: float, best: float | None) -> None:
+    def finish(
+        self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
+    ) -> None:
         """See ``Progress``."""
         self._tally.finish(cell, ok)
         shown = best_in_words(cell, best, self._scores, "none")
-        self.message(f"{ending(cell, ok, seconds, shown)} ({self._cells()})")
+        self.message(f"{ending(cell, ok, seconds, shown, outcome)} ({self._cells()})")
 
     def message(self, text: str) -> None:
         """See ``Progress``."""
@@ -85,8 +87,18 @@ def best_in_words(
     return f"best {score.name} {value}" if score.negated else f"best {value}"
 
 
-def ending(cell: str, ok: bool, seconds: float, best: str) -> str:
-    """The line about a cell that has ended."""
+def ending(cell: str, ok: bool, seconds: float, best: str, outcome: str = "") -> str:
+    """The line about a cell that has ended.
+
+    Args:
+        cell: its name.
+        ok: whether it is as it should be.
+        seconds: how long it took.
+        best: what it found, in words.
+        outcome: said in place of all that, where it was run for something else.
+    """
+    if outcome:
+        return f"{cell} {outcome} in {duration(seconds)}"
     return f"{cell} {'done' if ok else 'FAILED'} in {duration(seconds)}, {best}"
 
 
