@@ -1,8 +1,7 @@
 """Does a stored study come out again? Reruns its cells and compares row by row."""
 
-import json
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +16,10 @@ from bohb_study.execution import RunOptions, allowed_units, execute, session
 from bohb_study.numerics import Mode, expected
 from bohb_study.numerics import differences as numeric_differences
 from bohb_study.provenance import cell_parts, code_hash, differences, versions
-from bohb_study.runner import CODE_FILE, ProgressContext
+from bohb_study.runner import ProgressContext
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
+from bohb_study.store.code import read_code
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks.own import read_own
 
@@ -95,7 +95,13 @@ def _unequal(a: pd.Series, b: pd.Series) -> np.ndarray:
     return ~(same | both_missing)
 
 
-def reasons(study: LoadedStudy, cells: Sequence[Cell], numerics: Mode | None = None) -> list[str]:
+def reasons(
+    study: LoadedStudy,
+    cells: Sequence[Cell],
+    numerics: Mode | None = None,
+    *,
+    trust: bool = False,
+) -> list[str]:
     """Why rows of ``cells`` may come out otherwise here, one line each; none where they must not.
 
     First the numerics that they were computed with, then the code that ran them with the versions
@@ -105,8 +111,12 @@ def reasons(study: LoadedStudy, cells: Sequence[Cell], numerics: Mode | None = N
         study: the stored study.
         cells: of it.
         numerics: by which kernels they are to be computed; as the study's if None.
+        trust: the user's files that the study names may be executed.
+
+    Raises:
+        UsageError: a file would have to be executed, and is not trusted.
     """
-    config = _config(study, numerics)
+    config = config_of(study, cells, numerics, trust=trust)
     found: dict[str, None] = {}
     here = expected(config.numerics, torch=True)
     for cell in cells:
@@ -118,16 +128,28 @@ def reasons(study: LoadedStudy, cells: Sequence[Cell], numerics: Mode | None = N
     return list(found)
 
 
+def files_of(study: LoadedStudy, cells: Sequence[Cell]) -> dict[str, Mapping[str, str]]:
+    """The user's files that running ``cells`` executes: ``task`` and ``sha256`` by task."""
+    names = {cell.task for cell in cells}
+    files: Mapping[str, Mapping[str, str]] = study.study.get("task_files", {})
+    return {name: file for name, file in files.items() if name in names}
+
+
 def check_possible(
-    study: LoadedStudy, cells: Sequence[Cell] | None = None, *, download: bool = False
+    study: LoadedStudy,
+    cells: Sequence[Cell] | None = None,
+    *,
+    download: bool = False,
+    trust: bool = False,
 ) -> None:
     """Raise NotReproducibleError where ``cells`` (all, if None) cannot be run again as they were.
 
     They need engine virtual or one worker (else rows depend on the order of arrival), the files of
-    the user's own tasks, and the data (fetched with ``download``).
+    the user's own tasks, and the data (fetched with ``download``). Nothing of a file is executed
+    unless it is the one that was run, and trusted.
 
     Raises:
-        UsageError: data are missing here.
+        UsageError: data are missing here, or a file is not trusted.
     """
     workers = study.study["config"]["workers"]
     # cells of before there was another engine do not name theirs
@@ -137,15 +159,35 @@ def check_possible(
             f"{study.path}: {Cell(*by_ray[0])} was run with {workers} workers by engine tune, so "
             "its rows depend on the order of arrival and cannot be reproduced"
         )
-    tasks = {cell.task for cell in (choose(study, None) if cells is None else cells)}
-    for name, file in study.study.get("task_files", {}).items():
-        if name in tasks:
-            _check_file(study.path, file["task"], file["sha256"])
-    _check_data(study, tasks, download)
+    cells = choose(study, None) if cells is None else cells
+    for file in files_of(study, cells).values():
+        _check_file(study.path, file["task"], file["sha256"])
+    _check_data(study, cells, download, trust)
 
 
-def _config(study: LoadedStudy, numerics: Mode | None = None) -> StudyConfig:
-    config = StudyConfig.from_json(study.study["config"])
+def config_of(
+    study: LoadedStudy,
+    cells: Sequence[Cell],
+    numerics: Mode | None = None,
+    *,
+    trust: bool = False,
+) -> StudyConfig:
+    """The study's config with the tasks of ``cells`` alone: no other is made, or executed.
+
+    Raises:
+        UsageError: a file would have to be executed, and is not trusted.
+    """
+    data = study.study["config"]
+    names = {cell.task for cell in cells}
+    called = {file["task"]: name for name, file in study.study.get("task_files", {}).items()}
+    tasks = [given for given in data["task"] if called.get(given, given) in names]
+    options = [
+        option
+        for option in data.get("task_option", ())
+        if option.partition("=")[0].rpartition(".")[0] in names
+    ]
+    needed = {**data, "task": tasks, "task_option": options}
+    config = StudyConfig.from_json(needed, trust=trust)
     return replace(config, numerics=numerics) if numerics else config
 
 
@@ -160,31 +202,21 @@ def _other_code(study: LoadedStudy, cell: Cell, config: StudyConfig) -> str:
     if record.get("schema", 1) < SYNTAX_SCHEMA:
         # hashed byte by byte: whether anything that matters changed since cannot be told
         changed = [*changed, f"the code of {_commit(record)} was hashed in another way"]
-    elif then := _parts(study.path):
+    elif then := read_code(study.path):
         changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
     return "code: " + ("; ".join(changed) or f"that of {_commit(record)} is not the code here")
-
-
-def _parts(path: Path) -> dict[str, str]:
-    """What decided rows, part by part; empty where it is not stored, or cannot be read."""
-    try:
-        return dict(json.loads((path / CODE_FILE).read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def _commit(record: Mapping[str, Any]) -> str:
     return f"commit {str(record.get('git', {}).get('commit'))[:7]}"
 
 
-def _check_data(study: LoadedStudy, names: Collection[str], download: bool) -> None:
+def _check_data(study: LoadedStudy, cells: Sequence[Cell], download: bool, trust: bool) -> None:
     stored = {name: task.get("data") for name, task in study.study["tasks"].items()}
-    if not any(stored[name] for name in names):
+    with_data = [cell for cell in cells if stored[cell.task]]
+    if not with_data:
         return
-    config = StudyConfig.from_json(study.study["config"])
-    for name, task in config.tasks().items():
-        if name not in names:
-            continue
+    for name, task in config_of(study, with_data, trust=trust).tasks().items():
         task.prepare(download=download)
         if stored[name] != task.data_sha256:
             raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
@@ -237,6 +269,8 @@ def reproduce(
     options: RunOptions,
     open_progress: ProgressContext,
     numerics: Mode | None = None,
+    *,
+    trust: bool = False,
 ) -> list[Comparison]:
     """Run ``cells`` of a stored study again in a temporary folder and compare them.
 
@@ -246,11 +280,13 @@ def reproduce(
         options: where and how (its output folder is not used).
         open_progress: opens the display of how far it is.
         numerics: by which kernels; as the study's if None.
+        trust: the user's files that the study names may be executed.
 
     Raises:
+        UsageError: a file would have to be executed, and is not trusted.
         StudyError: a cell failed when it was run again.
     """
-    config = _config(study, numerics)
+    config = config_of(study, cells, numerics, trust=trust)
     comparisons = {}
     with (
         tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,

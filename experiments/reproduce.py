@@ -27,6 +27,7 @@ from bohb_study.reproduction import (
     NotReproducibleError,
     check_possible,
     choose,
+    files_of,
     reasons,
     reproduce,
 )
@@ -48,6 +49,8 @@ class Reproduce:
     """Run and compare although numerics, code or versions are not those that ran the study."""
     numerics: Mode | None = None
     """By which kernels rows are computed now: portable or native; as the study's if not given."""
+    trust: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Execute the files of users' tasks that the study names, if they are those that were run."""
     jobs: int | None = None
     """Cells that run at the same time; as many as the machine has CPUs for where not given."""
     address: str | None = None
@@ -65,13 +68,16 @@ def main(argv: Sequence[str]) -> int:
     gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     cells = choose(study, options.sample)
-    check_possible(study, cells, download=options.download)
-    why = reasons(study, cells, options.numerics)
+    if options.trust:
+        for file in files_of(study, cells).values():
+            print(f"executes {file['task']} (sha256 {file['sha256']})", file=sys.stderr)
+    check_possible(study, cells, download=options.download, trust=options.trust)
+    why = reasons(study, cells, options.numerics, trust=options.trust)
     if why and not options.anyway:
         raise NotReproducibleError(f"{study.path}: {_shortly(why)}; --anyway compares all the same")
     for line in why:
         print(f"other than when it was run: {line}", file=sys.stderr)
-    comparisons = reproduce(study, cells, run, make_progress, options.numerics)
+    comparisons = reproduce(study, cells, run, make_progress, options.numerics, trust=options.trust)
     out = terminal.console()
     out.print(terminal.comparison_table(comparisons))
     different = [c for c in comparisons if c.difference]
