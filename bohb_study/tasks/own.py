@@ -17,7 +17,9 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
+from bohb_study.tasks.encoding import encoding
 from bohb_study.tasks.own_file import load, tasks_of, with_eta
+from bohb_study.tasks.spaces import with_cause
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,12 @@ class OwnTask:
                 task = build_task(found, name, options, eta)
             else:
                 task = self._changed(found, options, eta)
-            _check(task, name)
         except UsageError:
             raise
+        except Exception as error:
+            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
+        try:
+            _check(task, name)
         except Exception as error:
             raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
         return task
@@ -161,7 +166,7 @@ def _check(task: Task, name: str) -> None:
     costs = task.ladder.costs
     if type(costs) is not tuple or any(type(cost) is not int for cost in costs):
         raise ValueError(f"the levels must be a tuple of whole numbers, not {costs}")
-    searched = sorted(task.space(0))
+    searched = sorted(encoding(task, 0).own)
     if sorted(task.grid_order) != searched:
         raise ValueError(f"grid_order {task.grid_order} must name each of {', '.join(searched)}")
 
@@ -179,7 +184,7 @@ def _missing(name: str, module: ModuleType) -> str:
 
 def _said(error: BaseException, path: str) -> str:
     """Type and message of ``error`` and the file's line that raised it, as one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = error.msg if isinstance(error, SyntaxError) else with_cause(error)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     if isinstance(error, SyntaxError) and error.filename == path:
         lines.append(error.lineno)
