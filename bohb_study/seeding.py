@@ -13,7 +13,8 @@ import numpy as np
 
 Value = int | float | str | bool | None | tuple[Any, ...]
 """A tuple holds values."""
-Config = dict[str, Value]
+Config = dict[str, Any]
+"""Values by name; each one a ``Value``."""
 
 
 def plain_value(value: Any) -> Value:
@@ -28,9 +29,8 @@ def plain_value(value: Any) -> Value:
         return str(value)
     if isinstance(value, tuple | list):
         return tuple(plain_value(part) for part in value)
-    raise TypeError(
-        f"a hyperparameter is a number, text, bool, None or tuple, not {type(value).__name__}"
-    )
+    kind = type(value).__name__
+    raise TypeError(f"a hyperparameter is a number, text, a bool, None or a tuple, not {kind}")
 
 
 def plain(config: Mapping[str, Any]) -> Config:

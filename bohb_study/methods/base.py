@@ -101,8 +101,8 @@ class Method:
     """The rungs it declares; None where it declares none."""
     model_after: Callable[[int], int] | None = None
     """Observations at one fidelity without which its model cannot exist, by the number of
-    hyperparameters that vary; None for methods without a model. An observation is a report at a rung or at
-    full fidelity."""
+    hyperparameters that vary; None for methods without a model. An observation is a report at a
+    rung or at full fidelity."""
     budget_factor: int = 1
     """How many times the study's budget a cell of it gets. Above 1 it is a yardstick: drawn, and
     left out of tests and tables of equal budgets."""

@@ -187,7 +187,7 @@ def _suggest(trial: optuna.Trial, hyperparameter: Hyperparameter[Any, Any]) -> V
             log = getattr(hyperparameter, "log", False)
             return trial.suggest_int(name, lower, upper, log=log)
         case CategoricalHyperparameter(choices=choices):
-            plain_choices = [plain_value(choice) for choice in choices]
+            plain_choices: list[Any] = [plain_value(choice) for choice in choices]
             return plain_value(trial.suggest_categorical(name, plain_choices))
     return plain_value(hyperparameter.default_value)
 

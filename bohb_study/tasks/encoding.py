@@ -254,10 +254,8 @@ class _Encoder:
         held = [i for i, v in enumerate(values) if condition.satisfied_by_value({parent: v})]
         if not held:
             return False
-        if len(held) == len(values):
-            # that the parent is itself active is a condition of its own
-            if parent not in self._coded:
-                return self._fixed_parent(parent, child)
+        if parent not in self._coded:
+            return self._fixed_parent(parent, child)
         if child is None:
             return None
         return InCondition(child, self._coded[parent], held)

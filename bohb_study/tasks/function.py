@@ -46,7 +46,8 @@ class FunctionTask(Task):
 
     train: Callable[..., Any]
     hyperparameters: Given = field(hash=False)
-    """The search space: a list, a ConfigurationSpace, or a dict as ConfigSpace takes it; conditions and forbidden clauses of a ConfigurationSpace are kept."""
+    """The search space: a list, a ConfigurationSpace, or a dict as ConfigSpace takes it; conditions
+    and forbidden clauses of a ConfigurationSpace are kept."""
     max_epochs: int
     """Epochs of one full evaluation; a power of eta."""
     name: str = field(default="", kw_only=True)
