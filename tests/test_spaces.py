@@ -128,3 +128,39 @@ def test_every_method_takes_every_space_and_values_are_kept_exactly(kind: str, m
                 assert (type(seen[name]), seen[name]) in [(type(v), v) for v in values]
         if kind == "conditional":
             assert ("m" in seen) == ("nesterov" in seen) == (seen["kind"] == "sgd")
+
+
+def test_a_plain_space_is_handed_through_with_its_stream() -> None:
+    space = ConfigurationSpace(space={"a": (0.0, 1.0), "b": ["x", "y"], "c": (1, 9)}, seed=1)
+    assert encode(space, 1).space is space
+
+
+@pytest.mark.parametrize("method", ["bohb", "asha-bohb", "hpbandster-bohb"])
+def test_constants_are_no_dimensions(method: str) -> None:
+    rows = []
+    for constants in (0, 10):
+        task = task_of([X, *(Constant(f"k{i}", i) for i in range(constants))])
+        frame = run(task, method, 30).frame
+        rows.append((frame[HP + "x"].tolist()[:3], bool(frame["model_based"].any())))
+        assert varying(describe_space(task.space(0))) == 1
+    assert rows[0] == rows[1]
+    assert rows[0][1]
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (Categorical("c", [1, float("nan")]), "Odd: hyperparameter c: value nan is not finite"),
+        (Categorical("c", [[1], [2]]), "Odd: hyperparameter c: value [1] is a list; allowed are"),
+        (Constant("c", object), "Odd: hyperparameter c: value <class 'object'> is a type; allowed"),
+    ],
+)
+def test_what_no_method_can_take_is_refused_in_one_line(one: Any, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        encoding(task_of([X, one]), 0)
+    assert str(refused.value).startswith(said)
+
+
+def test_where_nothing_varies_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="Odd: every hyperparameter has one value"):
+        encoding(task_of([Constant("k", 1)]), 0)

@@ -26,8 +26,8 @@ def describe_space(space: "ConfigurationSpace") -> dict[str, dict[str, Any]]:
 
     Returns:
         By name, in the space's order: ``kind`` (float, int or categorical), ``lower`` and ``upper``
-        of a number or the ``choices`` (those of weight 0 are none), ``json`` where its column holds JSON
-        text, and ``conditional``: whether it may be inactive.
+        of a number or the ``choices`` (those of weight 0 are none), ``json`` where its column
+        holds JSON text, and ``conditional``: whether it may be inactive.
     """
     conditional = set(space.conditional_hyperparameters)
     return {
