@@ -21,11 +21,13 @@ from ConfigSpace import (
 from bohb_study.columns import HP
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.engines.virtual import run_cell
+from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS
 from bohb_study.seeding import config_id
 from bohb_study.study import Cell
 from bohb_study.tasks import ComputedTask
-from bohb_study.tasks.fingerprints import describe_space, own_value
+from bohb_study.tasks.encoding import encode, encoding
+from bohb_study.tasks.fingerprints import describe_space, own_value, varying
 
 
 def conditional() -> ConfigurationSpace:

@@ -24,7 +24,7 @@ from ConfigSpace import (
     OrConjunction,
 )
 from ConfigSpace.exceptions import ForbiddenValueError
-from ConfigSpace.forbidden import ForbiddenClause, ForbiddenConjunction, ForbiddenRelation
+from ConfigSpace.forbidden import ForbiddenConjunction, ForbiddenRelation
 from ConfigSpace.hyperparameters import (
     CategoricalHyperparameter,
     Constant,
@@ -289,7 +289,6 @@ class _Encoder:
                         "which is supported between numbers alone"
                     )
             return type(clause)(*(self._coded[name] for name in sides))
-        assert isinstance(clause, ForbiddenClause)
         name = clause.hyperparameter.name
         values = self._values.get(name)
         if values is None:

@@ -260,10 +260,13 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
             {"max_epochs": 10},
             "max_epochs 10: must be a power of eta 3: 9 or 27 fit eta 3; 10 fits eta 10",
         ),
-        ({"max_epochs": 100}, "of eta 3: 81 or 243 fit eta 3; 100 fits eta 10 or 100"),
+        (
+            {"max_epochs": 100},
+            "max_epochs 100: must be a power of eta 3: 81 or 243 fit eta 3; 100 fits eta 10 or 100",
+        ),
         (
             {"eta": 2},
-            "max_epochs 9: must be a power of eta 2: 8 or 16 fit eta 2; 9 fits eta 3 or 9",
+            "max_epochs 9: must be a power of eta 2: 8 or 16 fit eta 2; 9 fits eta 3",
         ),
         ({"test_mode": "max"}, "test_mode 'max': must be 'min' or 'max', and goes with test="),
         ({"hyperparameters": [1]}, "hyperparameters: 1 is no ConfigSpace hyperparameter"),
@@ -282,7 +285,7 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
 def test_what_cannot_be_is_refused_in_one_line(arguments: dict[str, Any], said: str) -> None:
     given: dict[str, Any] = {"train": plain, "max_epochs": 9, "name": "mine", **arguments}
     with pytest.raises(UsageError) as refused:
-        FunctionTask(hyperparameters=SPACE, **given)
+        FunctionTask(**{"hyperparameters": SPACE, **given})
     assert str(refused.value).startswith(f"FunctionTask mine: {said}")
     assert "\n" not in str(refused.value)
 

@@ -258,7 +258,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "floats": (
         COMPUTED.replace("(1, 3, 9, 27)", "(1e2, 1e3)"),
-        "levels (100.0, 1000.0): must be whole numbers, at least 1, increasing",
+        "MyTask: levels (100.0, 1000.0): must be whole numbers, at least 1, increasing",
     ),
     "list": (
         COMPUTED.replace("(1, 3, 9, 27)", "[1, 3]"),
