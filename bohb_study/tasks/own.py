@@ -103,8 +103,10 @@ class OwnTask:
                 task = build_task(found, name, options, eta)
             else:
                 task = self._changed(found, options, eta)
-        except UsageError:
-            raise
+        except UsageError as error:
+            if str(error).startswith("--"):  # it names the flag itself
+                raise
+            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
         except Exception as error:
             raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
         try:
