@@ -20,12 +20,9 @@ loaded yet, and in every process that it starts. What is in force is *observed* 
 computes a cell, and recorded beside its rows. This module imports the standard library alone.
 """
 
-import ctypes
 import json
 import os
-import platform
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from functools import cache
@@ -89,7 +86,7 @@ _FLAGS = ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")
 @cache
 def missing() -> str:
     """Why this machine cannot hold the baseline, in a few words; empty where it can."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine != "x86_64":
         return f"its processor is {machine}"
     lacking = [flag for flag in _FLAGS if flag not in _processor_flags()]
@@ -159,6 +156,7 @@ def hold(argv: list[str] | None = None) -> None:
     Args:
         argv: the command, to be run by this Python; that of this process if None.
     """
+    os.environ.update(ONE_THREAD)
     if os.environ.get(CHOICE) == "native" or missing():
         return
     why = _hidden_at_start() or ", ".join(differing("portable"))
@@ -207,8 +205,8 @@ def check(mode: Mode, *, baseline: bool = False) -> None:
     """
     if mode == "portable" and baseline and (why := missing()):
         raise StudyError(
-            f"{platform.node()} cannot compute portable rows ({why}), and other machines of this "
-            "cell do; use machines of one kind, or --numerics native"
+            f"{os.uname().nodename} cannot compute portable rows ({why}), and other machines of "
+            "this cell do; use machines of one kind, or --numerics native"
         )
     if wrong := differing(mode):
         raise StudyError(
@@ -240,7 +238,7 @@ def expected(mode: Mode, *, torch: bool = False) -> dict[str, str]:
     """
     if mode == "native" or missing():
         return _probe(mode, torch)
-    return {**_head(mode), **_HELD, "libm": " ".join(platform.libc_ver())}
+    return {**_head(mode), **_HELD, "libm": _c_library()}
 
 
 def is_portable(said: Mapping[str, str]) -> bool:
@@ -255,7 +253,7 @@ def named(said: Mapping[str, str]) -> str:
     if is_portable(said):
         return f"portable numerics ({said['baseline']})"
     parts = (f"{key} {said[key]}" for key in ("numpy", "openblas", "torch", "mkl") if key in said)
-    kernels = ", ".join(parts) or platform.machine()
+    kernels = ", ".join(parts) or os.uname().machine
     if said.get("mode") == "portable":
         return f"numerics of its own machine ({said['no_baseline']}; {kernels})"
     return f"native numerics ({kernels})"
@@ -287,6 +285,8 @@ def _head(mode: Mode) -> dict[str, str]:
 
 
 def _probe(mode: Mode, torch: bool) -> dict[str, str]:
+    import subprocess
+
     script = (
         f"import json, numpy, scipy.linalg{', torch' if torch else ''}; "
         f"from bohb_study import numerics; print(json.dumps(numerics.record({mode!r})))"
@@ -363,7 +363,13 @@ def _observed() -> Iterator[tuple[str, str]]:
         isa = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
         yield "onednn", isa or "all"
     fma = "fma" in _processor_flags() and not _hidden_at_start()
-    yield "libm", " ".join(platform.libc_ver()) + ("" if fma else _NO_FMA)
+    yield "libm", _c_library() + ("" if fma else _NO_FMA)
+
+
+def _c_library() -> str:
+    import platform
+
+    return " ".join(platform.libc_ver())
 
 
 def _numpy_target() -> str:
@@ -398,6 +404,8 @@ _BRANCHES = {
 
 def _mkl_branch() -> str:
     """The branch that the MKL inside PyTorch runs in; empty where there is none to ask."""
+    import ctypes
+
     library: Any = _torch_library()
     ask = getattr(library, "mkl_serv_cbwr_get", None)
     if ask is None:
@@ -410,6 +418,8 @@ def _mkl_branch() -> str:
 
 @cache
 def _torch_library() -> Any:
+    import ctypes
+
     import torch
 
     path = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"

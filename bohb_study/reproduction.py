@@ -266,5 +266,6 @@ def reproduce(
                 difference = _difference(study, cell, result.frame)
                 rows = study.cells[cell.task, cell.method, cell.seed]["rows"]
                 comparisons[cell] = Comparison(cell, rows, difference)
-                progress.finish(str(cell), ok=difference is None, seconds=event.seconds, best=None)
+                outcome = "differs" if difference else "equal"
+                progress.finish(str(cell), not difference, event.seconds, None, outcome)
     return [comparisons[cell] for cell in cells]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.execution import (
     Ended,
     RunOptions,
@@ -22,6 +22,7 @@ from bohb_study.execution import (
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import cell_hash, code_parts, git_state, versions
+from bohb_study.scores import Score
 from bohb_study.store import (
     asked_cells,
     cell_record,
@@ -34,6 +35,7 @@ from bohb_study.store import (
     write_study,
 )
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.locking import unwritable
 from bohb_study.store.studies import STUDY_FILE
 from bohb_study.study import Cell, StudyConfig
 
@@ -53,6 +55,8 @@ class StudyRun:
     """Cells that were done before."""
     failed: dict[Cell, str] = field(default_factory=dict)
     """Cells that failed now, with one line each."""
+    read_only: str | None = None
+    """Why nothing can be written in the folder; None where something can."""
 
 
 ProgressContext = Callable[[], AbstractContextManager[Progress]]
@@ -61,7 +65,7 @@ ProgressContext = Callable[[], AbstractContextManager[Progress]]
 def run_study(
     config: StudyConfig,
     options: RunOptions | None = None,
-    progress: ProgressContext = make_progress,
+    progress: ProgressContext | None = None,
 ) -> StudyRun:
     """Run what is not done of a study, and store it cell by cell.
 
@@ -70,7 +74,7 @@ def run_study(
     Args:
         config: the study.
         options: where and how.
-        progress: opens the display of how far it is.
+        progress: opens the display of how far it is; that of a terminal by default.
 
     Raises:
         UsageError: something asked for is not possible; nothing was run.
@@ -84,11 +88,17 @@ def run_study(
     folder = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
+    read_only = unwritable(folder) if folder else None
     with ExitStack() as stack:
-        if folder:
+        if folder and not read_only:  # nobody writes where nobody can
             stack.enter_context(locked(folder))
         reused = [c for c in config.cells() if folder and cell_state(folder, c)[0] == "done"]
         left = [cell for cell in config.cells() if cell not in set(reused)]
+        if left and read_only:
+            raise UsageError(
+                f"--out {options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
+                f"{len(left) + len(reused)} cells are not done"
+            )
         if left:
             # all that can be refused is refused before anything is written
             if folder:
@@ -100,7 +110,7 @@ def run_study(
             if made != folder:
                 stack.enter_context(locked(made))
             folder = made
-        run = StudyRun(folder, reused=reused)
+        run = StudyRun(folder, reused=reused, read_only=read_only)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
             write_study(folder, options.name, config, config.tasks())
@@ -146,9 +156,10 @@ def _run_left(
     options: RunOptions,
     run: StudyRun,
     left: list[Cell],
-    open_progress: ProgressContext,
+    open_progress: ProgressContext | None,
 ) -> None:
-    with open_progress() as progress:
+    scores = {name: Score.of(task.val_metric) for name, task in config.tasks().items()}
+    with open_progress() if open_progress else make_progress(scores=scores) as progress:
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(config, config.cells()), stored=stored)
         if hint := idle_gpu(config, options):

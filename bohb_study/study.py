@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal, get_args
 
-from bohb_study.budget import units_allowed
+from bohb_study.budget import exact, units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_method
 from bohb_study.numerics import MODES, Mode
@@ -16,6 +16,14 @@ from bohb_study.tasks import Task, is_file, make_task
 from bohb_study.tasks.own import OwnTask, own_tasks
 
 Engine = Literal["auto", "tune", "virtual"]
+
+MOST_CELLS = 100_000
+"""Cells of a study: two files each, all of which are looked at whenever the study is continued."""
+MOST_STEPS = 1_000_000
+"""Steps that the budget of one cell can pay for. Each may become a row, and a trial may end with
+it: some 3 kB while the cell runs, so 3 GB for one that is this large."""
+MOST_WORKERS = 10_000
+"""Trials at a time within a cell; each is drawn before the first one ends."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,10 @@ class StudyConfig:
         for method in self.methods:
             check_method(method)
         _check_count("--seeds", self.seeds)
+        _check_cells(self)
         _check_count("--workers", self.workers)
+        if self.workers > MOST_WORKERS:
+            raise UsageError(f"--workers {self.workers}: must be at most {MOST_WORKERS:,}")
         if self.engine not in get_args(Engine):
             raise UsageError(
                 f"--engine {self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}"
@@ -75,10 +86,12 @@ class StudyConfig:
             _check_count("--eta", self.eta, least=2)
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
             raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
+        try:  # 20 in Python is the 20.0 of the command line, and names the same study
+            object.__setattr__(self, "budget", float(self.budget))
+        except OverflowError:
+            raise UsageError(f"--budget {self.budget}: must be a finite number") from None
         for task in self.tasks().values():
-            units_allowed(self.budget, task.ladder.top)
-        # 20 in Python is the 20.0 of the command line, and names the same study
-        object.__setattr__(self, "budget", float(self.budget))
+            _check_size(self.budget, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:
@@ -211,5 +224,37 @@ def _check_names(flag: str, names: Iterable[str]) -> None:
 
 
 def _check_count(flag: str, value: float, least: int = 1) -> None:
-    if isinstance(value, bool) or not math.isfinite(value) or value != int(value) or value < least:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or value % 1 or value < least:  # NaN and infinity leave NaN
         raise UsageError(f"{flag} {value}: must be a whole number, at least {least}")
+
+
+def _check_cells(config: StudyConfig) -> None:
+    """Raise UsageError for more cells than a study can have."""
+    tasks, methods = len(config.task), len(config.methods)
+    most = MOST_CELLS // (tasks * methods)
+    if config.seeds > most:
+        raise UsageError(
+            f"--seeds {config.seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
+            f"methods (a study has at most {MOST_CELLS:,} cells)"
+        )
+
+
+def _check_size(budget: float, task: Task) -> None:
+    """Raise UsageError for a cell that would outgrow the memory of the process that runs it."""
+    ladder = task.ladder
+    rungs = zip((0, *ladder.costs), ladder.costs, strict=False)
+    least = 1 if ladder.curve else min(ladder.step_units(low, high) for low, high in rungs)
+    if units_allowed(budget, ladder.top) // least <= MOST_STEPS:
+        return
+    why = f"a cell keeps its steps in memory: at most {MOST_STEPS:,}"
+    most = MOST_STEPS * least // ladder.top
+    if most < 1:
+        raise UsageError(
+            f"--task {task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long "
+            f"({why})"
+        )
+    raise UsageError(
+        f"--budget {exact(budget)}: must be at most {most:,} full evaluations of {task.name} "
+        f"({why})"
+    )

@@ -4,6 +4,11 @@ Each measurement is a fresh process; of several runs the one of least CPU time c
 the same objective in Syne Tune's simulator in the same run, and a small study in real Ray Tune.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -65,8 +70,7 @@ class EngineBenchmark:
             if not values or len(set(values)) < len(values):
                 given = " ".join(f"{value:g}" for value in values)
                 raise UsageError(f"{flag} {given}: give at least one, and none twice")
-        if self.repeats < 1:
-            raise UsageError(f"--repeats {self.repeats}: must be at least 1")
+        cli.check_repeats(self.repeats)
         for count in self.workers:
             StudyConfig(task=(TASK,), methods=self.methods, workers=count)
         for budget in self.budgets:

@@ -7,6 +7,12 @@ written last: rows, trainings, audit, the table, and what figures need of rows t
 and, where a paper is reproduced, its claims beside what was found.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,8 +81,8 @@ class Paper:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for what cannot be run."""
-        if self.repeats is not None and self.repeats < 1:
-            raise UsageError(f"--repeats {self.repeats}: must be at least 1")
+        if self.repeats is not None:
+            cli.check_repeats(self.repeats)
         RunOptions(self.out, jobs=self.jobs)  # says it better
         if self.full and self.paper == PAPER:
             object.__setattr__(self, "paper", self.out / "paper-full")
@@ -207,7 +213,7 @@ def studies_table() -> Table:
 
 def _again(argv: Sequence[str]) -> str:
     words = [word for word in argv if word != "--fresh"]
-    return " ".join(["python experiments/paper.py", *words])
+    return shlex.join(["python", "experiments/paper.py", *words])
 
 
 if __name__ == "__main__":

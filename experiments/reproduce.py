@@ -6,6 +6,11 @@ tune); says which. With --anyway other numerics, code and versions are said, and
 all the same.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

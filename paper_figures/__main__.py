@@ -4,6 +4,11 @@ The same studies give the same bytes: --check draws everything in memory and com
 committed list of hashes.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -187,11 +192,11 @@ def draw_one(study: Path, options: Draw) -> int:
         if name not in FIGURES:
             raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(FIGURES)}")
     folder = options.out or study / "figures"
-    skipped = {}
+    skipped: dict[str, Exception] = {}
     for name in names:
         try:
             made = make(Item(name, name, (study.name,)), shown)
-        except StudyError as error:
+        except (UsageError, StudyError) as error:
             if name == "anytime" or options.figure:
                 raise
             skipped[name] = error
@@ -206,10 +211,7 @@ def html(study: Path, options: Draw) -> int:
     """Write the page of one study; returns the exit code."""
     from paper_figures.html import write_report
 
-    try:
-        print(write_report(study, options.out, allow_missing=options.allow_missing))
-    except OSError as error:
-        raise UsageError(f"--out {options.out}: cannot be written: {error.strerror}") from None
+    print(write_report(study, options.out, allow_missing=options.allow_missing))
     return 0
 
 

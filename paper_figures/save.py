@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import style
 from paper_figures.data import Provenance
+from paper_figures.rounding import settle
 
 FORMATS = ("pdf", "png", "svg")
 DPI = 300
@@ -26,8 +27,10 @@ def render(
 ) -> dict[str, bytes]:
     """The figure in each of ``formats``, by file ending; nothing is written.
 
-    No date and no version of matplotlib is in the bytes, so that equal figures are equal files.
+    What it draws is rounded first, see ``rounding``. No date and no version of matplotlib is in the
+    bytes, so that equal figures are equal files.
     """
+    settle(figure)
     metadata = _metadata(title, caption, source)
     rendered = {}
     with matplotlib.style.context(["default", style.saving()]):

@@ -90,11 +90,26 @@ BAD: dict[str, str] = {
     "--budget inf": "--budget inf: must be a finite number",
     "--budget 1e999": "--budget inf: must be a finite number",
     "--budget 1.01": "--budget 1.01: 1.01 x 27 = 27.27 units; the budget must be a whole number",
+    "--budget 1.0000001": "--budget 1.0000001: 1.0000001 x 27 = 27.000002700000003 units; the ",
+    "--budget 1e-9": "--budget 1e-09: must be at least 1 full evaluation (= 27 units)",
+    "--budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of digits (a ",
+    "--budget 37038": "--budget 37038: must be at most 37,037 full evaluations of digits",
+    "--budget 1e300 --methods grid": "--budget 1e+300: must be at most 37,037 full evaluations of ",
+    "--task counting-ones-8 --budget 12346": "--budget 12346: must be at most 12,345 ",
+    "--task-option digits.epochs=3486784401 --budget 1": "--task digits: a full evaluation of "
+    "3486784401 epochs is too long (a cell keeps its steps in memory: at most 1,000,000)",
+    "--dry-run --budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of ",
     "--budget abc": "--budget: could not convert string to float: 'abc'",
     "--budget": "Missing value for argument '--budget'",
     "--seeds 0": "--seeds 0: must be a whole number, at least 1",
     "--seeds -1": "--seeds -1: must be a whole number, at least 1",
     "--seeds 1.5": "--seeds: invalid literal for int() with base 10: '1.5'",
+    "--seeds 99999999999": "--seeds 99999999999: must be at most 25,000 with 1 x 4 tasks and "
+    "methods (a study has at most 100,000 cells)",
+    "--dry-run --seeds 99999999999": "--seeds 99999999999: must be at most 25,000 with 1 x 4 ",
+    f"--seeds {10**400}": f"--seeds {10**400}: must be at most 25,000 with 1 x 4 tasks and methods",
+    "--methods random --seeds 100001": "--seeds 100001: must be at most 100,000 with 1 x 1 tasks",
+    "--workers 1000000000": "--workers 1000000000: must be at most 10,000",
     "--workers 0": "--workers 0: must be a whole number, at least 1",
     "--eta 2": "--eta 2: does not fit 27 epochs; allowed: 3, 27",
     "--eta 1": "--eta 1: must be a whole number, at least 2",
@@ -107,6 +122,8 @@ BAD: dict[str, str] = {
     "--bugdet 2": "Unrecognized options: --bugdet, 2; did you mean --budget",
     "digits": "Unrecognized options: digits",
     "--jobs 0": "--jobs 0: must be at least 1",
+    "--jobs 1000000000": "--jobs 1000000000: must be at most 1,024",
+    f"--eta {10**400}": f"--eta {10**400}: does not fit 27 epochs; allowed: 3, 27",
     "--jobs -2": "--jobs -2: must be at least 1",
     "--task-option epochs=9": "--task-option epochs=9: must look like task.key=value",
     "--task-option digits.epochs": "--task-option digits.epochs: must look like task.key=value",
@@ -130,6 +147,50 @@ BAD: dict[str, str] = {
     "--task fcnet-protein --methods bohb": "--methods bohb: fcnet-protein has a single fidelity, ",
 }
 """Words -> what is said of them."""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", ""], "--out '': empty; give a value, or leave it out"),
+        (["--out="], "--out '': empty; give a value, or leave it out"),
+        (["--list", "--name", ""], "--name '': empty; give a value, or leave it out"),
+        ([""], "'': empty; give a value, or leave it out"),
+        (
+            ["--out", "a/" + 256 * "n" + "/b"],
+            f"--out a/{256 * 'n'}/b: a name has 256 bytes; at most 255",
+        ),
+        (["--out", 2049 * "n/"], f"--out {2048 * 'n/'}n: it has 4097 bytes; at most 4095"),
+        (
+            ["--name", "a\n\x1b[1m"],
+            r"--name 'a\n\x1b[1m': must be a plain file name of at most 100 ",
+        ),
+    ],
+)
+def test_words_that_can_name_nothing(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(compare, words) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("reproduce", ""),
+        ("pack", "target"),
+        ("paper", "digits --paper"),
+        ("frame_benchmark", "--out"),
+        ("paper_figures", "--study"),
+    ],
+)
+def test_a_path_that_is_too_long_for_any_command(
+    command: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = 300 * "n"
+    main = paper_figures if command == "paper_figures" else script(command)
+    assert cli.run(main, [*words.split(), name]) == 2
+    assert capsys.readouterr().err.count(f"{name}: a name has 300 bytes; at most 255") == 1
 
 
 @pytest.mark.parametrize("words", BAD)
@@ -492,6 +553,22 @@ def test_what_is_raised_becomes_one_line_and_an_exit_code(
     assert printed.count("\n") == 1
     with pytest.raises(type(error)):
         cli.run(main, ["--debug"])
+
+
+def test_a_message_is_one_line_whatever_stands_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(words: Sequence[str]) -> int:
+        raise UsageError("--out a\nb\x1b[31m\udcff größe: no")
+
+    assert cli.run(main, []) == 2
+    assert capsys.readouterr().err == "error: --out a\\nb\\x1b[31m\\udcff größe: no\n"
+
+
+def test_a_file_that_cannot_be_used_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(words: Sequence[str]) -> int:
+        raise OSError(28, "No space left on device", "results/x.png")
+
+    assert cli.run(main, []) == 1
+    assert capsys.readouterr().err == "error: results/x.png: No space left on device\n"
 
 
 def test_words_come_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from bohb_study.numerics import expected
 from bohb_study.progress import CellProgress, Progress, make_progress
 from bohb_study.provenance import git_state, versions
 from bohb_study.retraining.plan import TrainingJob, plan
+from bohb_study.scores import Score
 from bohb_study.seeding import config_id
 from bohb_study.store import load_study, locked
 from bohb_study.store.finals import Final, read_finals, write_finals
@@ -53,7 +54,8 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
         }
         left = [job for training, job in planned.items() if training not in finals]
         if left:
-            with make_progress(noun=NOUN) as progress:
+            scores = {job.task.name: Score.of(job.task.val_metric) for job in planned.values()}
+            with make_progress(noun=NOUN, scores=scores) as progress:
                 tops = {str(training): job.task.ladder.top for training, job in planned.items()}
                 progress.start(tops, stored={str(training) for training in finals})
                 at_once = jobs or len(os.sched_getaffinity(0))

@@ -87,7 +87,7 @@ def _staged(path: Path, data: bytes) -> Iterator[Path]:
                 os.fsync(file.fileno())
         yield temporary
     finally:
-        with suppress(NotADirectoryError):  # below a file nothing was written
+        with suppress(OSError):  # below a file, or where nothing can be written, nothing was
             temporary.unlink(missing_ok=True)
 
 

@@ -1,14 +1,32 @@
 """One writer a study: a lock that dies with its process."""
 
+import errno
 import fcntl
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from bohb_study.errors import StudyError
+
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why ``folder`` (which exists) is only to be read, in the system's words; None if it is not.
+
+    The only test that holds for root and read-only mounts alike is to write. A full disk is another
+    matter: it may have room for what is to be written, and has to be spoken of where it has not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        return error.strerror if error.errno in READ_ONLY else None
+    return None
 
 
 @contextmanager
@@ -42,10 +60,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _write(file: IO[str], text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
+    """What others are told; a full disk keeps nobody from holding the lock."""
+    with suppress(OSError):  # not through a buffer, which would try again when it is closed
+        os.ftruncate(file.fileno(), 0)
+        os.pwrite(file.fileno(), text.encode(), 0)
 
 
 def _holder(file: IO[str]) -> str:

@@ -9,7 +9,8 @@ import hashlib
 import inspect
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,11 @@ from bohb_study.tasks.base import Task
 from bohb_study.tasks.encoding import encoding
 from bohb_study.tasks.own_file import load, tasks_of, with_eta
 from bohb_study.tasks.spaces import with_cause
+from bohb_study.tasks.time_limit import TooLongError, time_limit
+
+IMPORT_SECONDS = 30.0
+"""How long importing a user's file may take, and then making its task: an import of PyTorch takes
+5 on a slow disk. Code that ends the process itself (``os._exit``) cannot be held."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,8 @@ class OwnTask:
         Raises:
             UsageError: the file cannot be imported, or the name is missing or no complete task.
         """
-        try:
+        with self._said_in_one_line("importing it"):
             module = load(self.source, self.path)
-        except (Exception, SystemExit) as error:
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
         tasks = tasks_of(module)
         if self.class_name not in tasks:
             raise UsageError(f"--task {self.given}: {_missing(self.class_name, module)}")
@@ -98,22 +102,36 @@ class OwnTask:
             UsageError: as ``make_task``; or the task cannot be made, or contradicts itself.
         """
         found, name = self.found, self.name
-        try:
+        with self._said_in_one_line("making the task", UsageError):
             if isinstance(found, type):
                 task = build_task(found, name, options, eta)
             else:
                 task = self._changed(found, options, eta)
-        except UsageError as error:
-            if str(error).startswith("--"):  # it names the flag itself
+            _check(task, name)
+        return task
+
+    @contextmanager
+    def _said_in_one_line(self, doing: str, *as_it_is: type[Exception]) -> Iterator[None]:
+        """Give the file's own code its time, and turn what it raises into a UsageError.
+
+        Args:
+            doing: what takes the time.
+            as_it_is: what is let through, for it says which flag it is about.
+        """
+        try:
+            with time_limit(IMPORT_SECONDS):
+                yield
+        except TooLongError as error:
+            at = _line(error, self.path)
+            raise UsageError(
+                f"--task {self.given}: {doing} took longer than {IMPORT_SECONDS:g} s ({self.path}"
+                f"{at}); a task's file says what is to be run, and runs nothing itself"
+            ) from error
+        except BaseException as error:
+            named = isinstance(error, as_it_is) and str(error).startswith("--")
+            if named or isinstance(error, KeyboardInterrupt):
                 raise
             raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
-        except Exception as error:
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
-        try:
-            _check(task, name)
-        except Exception as error:
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
-        return task
 
     def _changed(self, task: Task, options: Mapping[str, str] | None, eta: int | None) -> Task:
         """The file's own task; with another eta a copy of it."""
@@ -187,12 +205,18 @@ def _missing(name: str, module: ModuleType) -> str:
 def _said(error: BaseException, path: str) -> str:
     """Type and message of ``error`` and the file's line that raised it, as one line."""
     text = error.msg if isinstance(error, SyntaxError) else with_cause(error)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    if isinstance(error, SyntaxError) and error.filename == path:
-        lines.append(error.lineno)
-    where = f" ({path}, line {lines[-1]})" if lines else ""
+    line = _line(error, path)
+    where = f" ({path}{line})" if line else ""
     if isinstance(error, ModuleNotFoundError):
         where += "; the file's own folder is not searched"
     # what is meant for the user says itself what it is
     kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
     return f"{kind}{' '.join(text.split())[:300]}{where}"
+
+
+def _line(error: BaseException, path: str) -> str:
+    """Which line of the file raised ``error``; empty where none did."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    if isinstance(error, SyntaxError) and error.filename == path:
+        lines.append(error.lineno)
+    return f", line {lines[-1]}" if lines else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from bohb_study.errors import StudyError
 from bohb_study.store import LoadedStudy
 from bohb_study.store.audits import read_audit
 from bohb_study.store.files import replace_files
@@ -47,7 +48,13 @@ def write_report(
 
 
 def page(folder: Path, loaded: LoadedStudy, study: FigureStudy) -> str:
-    """The page as text."""
+    """The page as text.
+
+    Raises:
+        StudyError: there are no rows.
+    """
+    if study.frame.empty:
+        raise StudyError(f"{folder}: no rows: nothing to show")
     audit = _audit(folder, loaded)
     return filled(
         _resource("template.html"),

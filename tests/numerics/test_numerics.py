@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,7 +140,10 @@ def test_mkl_is_asked_and_not_believed() -> None:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of another kind."""
-    monkeypatch.setattr(numerics.platform, "machine", lambda: "aarch64")
+    here = os.uname()
+    monkeypatch.setattr(
+        os, "uname", lambda: SimpleNamespace(machine="aarch64", nodename=here.nodename)
+    )
     numerics.missing.cache_clear()
     yield
     numerics.missing.cache_clear()

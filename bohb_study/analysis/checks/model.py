@@ -24,13 +24,13 @@ def check_model(study: Evidence) -> Checked:
     without = []
     for task, method in study.pairs():
         facts = study.methods[method]
-        if facts.model_after is None:
+        needed = observations_needed(study, task, method)
+        if needed is None:
             without.append(method)
             continue
         rows, top = study.rows(task, method), study.tasks[task].top
         checked.table += _per_fidelity(task, method, rows, top)
         known = _degenerate(study.tasks[task].space) or facts.known_defect
-        needed = facts.model_after(_dimensions(study, task))
         for share in model_share(rows, needed, top):
             checked.places += 1
             where = f"{task}/{method}/{share.seed}"
@@ -47,6 +47,12 @@ def check_model(study: Evidence) -> Checked:
         names = ", ".join(dict.fromkeys(without))
         checked.notes.append(f"not applicable: {names}: no model")
     return checked
+
+
+def observations_needed(study: Evidence, task: str, method: str) -> int | None:
+    """Observations at one fidelity without which a method has no model; None: it never has one."""
+    after = study.methods[method].model_after
+    return None if after is None else after(_dimensions(study, task))
 
 
 def _dimensions(study: Evidence, task: str) -> int:
