@@ -10,8 +10,9 @@ from bohb_study.engines.guarded import GuardedEvaluation
 from bohb_study.methods.base import METRIC, TIME
 from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
 from bohb_study.numerics import Mode, check, is_portable
-from bohb_study.seeding import Config
+from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Evaluation, Task
+from bohb_study.tasks.encoding import decoder
 
 REFUSED = "refused"
 """Key of a result that stands for a step which the ledger did not let in."""
@@ -57,9 +58,8 @@ class TaskTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._evaluation = GuardedEvaluation(
-            self._task, without_notes(config), self._seed, self._start_task
-        )
+        own = plain(decoder(self._task)(without_notes(config)))
+        self._evaluation = GuardedEvaluation(self._task, own, self._seed, self._start_task)
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0
 

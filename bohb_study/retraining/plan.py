@@ -18,6 +18,7 @@ from bohb_study.store import LoadedStudy
 from bohb_study.store.finals import Kind, Training
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Report, Task
+from bohb_study.tasks.fingerprints import own_value
 
 if TYPE_CHECKING:
     from bohb_study.engines.base import OnProgress
@@ -157,8 +158,9 @@ def _config(study: LoadedStudy, cell: Cell, seq: int, stored: str) -> Config:
     """The configuration of the report ``seq`` of a cell, rebuilt from its columns."""
     rows = study.rows((cell.task, cell.method, cell.seed))
     report = rows[rows["seq"] == seq]
+    space = study.study["tasks"][cell.task].get("space") or {}
     values = {
-        str(name).removeprefix(HP): report[name].iloc[0]
+        (key := str(name).removeprefix(HP)): own_value(report[name].iloc[0], space.get(key, {}))
         for name in report.columns
         if str(name).startswith(HP) and pd.notna(report[name].iloc[0])
     }

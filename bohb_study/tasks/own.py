@@ -20,7 +20,9 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
+from bohb_study.tasks.encoding import encoding
 from bohb_study.tasks.own_file import executed, load, tasks_of, with_eta
+from bohb_study.tasks.spaces import with_cause
 from bohb_study.tasks.time_limit import TooLongError, time_limit
 
 IMPORT_SECONDS = 30.0
@@ -130,7 +132,8 @@ class OwnTask:
                 f"{at}); a task's file says what is to be run, and runs nothing itself"
             ) from error
         except BaseException as error:
-            if isinstance(error, (KeyboardInterrupt, *as_it_is)):
+            named = isinstance(error, as_it_is) and str(error).startswith("--")
+            if named or isinstance(error, KeyboardInterrupt):
                 raise
             raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
 
@@ -217,7 +220,7 @@ def _check(task: Task, name: str) -> None:
     costs = task.ladder.costs
     if type(costs) is not tuple or any(type(cost) is not int for cost in costs):
         raise ValueError(f"the levels must be a tuple of whole numbers, not {costs}")
-    searched = sorted(task.space(0))
+    searched = sorted(encoding(task, 0).own)
     if sorted(task.grid_order) != searched:
         raise ValueError(f"grid_order {task.grid_order} must name each of {', '.join(searched)}")
 
@@ -235,7 +238,7 @@ def _missing(name: str, module: ModuleType) -> str:
 
 def _said(error: BaseException, path: str) -> str:
     """Type and message of ``error`` and the file's line that raised it, as one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = error.msg if isinstance(error, SyntaxError) else with_cause(error)
     line = _line(error, path)
     where = f" ({path}{line})" if line else ""
     if isinstance(error, ModuleNotFoundError):
