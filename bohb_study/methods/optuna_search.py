@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem
+from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, succeeded
 from bohb_study.methods.full_fidelity import FullFidelity
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.noted_searcher import NotedSearcher
@@ -46,6 +46,11 @@ class OptunaSearch(SelfLimitingSearcher):
     Hyperparameters are suggested parents first, and only where they are active. What a forbidden
     clause rules out is told as failed, which samplers pass over, and asked anew. A trial that is
     stopped early is told like any other, by the result that it was stopped at.
+
+    A training without a result is told as infinitely bad, which the papers do not speak of: worse
+    than all others to TPE, as bad as the worst result to the GP, which could not go on with an
+    infinite loss. Optuna's own state for it, FAIL, would hide it from the sampler, which would
+    suggest the like again.
     """
 
     def __init__(
@@ -54,7 +59,6 @@ class OptunaSearch(SelfLimitingSearcher):
         sampler: BaseSampler,
         metric: str,
         mode: str = "min",
-        failure_loss: float | None = None,
         startup: int = STARTUP_TRIALS,
     ) -> None:
         """Set up the searcher.
@@ -65,9 +69,6 @@ class OptunaSearch(SelfLimitingSearcher):
             sampler: seeded, and of no other study.
             metric: what is optimised.
             mode: "min" or "max".
-            failure_loss: with mode "min", a loss from which on a trial counts as failed. It is
-                told as infinite: worse than all others to TPE, as bad as the worst finite one to
-                the GP, which standardises losses and would else see nothing but the failures.
             startup: the sampler's ``n_startup_trials``.
 
         Raises:
@@ -78,7 +79,6 @@ class OptunaSearch(SelfLimitingSearcher):
         for hyperparameter in space.values():
             _check(hyperparameter)
         self._space = space
-        self._failure_loss = math.inf if failure_loss is None else failure_loss
         self._startup = startup
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # creating a study is announced
@@ -144,10 +144,8 @@ class OptunaSearch(SelfLimitingSearcher):
         if result is None or error:
             self._study.tell(number, state=TrialState.FAIL)
             return
-        loss = result[self.metric]
-        if self.mode == "min" and loss >= self._failure_loss:
-            loss = math.inf
-        self._study.tell(number, loss)
+        worst = math.inf if self.mode == "min" else -math.inf
+        self._study.tell(number, result[self.metric] if succeeded(result) else worst)
         self._told += 1
 
 
@@ -197,7 +195,6 @@ def optuna_pair(problem: Problem, sampler: BaseSampler) -> Pair:
             sampler,
             metric=METRIC,
             mode=MODE,
-            failure_loss=task.failure_loss,
         )
     except UsageError as error:
         raise UsageError(f"--methods {problem.method}: {error}") from None

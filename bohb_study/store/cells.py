@@ -17,6 +17,7 @@ from bohb_study.columns import (
     frame_schema,
     kinds_of,
     rows_hash,
+    upgraded,
 )
 from bohb_study.errors import StudyError
 from bohb_study.store.files import json_bytes, read_json, replace_files
@@ -86,7 +87,7 @@ def read_cell(folder: Path, cell: Cell) -> tuple[pd.DataFrame, dict[str, Any]]:
         StudyError: it is not done, damaged, or of a newer version; says what to do.
     """
     record, data = _done(folder, cell)
-    frame = parquet_frame(data)
+    frame = upgraded(parquet_frame(data), record["schema"])
     try:
         check_rows(frame, cell)
     except StudyError as why:

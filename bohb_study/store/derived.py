@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bohb_study.columns import SCHEMA_VERSION
+from bohb_study.columns import SCHEMA_VERSION, upgraded
 from bohb_study.errors import StudyError
 from bohb_study.store.cells import parquet_bytes, parquet_frame
 from bohb_study.store.files import json_bytes, read_json, replace_files
@@ -76,7 +76,10 @@ def read_derived(folder: Path, study_id: str) -> dict[str, pd.DataFrame]:
         return {}
     except (ValueError, KeyError, TypeError) as why:
         raise _unusable(path, f"damaged: {why}") from None
-    return {name: _read(_path(folder, name), sha256) for name, sha256 in says.items()}
+    return {
+        name: upgraded(_read(_path(folder, name), sha256), stored["schema"])
+        for name, sha256 in says.items()
+    }
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 These trainings are off the ledger: no method is charged for them, and they choose nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from bohb_study.columns import CELL, EXTRA, SCHEMA_VERSION
+from bohb_study.columns import CELL, EXTRA, LOSSES_MISSING_SINCE, SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, config_id
 from bohb_study.store.files import json_bytes, read_json, replace_files
@@ -45,8 +46,9 @@ class Final:
     training: Training
     config: Config
     val_loss: float
-    """On all data measured on the test part, so that it says nothing."""
+    """On all data measured on the test part, so that it says nothing. NaN without a result."""
     test_loss: float
+    """NaN without a result, and where it is not defined."""
     status: Status
     seconds: float
     """Measured; decides nothing."""
@@ -99,7 +101,7 @@ def read_finals(folder: Path, study_id: str) -> list[Final]:
         stored = read_json(path)
         if stored["study"] != study_id:
             raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
-        return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
+        return [_from_json(row, stored["runs"], stored["schema"]) for row in stored["trainings"]]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError, IndexError) as why:
@@ -130,8 +132,8 @@ def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
         **{name: getattr(training, name) for name in (*CELL, "kind", "repeat")},
         "config_id": final.config_id,
         "config": final.config,
-        "val_loss": final.val_loss,
-        "test_loss": final.test_loss,
+        "val_loss": _known(final.val_loss),
+        "test_loss": _known(final.test_loss),
         "extra": dict(final.extra),
         "status": final.status,
         "message": final.message,
@@ -140,12 +142,24 @@ def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
+def _known(loss: float) -> float | None:
+    """A loss as JSON has it."""
+    return loss if math.isfinite(loss) else None
+
+
+def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], schema: int) -> Final:
     training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
     if training.kind not in get_args(Kind) or row["status"] not in get_args(Status):
         raise ValueError(f"{training}: unknown kind or status {row['status']!r}")
-    names = ("config", "val_loss", "test_loss", "status", "seconds", "extra", "message")
-    final = Final(training, **{name: row[name] for name in names}, run=runs[row["run"]])
+    names = ("config", "status", "seconds", "extra", "message")
+    # before, a number of the task's stood for the losses of a training without a result
+    stood = schema < LOSSES_MISSING_SINCE and row["status"] != "ok"
+    losses = {
+        name: math.nan if stood or row[name] is None else row[name]
+        for name in ("val_loss", "test_loss")
+    }
+    values = {name: row[name] for name in names}
+    final = Final(training, **losses, **values, run=runs[row["run"]])
     if final.config_id != row["config_id"]:
         raise ValueError(f"{training}: its configuration is not {row['config_id']}")
     return final

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.budget import units_allowed
-from bohb_study.columns import CELL, Kind, build_frame, kinds_of
+from bohb_study.columns import CELL, Kind, build_frame, kinds_of, upgraded
 from bohb_study.errors import StudyError
 from bohb_study.store.cells import (
     NotDoneError,
@@ -166,7 +166,7 @@ def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
         except NotDoneError as found:
             problems.append(found.why)
         else:
-            frames[cell] = parquet_frame(data)
+            frames[cell] = upgraded(parquet_frame(data), records[cell]["schema"])
     misfits = _misfits(frames)
     for cell, why in misfits.items():
         del frames[cell], records[cell]
@@ -206,7 +206,7 @@ def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
         raise _unpackable(path / PACKED_ROWS, "is not the file that was packed (sha256)")
     if [_key(cell) for cell in asked_cells(study)] != list(cells):
         raise _unpackable(path / PACKED_RECORDS, "holds other cells than study.json asks for")
-    frame = parquet_frame(data)
+    frame = upgraded(parquet_frame(data), packed["schema"])
     try:
         check_frame(frame)
     except StudyError as why:

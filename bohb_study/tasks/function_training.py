@@ -102,6 +102,7 @@ class FunctionEvaluation(Evaluation):
         """A report of the generator's as a mapping; keeps its state."""
         task = self._task
         report = told if isinstance(told, Mapping) else {task.metric: told}
+        task.check_metric(report)
         known = {task.metric, task.test, *task.extra_names, STATE}
         if unknown := [str(key) for key in report if key not in known]:
             raise ValueError(
