@@ -68,7 +68,8 @@ def loss(value: float | None) -> str:
 
 def ending(cell: str, ok: bool, seconds: float, best: float | None) -> str:
     """The line about a cell that has ended."""
-    return f"{cell} {'done' if ok else 'FAILED'} in {duration(seconds)}, best {loss(best)}"
+    shown = "none" if best is None else loss(best)
+    return f"{cell} {'done' if ok else 'FAILED'} in {duration(seconds)}, best {shown}"
 
 
 def print_line(console: Console, text: str) -> None:
