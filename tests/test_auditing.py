@@ -238,8 +238,22 @@ def test_losses_are_not_compared_where_they_may_differ(
 
 def test_a_crash_is_no_other_training(study: LoadedStudy) -> None:
     rows = rows_of(study)[:1]
-    study.frame.loc[rows, ["val_loss", "status"]] = [1e6, "failed"]
-    assert "same-problem" not in violated(audit_study(study))
+    study.frame.loc[rows, ["val_loss", "test_loss", "status"]] = [np.nan, np.nan, "failed"]
+    assert violated(audit_study(study)) == {}
+
+
+def test_a_divergence_is_another_training(study: LoadedStudy) -> None:
+    """It is the configuration's and the seed's, whoever asked for it."""
+    frame = study.frame
+    met = frame[frame["method"] == "random"].merge(
+        frame.loc[rows_of(study)].reset_index(), on=["config_id", "level", "seed"]
+    )
+    without = [np.nan, np.nan, "diverged"]
+    frame.loc[met["index"].iloc[:1], ["val_loss", "test_loss", "status"]] = without
+    found = violated(audit_study(study))
+    assert list(found) == ["same-problem"]
+    assert "val_loss of configuration" in found["same-problem"][0]
+    assert "nan under bohb" in found["same-problem"][0]
 
 
 def test_one_promotion_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,14 +319,48 @@ def test_a_model_that_never_picks(study: LoadedStudy) -> None:
     assert "degenerate" in str(model.findings[0])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("which", ["val_loss", "test_loss"])
-def test_a_loss_that_is_no_number(study: LoadedStudy, which: str, value: float) -> None:
+@pytest.mark.parametrize(
+    ("losses", "status"),
+    [
+        ((np.nan, 0.5), "ok"),
+        ((np.inf, 0.5), "ok"),
+        ((0.5, np.inf), "ok"),
+        ((1e6, np.nan), "failed"),
+        ((np.nan, 1e6), "diverged"),
+    ],
+)
+def test_a_loss_that_is_no_number_or_of_no_result(
+    study: LoadedStudy, losses: tuple[float, float], status: str
+) -> None:
     row = rows_of(study)[-1]
-    study.frame.loc[row, which] = value
+    study.frame.loc[row, ["val_loss", "test_loss", "status"]] = [*losses, status]
     place = len(rows_of(study)) - 1
     found = violated(audit_study(study))
-    assert found["finite"] == [f"{NAME}: row {place}: {which} is {value}"]
+    what = f"{status}, with val_loss {losses[0]} and test_loss {losses[1]}"
+    assert found["finite"] == [f"{NAME}: row {place}: {what}"]
+
+
+def test_test_losses_may_be_undefined(study: LoadedStudy) -> None:
+    low = study.frame["val_loss"] < study.frame["val_loss"].median()
+    study.frame.loc[low, "test_loss"] = np.nan
+    assert violated(audit_study(study)) == {}
+
+
+def test_a_method_without_any_result(study: LoadedStudy) -> None:
+    """One failed seed is an observation; a method of which all trainings failed has none."""
+    frame = study.frame
+    none = [np.nan, np.nan, "failed"]
+    frame.loc[rows_of(study), ["val_loss", "test_loss", "status"]] = none
+    assert violated(audit_study(study)) == {}
+    frame.loc[frame["method"] == "bohb", ["val_loss", "test_loss", "status"]] = none
+    trials = frame.loc[frame["method"] == "bohb"].groupby("seed")["trial"].nunique().sum()
+    study.cells[KEY] = {**study.cells[KEY], "failures": {"3": "ValueError: no such layer"}}
+    assert violated(audit_study(study)) == {
+        "complete": [
+            f"branin-mf/bohb: none of its {trials} trainings has a result; the first: ValueError: "
+            "no such layer"
+        ]
+    }
 
 
 @pytest.mark.parametrize("by", ["lower", "higher", "presence"])

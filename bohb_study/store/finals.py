@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from bohb_study.columns import CELL, EXTRA, LOSSES_MISSING_SINCE, SCHEMA_VERSION
+from bohb_study.columns import CELL, EXTRA, SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, config_id
 from bohb_study.store.files import json_bytes, read_json, replace_files
@@ -101,7 +101,7 @@ def read_finals(folder: Path, study_id: str) -> list[Final]:
         stored = read_json(path)
         if stored["study"] != study_id:
             raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
-        return [_from_json(row, stored["runs"], stored["schema"]) for row in stored["trainings"]]
+        return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError, IndexError) as why:
@@ -147,15 +147,15 @@ def _known(loss: float) -> float | None:
     return loss if math.isfinite(loss) else None
 
 
-def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], schema: int) -> Final:
+def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
     training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
     if training.kind not in get_args(Kind) or row["status"] not in get_args(Status):
         raise ValueError(f"{training}: unknown kind or status {row['status']!r}")
     names = ("config", "status", "seconds", "extra", "message")
-    # before, a number of the task's stood for the losses of a training without a result
-    stood = schema < LOSSES_MISSING_SINCE and row["status"] != "ok"
+    # before schema 2 a number of the task's stood for the losses of a training without a result
+    none = row["status"] != "ok"
     losses = {
-        name: math.nan if stood or row[name] is None else row[name]
+        name: math.nan if none or row[name] is None else row[name]
         for name in ("val_loss", "test_loss")
     }
     values = {name: row[name] for name in names}

@@ -12,7 +12,7 @@ def test_lines_tell_of_ended_cells_and_never_move_the_cursor(clock, cells, pipe)
     assert pipe.written.splitlines() == [
         "study of 3 cells, 1 of them done before",
         "digits/bohb/0 done in 1:01, best 0.125 (2/3 cells)",
-        "digits/hpbandster-hyperband/0 FAILED in 0:05, best - (3/3 cells)",
+        "digits/hpbandster-hyperband/0 FAILED in 0:05, best none (3/3 cells)",
         "[brackets] stay",
     ]
 
