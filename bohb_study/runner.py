@@ -172,9 +172,7 @@ def remarks(result: "CellResult", resumable: bool) -> list[str]:
     lines = []
     if failures:
         trial, why = next(iter(failures.items()))
-        lines.append(
-            f"{len(failures)} of {len(ends)} trainings failed; first trial {trial}: {why}"
-        )
+        lines.append(f"{len(failures)} of {len(ends)} trainings failed; first trial {trial}: {why}")
     elif not (ends["status"] == "ok").any():
         lines.append(f"none of {len(ends)} trainings has a result: all diverged")
     if frame.loc[frame["status"] == "ok", "test_loss"].isna().all() and _best(frame) is not None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -121,7 +122,7 @@ def test_the_verdict_is_one_line(study: LoadedStudy) -> None:
     audit = audit_study(study)
     assert audit.lines() == ["audit: holds (9 checks, 6 cells)"]
     assert list(audit.checks) == list(CHECKS)
-    study.frame["test_loss"] = np.nan
+    study.frame["test_loss"] = np.inf
     (verdict, *lines) = audit_study(study).lines()
     assert verdict == "audit: does not hold: finite (9 checks, 6 cells)"
     assert len(lines) == 6
@@ -245,7 +246,7 @@ def test_a_crash_is_no_other_training(study: LoadedStudy) -> None:
 def test_a_divergence_is_another_training(study: LoadedStudy) -> None:
     """It is the configuration's and the seed's, whoever asked for it."""
     frame = study.frame
-    met = frame[frame["method"] == "random"].merge(
+    met = frame[frame["method"] != "bohb"].merge(
         frame.loc[rows_of(study)].reset_index(), on=["config_id", "level", "seed"]
     )
     without = [np.nan, np.nan, "diverged"]
@@ -573,3 +574,64 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     assert cli.run(script("pack").main, packed) == 1
     assert "audit: does not hold" in capsys.readouterr().out
     assert (tmp_path / "packed" / "audit.json").exists()
+
+
+# Trainings that start over after a pause
+
+
+RESTARTS = """\
+from ConfigSpace import Float
+from bohb_study import FunctionTask
+
+def train(config, seed, state=None):
+    {body}
+
+task = FunctionTask(train, [Float("x", (0, 1))], max_epochs=9, name="restarts")
+"""
+IGNORES = 'for e in range(1, 10): yield {"loss": config["x"] + 1 / e, "state": e}'
+LEAVES_OUT = """epoch, seen = (state or 0), 0
+    while True:
+        epoch, seen = epoch + 1, seen + 1
+        yield {"loss": config["x"] + 1 / epoch + seen / 64, "state": epoch}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "methods", "said"),
+    [
+        (IGNORES, ("random", "bohb"), "; likely reason: after {n} of {n} pauses a training "),
+        (IGNORES, ("bohb",), "pauses a training reports its first losses again: it starts over, "),
+        (
+            LEAVES_OUT,
+            ("random", "bohb"),
+            "; likely reason: only trainings that were paused differ, so a function ignores its ",
+        ),
+    ],
+)
+def test_a_training_that_starts_over_after_a_pause(
+    body: str, methods: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    """Also where no other method shows what the training would have been."""
+    file = tmp_path / "own.py"
+    file.write_text(RESTARTS.format(body=body))
+    config = StudyConfig((f"{file}:task",), methods, budget=9, seeds=1)
+    found = violated(audit_study(load_study(store(tmp_path / "study", config))))
+    assert list(found) == ["same-problem"]
+    lines = found["same-problem"]
+    assert any(line.startswith("restarts: after ") for line in lines) == (body == IGNORES)
+    pauses = re.search(r"after (\d+) of \1 pauses", lines[0])
+    said = said.format(n=pauses[1] if pauses else "")
+    assert said in lines[-1]
+    assert "val_loss of configuration" in lines[-1] or len(methods) == 1 or "test_loss" in lines[-1]
+
+
+def test_a_study_without_any_result_does_not_hold(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(RESTARTS.format(body='yield {"mean_loss": 1.0, "state": 1}'))
+    config = StudyConfig((f"{file}:task",), ("random", "bohb"), budget=3, seeds=1)
+    study = load_study(store(tmp_path / "study", config))
+    audit = audit_study(study)
+    assert audit.lines() == [
+        "audit: does not hold: complete (9 checks, 2 cells)",
+        "complete: restarts/bohb: none of its 11 trainings has a result",
+        "complete: restarts/random: none of its 3 trainings has a result",
+    ]

@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, succeeded
+from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Pair, Problem, succeeded
 from bohb_study.methods.full_fidelity import FullFidelity
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.noted_searcher import NotedSearcher
@@ -60,6 +60,7 @@ class OptunaSearch(SelfLimitingSearcher):
         metric: str,
         mode: str = "min",
         startup: int = STARTUP_TRIALS,
+        scaled: bool = False,
     ) -> None:
         """Set up the searcher.
 
@@ -70,6 +71,9 @@ class OptunaSearch(SelfLimitingSearcher):
             metric: what is optimised.
             mode: "min" or "max".
             startup: the sampler's ``n_startup_trials``.
+            scaled: whether losses are told in a unit of their own, the power of two above the
+                first. To a sampler that standardises them this changes no bit, and spares it
+                losses so large that their squares overflow, or smaller than what it takes for 0.
 
         Raises:
             UsageError: a hyperparameter is neither uniform, categorical without weights, nor
@@ -80,6 +84,9 @@ class OptunaSearch(SelfLimitingSearcher):
             _check(hyperparameter)
         self._space = space
         self._startup = startup
+        self._scaled = scaled
+        self._exponent: int | None = None
+        """Of the unit in which losses are told; None before the first that is not 0."""
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # creating a study is announced
         try:
@@ -145,8 +152,19 @@ class OptunaSearch(SelfLimitingSearcher):
             self._study.tell(number, state=TrialState.FAIL)
             return
         worst = math.inf if self.mode == "min" else -math.inf
-        self._study.tell(number, result[self.metric] if succeeded(result) else worst)
+        loss = self._in_unit(result[self.metric]) if succeeded(result) else worst
+        self._study.tell(number, loss)
         self._told += 1
+
+    def _in_unit(self, loss: float) -> float:
+        if not self._scaled or loss == 0:
+            return loss
+        if self._exponent is None:
+            self._exponent = math.frexp(loss)[1]
+        try:
+            return math.ldexp(loss, -self._exponent)
+        except OverflowError:
+            return math.copysign(WORST, loss)
 
 
 def _check(hyperparameter: Hyperparameter[Any, Any]) -> None:
@@ -182,8 +200,13 @@ def _allowed(space: ConfigurationSpace, config: Config) -> bool:
     return True
 
 
-def optuna_pair(problem: Problem, sampler: BaseSampler) -> Pair:
+def optuna_pair(problem: Problem, sampler: BaseSampler, *, scaled: bool = False) -> Pair:
     """``sampler`` at full fidelity.
+
+    Args:
+        problem: what it is built for.
+        sampler: seeded, and of no other study.
+        scaled: as of ``OptunaSearch``.
 
     Raises:
         UsageError: as by ``OptunaSearch``, with the method's name.
@@ -195,6 +218,7 @@ def optuna_pair(problem: Problem, sampler: BaseSampler) -> Pair:
             sampler,
             metric=METRIC,
             mode=MODE,
+            scaled=scaled,
         )
     except UsageError as error:
         raise UsageError(f"--methods {problem.method}: {error}") from None

@@ -190,9 +190,7 @@ class Odd(BaseException):
 
 @pytest.mark.parametrize("error", [SystemExit, GeneratorExit, KeyboardInterrupt, Odd])
 @pytest.mark.parametrize("where", ["advance 1", "advance 3", "state", "restore"])
-def test_whatever_a_training_raises_is_its_failure(
-    where: str, error: type[BaseException]
-) -> None:
+def test_whatever_a_training_raises_is_its_failure(where: str, error: type[BaseException]) -> None:
     with interruptible():
         reports = steps(FragileTask(where, error=error))
     failed = reports[0 if where == "advance 1" else 2 :]
