@@ -233,8 +233,9 @@ def misfitting_losses(frame: pd.DataFrame) -> np.ndarray:
     ok = (frame["status"] == "ok").to_numpy(dtype=bool)
     val, test = (frame[name].to_numpy(dtype=np.float64) for name in ("val_loss", "test_loss"))
     usable, tested = np.abs(val) < LOSS_LIMIT, np.abs(test) < LOSS_LIMIT
-    misfits: np.ndarray = np.where(ok, ~usable, ~np.isnan(val)) | ~(tested | np.isnan(test))
-    return misfits | (~ok & ~np.isnan(test))
+    result = np.where(ok, usable, np.isnan(val))
+    misfits: np.ndarray = np.logical_not(result & (np.isnan(test) | (tested & ok)))
+    return misfits
 
 
 def upgraded(frame: pd.DataFrame, schema: int) -> pd.DataFrame:

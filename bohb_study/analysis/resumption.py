@@ -66,8 +66,8 @@ def resumption(rows: pd.DataFrame) -> Resumption:
     new[1:] = (np.diff(cell) != 0) | (np.diff(trial) != 0)
     first = np.maximum.accumulate(np.where(new, place, 0))
     # pauses before a row, in its own trial
-    pauses = np.cumsum(paused) - paused
-    since = pauses - pauses[first] if n else pauses
+    pauses: npt.NDArray[np.int64] = np.cumsum(paused) - paused
+    since = pauses - pauses[first]
     after = np.flatnonzero(~new & np.roll(paused, 1))
     step = level[after] - level[after - 1]
     after = after[step == level[first[after]]]

@@ -21,7 +21,6 @@ from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Method, Pair, Pro
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
 
-
 _ABOVE_FAILURES = nextafter(-WORST, 0.0)
 """The lowest reward above those of failures."""
 

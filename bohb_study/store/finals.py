@@ -154,7 +154,7 @@ def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Fin
     names = ("config", "status", "seconds", "extra", "message")
     # before schema 2 a number of the task's stood for the losses of a training without a result
     none = row["status"] != "ok"
-    losses = {
+    losses: dict[str, Any] = {
         name: math.nan if none or row[name] is None else row[name]
         for name in ("val_loss", "test_loss")
     }

@@ -203,7 +203,7 @@ class FunctionTask(Task):
         return val, test, {name: _measured(report.get(name)) for name in self.extra_names}
 
     def check_metric(self, report: Mapping[str, Any]) -> None:
-        """Raise ValueError, naming what the function reported, where that has no validation loss."""
+        """Raise ValueError, naming what was reported, where that has no validation loss."""
         if self.metric not in report:
             keys = ", ".join(str(key) for key in report if key != STATE)
             but = f" but {keys}; metric= names another key" if keys else ""
