@@ -29,9 +29,18 @@ def audit_folder(study: LoadedStudy) -> Audit:
         StudyError: the file cannot be written.
     """
     found = audit_study(study)
+    store_audit(study, found)
+    return found
+
+
+def store_audit(study: LoadedStudy, found: Audit) -> None:
+    """Store what came of the audit of a study as audit.json in its folder.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
     when = {"audited": datetime.now(UTC).isoformat(timespec="seconds"), "git": git_state()}
     write_audit(study.path, study.study["id"], {**when, **found.to_json()})
-    return found
 
 
 def evidence_of(study: LoadedStudy) -> Evidence:

@@ -15,6 +15,12 @@ from bohb_study.errors import UsageError
 Ended = Literal["budget", "space"]
 
 
+def exact(number: float) -> str:
+    """A number as people write it, with every digit that tells it from its neighbours."""
+    short = f"{number:.15g}"
+    return short if float(short) == number or math.isnan(number) else repr(number)
+
+
 def units_allowed(budget: float, top_cost: int) -> int:
     """Units of fidelity that ``budget`` full evaluations of ``top_cost`` units each allow.
 
@@ -22,18 +28,19 @@ def units_allowed(budget: float, top_cost: int) -> int:
         UsageError: the budget is not a number, is below one full evaluation, or is not a whole
             number of units.
     """
+    given = exact(budget)
     if not math.isfinite(budget * top_cost):
         raise UsageError(
-            f"--budget {budget}: must be a finite number of full evaluations, at least 1"
+            f"--budget {given}: must be a finite number of full evaluations, at least 1"
         )
     if budget < 1:
         raise UsageError(
-            f"--budget {budget:g}: must be at least 1 full evaluation (= {top_cost} units)"
+            f"--budget {given}: must be at least 1 full evaluation (= {top_cost} units)"
         )
     units = round(budget * top_cost)
     if abs(budget * top_cost - units) > 1e-9 * units:
         raise UsageError(
-            f"--budget {budget:g}: {budget:g} x {top_cost} = {budget * top_cost:g} units; "
+            f"--budget {given}: {given} x {top_cost} = {exact(budget * top_cost)} units; "
             f"the budget must be a whole number of units (a multiple of 1/{top_cost})"
         )
     return units

@@ -1,23 +1,35 @@
 """What the scripts share: a dataclass from the command line, one-line errors, exit codes.
 
-Exit 0: done. 1: a run, a file or a check failed. 2: bad usage. 130: interrupted.
+Exit 0: done. 1: a run, a file or a check failed. 2: bad usage. 130: interrupted (SIGINT), 143:
+terminated (SIGTERM), 129: hung up (SIGHUP); what was finished by then is kept.
+
+What becomes of the output changes no file. A reader that goes away (``| head -1``) and a stdout or
+stderr that the caller has closed (``>&-``) change no exit code either; where stdout takes no more
+(``> /dev/full``), the line on stderr says so and the exit code is 1.
 """
 
 import contextlib
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
 
+from bohb_study import interrupts, streams
 from bohb_study.errors import StudyError, UsageError
 
 Options = TypeVar("Options")
+
+MOST_REPEATS = 1000
+"""Of a measurement or a training: what more of them would add is below any other error."""
+NAME_BYTES, PATH_BYTES = 255, 4095
+"""The longest file name, and path, that Linux takes."""
 
 
 def parse(options: type[Options], argv: Sequence[str], description: str) -> Options:
@@ -29,14 +41,17 @@ def parse(options: type[Options], argv: Sequence[str], description: str) -> Opti
     """
     assert is_dataclass(options)
     _refuse_repeated(argv)
+    _refuse_empty(argv)
     boxes = io.StringIO()
     try:
         with _wide(), contextlib.redirect_stderr(boxes):
-            return tyro.cli(options, args=argv, description=description, add_help=True)
+            found = tyro.cli(options, args=argv, description=description, add_help=True)
     except SystemExit as exit_:
         if exit_.code == 0:
             raise
-    raise UsageError(one_line(boxes.getvalue()))
+        raise UsageError(one_line(boxes.getvalue())) from None
+    _refuse_long_paths(found)
+    return found
 
 
 def _refuse_repeated(argv: Sequence[str]) -> None:
@@ -44,6 +59,34 @@ def _refuse_repeated(argv: Sequence[str]) -> None:
     twice = next((flag for flag in flags if flags.count(flag) > 1), None)
     if twice:
         raise UsageError(f"{twice}: given more than once")
+
+
+def _refuse_empty(argv: Sequence[str]) -> None:
+    """An empty word is a variable of the shell's that was not set; as a path it would mean here."""
+    for before, word in zip(["", *argv], argv, strict=False):
+        if not word:
+            raise UsageError(f"{before} ''".lstrip() + ": empty; give a value, or leave it out")
+        if word.startswith("--") and word.endswith("=") and word.count("=") == 1:
+            raise UsageError(f"{word[:-1]} '': empty; give a value, or leave it out")
+
+
+def _refuse_long_paths(options: Any) -> None:
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if is_dataclass(value):
+            _refuse_long_paths(value)
+        elif isinstance(value, Path):
+            _refuse_long_path("--" + field.name.replace("_", "-"), value)
+
+
+def _refuse_long_path(flag: str, path: Path) -> None:
+    name = max((os.fsencode(part) for part in path.parts), key=len, default=b"")
+    for what, given, most in (
+        ("a name", name, NAME_BYTES),
+        ("it", os.fsencode(path), PATH_BYTES),
+    ):
+        if len(given) > most:
+            raise UsageError(f"{flag} {path}: {what} has {len(given)} bytes; at most {most}")
 
 
 @contextlib.contextmanager
@@ -63,8 +106,15 @@ def _wide() -> Any:
             os.environ["COLUMNS"] = before
 
 
+def check_repeats(repeats: int) -> None:
+    """Raise UsageError for a number of ``--repeats`` that cannot be meant."""
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise UsageError(f"--repeats {repeats}: must be at least 1, at most {MOST_REPEATS:,}")
+
+
 def check_file(flag: str, path: Path) -> None:
     """Raise UsageError where ``path`` cannot be a file to write, before what is to be written."""
+    _refuse_long_path(flag, path)
     if path.is_dir():
         raise UsageError(f"{flag} {path}: is a folder; name a file")
     above = next(parent for parent in path.absolute().parents if parent.exists())
@@ -96,6 +146,11 @@ def one_line(box: str) -> str:
     return message or "the arguments cannot be read; see --help"
 
 
+def one_printable_line(text: str) -> str:
+    """``text`` on one line: what a terminal would obey (a new line, a colour) is written out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def run(main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
     """Call ``main`` with the command-line words and turn what it raises into an exit code.
 
@@ -103,20 +158,67 @@ def run(main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None)
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return main(words)
-    except (UsageError, StudyError) as error:
-        if "--debug" in words:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+        code = _called(main, words)
+    except SystemExit as exit_:  # after --help
+        if exit_.code == 0 and _finished(0):
+            return 1
+        raise
+    return _finished(code)
+
+
+def _called(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
+    try:
+        try:
+            interrupts.begin()
+            return main(words)
+        finally:
+            interrupts.close()
     except KeyboardInterrupt as interrupt:
         if "--debug" in words:
             raise
-        print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
-        return 130
+        return _ended(interrupt.args)
+    except SystemExit as exit_:
+        # Ray answers SIGTERM so while it starts, and whatever else was raised on the way out
+        if interrupts.received() is None and exit_.code != signal.SIGTERM:
+            raise
+        return _ended((), default=signal.SIGTERM)
     except Exception as error:
         if "--debug" in words:
             raise
-        text = " ".join(str(error).split())[:300]
-        print(f"error: {type(error).__name__}: {text} (--debug shows where)", file=sys.stderr)
-        return 1
+        if interrupts.received() is not None:
+            return _ended(())
+        _say(f"error: {_message(error)}")
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def _ended(advice: Sequence[object], default: signal.Signals = signal.SIGINT) -> int:
+    """Say that a signal has ended the command, and how to go on; returns the exit code."""
+    number = interrupts.received() or default
+    _say(": ".join([interrupts.WORDS[number], *map(str, advice)]))
+    return interrupts.exit_code(number)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, UsageError | StudyError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {_reason(error)}"
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _finished(code: int) -> int:
+    """Write out what was printed; returns ``code``, or 1 where that is 0 and printing failed."""
+    error = streams.unwritten()
+    if error is None:
+        return code
+    _say(f"error: stdout takes no more: {_reason(error)}; files are not affected")
+    return code or 1
+
+
+def _say(line: str) -> None:
+    print(one_printable_line(line), file=sys.stderr)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bohb_study import interrupts
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_fits, get_method
 from bohb_study.progress import CellProgress, Progress
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 GPU = Path("/dev/nvidia0")
 """Is there where a GPU is; asking torch would take seconds."""
+MOST_JOBS = 1024
+"""Cells at a time: each is a process of some 300 MB, and no machine has more CPUs for them. On a
+cluster all CPUs are kept busy where no number is given."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,13 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError, naming the flag, for a value that cannot be."""
+        if not str(self.out):
+            raise UsageError("--out '': empty; name a folder, or leave it out")
         object.__setattr__(self, "out", Path(self.out))  # people write text
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs {self.jobs}: must be at least 1")
+        if self.jobs is not None and self.jobs > MOST_JOBS:
+            raise UsageError(f"--jobs {self.jobs}: must be at most {MOST_JOBS:,}")
         for flag, value, least in (
             ("--cpus-per-trial", self.cpus_per_trial, "above 0"),
             ("--gpus-per-trial", self.gpus_per_trial, "0 or above"),
@@ -150,6 +158,7 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     from bohb_study.engines import cluster
 
     with cluster.connected(options.address):
+        interrupts.begin()  # Ray takes SIGTERM for itself when it starts
         cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
         yield
 
@@ -188,6 +197,7 @@ def execute(
             options.cpus_per_trial,
             options.gpus_per_trial,
             storage,
+            config.numerics,
         )
         for cell in cells
     ]
@@ -230,6 +240,6 @@ def _shared_storage(options: RunOptions, folder: Path) -> str | None:
     """States of paused trials must be reachable from every node of a cluster."""
     if options.address is None:
         return None
-    scratch = folder / ".scratch"
-    scratch.mkdir(exist_ok=True)
-    return str(scratch.resolve())
+    from bohb_study.store.files import make_folder
+
+    return str(make_folder(folder / ".scratch", folder).resolve())

@@ -1,9 +1,9 @@
 """Does a stored study come out again? Reruns its cells and compares row by row."""
 
-import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,19 @@ import pandas as pd
 
 from bohb_study.columns import COLUMNS, rows_hash
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.execution import RunOptions, allowed_units, execute, prepare, session
+from bohb_study.execution import RunOptions, allowed_units, execute, session
+from bohb_study.numerics import Mode, expected
+from bohb_study.numerics import differences as numeric_differences
 from bohb_study.provenance import cell_parts, code_hash, differences, versions
-from bohb_study.runner import CODE_FILE, ProgressContext
+from bohb_study.runner import ProgressContext
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
+from bohb_study.store.code import read_code
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks.own import read_own
+
+SYNTAX_SCHEMA = 2
+"""The schema from which on a cell's code is hashed by its syntax tree."""
 
 
 class NotReproducibleError(UsageError):
@@ -89,12 +95,61 @@ def _unequal(a: pd.Series, b: pd.Series) -> np.ndarray:
     return ~(same | both_missing)
 
 
-def check_possible(study: LoadedStudy, *, download: bool = False) -> None:
-    """Raise NotReproducibleError unless rows must come out the same here.
+def reasons(
+    study: LoadedStudy,
+    cells: Sequence[Cell],
+    numerics: Mode | None = None,
+    *,
+    trust: bool = False,
+) -> list[str]:
+    """Why rows of ``cells`` may come out otherwise here, one line each; none where they must not.
 
-    They need engine virtual or one worker (else rows depend on the order of arrival), the code that
-    ran them, the files of the user's own tasks, the data (fetched with ``download``), and the same
-    versions of the packages that decide rows.
+    First the numerics that they were computed with, then the code that ran them with the versions
+    of the packages that decide rows, cell by cell, each reason once.
+
+    Args:
+        study: the stored study.
+        cells: of it.
+        numerics: by which kernels they are to be computed; as the study's if None.
+        trust: the user's files that the study names may be executed.
+
+    Raises:
+        UsageError: a file would have to be executed, and is not trusted.
+    """
+    config = config_of(study, cells, numerics, trust=trust)
+    found: dict[str, None] = {}
+    here = expected(config.numerics, torch=True)
+    for cell in cells:
+        stored = study.cells[cell.task, cell.method, cell.seed].get("numerics", {})
+        found.update(dict.fromkeys(numeric_differences(stored, here)))
+    for cell in cells:
+        if why := _other_code(study, cell, config):
+            found[why] = None
+    return list(found)
+
+
+def files_of(study: LoadedStudy, cells: Sequence[Cell]) -> dict[str, Mapping[str, str]]:
+    """The user's files that running ``cells`` executes: ``task`` and ``sha256`` by task."""
+    names = {cell.task for cell in cells}
+    files: Mapping[str, Mapping[str, str]] = study.study.get("task_files", {})
+    return {name: file for name, file in files.items() if name in names}
+
+
+def check_possible(
+    study: LoadedStudy,
+    cells: Sequence[Cell] | None = None,
+    *,
+    download: bool = False,
+    trust: bool = False,
+) -> None:
+    """Raise NotReproducibleError where ``cells`` (all, if None) cannot be run again as they were.
+
+    They need engine virtual or one worker (else rows depend on the order of arrival), the files of
+    the user's own tasks, and the data (fetched with ``download``). Nothing of a file is executed
+    unless it is the one that was run, and trusted.
+
+    Raises:
+        UsageError: data are missing here, or a file is not trusted.
     """
     workers = study.study["config"]["workers"]
     # cells of before there was another engine do not name theirs
@@ -104,30 +159,65 @@ def check_possible(study: LoadedStudy, *, download: bool = False) -> None:
             f"{study.path}: {Cell(*by_ray[0])} was run with {workers} workers by engine tune, so "
             "its rows depend on the order of arrival and cannot be reproduced"
         )
-    for file in study.study.get("task_files", {}).values():
+    cells = choose(study, None) if cells is None else cells
+    for file in files_of(study, cells).values():
         _check_file(study.path, file["task"], file["sha256"])
-    for key, record in study.cells.items():
-        here = cell_parts(key[0], key[1], record.get("engine", "tune"))
-        if record["code"] == code_hash(here):
-            continue
-        changed = differences(_versions(record), _versions({"versions": versions()}))
-        parts = study.path / CODE_FILE
-        if parts.exists():
-            then = json.loads(parts.read_text())
-            changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
-        commit = record.get("git", {}).get("commit")
-        why = "; ".join(changed) or f"the code of commit {commit} is not the code here"
-        raise NotReproducibleError(f"{study.path}: {Cell(*key)} was run by other code: {why}")
-    _check_data(study, download)
+    _check_data(study, cells, download, trust)
 
 
-def _check_data(study: LoadedStudy, download: bool) -> None:
+def config_of(
+    study: LoadedStudy,
+    cells: Sequence[Cell],
+    numerics: Mode | None = None,
+    *,
+    trust: bool = False,
+) -> StudyConfig:
+    """The study's config with the tasks of ``cells`` alone: no other is made, or executed.
+
+    Raises:
+        UsageError: a file would have to be executed, and is not trusted.
+    """
+    data = study.study["config"]
+    names = {cell.task for cell in cells}
+    called = {file["task"]: name for name, file in study.study.get("task_files", {}).items()}
+    tasks = [given for given in data["task"] if called.get(given, given) in names]
+    options = [
+        option
+        for option in data.get("task_option", ())
+        if option.partition("=")[0].rpartition(".")[0] in names
+    ]
+    needed = {**data, "task": tasks, "task_option": options}
+    config = StudyConfig.from_json(needed, trust=trust)
+    return replace(config, numerics=numerics) if numerics else config
+
+
+def _other_code(study: LoadedStudy, cell: Cell, config: StudyConfig) -> str:
+    """How the code of a cell differs from the code here; empty where it does not."""
+    record = study.cells[cell.task, cell.method, cell.seed]
+    engine = record.get("engine", "tune")
+    here = cell_parts(cell.task, cell.method, engine, config.source(cell.task))
+    if record.get("code") == code_hash(here):
+        return ""
+    changed = differences(_versions(record), _versions({"versions": versions()}))
+    if record.get("schema", 1) < SYNTAX_SCHEMA:
+        # hashed byte by byte: whether anything that matters changed since cannot be told
+        changed = [*changed, f"the code of {_commit(record)} was hashed in another way"]
+    elif then := read_code(study.path):
+        changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
+    return "code: " + ("; ".join(changed) or f"that of {_commit(record)} is not the code here")
+
+
+def _commit(record: Mapping[str, Any]) -> str:
+    return f"commit {str(record.get('git', {}).get('commit'))[:7]}"
+
+
+def _check_data(study: LoadedStudy, cells: Sequence[Cell], download: bool, trust: bool) -> None:
     stored = {name: task.get("data") for name, task in study.study["tasks"].items()}
-    if not any(stored.values()):
+    with_data = [cell for cell in cells if stored[cell.task]]
+    if not with_data:
         return
-    config = StudyConfig.from_json(study.study["config"])
-    prepare(config, RunOptions(download=download))
-    for name, task in config.tasks().items():
+    for name, task in config_of(study, with_data, trust=trust).tasks().items():
+        task.prepare(download=download)
         if stored[name] != task.data_sha256:
             raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
 
@@ -174,7 +264,13 @@ def choose(study: LoadedStudy, sample: int | None) -> list[Cell]:
 
 
 def reproduce(
-    study: LoadedStudy, cells: list[Cell], options: RunOptions, open_progress: ProgressContext
+    study: LoadedStudy,
+    cells: list[Cell],
+    options: RunOptions,
+    open_progress: ProgressContext,
+    numerics: Mode | None = None,
+    *,
+    trust: bool = False,
 ) -> list[Comparison]:
     """Run ``cells`` of a stored study again in a temporary folder and compare them.
 
@@ -183,11 +279,14 @@ def reproduce(
         cells: what to run again.
         options: where and how (its output folder is not used).
         open_progress: opens the display of how far it is.
+        numerics: by which kernels; as the study's if None.
+        trust: the user's files that the study names may be executed.
 
     Raises:
+        UsageError: a file would have to be executed, and is not trusted.
         StudyError: a cell failed when it was run again.
     """
-    config = StudyConfig.from_json(study.study["config"])
+    config = config_of(study, cells, numerics, trust=trust)
     comparisons = {}
     with (
         tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,
@@ -203,5 +302,6 @@ def reproduce(
                 difference = _difference(study, cell, result.frame)
                 rows = study.cells[cell.task, cell.method, cell.seed]["rows"]
                 comparisons[cell] = Comparison(cell, rows, difference)
-                progress.finish(str(cell), ok=difference is None, seconds=event.seconds, best=None)
+                outcome = "differs" if difference else "equal"
+                progress.finish(str(cell), not difference, event.seconds, None, outcome)
     return [comparisons[cell] for cell in cells]

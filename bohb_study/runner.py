@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.execution import (
     Ended,
     RunOptions,
@@ -19,9 +19,12 @@ from bohb_study.execution import (
     prepare,
     session,
 )
+from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.progress import Progress, make_progress
 from bohb_study.provenance import cell_hash, code_parts, git_state, versions
+from bohb_study.scores import Score
 from bohb_study.store import (
+    Origin,
     asked_cells,
     cell_record,
     cell_state,
@@ -32,15 +35,15 @@ from bohb_study.store import (
     write_cell,
     write_study,
 )
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.code import CODE_FILE, write_code
+from bohb_study.store.locking import unwritable
 from bohb_study.store.studies import STUDY_FILE
 from bohb_study.study import Cell, StudyConfig
 
 if TYPE_CHECKING:
     from bohb_study.engines.base import CellResult
 
-CODE_FILE = "code.json"
-"""In the study's folder: what decided its rows, part by part, so that a difference can be named."""
+__all__ = ["CODE_FILE", "ProgressContext", "StudyRun", "remarks", "run_study"]
 
 
 @dataclass
@@ -55,6 +58,8 @@ class StudyRun:
     """Cells that were done before."""
     failed: dict[Cell, str] = field(default_factory=dict)
     """Cells that failed now, with one line each."""
+    read_only: str | None = None
+    """Why nothing can be written in the folder; None where something can."""
 
 
 ProgressContext = Callable[[], AbstractContextManager[Progress]]
@@ -63,7 +68,7 @@ ProgressContext = Callable[[], AbstractContextManager[Progress]]
 def run_study(
     config: StudyConfig,
     options: RunOptions | None = None,
-    progress: ProgressContext = make_progress,
+    progress: ProgressContext | None = None,
 ) -> StudyRun:
     """Run what is not done of a study, and store it cell by cell.
 
@@ -72,7 +77,7 @@ def run_study(
     Args:
         config: the study.
         options: where and how.
-        progress: opens the display of how far it is.
+        progress: opens the display of how far it is; that of a terminal by default.
 
     Raises:
         UsageError: something asked for is not possible; nothing was run.
@@ -86,15 +91,24 @@ def run_study(
     folder = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
+    read_only = unwritable(folder) if folder else None
     with ExitStack() as stack:
-        if folder:
+        if folder and not read_only:  # nobody writes where nobody can
             stack.enter_context(locked(folder))
-        reused = [c for c in config.cells() if folder and cell_state(folder, c)[0] == "done"]
+        origin = Origin.of(config)
+        reused = [
+            c for c in config.cells() if folder and cell_state(folder, c, origin)[0] == "done"
+        ]
         left = [cell for cell in config.cells() if cell not in set(reused)]
+        if left and read_only:
+            raise UsageError(
+                f"--out {options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
+                f"{len(left) + len(reused)} cells are not done"
+            )
         if left:
             # all that can be refused is refused before anything is written
             if folder:
-                _refuse_others(folder, reused, gpus=options.gpus_per_trial > 0)
+                _refuse_others(folder, config, reused, gpus=options.gpus_per_trial > 0)
             prepare(config, options)
             stack.enter_context(session(config, left, options))
         if left or not folder:
@@ -102,31 +116,42 @@ def run_study(
             if made != folder:
                 stack.enter_context(locked(made))
             folder = made
-        run = StudyRun(folder, reused=reused)
+        run = StudyRun(folder, reused=reused, read_only=read_only)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
             write_study(folder, options.name, config, config.tasks())
         if left:
-            replace_files({folder / CODE_FILE: json_bytes(code_parts())})
+            write_code(folder, code_parts())
             _run_left(config, options, run, left, progress)
     return run
 
 
-def _refuse_others(folder: Path, asked: Sequence[Cell], *, gpus: bool) -> None:
-    """Rows of different code, or of CPUs and GPUs, do not belong in one study."""
+def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, gpus: bool) -> None:
+    """Rows of different numerics or code, or of CPUs and GPUs, do not belong in one study."""
+    wanted: dict[str, str] = {}
+    origin = Origin.of(config)
     known = (folder / STUDY_FILE).exists()
     cells = dict.fromkeys([*asked, *(asked_cells(read_study(folder)) if known else ())])
     for cell in cells:
-        if cell_state(folder, cell)[0] != "done":
+        if cell_state(folder, cell, origin)[0] != "done":
             continue
-        record = cell_record(folder, cell)
+        record = cell_record(folder, cell, origin)
         if gpus != (record.get("gpus_per_trial", 0) > 0):
             here, there = ("without", "with") if gpus else ("with", "without")
             raise StudyError(
                 f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
                 "numbers there; --fresh starts over in a new folder"
             )
-        if record.get("code") != cell_hash(cell.task, cell.method, record.get("engine", "tune")):
+        stored = record.get("numerics", {})
+        wanted = wanted or expected(config.numerics, torch=True)
+        if other := differences(stored, wanted):
+            raise StudyError(
+                f"{folder}: {cell} was computed otherwise than it would be here: "
+                f"{'; '.join(other)}; --fresh starts over in a new folder"
+            )
+        engine = record.get("engine", "tune")
+        code = cell_hash(cell.task, cell.method, engine, config.source(cell.task))
+        if record.get("code") != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
                 "that decide rows; --fresh starts over in a new folder"
@@ -138,13 +163,18 @@ def _run_left(
     options: RunOptions,
     run: StudyRun,
     left: list[Cell],
-    open_progress: ProgressContext,
+    open_progress: ProgressContext | None,
 ) -> None:
-    with open_progress() as progress:
+    scores = {name: Score.of(task.val_metric) for name, task in config.tasks().items()}
+    with open_progress() if open_progress else make_progress(scores=scores) as progress:
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(config, config.cells()), stored=stored)
         if hint := idle_gpu(config, options):
             progress.message(hint)
+        if config.numerics == "portable" and (why := missing()):
+            progress.message(
+                f"rows are this machine's own: {why}, and portable ones take {BASELINE}"
+            )
         with closing(execute(config, left, options, run.path, progress)) as ended:
             for event in ended:
                 error = _store(config, options, run, event)
@@ -196,12 +226,14 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
     """
     cell, result, error = event.finished.cell, event.finished.result, event.finished.error
     record: dict[str, Any] = {
+        "study": config.id,
+        "identity": config.identity(),
         "config": config.to_json(),
         "workers": config.workers,
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": cell_hash(cell.task, cell.method, event.engine),
+        "code": cell_hash(cell.task, cell.method, event.engine, config.source(cell.task)),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -210,6 +242,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
     }
     if result is not None:
         record["ledger"] = asdict(result.account)
+        record["numerics"] = result.numerics
         record["space"] = result.space
         record["split"] = result.split
         record["seconds"] = result.seconds

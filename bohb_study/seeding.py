@@ -11,21 +11,26 @@ from typing import Any
 
 import numpy as np
 
-Value = int | float | str | bool
-Config = dict[str, Value]
+Value = int | float | str | bool | None | tuple[Any, ...]
+"""A tuple holds values."""
+Config = dict[str, Any]
+"""Values by name; each one a ``Value``."""
 
 
 def plain_value(value: Any) -> Value:
-    """``value`` as a plain Python bool, int, float or str (searchers hand out numpy scalars)."""
+    """``value`` in plain Python types (searchers hand out numpy scalars, JSON lists for tuples)."""
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, bool | int):
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
         return str(value)
-    raise TypeError(f"a hyperparameter is a number, a string or a bool, not {type(value).__name__}")
+    if isinstance(value, tuple | list):
+        return tuple(plain_value(part) for part in value)
+    kind = type(value).__name__
+    raise TypeError(f"a hyperparameter is a number, text, a bool, None or a tuple, not {kind}")
 
 
 def plain(config: Mapping[str, Any]) -> Config:

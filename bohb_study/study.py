@@ -2,19 +2,28 @@
 
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal, get_args
 
-from bohb_study.budget import units_allowed
+from bohb_study.budget import exact, units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_method
+from bohb_study.numerics import MODES, Mode
 from bohb_study.tasks import Task, is_file, make_task
-from bohb_study.tasks.own import OwnTask, own_tasks
+from bohb_study.tasks.own import OwnTask, check_trusted, own_tasks
 
 Engine = Literal["auto", "tune", "virtual"]
+
+MOST_CELLS = 100_000
+"""Cells of a study: two files each, all of which are looked at whenever the study is continued."""
+MOST_STEPS = 1_000_000
+"""Steps that the budget of one cell can pay for. Each may become a row, and a trial may end with
+it: some 3 kB while the cell runs, so 3 GB for one that is this large."""
+MOST_WORKERS = 10_000
+"""Trials at a time within a cell; each is drawn before the first one ends."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,10 @@ class StudyConfig:
     """Halving rate; the task's own where not given."""
     task_option: tuple[str, ...] = ()
     """Options of tasks, as task.key=value (--list shows them)."""
+    numerics: Mode = "portable"
+    """By which kernels rows are computed: portable (those of x86-64-v3, so that rows are the same
+    on every such processor) or native (whatever numpy and PyTorch choose here: a little faster,
+    and other rows on another machine)."""
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
@@ -59,19 +72,26 @@ class StudyConfig:
         for method in self.methods:
             check_method(method)
         _check_count("--seeds", self.seeds)
+        _check_cells(self)
         _check_count("--workers", self.workers)
+        if self.workers > MOST_WORKERS:
+            raise UsageError(f"--workers {self.workers}: must be at most {MOST_WORKERS:,}")
         if self.engine not in get_args(Engine):
             raise UsageError(
                 f"--engine {self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}"
             )
+        if self.numerics not in MODES:
+            raise UsageError(f"--numerics {self.numerics}: not known; allowed: {', '.join(MODES)}")
         if self.eta is not None:
             _check_count("--eta", self.eta, least=2)
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
             raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
+        try:  # 20 in Python is the 20.0 of the command line, and names the same study
+            object.__setattr__(self, "budget", float(self.budget))
+        except OverflowError:
+            raise UsageError(f"--budget {self.budget}: must be a finite number") from None
         for task in self.tasks().values():
-            units_allowed(self.budget, task.ladder.top)
-        # 20 in Python is the 20.0 of the command line, and names the same study
-        object.__setattr__(self, "budget", float(self.budget))
+            _check_size(self.budget, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:
@@ -80,6 +100,11 @@ class StudyConfig:
         Files are read once, here: what they become while a study runs does not matter to it.
         """
         return own_tasks(given for given in self.task if is_file(given))
+
+    def source(self, task: str) -> bytes:
+        """The text of the user's file that a task is of; empty for a registered task."""
+        own = self.own_tasks.get(task)
+        return own.source if own else b""
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -166,27 +191,43 @@ class StudyConfig:
     @property
     def id(self) -> str:
         """Eight hexadecimal digits of the identity."""
-        text = json.dumps(self.identity(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return identity_id(self.identity())
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; ``from_json`` gives the same config back."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "StudyConfig":
+    def from_json(cls, data: Mapping[str, Any], *, trust: bool = False) -> "StudyConfig":
         """The config that ``to_json`` wrote.
 
+        A config executes the files of its tasks. A stored one names files that nobody named now,
+        so they are executed only where this process has executed the same text before, as it was
+        told to, or where they are trusted.
+
+        Args:
+            data: of ``to_json``.
+            trust: execute the files of tasks that ``data`` names; ``own_tasks`` of what is
+                returned tells their paths and hashes.
+
         Raises:
-            UsageError: a field is unknown (written by a newer version) or out of range.
+            UsageError: a field is unknown (written by a newer version) or out of range, or a file
+                would have to be executed.
         """
         unknown = sorted(set(data) - {f.name for f in fields(cls)})
         if unknown:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
+        if not trust:
+            check_trusted(given for given in data.get("task", ()) if is_file(given))
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**values)
+
+
+def identity_id(identity: Mapping[str, Any]) -> str:
+    """What names a study of this identity: eight hexadecimal digits."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _check_names(flag: str, names: Iterable[str]) -> None:
@@ -199,5 +240,37 @@ def _check_names(flag: str, names: Iterable[str]) -> None:
 
 
 def _check_count(flag: str, value: float, least: int = 1) -> None:
-    if isinstance(value, bool) or not math.isfinite(value) or value != int(value) or value < least:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or value % 1 or value < least:  # NaN and infinity leave NaN
         raise UsageError(f"{flag} {value}: must be a whole number, at least {least}")
+
+
+def _check_cells(config: StudyConfig) -> None:
+    """Raise UsageError for more cells than a study can have."""
+    tasks, methods = len(config.task), len(config.methods)
+    most = MOST_CELLS // (tasks * methods)
+    if config.seeds > most:
+        raise UsageError(
+            f"--seeds {config.seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
+            f"methods (a study has at most {MOST_CELLS:,} cells)"
+        )
+
+
+def _check_size(budget: float, task: Task) -> None:
+    """Raise UsageError for a cell that would outgrow the memory of the process that runs it."""
+    ladder = task.ladder
+    rungs = zip((0, *ladder.costs), ladder.costs, strict=False)
+    least = 1 if ladder.curve else min(ladder.step_units(low, high) for low, high in rungs)
+    if units_allowed(budget, ladder.top) // least <= MOST_STEPS:
+        return
+    why = f"a cell keeps its steps in memory: at most {MOST_STEPS:,}"
+    most = MOST_STEPS * least // ladder.top
+    if most < 1:
+        raise UsageError(
+            f"--task {task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long "
+            f"({why})"
+        )
+    raise UsageError(
+        f"--budget {exact(budget)}: must be at most {most:,} full evaluations of {task.name} "
+        f"({why})"
+    )

@@ -13,6 +13,7 @@ from rich.text import Text
 from bohb_study.analysis import bootstrap_seed, summary
 from bohb_study.analysis.checks.rungs import bracket_checks
 from bohb_study.analysis.rungs import BracketCheck
+from bohb_study.analysis.silent_models import silent_models
 from bohb_study.auditing import evidence_of
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS, check_fits, get_method
@@ -20,6 +21,7 @@ from bohb_study.methods.base import Rung
 from bohb_study.methods.hpbandster_pair import hpbandster_plan
 from bohb_study.methods.hyperband import ray_plan
 from bohb_study.reproduction import Comparison
+from bohb_study.scores import Score, loss_in_words
 from bohb_study.store import LoadedStudy
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import TASKS, make_task, option_fields
@@ -145,20 +147,23 @@ def summary_table(study: LoadedStudy) -> Table:
     found = found.set_index(["task", "method"])
     engine = _engine_seconds(study)
     evidence = evidence_of(study)
+    scores = {name: _scores(task) for name, task in study.study["tasks"].items()}
+    below = yardstick_lines(study, found)
     table = Table(
         title=_summary_title(study, found),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-        caption=Text("\n".join(yardstick_lines(study, found))) if study.yardsticks else None,
+        caption=Text("\n".join(below)) if below else None,
         caption_justify="left",
     )
     several = len(study.study["tasks"]) > 1
     for heading in [*(["task"] if several else []), "method"]:
         table.add_column(heading, no_wrap=True)
     tested = any(len(_metrics(task)) > 1 for task in study.study["tasks"].values())
-    losses = ["validation loss", "test loss"] if tested else ["validation loss"]
+    losses = [_heading([own[0] for own in scores.values()], "validation loss")]
+    losses += [_heading([own[1] for own in scores.values()], "test loss")] if tested else []
     for heading in ("trials", "charged", "unspent", *losses):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("rungs as\nplanned", no_wrap=True)
@@ -175,8 +180,8 @@ def summary_table(study: LoadedStudy) -> Table:
                 str(row["trials"]),
                 str(row["charged"]),
                 str(row["unspent"]),
-                spread(row, "val"),
-                *([spread(row, "test")] if tested else []),
+                loss_in_words(row, "val", scores[task][0]),
+                *([loss_in_words(row, "test", scores[task][1])] if tested else []),
                 rungs_word(bracket_checks(evidence, task, method)),
                 f"{row['train_seconds']:.1f}",
                 f"{row['search_seconds']:.1f}",
@@ -195,8 +200,8 @@ def yardstick_lines(study: LoadedStudy, found: pd.DataFrame) -> list[str]:
     several = len(study.study["tasks"]) > 1
     return [
         f"{f'{task}: ' if several else ''}{method}, a yardstick with {factor} times the budget: "
-        f"{spread(found.loc[(task, method)], 'val')}"
-        for task in study.study["tasks"]
+        f"{loss_in_words(found.loc[(task, method)], 'val', Score.of(facts['val_metric']))}"
+        for task, facts in study.study["tasks"].items()
         for method, factor in study.yardsticks.items()
         if (task, method) in found.index
     ]
@@ -216,9 +221,19 @@ def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
     )
 
 
+def _scores(task: Mapping[str, Any]) -> tuple[Score, Score]:
+    """What a task's two losses measure."""
+    return Score.of(task["val_metric"]), Score.of(task["test_metric"])
+
+
 def _metrics(task: Mapping[str, Any]) -> list[str]:
-    """What a task's losses measure: one thing where nothing is held out."""
-    return list(dict.fromkeys([task["val_metric"], task["test_metric"]]))
+    """The same in words: one thing where nothing is held out."""
+    return list(dict.fromkeys(map(str, _scores(task))))
+
+
+def _heading(scores: Sequence[Score], loss: str) -> str:
+    """Of a column: a loss, or the names of what more is better of."""
+    return " or ".join(dict.fromkeys(own.name if own.negated else loss for own in scores))
 
 
 def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
@@ -231,12 +246,9 @@ def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
     return seconds
 
 
-def spread(row: "pd.Series", which: str) -> str:
-    """The incumbents' loss over seeds, or in how many there is none; ``which`` is val or test."""
-    centre, low, high = (row[f"{which}_{part}"] for part in ("loss", "low", "high"))
-    if pd.isna(centre):
-        return f"none in {row['undefined']} of {row['seeds']} seeds"
-    return f"{centre:.4f} [{low:.3f}, {high:.3f}]"
+def silent_lines(study: LoadedStudy) -> list[str]:
+    """A line for each method on a task whose model suggested nothing in some of its cells."""
+    return list(silent_models(evidence_of(study)))
 
 
 def rungs_word(checks: Sequence[BracketCheck] | None) -> str:
@@ -245,7 +257,8 @@ def rungs_word(checks: Sequence[BracketCheck] | None) -> str:
         return "n/a"
     if not all(check.holds for check in checks):
         return "no: below"
-    return f"yes, {sum(check.complete for check in checks)}"
+    complete = sum(check.complete for check in checks)
+    return f"yes, {complete}" if complete else "none complete"
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:

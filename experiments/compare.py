@@ -4,6 +4,12 @@ Runs every method on every task with every seed, stores each report of each tria
 draws which method was best at every moment. What is done already is not run again.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +17,8 @@ from dataclasses import dataclass
 import tyro
 
 from bohb_study import cli, terminal
-from bohb_study.auditing import audit_folder
-from bohb_study.errors import StudyError
+from bohb_study.analysis.audit import Audit
+from bohb_study.auditing import audit_study, store_audit
 from bohb_study.execution import RunOptions
 from bohb_study.runner import StudyRun, run_study
 from bohb_study.store import LoadedStudy, load_study, write_csv
@@ -50,25 +56,24 @@ def main(argv: Sequence[str]) -> int:
         return 0
     try:
         run = run_study(options.study, options.run)
+        return show(load_study(run.path, allow_missing=True), run, options)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"finished cells are kept; go on with: {_again(argv)}") from None
-    return show(load_study(run.path, allow_missing=True), run, options)
 
 
 def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
-    """Print the table and what does not hold, draw figures and page, name the files."""
-    from paper_figures import draw_study  # matplotlib is slow to import
-    from paper_figures.html import write_report
-
+    """Print the table and what does not hold, and write what belongs beside the cells."""
     out = terminal.console()
     for problem in study.problems:
         print(f"missing: {problem}", file=sys.stderr)
     for cell, error in run.failed.items():
         print(f"failed: {cell}: {error}", file=sys.stderr)
-    audit = audit_folder(study)
+    audit = audit_study(study)
     if study.frame.empty:
         return 1
     out.print(terminal.summary_table(study))
+    for line in terminal.silent_lines(study):
+        out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
     by_ray = any(record["engine"] == "tune" for record in study.cells.values())
@@ -77,22 +82,45 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
             f"engine tune with {options.study.workers} workers: rows depend on the order in which "
             "results arrived; another run will differ"
         )
-    files = [run.path / "cells", run.path / AUDIT_FILE]
-    if options.csv:
-        files.append(write_csv(run.path, allow_missing=True))
-    files += draw_study(run.path, allow_missing=True)
-    try:
-        files.append(write_report(run.path, allow_missing=True))
-    except (OSError, StudyError) as error:  # all that it shows is stored and drawn already
-        print(f"no report: {error}", file=sys.stderr)
-    for file in files:
-        out.print(f"  {file}", highlight=False, soft_wrap=True)
+    if run.read_only:
+        print(
+            f"{run.path} cannot be written: {run.read_only}; audit, figures and page are as they "
+            f"were (python -m paper_figures --study {run.path} --out FOLDER draws elsewhere)",
+            file=sys.stderr,
+        )
+        if options.csv:
+            write_csv(study.path, allow_missing=True)  # was asked for: says what is in its way
+    else:
+        write(study, audit, options)
     return 1 if run.failed or not audit.holds else 0
+
+
+def write(study: LoadedStudy, audit: Audit, options: Compare) -> None:
+    """Write audit, figures and page beside the cells; name the files, however far that comes.
+
+    Raises:
+        StudyError, OSError: the disk is full, or a file cannot be written.
+    """
+    from paper_figures import draw_study  # matplotlib is slow to import
+    from paper_figures.html import write_report
+
+    out = terminal.console()
+    files = [study.path / "cells"]
+    try:
+        store_audit(study, audit)
+        files.append(study.path / AUDIT_FILE)
+        if options.csv:
+            files.append(write_csv(study.path, allow_missing=True))
+        files += draw_study(study.path, allow_missing=True)
+        files.append(write_report(study.path, allow_missing=True))
+    finally:
+        for file in files:
+            out.print(f"  {file}", highlight=False, soft_wrap=True)
 
 
 def _again(argv: Sequence[str]) -> str:
     words = [word for word in argv if word != "--fresh"]
-    return " ".join(["python experiments/compare.py", *words])
+    return shlex.join(["python", "experiments/compare.py", *words])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,11 @@ Each measurement is a fresh process; of several runs the one of least CPU time c
 the same objective in Syne Tune's simulator in the same run, and a small study in real Ray Tune.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -51,6 +56,9 @@ class EngineBenchmark:
     """Measure the same objective in this simulator as well: 4 workers, 50 full evaluations."""
     real: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure real Ray Tune as well: one worker, 2 full evaluations."""
+    native: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measure what portable numerics cost: pairs of cells, portable and native, one worker, of the
+    engine's task at the least of --budgets and of the main job's at a tenth of its budget."""
     out: Path = Path("results/engine_benchmark.json")
     """File to write."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -62,8 +70,7 @@ class EngineBenchmark:
             if not values or len(set(values)) < len(values):
                 given = " ".join(f"{value:g}" for value in values)
                 raise UsageError(f"{flag} {given}: give at least one, and none twice")
-        if self.repeats < 1:
-            raise UsageError(f"--repeats {self.repeats}: must be at least 1")
+        cli.check_repeats(self.repeats)
         for count in self.workers:
             StudyConfig(task=(TASK,), methods=self.methods, workers=count)
         for budget in self.budgets:
@@ -92,10 +99,13 @@ def main(argv: Sequence[str]) -> int:
     )
     measured = measure_all(planned, options.repeats, _say)
     real = measure_all(_real_cases(options), 1, _say) if options.real else {}
+    pairs = verdicts.native_cases(options.methods, min(options.budgets)) if options.native else []
+    native = measure_all(pairs, options.repeats, _say)
     found = {
         "against_peer": verdicts.against_peer(measured),
         "growth": verdicts.growth(measured),
         "against_real": verdicts.against_real(real),
+        "against_native": verdicts.against_native(native),
     }
     notes = PEER_NOTES if options.peer else ()
     record: dict[str, Any] = {
@@ -108,6 +118,7 @@ def main(argv: Sequence[str]) -> int:
         "notes": list(notes),
         "measured": [one.to_json() for one in measured.values()],
         "real": [one.to_json() for one in real.values()],
+        "native": [one.to_json() for one in native.values()],
     }
     for name, lines in found.items():
         record[name] = [{**asdict(line), "holds": line.holds} for line in lines]

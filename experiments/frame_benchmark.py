@@ -3,6 +3,11 @@
 The study is made up, packed into a temporary folder, and measured in a fresh process.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import json
 import subprocess
 import sys
@@ -19,6 +24,9 @@ from bohb_study.benchmarking.frames import write_made_up
 from bohb_study.errors import UsageError
 from bohb_study.provenance import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
+
+MOST_ROWS = 50_000_000
+"""In all: they are made up in memory, some 400 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,12 @@ class FrameBenchmark:
         for flag in ("methods", "seeds", "rows"):
             if getattr(self, flag) < 1:
                 raise UsageError(f"--{flag} {getattr(self, flag)}: must be at least 1")
+        asked = self.methods * self.seeds * self.rows
+        if asked > MOST_ROWS:
+            raise UsageError(
+                f"--methods {self.methods} --seeds {self.seeds} --rows {self.rows}: {asked:,} "
+                f"rows; must be at most {MOST_ROWS:,}"
+            )
         cli.check_file("--out", self.out)
 
 
@@ -52,7 +66,9 @@ def main(argv: Sequence[str]) -> int:
         write_made_up(Path(folder), options.methods, options.seeds, options.rows)
         print("measuring it", file=sys.stderr)
         command = [sys.executable, "-m", "bohb_study.benchmarking.frames", folder]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True
+        )
     cost = json.loads(done.stdout)
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

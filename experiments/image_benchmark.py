@@ -4,6 +4,11 @@ Both hand out the same images of Fashion-MNIST, one thread, in this one process;
 the fastest counts.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +24,11 @@ from bohb_study.errors import UsageError
 from bohb_study.provenance import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.tasks.images.sources import SOURCES
+
+MOST_IMAGES = 60_000
+"""Training images that there are."""
+MOST_LOADERS = 64
+"""Each is a process with PyTorch in it."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +52,19 @@ class ImageBenchmark:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for what cannot be measured."""
-        for flag, values, least in (
-            ("--images", (self.images,), 64),
-            ("--batch-sizes", self.batch_sizes, 1),
-            ("--loader-workers", self.loader_workers, 0),
-            ("--repeats", (self.repeats,), 1),
+        for flag, values, least, most in (
+            ("--images", (self.images,), 64, MOST_IMAGES),
+            ("--batch-sizes", self.batch_sizes, 1, MOST_IMAGES),
+            ("--loader-workers", self.loader_workers, 0, MOST_LOADERS),
+            ("--repeats", (self.repeats,), 1, cli.MOST_REPEATS),
         ):
             given = " ".join(map(str, values))
             if not values or len(set(values)) < len(values):
                 raise UsageError(f"{flag} {given}: give at least one, and none twice")
             if min(values) < least:
                 raise UsageError(f"{flag} {given}: must be at least {least}")
+            if max(values) > most:
+                raise UsageError(f"{flag} {given}: must be at most {most:,}")
         cli.check_file("--out", self.out)
         try:
             SOURCES["fashion-mnist"].find(self.data)

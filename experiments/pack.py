@@ -3,6 +3,11 @@
 Its audit goes along; a study that has none is audited now. Exit 1 where it does not hold.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,6 +7,12 @@ written last: rows, trainings, audit, the table, and what figures need of rows t
 and, where a paper is reproduced, its claims beside what was found.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +39,7 @@ from bohb_study.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.store.audits import AUDIT_FILE
 from bohb_study.store.derived import write_derived
-from bohb_study.store.files import replace_files
+from bohb_study.store.sums import TABLE_FILE, seal_folder, write_packed
 from bohb_study.study import StudyConfig
 
 PAPER = Path("results/paper")
@@ -60,6 +66,8 @@ class Paper:
     """A running Ray cluster, as host:port, ray://host:port or auto; none where not given."""
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
     """Compute all claims from the packed studies and put them into README.md; run nothing."""
+    seal: tyro.conf.FlagCreatePairsOff[bool] = False
+    """List the hashes of all files of each packed study that has no list; run nothing."""
     jobs: int | None = None
     """Cells, then trainings, that run at the same time; as many as CPUs where not given."""
     download: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -75,8 +83,8 @@ class Paper:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for what cannot be run."""
-        if self.repeats is not None and self.repeats < 1:
-            raise UsageError(f"--repeats {self.repeats}: must be at least 1")
+        if self.repeats is not None:
+            cli.check_repeats(self.repeats)
         RunOptions(self.out, jobs=self.jobs)  # says it better
         if self.full and self.paper == PAPER:
             object.__setattr__(self, "paper", self.out / "paper-full")
@@ -91,6 +99,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if options.claims:
         return write_claims(options)
+    if options.seal:
+        return seal_all(options)
     studies = paper_studies(options.name)
     if options.full:
         studies = [study for study in studies if study.full] or studies[:1]
@@ -160,13 +170,13 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     if study.thinned:
         write_derived(target, study_id, derive(loaded, study.whole))
     table = paper_table(done.path, loaded, audit)
-    replace_files({target / "table.md": table.markdown().encode()})
+    write_packed(target, {TABLE_FILE: table.markdown().encode()})
     out.print(table.rich())
     for note in table.notes:
         out.print(f"* {note}", highlight=False)
     for line in audit.lines():
         out.print(line, highlight=False)
-    for file in [done.path / "cells", target / AUDIT_FILE, target / "table.md"]:
+    for file in [done.path / "cells", target / AUDIT_FILE, target / TABLE_FILE]:
         out.print(f"  {file}", highlight=False, soft_wrap=True)
     out.print("figures: python -m paper_figures", highlight=False)
     failed = [final for final in finals if final.status == "failed"]
@@ -185,6 +195,17 @@ def write_claims(options: Paper) -> int:
     if len(reports) < len(found):
         return 1
     update_readme(README, reports)
+    return 0
+
+
+def seal_all(options: Paper) -> int:
+    """Give each packed study its list of hashes; returns the exit code."""
+    folders = sorted(path.parent for path in options.paper.glob("*/cells.json"))
+    if not folders:
+        raise UsageError(f"--paper {options.paper}: holds no packed study")
+    for folder in folders:
+        load_study(folder)
+        print(seal_folder(folder))
     return 0
 
 
@@ -207,7 +228,7 @@ def studies_table() -> Table:
 
 def _again(argv: Sequence[str]) -> str:
     words = [word for word in argv if word != "--fresh"]
-    return " ".join(["python experiments/paper.py", *words])
+    return shlex.join(["python", "experiments/paper.py", *words])
 
 
 if __name__ == "__main__":

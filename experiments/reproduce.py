@@ -1,9 +1,15 @@
 """Run a stored study again and compare it row by row.
 
 Exit 0: every row is equal, the measured seconds aside. 1: something differs; the first difference
-is named. 2: not possible here (other code, other versions, several workers under engine tune); says
-which.
+is named. 2: not possible here (other numerics, code or versions, several workers under engine
+tune); says which. With --anyway other numerics, code and versions are said, and rows are compared
+all the same.
 """
+
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
 
 import sys
 from collections.abc import Sequence
@@ -15,9 +21,20 @@ import tyro
 
 from bohb_study import cli, terminal
 from bohb_study.execution import RunOptions
+from bohb_study.numerics import Mode
 from bohb_study.progress import make_progress
-from bohb_study.reproduction import check_possible, choose, reproduce
+from bohb_study.reproduction import (
+    NotReproducibleError,
+    check_possible,
+    choose,
+    files_of,
+    reasons,
+    reproduce,
+)
 from bohb_study.store import load_study
+
+MOST = 4
+"""At most so many reasons stand in one line."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,12 @@ class Reproduce:
     """Folder of the stored study, as it was run or packed."""
     sample: int | None = None
     """Run only so many cells again, drawn by the study's id."""
+    anyway: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Run and compare although numerics, code or versions are not those that ran the study."""
+    numerics: Mode | None = None
+    """By which kernels rows are computed now: portable or native; as the study's if not given."""
+    trust: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Execute the files of users' tasks that the study names, if they are those that were run."""
     jobs: int | None = None
     """Cells that run at the same time; as many as the machine has CPUs for where not given."""
     address: str | None = None
@@ -45,24 +68,45 @@ def main(argv: Sequence[str]) -> int:
     gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     cells = choose(study, options.sample)
-    check_possible(study, download=options.download)
-    comparisons = reproduce(study, cells, run, make_progress)
+    if options.trust:
+        for file in files_of(study, cells).values():
+            print(f"executes {file['task']} (sha256 {file['sha256']})", file=sys.stderr)
+    check_possible(study, cells, download=options.download, trust=options.trust)
+    why = reasons(study, cells, options.numerics, trust=options.trust)
+    if why and not options.anyway:
+        raise NotReproducibleError(f"{study.path}: {_shortly(why)}; --anyway compares all the same")
+    for line in why:
+        print(f"other than when it was run: {line}", file=sys.stderr)
+    comparisons = reproduce(study, cells, run, make_progress, options.numerics, trust=options.trust)
     out = terminal.console()
     out.print(terminal.comparison_table(comparisons))
     different = [c for c in comparisons if c.difference]
     rows = sum(c.rows for c in comparisons)
     if not different:
-        out.print(f"equal: {rows} rows of {len(cells)} cells, the measured seconds aside")
+        otherwise = ", by other code or numerics" if why else ""
+        out.print(
+            f"equal: {rows} rows of {len(cells)} cells, the measured seconds aside{otherwise}"
+        )
         return 0
     first = different[0]
     assert first.difference is not None
     d = first.difference
     print(
         f"different: {len(different)} of {len(cells)} cells; first {first.cell}, row {d.row}, "
-        f"column {d.column}: stored {d.stored!r}, now {d.rerun!r}",
+        f"column {d.column}: stored {d.stored!r}, now {d.rerun!r}{_blamed(why)}",
         file=sys.stderr,
     )
     return 1
+
+
+def _shortly(why: Sequence[str]) -> str:
+    more = f"; and {len(why) - MOST} more" if len(why) > MOST else ""
+    return "; ".join(why[:MOST]) + more
+
+
+def _blamed(why: Sequence[str]) -> str:
+    """What may be the reason of a difference."""
+    return f"; it was run otherwise: {_shortly(why)}" if why else ""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,11 @@ The same studies give the same bytes: --check draws everything in memory and com
 committed list of hashes.
 """
 
+from bohb_study import start
+
+if __name__ == "__main__":
+    start.guard()
+
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -187,16 +192,17 @@ def draw_one(study: Path, options: Draw) -> int:
         if name not in FIGURES:
             raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(FIGURES)}")
     folder = options.out or study / "figures"
-    skipped = {}
+    skipped: dict[str, Exception] = {}
     for name in names:
         try:
             made = make(Item(name, name, (study.name,)), shown)
-        except StudyError as error:
+        except (UsageError, StudyError) as error:
             if name == "anytime" or options.figure:
                 raise
             skipped[name] = error
         else:
-            write({folder / file: data for file, data in made.files.items()})
+            files = {folder / file: data for file, data in made.files.items()}
+            write(files, within=None if options.out else study)
             warn(made)
     not_drawn(skipped)
     return 0
@@ -206,10 +212,7 @@ def html(study: Path, options: Draw) -> int:
     """Write the page of one study; returns the exit code."""
     from paper_figures.html import write_report
 
-    try:
-        print(write_report(study, options.out, allow_missing=options.allow_missing))
-    except OSError as error:
-        raise UsageError(f"--out {options.out}: cannot be written: {error.strerror}") from None
+    print(write_report(study, options.out, allow_missing=options.allow_missing))
     return 0
 
 
@@ -231,14 +234,14 @@ def lines(found: Iterable[str]) -> None:
         print(line)
 
 
-def write(files: Mapping[Path, bytes]) -> None:
-    """Write whole files and name them.
+def write(files: Mapping[Path, bytes], within: Path | None = None) -> None:
+    """Write whole files and name them; ``within`` a study's folder no link is followed.
 
     Raises:
         UsageError: a file cannot be written.
     """
     try:
-        replace_files(files)
+        replace_files(files, within)
     except StudyError as error:
         raise UsageError(f"--out: {error}") from None
     print(*files, sep="\n")

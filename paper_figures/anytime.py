@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from bohb_study.analysis import RULES, MethodCurves
 from paper_figures import labels, legends, scales, steps, style
 from paper_figures.data import FigureStudy
-from paper_figures.panels import Panel, panels, span
+from paper_figures.panels import REGRET, Panel, better, panels, span
 
 LONGEST_LABEL, LONGEST_X_LABEL = 26, 32
 """Letters that fit beside and below one of two panels; longer labels take another line."""
@@ -157,10 +157,17 @@ def _all_curves(rows: Rows) -> list[MethodCurves]:
 
 def _what(rows: Rows) -> str:
     """What the y axes show."""
-    regret = {panel.quantity == "regret" for row in rows for panel in row}
-    if regret == {True}:
-        return "Regret of the incumbent, its loss less the optimum (lower is better),"
-    return f"Loss of the incumbent{' or its regret' if True in regret else ''} (lower is better)"
+    shown = [panel for row in rows for panel in row]
+    words = {
+        "loss": any(panel.quantity != REGRET and not panel.higher_is_better for panel in shown),
+        **{panel.task.score.name: True for panel in shown if panel.higher_is_better},
+        "regret": any(panel.quantity == REGRET for panel in shown),
+    }
+    first, *others = (word for word, there in words.items() if there)
+    more = "".join(f" or its {word}" for word in others)
+    if first == REGRET:
+        return f"Regret of the incumbent, its loss less the optimum ({better(shown)}),"
+    return f"{first[0].upper()}{first[1:]} of the incumbent{more} ({better(shown)})"
 
 
 def _caption(study: FigureStudy, rows: Rows) -> str:

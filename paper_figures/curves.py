@@ -46,7 +46,7 @@ class TrialCurve:
     levels: scales.Floats
     """Epochs, ascending, shape (n,)."""
     losses: scales.Floats
-    """Validation losses, shape (n,); those of a training that diverged are left out."""
+    """Validation losses as they are shown, shape (n,); those of what failed are left out."""
     finished: bool
     """Whether it reached full fidelity."""
 
@@ -112,7 +112,7 @@ def _panel(task: TaskFacts, rows: pd.DataFrame, rule: Rule, rungs: tuple[int, ..
     for trial, own in rows.sort_values("seq").groupby("trial", sort=True):
         shown = own[own["status"] == "ok"].sort_values("level")
         levels = shown["level"].to_numpy(dtype=np.float64)
-        losses = shown["val_loss"].to_numpy(dtype=np.float64)
+        losses = task.score.all_shown(shown["val_loss"].to_numpy(dtype=np.float64))
         finished = bool(own["level"].max() == task.top)
         trials.append(TrialCurve(int(str(trial)), levels, losses, finished))
     best = None if pd.isna(chosen) else int(chosen)
@@ -139,7 +139,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             for panel, place in zip(block, places, strict=True):
                 _draw(place.axes, panel)
                 if place.left:
-                    place.axes.set_ylabel(panel.task.val_metric, fontsize=style.legend_size())
+                    place.axes.set_ylabel(str(panel.task.score), fontsize=style.legend_size())
                 if place.lowest:
                     place.axes.set_xlabel(f"{panel.task.unit}s")
             _scale(places[0].axes, block)
@@ -217,6 +217,17 @@ def _legend(drawn: Figure) -> None:
     drawn.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1.6)
 
 
+def _better(shown: list[Panel]) -> str:
+    """Which way is better, task by task where they differ."""
+    by_words: dict[str, list[str]] = {}
+    for panel in shown:
+        names = by_words.setdefault(panel.task.score.better, [])
+        names += [] if panel.task.name in names else [panel.task.name]
+    if len(by_words) == 1:
+        return next(iter(by_words))
+    return ", ".join(f"{words} on {', '.join(names)}" for words, names in by_words.items())
+
+
 def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     rules = sorted({panel.rule for panel in shown})
     seeds = sorted({panel.seed for panel in shown})
@@ -224,8 +235,8 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     none = [f"{panel.task.name}/{panel.method}" for panel in shown if panel.incumbent is None]
     parts = [
         f"Learning curves of all trials of one cell per method on {', '.join(tasks)} (seed "
-        f"{', '.join(map(str, seeds))}), lower is better; a dot is where a trial was stopped, left "
-        "paused, or cut off by the end of the budget.",
+        f"{', '.join(map(str, seeds))}), {_better(shown)}; a dot is where a trial was "
+        "stopped, left paused, or cut off by the end of the budget.",
         "Ticks are the rungs.",
         *(f"Incumbent under rule {rule}: {RULES[rule]}." for rule in rules),
         "Reports of trainings that diverged or failed are not drawn.",

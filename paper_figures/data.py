@@ -12,6 +12,7 @@ from bohb_study.analysis.cells import narrow
 from bohb_study.analysis.families import family_of
 from bohb_study.analysis.normalise import Reference
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.scores import Score
 from bohb_study.store.loading import join
 
 
@@ -32,6 +33,16 @@ class TaskFacts:
     """What ``test_loss`` measures."""
     budget: float = 50.0
     """Full evaluations that each cell was allowed."""
+
+    @property
+    def score(self) -> Score:
+        """What ``val_loss`` measures, as it is shown."""
+        return Score.of(self.val_metric)
+
+    @property
+    def test_score(self) -> Score:
+        """The same of ``test_loss``."""
+        return Score.of(self.test_metric)
 
     @property
     def family(self) -> str:
@@ -131,6 +142,12 @@ class FigureStudy:
             finals=None if self.finals is None else cut(self.finals),
             **frames,
         )
+
+    @property
+    def common_axis(self) -> Axis:
+        """What fits all tasks: with several workers seconds, where they are known."""
+        timed = self.workers > 1 and bool(self.frame["virtual_seconds"].notna().all())
+        return "virtual_seconds" if timed else "full_evals"
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -121,7 +121,9 @@ def generator_at(
             if (plain := _plain(row[HP + name], parameter)) is not None
         }
         try:
-            generator.new_result(_job(config, int(row["level"]), float(row["val_loss"])))
+            # what failed is worse than all that did not; only their order matters to the model
+            loss = float(row["val_loss"]) if row["status"] == "ok" else float("inf")
+            generator.new_result(_job(config, int(row["level"]), loss))
         except ValueError as error:
             raise StudyError(
                 f"surrogate: trial {row['trial']} is not of the task's space as it is by default"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bohb_study.analysis import bootstrap_seed
 from bohb_study.paper.references import stored_references
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
-from paper_figures import anytime, finals
+from paper_figures import anytime, final_dots, finals
 from paper_figures.data import FigureStudy, figure_study
 from paper_figures.save import save
 
@@ -24,7 +24,7 @@ def draw_study(
 ) -> list[Path]:
     """Draw every figure of the study at ``path``; the same study gives the same bytes.
 
-    Figure ``finals`` only where its final configurations were trained again.
+    Figure ``finals`` only where final configurations were trained again and have a test loss.
 
     Args:
         path: a study's folder, as it was run or packed.
@@ -43,7 +43,8 @@ def draw_study(
     folder = out or path / "figures"
     files = []
     for name, figure, caption in figures_of(study):
-        files += save(figure, name, caption, study.provenance, folder)
+        within = None if out else path
+        files += save(figure, name, caption, study.provenance, folder, within)
     return files
 
 
@@ -64,6 +65,6 @@ def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureS
 def figures_of(study: FigureStudy) -> Iterator[tuple[str, Figure, str]]:
     """Every figure that the study has the data for: its name, the figure, its caption."""
     for name, draw in FIGURES.items():
-        if name == "finals" and study.finals is None:
+        if name == "finals" and not final_dots.any_panel(study):
             continue
         yield name, *draw(study)

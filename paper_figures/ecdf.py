@@ -82,7 +82,7 @@ def panels(study: FigureStudy) -> list[Panel]:
 
 
 def _axis(study: FigureStudy) -> Axis:
-    return study.axis or ("full_evals" if study.workers == 1 else "virtual_seconds")
+    return study.axis or study.common_axis
 
 
 def _panel(study: FigureStudy, group: Group, times: pd.DataFrame) -> Panel:
@@ -95,12 +95,12 @@ def _panel(study: FigureStudy, group: Group, times: pd.DataFrame) -> Panel:
         first, last = seconds.min(), 1.05 * seconds.max()
         label = f"virtual seconds, {study.workers} workers"
     elif len(set(budgets.values())) == 1:
-        first, last, label = FIRST, max(budgets.values()), "full evaluations"
+        first, last, label = FIRST, max(2 * FIRST, *budgets.values()), "full evaluations"
         if study.workers > 1:
             label += f", {study.workers} workers (order of arrival)"
     else:
         own["runtime"] /= own["task"].map(budgets)
-        first, last, label = FIRST / min(budgets.values()), 1.0, "share of the budget"
+        first, last, label = min(0.5, FIRST / min(budgets.values())), 1.0, "share of the budget"
     curves = tuple(
         _curve(method, times, float(first), float(last), study.bootstrap_seed)
         for method in group.methods

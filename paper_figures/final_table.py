@@ -9,11 +9,13 @@ import numpy as np
 from bohb_study.analysis import Estimate, Rule, estimate, final_incumbents, finals_summary
 from bohb_study.analysis.cells import cells_of, narrow, require_complete
 from bohb_study.analysis.incumbent import main_rule, trace
+from bohb_study.numbers import NONE, distance, stable
+from bohb_study.scores import Score
 from paper_figures import style
 from paper_figures.data import FigureStudy, TaskFacts
 from paper_figures.table import Table, bold
 
-NONE = "-"
+REGRET = "regret"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,6 @@ class Final:
     """Their test loss; None where the task has no test part."""
     retrained: Estimate | None
     """Test loss of the incumbents under rule full, trained again; None where they were not."""
-    undefined: int
-    """Seeds without an incumbent."""
 
 
 def finals(study: FigureStudy) -> list[Final]:
@@ -53,14 +53,15 @@ def finals(study: FigureStudy) -> list[Final]:
         regret = rule == "validated" and task.optimum is not None
         zero = (task.optimum or 0.0) if regret else 0.0
         # a task without a test part says of its test loss that it is the other
-        tested = not task.test_metric.startswith(task.val_metric)
+        same = task.test_metric == task.val_metric
+        tested = not same and not task.test_metric.startswith(f"{task.val_metric} ")
         last: dict[str, list[tuple[float, float]]] = {}
         for (_, method, _), rows in cells_of(own):
             ends = trace(rows, rule, task.top)
             held = ends.held[-1]
             test_losses = rows.sort_values("seq")["test_loss"].to_numpy(dtype=np.float64)
             test_loss = float(test_losses[held]) if held >= 0 else float("nan")
-            last.setdefault(method, []).append((float(ends.value[-1]) - zero, test_loss))
+            last.setdefault(method, []).append((distance(ends.value[-1:], zero).item(), test_loss))
         for method in style.in_order(set(last)):
             losses, tests = np.array(last[method], dtype=np.float64).T
             found.append(
@@ -72,14 +73,13 @@ def finals(study: FigureStudy) -> list[Final]:
                     estimate(losses, study.bootstrap_seed),
                     estimate(tests, study.bootstrap_seed) if tested else None,
                     again.get((task.name, method)),
-                    int(np.isnan(losses).sum()),
                 )
             )
     return found
 
 
 def table(study: FigureStudy) -> Table:
-    """One row per task and method; the lowest of a task is bold, yardsticks aside.
+    """One row per task and method; the best of a task is bold, yardsticks aside.
 
     Raises:
         StudyError: as ``finals``.
@@ -91,16 +91,17 @@ def table(study: FigureStudy) -> Table:
     rows = []
     for task in study.tasks:
         own = [one for one in found if one.task is task]
-        columns: list[list[Estimate | None]] = [[one.loss for one in own]]
-        columns += [[one.test for one in own]] if tests else []
-        columns += [[one.retrained for one in own]] if again else []
+        regret = any(one.regret for one in own)
+        columns: list[tuple[list[Estimate | None], Score]] = [
+            ([one.loss for one in own], Score(REGRET) if regret else task.score)
+        ]
+        columns += [([one.test for one in own], task.test_score)] if tests else []
+        columns += [([one.retrained for one in own], task.test_score)] if again else []
         compared = [one.method not in study.yardsticks for one in own]
-        cells = [_column(column, compared) for column in columns]
+        cells = [_column(column, score, compared) for column, score in columns]
         for i, one in enumerate(own):
-            loss = cells[0][i] if not one.undefined else f"none in {one.undefined} of {one.loss.n}"
             name = task.name if not i else ""
-            rest = (column[i] for column in cells[1:])
-            rows.append((name, style.line(one.method).label, loss, *rest))
+            rows.append((name, style.line(one.method).label, *(column[i] for column in cells)))
     headings = ["task", "method", "final loss"]
     headings += ["test loss"] if tests else []
     headings += ["retrained"] if again else []
@@ -114,7 +115,6 @@ def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
     trained = study.frame[study.frame["task"].isin(study.finals["task"].unique())]
     incumbents = final_incumbents(trained, {task.name: task.top for task in study.tasks})
     again = finals_summary(incumbents, study.finals, study.bootstrap_seed)
-    seeds = incumbents.groupby(["task", "method"])["seed"].size()
     return {
         (row["task"], row["method"]): Estimate(
             row["test_loss"],
@@ -122,30 +122,27 @@ def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
             row["test_high"],
             row["kind"],
             row["label"],
-            int(seeds[row["task"], row["method"]]),
+            row["seeds"],
+            row["undefined"],
         )
         for row in again.to_dict("records")
     }
 
 
-def _column(estimates: list[Estimate | None], compared: list[bool]) -> list[str]:
-    """The cells of one task; the lowest of those that are compared is bold."""
+def _column(estimates: list[Estimate | None], score: Score, compared: list[bool]) -> list[str]:
+    """The cells of one task; the best of those that are compared is bold."""
     centres = [
-        one.centre
+        stable(one.centre)
         for one, counts in zip(estimates, compared, strict=True)
         if one is not None and counts and not isnan(one.centre)
     ]
     best = min(centres, default=float("nan"))
-    return [
-        bold(_spread(one)) if one is not None and one.centre == best and counts else _spread(one)
-        for one, counts in zip(estimates, compared, strict=True)
-    ]
-
-
-def _spread(one: Estimate | None) -> str:
-    if one is None or isnan(one.centre):
-        return NONE
-    return f"{one.centre:.3g} [{one.low:.3g}, {one.high:.3g}]"
+    cells = []
+    for one, counts in zip(estimates, compared, strict=True):
+        text = NONE if one is None else one.in_words(score)
+        is_best = one is not None and counts and stable(one.centre) == best
+        cells.append(bold(text) if is_best else text)
+    return cells
 
 
 def _notes(study: FigureStudy, found: list[Final]) -> Iterable[str]:
@@ -156,7 +153,7 @@ def _notes(study: FigureStudy, found: list[Final]) -> Iterable[str]:
     )
     yield (
         f"{labels.capitalize()} over {counts} seed{'s' if counts != '1' else ''} [{kinds}]; lower "
-        "is better, the lowest of a task is bold."
+        f"is better{_higher(study)}; the best of a task is bold."
     )
     for rule in sorted({one.rule for one in found}):
         yield f"Rule {rule}: {_names(one for one in found if one.rule == rule)}."
@@ -173,6 +170,13 @@ def _notes(study: FigureStudy, found: list[Final]) -> Iterable[str]:
     if missing := require_complete(study.frame, study.allow_missing):
         yield f"Missing cells: {', '.join(missing)}."
     yield f"Source: {study.provenance}."
+
+
+def _higher(study: FigureStudy) -> str:
+    """Of which scores more is better."""
+    scores = [one for task in study.tasks for one in (task.score, task.test_score) if one.negated]
+    names = " and ".join(dict.fromkeys(score.name for score in scores))
+    return f", but higher of {names}" if names else ""
 
 
 def _names(found: Iterable[Final]) -> str:

@@ -5,6 +5,7 @@ test loss, those of the same configuration under fresh training seeds, and that 
 best configuration trained once on all data.
 """
 
+from math import isfinite, nan
 from typing import Any
 
 import matplotlib.style
@@ -79,16 +80,16 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.grid(visible=False, axis="y")
     axes.margins(x=scales.MARGIN)
     values = panel.losses
-    if scales.wants_log(values):
+    if not panel.task.test_score.negated and scales.wants_log(values):
         axes.set_xscale("log")
         scales.plain_log_ticks(axes.xaxis, values.min(), values.max())
-    axes.set_xlabel(f"{panel.task.name}: {panel.task.test_metric}")
+    axes.set_xlabel(f"{panel.task.name}: {panel.task.test_score}")
 
 
 def _draw_method(axes: Axes, own: MethodDots, rows: scales.Floats) -> None:
     color, name = style.line(own.method).color, own.method
     for cell, row in zip(own.cells, rows, strict=True):
-        ends = [cell.reported, *cell.retrained]
+        ends = [x for x in (cell.reported, *cell.retrained) if isfinite(x)] or [nan]
         axes.plot([min(ends), max(ends)], [row, row], color=color, linewidth=0.4, alpha=0.6)
         y = [row] * len(cell.retrained)
         label = f"_retrained/{name}/{cell.seed}"
@@ -132,6 +133,14 @@ def _any_all_data(shown: list[Panel]) -> bool:
     return any(own.all_data is not None for panel in shown for own in panel.methods)
 
 
+def _what(shown: list[Panel]) -> str:
+    scores = dict.fromkeys(p.task.test_score for p in shown if p.task.test_score.negated)
+    more = [f"{score.name} on test data ({score.better})" for score in scores]
+    lower = [] if all(p.task.test_score.negated for p in shown) else ["loss (lower is better)"]
+    words = " or ".join([*("test " + one for one in lower), *more])
+    return words[0].upper() + words[1:]
+
+
 def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     methods = [own for panel in shown for own in panel.methods]
     counts = sorted({len(cell.retrained) for own in methods for cell in own.cells})
@@ -139,14 +148,14 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
     seeds = sorted({len(own.cells) for own in methods})
     left_out = [one for own in methods for one in own.left_out]
     parts = [
-        "Test loss (lower is better) of each cell's final incumbent, one line a "
+        f"{_what(shown)} of each cell's final incumbent, one line a "
         "seed: as reported, of the training for which it was chosen on validation (circle), and "
         f"of {times} trainings with fresh training seeds on the cell's own split (dots), which no "
         f"budget paid for; {' or '.join(map(str, seeds))} seeds a method.",
         f"Incumbents under rule full: {RULES['full']}.",
         f"Vertical lines: {_labels(shown)} over seeds, dotted as reported, solid of each seed's "
         "mean.",
-        "Star: the configuration of the seed with the lowest validation loss, trained once on all "
+        "Star: the configuration of the seed with the best incumbent, trained once on all "
         "data but the test part."
         if _any_all_data(shown)
         else "",

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
 
+from bohb_study.numbers import stable
 from paper_figures import style
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +24,8 @@ LETTER = 0.62
 """Width of a letter over the font size, of bold ones at most."""
 WIDEST = 0.32
 """Share of the page's width that labels may take."""
+PLACE_DIGITS = 6
+"""Of a label's place, as a share of the axes."""
 LEADER, HANDLE, GAP = 7.0, 17.0, 3.0
 """Points from the axes to a label's piece of line, of that piece, and from there to the name."""
 
@@ -90,7 +93,11 @@ def end_labels(axes: Axes, ends: Sequence[End]) -> None:
     bottom, top = sorted(axes.get_ylim())
     to_axes = axes.transData + axes.transAxes.inverted()
     right = axes.get_xlim()[1]
-    wanted = [to_axes.transform((right, np.clip(end.y, bottom, top)))[1] for end in ends]
+    # rounded: lines that end alike but for a last bit keep their order
+    wanted = [
+        stable(float(to_axes.transform((right, np.clip(end.y, bottom, top)))[1]), PLACE_DIGITS)
+        for end in ends
+    ]
     heights = [font * LINE * end.lines for end in ends]
     places = apart(np.array(wanted) * height, np.array(heights), 0.0, height) / height
     # x in points right of the axes, y as their share: true at every size and resolution

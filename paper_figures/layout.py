@@ -13,12 +13,15 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from bohb_study.numbers import fixed, stables
+from bohb_study.scores import Score
 from paper_figures import scales, style
 from paper_figures.data import FigureStudy
 from paper_figures.projections import Projection, Tried, projection
 
 COLOURS = "viridis"
-"""Dark is low, so better; it falls evenly in brightness, so that it is read in greyscale."""
+"""Dark is better: low, or, where more is better, high. It falls evenly in brightness, so that it is
+read in greyscale."""
 FAILED = "#b0b0b0"
 RUG = 0.18
 """Height of a rug over the side of a panel."""
@@ -31,10 +34,12 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         StudyError: as ``projection``.
     """
     shown = projection(study)
-    results = np.concatenate([tried.loss[tried.ok] for tried in shown.methods])
+    score = shown.task.score
+    results = score.all_shown(np.concatenate([tried.loss[tried.ok] for tried in shown.methods]))
     limits = float(results.min()), float(results.max())
-    norm: Normalize = LogNorm(*limits) if scales.wants_log(results) else Normalize(*limits)
-    colours = ScalarMappable(norm, COLOURS)
+    log = not score.negated and scales.wants_log(results)
+    norm: Normalize = LogNorm(*limits) if log else Normalize(*limits)
+    colours = ScalarMappable(norm, _colours(score))
     with matplotlib.style.context(["default", style.page(1, 2, study.venue, 0.95)]):
         drawn = Figure()
         grid = drawn.add_gridspec(
@@ -45,7 +50,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             axes = drawn.add_subplot(grid[1, 2 * i], sharex=first, sharey=first)
             above = drawn.add_subplot(grid[0, 2 * i], sharex=axes)
             beside = drawn.add_subplot(grid[1, 2 * i + 1], sharey=axes)
-            _draw(axes, tried, norm)
+            _draw(axes, tried, score, norm)
             _rug(above, np.unique(tried.x), tried.method, vertical=True)
             _rug(beside, np.unique(tried.y), tried.method, vertical=False)
             places = len(set(zip(tried.x, tried.y, strict=True)))
@@ -59,22 +64,28 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
                 axes.tick_params(labelleft=False)
             first = first or axes
         bar = drawn.colorbar(colours, ax=drawn.axes, fraction=0.05, pad=0.01)
-        bar.set_label(shown.task.val_metric)
+        bar.set_label(str(score))
         if isinstance(norm, LogNorm):
             scales.plain_log_ticks(bar.ax.yaxis, *limits)
         bar.outline.set_visible(False)
     return drawn, _caption(study, shown)
 
 
-def _draw(axes: Axes, tried: Tried, norm: Normalize) -> None:
-    order = np.argsort(-tried.loss)  # of those on one point, the lowest is drawn on top
+def _colours(score: Score) -> str:
+    return f"{COLOURS}_r" if score.negated else COLOURS
+
+
+def _draw(axes: Axes, tried: Tried, score: Score, norm: Normalize) -> None:
+    order = np.argsort(
+        -stables(tried.loss), kind="stable"
+    )  # of those on one point, the best is drawn on top
     order = order[tried.ok[order]]
     axes.scatter(
         tried.x[order],
         tried.y[order],
-        c=tried.loss[order],
+        c=score.all_shown(tried.loss[order]),
         norm=norm,
-        cmap=COLOURS,
+        cmap=_colours(score),
         s=16,
         linewidths=0.4,
         edgecolors="white",
@@ -145,10 +156,11 @@ def _caption(study: FigureStudy, shown: Projection) -> str:
         f"What grid and random search tried on {shown.task.name}, seed {shown.seed}, projected on "
         f"{x} and {y}: the two numerical hyperparameters whose values have the largest absolute "
         "Spearman correlation with the loss among random's trials "
-        f"({one:+.2f} and {other:+.2f}).",
+        f"({fixed(one, sign=True)} and {fixed(other, sign=True)}).",
         f"{counts}; strokes mark the values.",
-        f"Colour: {shown.task.val_metric} at full fidelity, lower is better; of several on "
-        "one point the lowest is seen; ringed: the lowest of all.",
+        f"Colour: {shown.task.score.name} at full fidelity, {shown.task.score.better}; of several "
+        f"on one point the {shown.task.score.best} is seen; ringed: the {shown.task.score.best} of "
+        "all.",
         f"Crosses: {failed} trials that diverged or failed." if failed else "",
         "After Bergstra and Bengio 2012.",
         f"Source: {study.provenance}.",

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from bohb_study.analysis import Estimate, estimate
 from bohb_study.analysis.picks import PARTS, picks, quantity_of
 from bohb_study.errors import StudyError
+from bohb_study.numbers import distance
 from paper_figures import legends, scales, style
 from paper_figures.blocks import Blocks
 from paper_figures.data import FigureStudy, TaskFacts
@@ -66,11 +67,20 @@ class Panel:
 
     @property
     def losses(self) -> scales.Floats:
-        """All that the panel shows, less the reference."""
+        """All that the panel shows, as it does."""
         parts = [part.loss.centre for part in (*self.model, *self.random)]
         shown = np.concatenate([self.dots["loss"].to_numpy(dtype=np.float64), np.array(parts)])
-        losses: scales.Floats = shown[np.isfinite(shown)] - self.reference
-        return losses
+        return self.shown(shown[np.isfinite(shown)])
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the y axis shows what is stored negated, with its own sign."""
+        return self.selected and self.task.score.negated
+
+    def shown(self, losses: scales.Floats) -> scales.Floats:
+        """Losses of any shape as the y axis shows them."""
+        values = distance(losses, self.reference)
+        return 0.0 - values if self.higher_is_better else values
 
 
 def panels(study: FigureStudy) -> list[Panel]:
@@ -106,7 +116,7 @@ def _panel(task: TaskFacts, method: str, cell: pd.DataFrame, own: pd.DataFrame, 
     return Panel(
         task,
         method,
-        "regret" if regret else task.val_metric,
+        "regret" if regret else str(task.score),
         task.optimum if regret and task.optimum is not None else 0.0,
         selected,
         shown.reset_index(drop=True),
@@ -166,7 +176,7 @@ def _draw(axes: Axes, panel: Panel, inches: float) -> None:
         (by_model, "model", look.color, {"markeredgewidth": 0, "alpha": 0.6}),
     ):
         x = panel.dots.loc[mine, "full_evals"]
-        y = panel.dots.loc[mine, "loss"] - panel.reference
+        y = panel.shown(panel.dots.loc[mine, "loss"].to_numpy(dtype=np.float64))
         axes.plot(x, y, label=f"_dots/{name}", color=color, **(_DOT | dot))
     for parts, name, color, dashes in (
         (panel.random, "random", "black", (0, (2, 1))),
@@ -174,10 +184,11 @@ def _draw(axes: Axes, panel: Panel, inches: float) -> None:
     ):
         for part in parts:
             ends, loss = [part.start, part.end], part.loss
-            low, high = (value - panel.reference for value in (loss.low, loss.high))
+            low, middle, high = panel.shown(np.array([loss.low, loss.centre, loss.high]))
             axes.fill_between(ends, low, high, color=color, alpha=0.18, linewidth=0, zorder=3)
-            y = [loss.centre - panel.reference] * 2
-            axes.plot(ends, y, label=f"_part/{name}", color=color, ls=dashes, lw=1.5, zorder=4)
+            axes.plot(
+                ends, [middle] * 2, label=f"_part/{name}", color=color, ls=dashes, lw=1.5, zorder=4
+            )
     weight = "bold" if panel.method == "bohb" else "normal"
     label = legends.wrapped(look.label, inches)
     axes.set_title(label, color=look.color, fontweight=weight, pad=3)
@@ -187,7 +198,8 @@ def _scale(axes: Axes, block: list[Panel]) -> None:
     """The axes that a task's panels share."""
     values = np.concatenate([panel.losses for panel in block])
     regret = block[0].quantity == "regret"
-    scales.fit(axes, values, log=regret or scales.wants_log(values))
+    up = block[0].higher_is_better
+    scales.fit(axes, values, log=regret or (not up and scales.wants_log(values)))
     axes.set_xlim(0, block[0].task.budget)
     axes.set_xticks([part * block[0].task.budget / PARTS for part in range(PARTS + 1)])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
@@ -211,6 +223,11 @@ def _legend(drawn: Figure, panel: Panel) -> None:
     )
 
 
+def _better(shown: list[Panel]) -> str:
+    higher = dict.fromkeys(panel.task.score.name for panel in shown if panel.higher_is_better)
+    return f"lower is better, but higher of {' and '.join(higher)}" if higher else "lower is better"
+
+
 def _caption(study: FigureStudy, shown: list[Panel], left_out: list[str]) -> str:
     estimates = [part.loss for panel in shown for part in (*panel.model, *panel.random)]
     labels = " or ".join(sorted({one.label for one in estimates}))
@@ -220,9 +237,10 @@ def _caption(study: FigureStudy, shown: list[Panel], left_out: list[str]) -> str
     noise_free = list(dict.fromkeys(panel.task.name for panel in shown if not panel.selected))
     parts = [
         "Picks of the model against random picks of the same cells, by when they were first "
-        "evaluated (lower is better). Dots: one cell, of the first seed. Lines: in each third of "
-        f"the budget the median pick of a cell, as {labels} over {counts} seeds; bands: {kinds}; "
-        "both where every seed has such picks.",
+        f"evaluated ({_better(shown)}). Dots: one cell, of the first seed, of what did not fail. "
+        "Lines: in each third of the budget the median pick of a cell, one that failed being worse "
+        f"than all others, as {labels} over {counts} seeds; bands: {kinds}; both where every seed "
+        "has such picks.",
         f"Noise-free loss of all picks on {', '.join(noise_free)}." if noise_free else "",
         f"On {', '.join(selected)} only picks that reached full fidelity have a comparable loss: "
         "where trials are halved they are the best of either kind."

@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 from bohb_study.analysis import MethodCurves
 from paper_figures import legends, scales, steps, style
 from paper_figures.data import FigureStudy
-from paper_figures.panels import Panel, main_panels, span
+from paper_figures.panels import Panel, better, main_panels, span
 
 NARROW, WIDE, FLAT = 3, 4, 6
 """Columns of up to twelve tasks, of more, and of more on a slide, which has no room for rows."""
@@ -109,14 +109,15 @@ def _tidy(axes: Axes, panel: Panel, inches: float) -> None:
         spread.set_alpha(0.5 * (spread.get_alpha() or 1.0))
     if panel.quantity != "regret":
         rule = f"rule {panel.data.rule}"
-        # losses fall, so that this corner is free
+        # losses fall, scores rise, so that this corner is free
+        up = panel.higher_is_better
         axes.text(
             0.98,
-            0.97,
+            0.03 if up else 0.97,
             f"{fill(panel.quantity, 16)}\n{rule}" if inches > SLIM else rule,
             transform=axes.transAxes,
             ha="right",
-            va="top",
+            va="bottom" if up else "top",
             fontsize=min(5.5, matplotlib.rcParams["xtick.labelsize"]),
             color="#4d4d4d",
         )
@@ -142,7 +143,7 @@ def _caption(study: FigureStudy, shown: list[Panel], everything: list[MethodCurv
         by_rule.setdefault(words, []).append(panel.task.name)
     missing = sorted({cell for panel in shown for cell in panel.data.missing})
     parts = [
-        f"The incumbent (lower is better) against {_x_label(shown)} on {len(shown)} tasks.",
+        f"The incumbent ({better(shown)}) against {_x_label(shown)} on {len(shown)} tasks.",
         *(f"{words}: {', '.join(names)}." for words, names in by_rule.items()),
         "Virtual seconds follow from the tasks' modelled durations alone."
         if any(panel.axis == "virtual_seconds" for panel in shown)

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf, isnan
+from math import isfinite, isnan
 
 from bohb_study.analysis.endpoint import PAIR, SHARES, Comparison, TaskTests, task_tests
 from bohb_study.analysis.improvement import improvement
 from bohb_study.analysis.power import ALPHA
 from bohb_study.errors import StudyError
+from bohb_study.numbers import NONE, fixed, number
 from paper_figures import style
 from paper_figures.data import FigureStudy
 from paper_figures.table import Table, bold
 
-NONE = "-"
 HEADINGS = (
     "task",
     "against",
@@ -110,8 +110,8 @@ def _cells(one: Comparison, method: str) -> tuple[str, ...]:
     return (
         bold(other) if one.primary else other,
         str(one.nonzero),
-        _number(-one.gain if swap else one.gain, "+.3g"),
-        _number(one.detectable, ".3g"),
+        number(-one.gain if swap else one.gain, 3, sign=True),
+        number(one.detectable, 3) if isfinite(one.detectable) else NONE,
         f"{100 * won:.0f} %",
         _spread(probable),
         bold(p) if one.adjusted <= ALPHA else p,
@@ -139,12 +139,8 @@ def _over_tasks(
     return rows
 
 
-def _number(value: float, form: str) -> str:
-    return NONE if isnan(value) or isinf(value) else f"{value:{form}}"
-
-
 def _spread(values: Sequence[float]) -> str:
-    centre, low, high = (f"{value:.2f}" for value in values)
+    centre, low, high = map(fixed, values)
     return centre if isnan(values[1]) else f"{centre} [{low}, {high}]"
 
 
@@ -162,11 +158,12 @@ def _notes(study: FigureStudy, found: Pairwise, pair: tuple[str, str]) -> list[s
         f"their p is after Holm's correction. Bold p: at most {ALPHA}.",
         f"Incumbents under rule {rules}; an undefined one is worse than any defined one, and no "
         f"pair is dropped. n: pairs that differ, of {' or '.join(map(str, seeds))} seeds.",
-        f"Gain: interquartile mean of the differences, positive where {first} is lower. "
+        f"Gain: interquartile mean of the differences, positive where {first} is better, "
+        f"'{NONE}' where a seed has no incumbent. "
         "Detectable: the least mean difference that these pairs would have shown with a "
         "probability of 80 % at 0.05 over the number of tests, were differences normal with "
         f"their own standard deviation ('{NONE}': none could, or an incumbent is undefined). "
-        "Won: seeds in which it is lower, ties count one half. P(better): probability of "
+        "Won: seeds in which it is better, ties count one half. P(better): probability of "
         "improvement over all pairs of runs [95 % interval], over tasks their mean.",
         "Smallest p: the least that the pairs that differ allow, number of tests x 2 / 2^n"
         + ("; '!': 0.05 cannot be reached." if _short(found) else "; 0.05 is within reach of all."),

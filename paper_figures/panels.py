@@ -1,7 +1,8 @@
 """What the anytime figure shows, computed and not drawn: one panel a task and rule."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +10,14 @@ import pandas as pd
 
 from bohb_study.analysis import AnytimeData, Axis, MethodCurves, Rule, anytime, main_rule
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.numbers import distance
 from paper_figures import scales
 from paper_figures.data import FigureStudy, TaskFacts
 
 Floats = npt.NDArray[np.float64]
 
+REGRET = "regret"
+"""The distance to the optimum: what a y axis shows where that is known."""
 FIRST = 1.0
 """Full evaluation at which the x axis begins: before it no method can have a finished result."""
 
@@ -24,6 +28,7 @@ class Panel:
 
     task: TaskFacts
     data: AnytimeData
+    """In losses, as they are stored."""
     quantity: str
     """What the y axis shows: the task's metric, or regret."""
     reference: float
@@ -32,6 +37,43 @@ class Panel:
     """What the curves run along."""
     x_label: str
     """The same in words, with the number of workers where there are several."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the y axis shows what is stored negated, with its own sign."""
+        return self.task.score.negated and self.quantity != REGRET
+
+    def shown(self, losses: Floats) -> Floats:
+        """Losses of any shape as the y axis shows them."""
+        shown = distance(losses, self.reference)
+        return 0.0 - shown if self.higher_is_better else shown
+
+    @cached_property
+    def curves(self) -> tuple[MethodCurves, ...]:
+        """All methods as they are drawn."""
+        return tuple(map(self._shown, self.data.curves))
+
+    def _shown(self, curves: MethodCurves) -> MethodCurves:
+        over = curves.over_seeds
+        ends = self.shown(over.low), self.shown(over.high)
+        low, high = ends[::-1] if self.higher_is_better else ends
+        runs = pd.DataFrame(
+            self.shown(curves.runs.to_numpy(dtype=np.float64)),
+            index=curves.runs.index,
+            columns=curves.runs.columns,
+        )
+        spread = replace(over, centre=self.shown(over.centre), low=low, high=high)
+        return replace(curves, runs=runs, over_seeds=spread)
+
+
+def better(shown: Sequence[Panel]) -> str:
+    """Which way is better, in words: where panels differ, of each what they show."""
+    higher = dict.fromkeys(panel.task.score.name for panel in shown if panel.higher_is_better)
+    if not higher:
+        return "lower is better"
+    if all(panel.higher_is_better for panel in shown):
+        return "higher is better"
+    return f"lower is better, but higher of {' and '.join(higher)}"
 
 
 def panels(study: FigureStudy) -> list[tuple[Panel, ...]]:
@@ -102,8 +144,8 @@ def _panel(study: FigureStudy, task: TaskFacts, own: pd.DataFrame, rule: Rule) -
     )
     # Only noise-free losses have a distance to the optimum; an observed one can lie below it.
     if rule == "validated" and task.optimum is not None:
-        return Panel(task, data, "regret", task.optimum, axis, x_label)
-    return Panel(task, data, task.val_metric, 0.0, axis, x_label)
+        return Panel(task, data, REGRET, task.optimum, axis, x_label)
+    return Panel(task, data, str(task.score), 0.0, axis, x_label)
 
 
 MOST_BANDS = 5
@@ -152,13 +194,13 @@ def _seconds_shown(panel: Panel) -> Floats:
 
 
 def values_shown(panel: Panel, first: float) -> Floats:
-    """All losses that the panel shows where its x axis begins at ``first``."""
+    """All values that the panel shows where its x axis begins at ``first``."""
     parts = [np.empty(0)]
-    bands = banded([curves.method for curves in panel.data.curves])
-    for curves in panel.data.curves:
+    bands = banded([curves.method for curves in panel.curves])
+    for curves in panel.curves:
         over = curves.over_seeds
         spread = (over.low, over.high) if curves.method in bands else ()
         parts += [scales.from_x(over.x, y, first) for y in (over.centre, *spread)]
         for run in runs_shown(curves).values():
             parts.append(scales.from_x(run.index.to_numpy(), run.to_numpy(), first))
-    return np.concatenate(parts) - panel.reference
+    return np.concatenate(parts)

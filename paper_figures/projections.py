@@ -9,6 +9,7 @@ from scipy.stats import kstest, spearmanr
 
 from bohb_study.columns import HP
 from bohb_study.errors import StudyError
+from bohb_study.numbers import stable
 from paper_figures.data import FigureStudy, TaskFacts
 
 Floats = npt.NDArray[np.float64]
@@ -77,15 +78,14 @@ def _of_cell(rows: pd.DataFrame, task: TaskFacts, seed: int) -> Projection:
         values = random[column].dropna()
         if pd.api.types.is_numeric_dtype(values) and values.nunique() > DISTINCT:
             loss = random.loc[values.index, "val_loss"]
-            found[str(column)] = float(spearmanr(values.astype("float64"), loss).statistic)
+            found[str(column)] = _correlation(values.astype("float64"), loss)
     if len(found) < 2:
         raise StudyError(
             f"layout: {task.name} has {len(found)} numerical hyperparameters of which random "
             f"tried more than {DISTINCT} values; two are needed"
         )
-    first, second = sorted(found, key=lambda name: -abs(found[name]))[
-        :2
-    ]  # stable: of equals, as stored
+    # of equals, as stored
+    first, second = sorted(found, key=lambda name: -abs(stable(found[name])))[:2]
     return Projection(
         task,
         seed,
@@ -94,6 +94,11 @@ def _of_cell(rows: pd.DataFrame, task: TaskFacts, seed: int) -> Projection:
         (_is_log(random[first]), _is_log(random[second])),
         tuple(_tried(rows[rows["method"] == name], name, first, second) for name in METHODS),
     )
+
+
+def _correlation(values: "pd.Series[float]", losses: "pd.Series[float]") -> float:
+    """Spearman's; 0 where all losses are equal."""
+    return 0.0 if losses.min() == losses.max() else float(spearmanr(values, losses).statistic)
 
 
 def _tried(rows: pd.DataFrame, method: str, first: str, second: str) -> Tried:

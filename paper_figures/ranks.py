@@ -118,7 +118,7 @@ def _draw(axes: Axes, shown: Ranks) -> None:
         marks = (0.04 + 0.02 * number, 0.3)  # staggered, so that markers do not cover
         steps.centre(axes, method, shown.x, curves.centre[i], marks)
         ends.append(End(method, float(curves.centre[i, -1])))
-    first, last = shown.x[0], shown.x[-1]
+    first, last = shown.x[0], max(shown.x[-1], 2 * shown.x[0])
     axes.set_xscale("log")
     axes.set_xlim(first, last)
     scales.plain_log_ticks(axes.xaxis, first, last)

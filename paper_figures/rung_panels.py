@@ -153,7 +153,8 @@ def correlation_panels(study: FigureStudy) -> list[CorrelationPanel]:
         source: Literal["random search", "off the ledger", "none"] = (
             "random search" if len(random) else "off the ledger" if len(off) else "none"
         )
-        shown.append(CorrelationPanel(task.name, tuple(lines), source))
+        if lines:
+            shown.append(CorrelationPanel(task.name, tuple(lines), source))
     return shown
 
 
@@ -192,6 +193,7 @@ def require(brackets: Sequence[object], correlations: Sequence[object]) -> None:
     """Raise StudyError where there is neither a bracket nor a pair of rungs to show."""
     if not brackets and not correlations:
         raise StudyError(
-            "neither brackets nor correlations between rungs are known: each task has a single "
-            f"fidelity, or fewer than {LEAST} configurations reached two rungs"
+            "neither complete brackets nor correlations between rungs are known: each task has a "
+            "single fidelity, the budget ended inside the first bracket, or fewer than "
+            f"{LEAST} configurations reached two rungs"
         )

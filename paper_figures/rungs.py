@@ -58,8 +58,9 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         UsageError: a method has no line in ``style``, or there is no such venue.
     """
     all_brackets, correlations = bracket_panels(study), correlation_panels(study)
-    require(all_brackets, correlations)
-    brackets = sorted(all_brackets, key=lambda row: -len(row[0].tasks))[:PLANS]
+    complete = [row for row in all_brackets if any(panel.brackets for panel in row)]
+    brackets = sorted(complete, key=lambda row: -len(row[0].tasks))[:PLANS]
+    require(brackets, correlations)
     settings = style.page(1, 2, study.venue)
     many = len(correlations) > 3 * COLUMNS
     columns = min(MORE_COLUMNS if many else COLUMNS, max(len(correlations), 1))
@@ -260,7 +261,19 @@ def _caption(
             {panel.method for panel in panels if panel.verdict == "not as planned"}
         )
     ]
-    left_out = [name for row in all_brackets if row not in brackets for name in row[0].tasks]
+    none_complete = [
+        name
+        for row in all_brackets
+        if not any(panel.brackets for panel in row)
+        for name in row[0].tasks
+    ]
+    shown = {name for row in brackets for name in row[0].tasks}
+    left_out = [
+        name
+        for row in all_brackets
+        for name in row[0].tasks
+        if name not in shown and name not in none_complete
+    ]
     single = [
         task.name for task in study.tasks if task.name not in {panel.task for panel in correlations}
     ]
@@ -274,6 +287,7 @@ def _caption(
         f"Plans of fewer tasks are not shown above, for want of room: {', '.join(left_out)}."
         if left_out
         else "",
+        f"No bracket was completed on {', '.join(none_complete)}." if none_complete else "",
         f"Not as planned on some task, of all: {', '.join(departed)}." if departed else "",
         "Below: Spearman's rank correlation between the validation losses at a rung and at full "
         "fidelity."
@@ -288,7 +302,10 @@ def _caption(
         if off
         else "",
         f"No black line, as there is no such sample: {', '.join(none)}." if none else "",
-        f"Without a second rung and not shown below: {', '.join(single)}." if single else "",
+        "Without a second rung, or with too few configurations at two, and not shown below: "
+        f"{', '.join(single)}."
+        if single
+        else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)

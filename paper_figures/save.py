@@ -8,8 +8,10 @@ from typing import Any
 import matplotlib.style
 from matplotlib.figure import Figure
 
+from bohb_study.store.files import replace_files
 from paper_figures import style
 from paper_figures.data import Provenance
+from paper_figures.rounding import settle
 
 FORMATS = ("pdf", "png", "svg")
 DPI = 300
@@ -26,8 +28,10 @@ def render(
 ) -> dict[str, bytes]:
     """The figure in each of ``formats``, by file ending; nothing is written.
 
-    No date and no version of matplotlib is in the bytes, so that equal figures are equal files.
+    What it draws is rounded first, see ``rounding``. No date and no version of matplotlib is in the
+    bytes, so that equal figures are equal files.
     """
+    settle(figure)
     metadata = _metadata(title, caption, source)
     rendered = {}
     with matplotlib.style.context(["default", style.saving()]):
@@ -38,15 +42,31 @@ def render(
     return rendered
 
 
-def save(figure: Figure, title: str, caption: str, source: Provenance, folder: Path) -> list[Path]:
-    """Write the figure as ``folder/title.{pdf,png,svg}``; returns the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for form, content in render(figure, title, caption, source).items():
-        path = folder / f"{title}.{form}"
-        path.write_bytes(content)
-        paths.append(path)
-    return paths
+def save(
+    figure: Figure,
+    title: str,
+    caption: str,
+    source: Provenance,
+    folder: Path,
+    within: Path | None = None,
+) -> list[Path]:
+    """Write the figure as ``folder/title.{pdf,png,svg}``; returns the paths.
+
+    Args:
+        figure: what is written.
+        title: stem of the files.
+        caption: goes into their metadata.
+        source: likewise.
+        folder: made where it is not there.
+        within: a study's folder that ``folder`` is in: no link below it is followed.
+
+    Raises:
+        StudyError: a file cannot be written.
+    """
+    rendered = render(figure, title, caption, source)
+    files = {folder / f"{title}.{form}": content for form, content in rendered.items()}
+    replace_files(files, within)
+    return list(files)
 
 
 def _metadata(title: str, caption: str, source: Provenance) -> Mapping[str, dict[str, Any]]:

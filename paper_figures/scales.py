@@ -7,12 +7,18 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from bohb_study.numbers import stable, stables
+
 Floats = npt.NDArray[np.float64]
 
 LOG_FROM = 4.0
 """Largest over smallest value from which a logarithmic axis shows more than a linear one."""
 SMALL = 0.99e-4
 """Below it a power of ten is written as one: zeros are hard to count."""
+LARGE = 1e9
+"""From here on likewise."""
+CORNER_DIGITS = 9
+"""Of a step that is drawn: finer than anything that is seen, coarser than any last bit."""
 NARROW = 1.0
 """Decades below which 1, 2, 5 would leave a single tick."""
 MARGIN = 0.04
@@ -21,6 +27,8 @@ MARGIN = 0.04
 
 def corners(x: Floats, *ys: Floats) -> tuple[Floats, tuple[Floats, ...]]:
     """The points that a step function needs: where any y changes, and the last.
+
+    A value that changes in its last bits alone has no corner.
 
     Args:
         x: ascending, shape (n,).
@@ -32,7 +40,8 @@ def corners(x: Floats, *ys: Floats) -> tuple[Floats, tuple[Floats, ...]]:
     keep = np.zeros(len(x), dtype=bool)
     keep[:1] = keep[-1:] = True
     for y in ys:
-        keep[1:] |= y[1:] != y[:-1]
+        rounded, unknown = stables(y, CORNER_DIGITS), np.isnan(y)
+        keep[1:] |= (rounded[1:] != rounded[:-1]) & ~(unknown[1:] & unknown[:-1])
     return x[keep], tuple(y[keep] for y in ys)
 
 
@@ -43,7 +52,8 @@ def from_x(x: Floats, y: Floats, start: float) -> Floats:
 
 def wants_log(values: Floats) -> bool:
     """Whether values are positive and spread so far that a linear axis would hide the small."""
-    return bool(len(values) and values.min() > 0 and values.max() / values.min() >= LOG_FROM)
+    known = stables(values[np.isfinite(values)])
+    return bool(len(known) and known.min() > 0 and stable(known.max() / known.min()) >= LOG_FROM)
 
 
 def fit(axes: Axes, values: Floats, *, log: bool, most: int = 20) -> None:
@@ -55,7 +65,8 @@ def fit(axes: Axes, values: Floats, *, log: bool, most: int = 20) -> None:
         log: whether the axis is logarithmic.
         most: ticks of a logarithmic axis; a small panel has room for few.
     """
-    shown = values[values > 0] if log else values
+    shown = values[np.isfinite(values)]
+    shown = shown[shown > 0] if log else shown
     if not len(shown):
         return
     low, high = float(shown.min()), float(shown.max())
@@ -70,12 +81,13 @@ def fit(axes: Axes, values: Floats, *, log: bool, most: int = 20) -> None:
 
 
 def plain(value: float) -> str:
-    """A tick's number as short as it can be read: 0.05, 200, 5 k, 20 M; small ones as powers."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g} {letter}"
-    if 0 < value < SMALL and np.isclose(np.log10(value), power := round(np.log10(value))):
+    """A tick's number as short as it can be read: 0.05, 200, 5 k, 20 M; others as powers."""
+    far = 0 < value < SMALL or value >= LARGE
+    if far and np.isclose(np.log10(value), power := round(np.log10(value))):
         return f"$10^{{{power}}}$"
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if size <= value < LARGE:
+            return f"{value / size:g} {letter}"
     return f"{value:g}"
 
 

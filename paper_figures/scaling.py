@@ -15,9 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bohb_study.analysis import MethodCurves
+from bohb_study.numbers import LARGEST, number
 from paper_figures import labels, legends, scales, style
 from paper_figures.data import FigureStudy
-from paper_figures.panels import values_shown
+from paper_figures.panels import REGRET, better, values_shown
 from paper_figures.time_to_target import YARDSTICK, Reached, Scaling, scaling
 
 COLUMNS = 3
@@ -80,11 +81,11 @@ def _curves(axes: Axes, shown: Scaling, method: str) -> None:
     widths = np.linspace(*WIDTHS, len(shown.panels))
     axes.axhline(shown.target, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)), label="_target")
     for (workers, panel), colour, width in zip(shown.panels.items(), colours, widths, strict=True):
-        curves = next((c for c in panel.data.curves if c.method == method), None)
+        curves = next((c for c in panel.curves if c.method == method), None)
         if curves is None:
             continue
         over = curves.over_seeds
-        x, (centre,) = scales.corners(over.x, over.centre - panel.reference)
+        x, (centre,) = scales.corners(over.x, over.centre)
         axes.plot(
             x,
             centre,
@@ -93,9 +94,7 @@ def _curves(axes: Axes, shown: Scaling, method: str) -> None:
             linewidth=width,
             label=f"_workers/{workers}",
         )
-        x, (low, high) = scales.corners(
-            over.x, over.low - panel.reference, over.high - panel.reference
-        )
+        x, (low, high) = scales.corners(over.x, over.low, over.high)
         axes.fill_between(x, low, high, step="post", color=colour, alpha=0.12, linewidth=0)
 
 
@@ -108,7 +107,8 @@ def _scale(axes: Axes, shown: Scaling) -> None:
     axes.set_xlim(first, last * (last / first) ** scales.MARGIN)
     scales.plain_log_ticks(axes.xaxis, first, last, most=6)
     values = np.concatenate([values_shown(panel, first) for panel in shown.panels.values()])
-    log = any(p.quantity == "regret" for p in shown.panels.values()) or scales.wants_log(values)
+    panel = next(iter(shown.panels.values()))
+    log = panel.quantity == REGRET or (not panel.higher_is_better and scales.wants_log(values))
     scales.fit(axes, values, log=log, most=6)
 
 
@@ -185,11 +185,16 @@ def _spread(shown: Scaling) -> str:
     return legends.spread_in_words(_everything(shown)).removesuffix("; thin: every run")
 
 
+def _beyond(shown: Scaling) -> str:
+    """On which side of the target a method has reached it."""
+    return "above" if next(iter(shown.panels.values())).higher_is_better else "below"
+
+
 def _in_words(seconds: float) -> str:
     """Three digits, without powers of ten."""
     if np.isinf(seconds):
         return "not reached"
-    return f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.3g}"
+    return f"{seconds:,.0f}" if 100 <= seconds < LARGEST else number(seconds, 3, zeros=False)
 
 
 def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
@@ -210,14 +215,17 @@ def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
     counts = " and ".join(", ".join(map(str, shown.panels)).rsplit(", ", 1))
     kinds = " or ".join(sorted({curves.over_seeds.kind for curves in _everything(shown)}))
     parts = [
-        f"The incumbent (lower is better) on {shown.task.name} against virtual seconds, which "
+        f"The incumbent ({better(list(shown.panels.values()))}) on {shown.task.name} against "
+        "virtual seconds, which "
         f"follow from modelled durations alone, with {counts} workers (the more, the "
         "darker) and the same budget in all.",
         legends.rule_sentence(rule),
         legends.spread_sentence(_everything(shown), thin=False),
-        f"Target: {shown.target:.3g}, with which {style.line(YARDSTICK).label} ends on "
+        f"Target: {number(shown.target, 3, zeros=False)}, with which "
+        f"{style.line(YARDSTICK).label} ends on "
         f"{min(shown.panels)} worker{'s' if min(shown.panels) > 1 else ''}. Last panel: "
-        "Kaplan-Meier median over seeds of the first second at or below it; cells that ended "
+        f"Kaplan-Meier median over seeds of the first second at or {_beyond(shown)} it; cells that "
+        "ended "
         "without it are censored, and a median that is censored has no mark. Dotted: the fastest "
         "with the fewest workers, were every further one worth as much.",
         f"Seconds with {counts} workers [{kinds}]: {words}.",

@@ -50,7 +50,7 @@ def speedup_dots(study: FigureStudy) -> Speedups:
         StudyError: there is none, or methods have unequal seeds and that is not allowed.
         UsageError: a method has no line in ``style``.
     """
-    axis = study.axis or ("full_evals" if study.workers == 1 else "virtual_seconds")
+    axis = study.axis or study.common_axis
     found = speedups(
         study.frame,
         {task.name: task.top for task in study.tasks},

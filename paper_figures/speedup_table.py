@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.speedup import SHARES
+from bohb_study.numbers import NONE, number
 from paper_figures import style
 from paper_figures.data import FigureStudy
 from paper_figures.speedup_dots import speedup_dots
 from paper_figures.table import Table
 
-NONE = "-"
 NOT_REACHED = "not reached"
 
 
@@ -54,17 +54,10 @@ def text(own: "pd.Series[Any] | None") -> str:
     speedup, bound, low, high, median = (
         float(own[name]) for name in ("speedup", "bound", "low", "high", "median")
     )
-    ends = ", ".join(number(end) if 0 < end < np.inf else NONE for end in (low, high))
+    ends = ", ".join(number(end, 2) if 0 < end < np.inf else NONE for end in (low, high))
     if np.isfinite(speedup):
-        return f"{number(speedup)} [{ends}]"
-    if np.isnan(bound):
+        return f"{number(speedup, 2)} [{ends}]"
+    if not np.isfinite(bound):
         return NOT_REACHED
-    return (
-        f"{NOT_REACHED} (< {number(bound)})" if np.isinf(median) else f"> {number(bound)} [{ends}]"
-    )
-
-
-def number(value: float) -> str:
-    """Two significant digits, without an exponent."""
-    digits = max(0, 1 - int(np.floor(np.log10(value))))
-    return f"{value:.{digits}f}"
+    shown = number(bound, 2)
+    return f"{NOT_REACHED} (< {shown})" if np.isinf(median) else f"> {shown} [{ends}]"

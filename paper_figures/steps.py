@@ -9,7 +9,7 @@ from bohb_study.analysis import MethodCurves
 from bohb_study.analysis.aggregate import Kind
 from paper_figures import scales, style
 from paper_figures.labels import End
-from paper_figures.panels import Panel, banded, runs_shown, values_shown
+from paper_figures.panels import REGRET, Panel, banded, runs_shown, values_shown
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
@@ -18,12 +18,13 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     Raises:
         UsageError: a method has no line in ``style``.
     """
-    by_method = {curves.method: curves for curves in panel.data.curves}
+    by_method = {curves.method: curves for curves in panel.curves}
     bands = banded(by_method)
     for number, method in enumerate(style.in_order(set(by_method))):
         if method in bands:
-            _draw_band(axes, by_method[method], panel.reference)
-        _draw_method(axes, by_method[method], panel.reference, number)
+            over = by_method[method].over_seeds
+            band(axes, method, over.x, over.low, over.high, alpha(over.kind))
+        _draw_method(axes, by_method[method], number)
 
 
 def band(
@@ -84,16 +85,10 @@ def centre(
     )
 
 
-def _draw_band(axes: Axes, curves: MethodCurves, reference: float) -> None:
-    over = curves.over_seeds
-    low, high = over.low - reference, over.high - reference
-    band(axes, curves.method, over.x, low, high, alpha(over.kind))
-
-
-def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int) -> None:
+def _draw_method(axes: Axes, curves: MethodCurves, number: int) -> None:
     look, over = style.line(curves.method), curves.over_seeds
     for seed, run in runs_shown(curves).items():
-        x, (y,) = scales.corners(run.index.to_numpy(), run.to_numpy() - reference)
+        x, (y,) = scales.corners(run.index.to_numpy(), run.to_numpy())
         axes.plot(
             x,
             y,
@@ -105,7 +100,7 @@ def _draw_method(axes: Axes, curves: MethodCurves, reference: float, number: int
             label=f"_run/{curves.method}/{seed}",
         )
     marks = (0.06 + 0.04 * number, 0.28)  # staggered, so that markers do not cover
-    centre(axes, curves.method, over.x, over.centre - reference, marks)
+    centre(axes, curves.method, over.x, over.centre, marks)
 
 
 def scale(
@@ -125,8 +120,20 @@ def scale(
         axes.set_xlim(first, last)
         scales.plain_log_ticks(axes.xaxis, first, last, most)
     values = np.concatenate([values_shown(panel, first) for panel in shown])
-    log = shown[0].quantity == "regret" or scales.wants_log(values)
+    if not np.isfinite(values).any():
+        for axes in row:
+            _say_nothing(axes)
+        return
+    log = shown[0].quantity == REGRET or (
+        not shown[0].higher_is_better and scales.wants_log(values)
+    )
     scales.fit(row[0], values, log=log, most=most)
+
+
+def _say_nothing(axes: Axes) -> None:
+    """An empty panel: its y axis has no numbers, and it says why."""
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, "no incumbent", transform=axes.transAxes, ha="center", va="center")
 
 
 def line_ends(panel: Panel) -> list[End]:
@@ -135,11 +142,11 @@ def line_ends(panel: Panel) -> list[End]:
     Methods of which nothing is drawn have no end.
     """
     ends = []
-    for curves in panel.data.curves:
+    for curves in panel.curves:
         over, runs = curves.over_seeds, list(runs_shown(curves).values())
         lines = [(over.x, over.centre)] if len(over.x) else [(r.index, r.array) for r in runs]
         lasts = [(float(x[-1]), float(y[-1])) for x, y in lines if len(x)]
         if lasts:
             x, y = np.mean(lasts, axis=0).tolist()
-            ends.append(End(curves.method, y - panel.reference, x=x))
+            ends.append(End(curves.method, y, x=x))
     return ends

@@ -16,7 +16,7 @@ from bohb_study.analysis.readings import paired_gain, read_off
 from bohb_study.errors import StudyError
 from paper_figures import labels, legends, scales, steps, style
 from paper_figures.data import FigureStudy
-from paper_figures.panels import Panel, main_panels, span
+from paper_figures.panels import Panel, better, main_panels, span
 
 METHOD = "bohb"
 OTHERS = ("hyperband", "bohb-stock", "hpbandster-bohb")
@@ -174,8 +174,7 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
     words = "; ".join(
         f"{one.panel.task.name} "
         + ", ".join(
-            f"{style.line(other).label} {gain.centre:+.3g} [{gain.low:.3g}, {gain.high:.3g}]"
-            f" ({100 * wins:.0f} % of seeds)"
+            f"{style.line(other).label} {gain.in_words(sign=True)} ({100 * wins:.0f} % of seeds)"
             for other, (gain, wins) in one.gains.items()
         )
         for one in shown
@@ -183,14 +182,16 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
     kinds = " or ".join(sorted({g.kind for one in shown for g, _ in one.gains.values()}))
     parts = [
         "BOHB, the same without its model (Hyperband), as Ray ships it (BOHB-stock), and as its "
-        "authors' package runs it (HpBandSter-BOHB). Left: the incumbent (lower is better) against "
+        "authors' package runs it (HpBandSter-BOHB). Left: the incumbent "
+        f"({better([one.panel for one in shown])}) against "
         f"{' or '.join(dict.fromkeys(one.panel.x_label for one in shown))}.",
         *(legends.rule_sentence(rule) for rule in rules),
         legends.spread_sentence(everything),
-        f"Right: the loss of each less that of BOHB at the end of the budget, paired by seed; "
-        f"{kinds}; right of 0 BOHB is better. Several comparisons are made and none is corrected "
+        f"Right: by how much the incumbent of BOHB is better than that of each at the end of the "
+        f"budget, paired by seed; {kinds}; right of 0 BOHB is better, and there is no mark where a "
+        "seed has no incumbent. Several comparisons are made and none is corrected "
         "for.",
-        f"Gains (and how often BOHB is lower, ties counting one half): {words}."
+        f"Gains (and how often BOHB is better, ties counting one half): {words}."
         if len(shown) <= MOST
         else "",
         f"Source: {study.provenance}.",

@@ -30,8 +30,9 @@ _LATEX = {
 }
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 _POWER = re.compile(r"(?<=\d)e([-+]?)0*(\d+)\b")
-_NUMBER = re.compile(r"[-+<>≤≥]? ?\d|-?$")
-"""How a cell begins that belongs in a column of numbers; it may also be empty, or a dash."""
+_NUMBER = re.compile(r"[-+<>≤≥]? ?\d|-?$|none in \d")
+"""How a cell begins that belongs in a column of numbers; it may also be empty, a dash, or say in
+how many seeds there is none."""
 _SIZES = (r"\footnotesize", r"\setlength{\tabcolsep}{3pt}")
 LONGEST = 40
 """Rows that fit a page of LaTeX with the caption and the notes; of more, pages are broken."""

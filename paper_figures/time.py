@@ -167,7 +167,7 @@ def _draw_seconds(axes: Axes, panel: Panel) -> None:
 
 def _scale(axes: Axes, shown: list[Panel]) -> None:
     every = [getattr(m, name) for panel in shown for m in panel.methods for name in DOTS]
-    values = np.array([value for value in every if value >= SMALLEST])
+    values = np.array([value for value in every if value >= SMALLEST] or [SMALLEST])
     axes.set_xscale("log")
     axes.set_xlim(values.min() / 1.5, values.max() * 1.5)
     scales.plain_log_ticks(axes.xaxis, values.min(), values.max())

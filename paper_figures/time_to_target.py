@@ -92,7 +92,7 @@ def scaling(studies: Sequence[FigureStudy]) -> Scaling:
             times, happened = (np.array(part) for part in zip(*found, strict=True))
             seconds = _reached(workers, times, happened, ordered[0].bootstrap_seed)
             reached[method] = (*reached.get(method, ()), seconds)
-    shown = target - panels[min(panels)].reference
+    shown = float(panels[min(panels)].shown(np.array([target]))[0])
     return Scaling(task, panels, shown, reached)
 
 

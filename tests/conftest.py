@@ -2,6 +2,9 @@
 small paper: packed studies that were really run.
 """
 
+import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
+
+# isort: split
 import gzip
 import pickle
 from collections.abc import Iterator
@@ -182,7 +185,7 @@ def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
     for cell in config.cells():  # in this process, which is fast
         result = run_cell(CellJob(cell, tasks[task], config.budget, workers))
         record: dict[str, Any] = {"ledger": asdict(result.account), "seconds": result.seconds}
-        record |= {"git": {"commit": "abc1234", "dirty": False}}
+        record |= {"git": {"commit": "abc1234", "dirty": False}, "study": config.id}
         write_cell(run, cell, result.frame, record)
     loaded = load_study(run)
     pack(run, target, thin(loaded.frame, {task: tasks[task].ladder.top}))

@@ -24,6 +24,7 @@ from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
 from bohb_study.store import LoadedStudy, load_study, pack, read_cell, write_cell, write_study
 from bohb_study.store.audits import read_audit
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,7 @@ def store(folder: Path, config: StudyConfig) -> Path:
             "space": result.space,
             "split": result.split,
             "seconds": result.seconds,
+            "study": config.id,
         }
         write_cell(folder, cell, result.frame, record)
     return folder
@@ -398,7 +400,7 @@ def test_fewer_seeds_that_were_asked_for_are_known(folder: Path, tmp_path: Path)
     copy = shutil.copytree(folder, tmp_path / "copy")
     described = json.loads((copy / "study.json").read_text())
     described["asked"]["branin-mf"]["bohb"] = 1
-    (copy / "study.json").write_text(json.dumps(described))
+    (copy / "study.json").write_bytes(sealed_json(described))
     audit = audit_study(load_study(copy))
     assert audit.holds
     assert str(audit.findings[0]) == (
@@ -468,7 +470,7 @@ def test_an_audit_is_stored_packed_and_stays_as_it_is(folder: Path, tmp_path: Pa
     states = {name: check["state"] for name, check in stored["checks"].items()}
     assert states == dict.fromkeys(CHECKS, "holds")
     assert set(stored["git"]) == {"commit", "dirty"}
-    path.write_text(path.read_text().replace(stored["audited"], "2001-01-01T00:00:00+00:00"))
+    path.write_bytes(sealed_json({**stored, "audited": "2001-01-01T00:00:00+00:00"}))
     old = path.read_bytes()
     audit_folder(load_study(copy))
     assert path.read_bytes() == old  # it says the same, so it was made then
@@ -485,7 +487,7 @@ def test_an_audit_of_other_rows_is_not_packed(folder: Path, tmp_path: Path) -> N
     copy = shutil.copytree(folder, tmp_path / "copy")
     audit_folder(load_study(copy))
     path = copy / "audit.json"
-    path.write_text(path.read_text().replace('"rows": ', '"rows": 1'))
+    path.write_bytes(sealed_json({**json.loads(path.read_text()), "rows": 1}))
     with pytest.raises(StudyError, match=r"audit\.json: is of other rows"):
         pack(copy, tmp_path / "packed")
 

@@ -76,7 +76,7 @@ def test_one_verdict_where_all_agree_else_who_says_what() -> None:
 
 
 def test_gains_are_written_with_sign_and_interval() -> None:
-    assert written(gain(-0.1, 0.3), 2) == "+0.10 [-0.10, 0.30]"
+    assert written(gain(-0.1, 0.3)) == "+0.1000 [-0.100, 0.300]"
 
 
 Loss = Callable[[str, str, int, int], float]
@@ -167,7 +167,7 @@ def test_claims_of_counting_ones_are_judged_by_the_frames(counted: Any) -> None:
     assert best.endswith("; no: tpe")
     assert holds["TPE beats BOHB at d = 64"] == "yes"
     early = next(c.ours for c in counted.claims if c.claim.startswith("Hyperband is ahead"))
-    assert "d = 8: +0.2000 [0.2000, 0.2000]" in early
+    assert "d = 8: +0.2000 [0.200, 0.200]" in early
 
 
 def test_reference_values_hold_within_three_standard_errors_of_both(counted: Any) -> None:
@@ -225,7 +225,7 @@ def test_fcnet_says_by_how_many_standard_errors_it_differs() -> None:
     assert holds["fcnet-parkinsons: tpe-univariate after 80 evaluations"] == "yes and no"
     assert holds["fcnet-protein: random after 80 evaluations"] == "no"
     said = next(c.ours for c in found.claims if "tpe-univariate after 80" in c.claim)
-    assert said.startswith("0.0099 +- 1.5e-05 (+1.2 and -16.0 s.e.)")
+    assert said.startswith("0.009900 +- 1.5e-05 (+1.2 and -16.0 s.e.)")
 
 
 def test_ablations_compare_seed_by_seed_and_mark_what_is_one_sided() -> None:
@@ -242,10 +242,10 @@ def test_ablations_compare_seed_by_seed_and_mark_what_is_one_sided() -> None:
     found = ablations_report(base, eta, rungs)
     (table,) = found.tables
     rows = {row[0]: row[2:] for row in table.rows}
-    assert rows["no model"] == ("+0.5 [0.5, 0.5] **+**, 100%",) * 2
-    assert rows["random fraction 0"] == ("-0.25 [-0.25, -0.25] **-**, 0%",) * 2
-    assert rows["eta 9"] == ("+1 [1, 1] **+**, 100%",) * 2
-    assert rows["lowest rung 2"] == ("-1 [-1, -1] **-**, 0%",) * 2
+    assert rows["no model"] == ("+0.5000 [0.500, 0.500] **+**, 100%",) * 2
+    assert rows["random fraction 0"] == ("-0.2500 [-0.250, -0.250] **-**, 0%",) * 2
+    assert rows["eta 9"] == ("+1.000 [1.00, 1.00] **+**, 100%",) * 2
+    assert rows["lowest rung 2"] == ("-1.000 [-1.00, -1.00] **-**, 0%",) * 2
     assert "**" not in rows["neither mend (as Ray ships it)"][0]
     assert found.numbers["gains"]["hyperband"]["a"]["gain"] == 0.5
 

@@ -16,9 +16,11 @@ from bohb_study import cli
 from bohb_study.columns import COLUMNS, build_frame
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods import METHODS
+from bohb_study.numerics import expected
 from bohb_study.provenance import cell_hash, code_parts, versions
 from bohb_study.store import write_cell, write_study
-from bohb_study.store.files import json_bytes
+from bohb_study.store.code import write_code
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
 from paper_figures.__main__ import main as paper_figures
 
@@ -89,11 +91,26 @@ BAD: dict[str, str] = {
     "--budget inf": "--budget inf: must be a finite number",
     "--budget 1e999": "--budget inf: must be a finite number",
     "--budget 1.01": "--budget 1.01: 1.01 x 27 = 27.27 units; the budget must be a whole number",
+    "--budget 1.0000001": "--budget 1.0000001: 1.0000001 x 27 = 27.000002700000003 units; the ",
+    "--budget 1e-9": "--budget 1e-09: must be at least 1 full evaluation (= 27 units)",
+    "--budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of digits (a ",
+    "--budget 37038": "--budget 37038: must be at most 37,037 full evaluations of digits",
+    "--budget 1e300 --methods grid": "--budget 1e+300: must be at most 37,037 full evaluations of ",
+    "--task counting-ones-8 --budget 12346": "--budget 12346: must be at most 12,345 ",
+    "--task-option digits.epochs=3486784401 --budget 1": "--task digits: a full evaluation of "
+    "3486784401 epochs is too long (a cell keeps its steps in memory: at most 1,000,000)",
+    "--dry-run --budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of ",
     "--budget abc": "--budget: could not convert string to float: 'abc'",
     "--budget": "Missing value for argument '--budget'",
     "--seeds 0": "--seeds 0: must be a whole number, at least 1",
     "--seeds -1": "--seeds -1: must be a whole number, at least 1",
     "--seeds 1.5": "--seeds: invalid literal for int() with base 10: '1.5'",
+    "--seeds 99999999999": "--seeds 99999999999: must be at most 25,000 with 1 x 4 tasks and "
+    "methods (a study has at most 100,000 cells)",
+    "--dry-run --seeds 99999999999": "--seeds 99999999999: must be at most 25,000 with 1 x 4 ",
+    f"--seeds {10**400}": f"--seeds {10**400}: must be at most 25,000 with 1 x 4 tasks and methods",
+    "--methods random --seeds 100001": "--seeds 100001: must be at most 100,000 with 1 x 1 tasks",
+    "--workers 1000000000": "--workers 1000000000: must be at most 10,000",
     "--workers 0": "--workers 0: must be a whole number, at least 1",
     "--eta 2": "--eta 2: does not fit 27 epochs; allowed: 3, 27",
     "--eta 1": "--eta 1: must be a whole number, at least 2",
@@ -106,6 +123,8 @@ BAD: dict[str, str] = {
     "--bugdet 2": "Unrecognized options: --bugdet, 2; did you mean --budget",
     "digits": "Unrecognized options: digits",
     "--jobs 0": "--jobs 0: must be at least 1",
+    "--jobs 1000000000": "--jobs 1000000000: must be at most 1,024",
+    f"--eta {10**400}": f"--eta {10**400}: does not fit 27 epochs; allowed: 3, 27",
     "--jobs -2": "--jobs -2: must be at least 1",
     "--task-option epochs=9": "--task-option epochs=9: must look like task.key=value",
     "--task-option digits.epochs": "--task-option digits.epochs: must look like task.key=value",
@@ -129,6 +148,50 @@ BAD: dict[str, str] = {
     "--task fcnet-protein --methods bohb": "--methods bohb: fcnet-protein has a single fidelity, ",
 }
 """Words -> what is said of them."""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", ""], "--out '': empty; give a value, or leave it out"),
+        (["--out="], "--out '': empty; give a value, or leave it out"),
+        (["--list", "--name", ""], "--name '': empty; give a value, or leave it out"),
+        ([""], "'': empty; give a value, or leave it out"),
+        (
+            ["--out", "a/" + 256 * "n" + "/b"],
+            f"--out a/{256 * 'n'}/b: a name has 256 bytes; at most 255",
+        ),
+        (["--out", 2049 * "n/"], f"--out {2048 * 'n/'}n: it has 4097 bytes; at most 4095"),
+        (
+            ["--name", "a\n\x1b[1m"],
+            r"--name 'a\n\x1b[1m': must be a plain file name of at most 100 ",
+        ),
+    ],
+)
+def test_words_that_can_name_nothing(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(compare, words) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("reproduce", ""),
+        ("pack", "target"),
+        ("paper", "digits --paper"),
+        ("frame_benchmark", "--out"),
+        ("paper_figures", "--study"),
+    ],
+)
+def test_a_path_that_is_too_long_for_any_command(
+    command: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = 300 * "n"
+    main = paper_figures if command == "paper_figures" else script(command)
+    assert cli.run(main, [*words.split(), name]) == 2
+    assert capsys.readouterr().err.count(f"{name}: a name has 300 bytes; at most 255") == 1
 
 
 @pytest.mark.parametrize("words", BAD)
@@ -314,13 +377,15 @@ def store(folder: Path, **config: Any) -> Path:
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         code = cell_hash(cell.task, cell.method, "tune")
         record = {"code": code, "versions": versions(), "git": {"commit": "c0ffee"}}
+        record["study"] = config.id
+        record |= {"numerics": expected("portable", torch=True)}
         write_cell(folder, cell, build_frame([cell_row], {}), record)
-    (folder / "code.json").write_bytes(json_bytes(code_parts()))
+    write_code(folder, code_parts())
     return folder
 
 
 def change(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    path.write_bytes(sealed_json({**json.loads(path.read_text()), **values}))
 
 
 @pytest.mark.parametrize("main", [reproduce, paper_figures], ids=["reproduce", "paper_figures"])
@@ -376,16 +441,15 @@ def test_a_study_of_other_code_cannot_be_reproduced(study: Path, refused: Refuse
     change(record, code="0" * 64, versions=other)
     changed = {"methods/random.py": "0" * 64, "methods/grid.py": "0" * 64}
     parts = {**code_parts(), **changed, "ray": "2.0.0"}
-    (study / "code.json").write_bytes(json_bytes(parts))
+    write_code(study, parts)
     said = refused(reproduce, study)
-    assert said.startswith(f"{study}: digits/random/1 was run by other code: ")
-    assert said.endswith(
-        f"other code: methods/random.py: changed; ray: 2.0.0 -> {versions()['ray']}"
-    )
+    ray, anyway = f"ray: 2.0.0 -> {versions()['ray']}", "; --anyway compares all the same"
+    assert said == f"{study}: code: methods/random.py: changed; {ray}{anyway}"
     (study / "code.json").unlink()
-    assert refused(reproduce, study).endswith(f"other code: ray: 2.0.0 -> {versions()['ray']}")
+    assert refused(reproduce, study) == f"{study}: code: {ray}{anyway}"
     change(record, versions=versions())
-    assert refused(reproduce, study).endswith("the code of commit c0ffee is not the code here")
+    why = "code: that of commit c0ffee is not the code here"
+    assert refused(reproduce, study) == f"{study}: {why}{anyway}"
 
 
 def test_reproduce_at_an_address_where_nobody_listens(
@@ -491,6 +555,22 @@ def test_what_is_raised_becomes_one_line_and_an_exit_code(
     assert printed.count("\n") == 1
     with pytest.raises(type(error)):
         cli.run(main, ["--debug"])
+
+
+def test_a_message_is_one_line_whatever_stands_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(words: Sequence[str]) -> int:
+        raise UsageError("--out a\nb\x1b[31m\udcff größe: no")
+
+    assert cli.run(main, []) == 2
+    assert capsys.readouterr().err == "error: --out a\\nb\\x1b[31m\\udcff größe: no\n"
+
+
+def test_a_file_that_cannot_be_used_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(words: Sequence[str]) -> int:
+        raise OSError(28, "No space left on device", "results/x.png")
+
+    assert cli.run(main, []) == 1
+    assert capsys.readouterr().err == "error: results/x.png: No space left on device\n"
 
 
 def test_words_come_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

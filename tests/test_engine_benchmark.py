@@ -180,6 +180,23 @@ def test_growth_and_real_by_hand() -> None:
     assert line.holds
 
 
+def test_portable_numerics_are_compared_with_native_ones_in_pairs() -> None:
+    pairs = verdicts.native_cases(["gp"], 50)
+    assert {str(case) for case in pairs if case.task == TASK} == {
+        "virtual gp, 1 worker, 50 full evaluations",
+        "virtual gp, 1 worker, 50 full evaluations, native numerics",
+    }
+    main = [case for case in pairs if case.task == "digits"]
+    assert [case.method for case in main[::2]] == ["grid", "random", "asha", "bohb"]
+    slow = {
+        case: measured(case, cost(cpu=1.5 if case.numerics == "portable" else 1.0))[case]
+        for case in pairs
+    }
+    lines = verdicts.against_native(slow)
+    assert len(lines) == 5
+    assert str(lines[0]) == f"{TASK}, gp: CPU time, portable / native numerics: 1.5"
+
+
 def test_every_case_has_its_line_in_the_tables() -> None:
     """Fails where a runner's parts are unknown to the table, or it is too wide for a log."""
     peer = Cost(10, 4053, 2.0, 1.0, 180.0, 190.0, {"training": 0.5, "all the rest": 1.5})

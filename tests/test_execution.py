@@ -293,11 +293,13 @@ def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
     from bohb_study.tasks import make_task
 
     cpus: list[float] = []
+    environments: list[dict[str, str]] = []
 
     class Remote:
         @staticmethod
-        def options(num_cpus: float) -> Any:
+        def options(num_cpus: float, runtime_env: dict[str, Any]) -> Any:
             cpus.append(num_cpus)
+            environments.append(runtime_env["env_vars"])
             return SimpleNamespace(remote=lambda job, board: f"reference {len(cpus)}")
 
     board = SimpleNamespace(get=SimpleNamespace(remote=lambda: "board"))
@@ -317,6 +319,7 @@ def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
         (event,) = cluster.run_cells([job], 1)
         assert event == Finished(job.cell, result, None)
     assert cpus == [3, 0]
+    assert {environment["MKL_CBWR"] for environment in environments} == {"COMPATIBLE"}
 
 
 def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

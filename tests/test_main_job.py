@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from bohb_study import load_results
 from bohb_study.store import load_study
+from bohb_study.store.cells import ORIGIN, parquet_bytes
+from bohb_study.store.sealed import sealed_json
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
@@ -224,11 +227,12 @@ def test_reproduced_and_then_not(finished: Path) -> None:
         parquet = finished / "cells" / "digits" / method / "0.parquet"
         frame = pd.read_parquet(parquet)
         frame.loc[4, "val_loss"] += 1e-12
-        frame.to_parquet(parquet, index=False)
+        origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
+        parquet.write_bytes(parquet_bytes(frame, origin))
         beside = parquet.with_suffix(".json")
         record = json.loads(beside.read_text())
         record["sha256"] = hashlib.sha256(parquet.read_bytes()).hexdigest()
-        beside.write_text(json.dumps(record))
+        beside.write_bytes(sealed_json(record))
     different = run(REPRODUCE, finished, "--sample", "1")
     assert different.returncode == 1, different.stderr
     assert "row 4, column val_loss" in different.stderr

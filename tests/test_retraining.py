@@ -24,6 +24,7 @@ from bohb_study.runner import run_study
 from bohb_study.seeding import canonical, config_id
 from bohb_study.store import LoadedStudy, load_study, locked, read_finals
 from bohb_study.store.finals import FINALS_FILE, Final, Training
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.own import read_own
@@ -154,7 +155,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path = folder / FINALS_FILE
     data = json.loads(path.read_text())
     change(data)
-    path.write_text(json.dumps(data))
+    path.write_bytes(sealed_json(data))
 
 
 # what is planned
@@ -224,7 +225,7 @@ def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) 
     file.write_text(before + "\n")
     try:
         with pytest.raises(StudyError, match="its tasks are not those that were run"):
-            plan(study, 1)
+            plan(study, 1, trust=True)
     finally:
         file.write_text(before)
 
@@ -259,7 +260,7 @@ def test_what_two_methods_chose_is_trained_once(
     job = plan(load_study(folder), 1)[0]
     twin = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin"))
     other = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin", seed=7))
-    monkeypatch.setattr("bohb_study.retraining.run.plan", lambda study, n: [job, twin, other])
+    monkeypatch.setattr("bohb_study.retraining.run.plan", lambda study, n, **_: [job, twin, other])
     finals = retrain_finals(folder, 1)
     assert serial.ran == [job.cell, other.cell]
     assert [final.training for final in finals] == [job.cell, twin.cell, other.cell]
@@ -380,7 +381,7 @@ def test_a_training_that_fails_is_a_row(
     [
         ("{", "damaged: is not JSON"),
         ('{"schema": 1, "study": "other"}', "damaged: belongs to study other, not "),
-        ('{"schema": 1}', "damaged: 'study'"),
+        ('{"schema": 1}', "damaged: lacks study"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(
@@ -439,7 +440,8 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from bohb_study import cli
 from bohb_study.retraining import retrain_finals
-sys.exit(cli.run(lambda words: len(retrain_finals(Path(words[0]), 1, 2)) and 0, sys.argv[1:]))
+main = lambda words: len(retrain_finals(Path(words[0]), 1, 2, trust=True)) and 0
+sys.exit(cli.run(main, sys.argv[1:]))
 """
 
 

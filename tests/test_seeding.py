@@ -62,9 +62,9 @@ def test_floats_that_differ_in_the_last_bit_differ(value: float) -> None:
     assert seeding.canonical({"x": value}) != seeding.canonical({"x": neighbour})
 
 
-@pytest.mark.parametrize("value", [None, [1], (1, 2), {"a": 1}, 1j, np.array([1.0])])
+@pytest.mark.parametrize("value", [{"a": 1}, 1j, (1, 1j), np.array([1.0])])
 def test_only_plain_values_are_hyperparameters(value: Any) -> None:
-    with pytest.raises(TypeError, match="a hyperparameter is a number, a string or a bool"):
+    with pytest.raises(TypeError, match="is a number, text, a bool, None or a tuple"):
         seeding.plain({"x": value})
 
 

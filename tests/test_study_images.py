@@ -18,6 +18,7 @@ from bohb_study.execution import RunOptions, prepare
 from bohb_study.reproduction import NotReproducibleError, check_possible, choose, reproduce
 from bohb_study.runner import run_study
 from bohb_study.store import load_study, write_study
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
 from bohb_study.tasks.images.sources import Source, download_folder
@@ -161,7 +162,7 @@ def test_a_study_of_before_data_were_stored_goes_on(
     image_files.write("mnist", own_cache / "datasets", None, SIZES)
     old = write_study(tmp_path, "compare", config(), config().tasks())
     del old["tasks"]["mnist"]["data"]
-    (tmp_path / "study.json").write_text(json.dumps(old))
+    (tmp_path / "study.json").write_bytes(sealed_json(old))
     study = write_study(tmp_path, "compare", config(), config().tasks())
     assert study["tasks"]["mnist"]["data"] == config().tasks()["mnist"].data_sha256
 

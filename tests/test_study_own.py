@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +15,24 @@ from bohb_study import cli
 from bohb_study.auditing import audit_study
 from bohb_study.columns import COLUMNS, build_frame
 from bohb_study.errors import UsageError
+from bohb_study.execution import RunOptions
+from bohb_study.paper.derived import derive
 from bohb_study.provenance import cell_hash, code_parts, versions
 from bohb_study.reproduction import NotReproducibleError, check_possible
-from bohb_study.store import asked_cells, load_study, pack, write_cell, write_study
-from bohb_study.store.files import json_bytes
+from bohb_study.retraining import retrain_finals
+from bohb_study.runner import run_study
+from bohb_study.store import (
+    asked_cells,
+    load_study,
+    pack,
+    study_folder,
+    write_cell,
+    write_study,
+)
+from bohb_study.store.code import write_code
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.tasks.own import executes
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -124,9 +138,10 @@ def store(study: StudyConfig, folder: Path = Path("study")) -> Path:
     for cell in study.cells():
         code = cell_hash(cell.task, cell.method, "tune")
         record = {"code": code, "versions": versions(), "git": {"commit": "c0ffee"}}
+        record["study"] = study.id
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         write_cell(folder, cell, build_frame([cell_row], {"x": "float"}), record)
-    (folder / "code.json").write_bytes(json_bytes(code_parts()))
+    write_code(folder, code_parts())
     return folder
 
 
@@ -171,6 +186,74 @@ def test_reading_results_needs_no_file(packed: bool) -> None:
 def config_ladder() -> object:
     Path("again.py").write_text(TEXT)
     return config("again.py:MyTask").tasks()["MyTask"].ladder
+
+
+# Nothing of a stored study is executed unless it is named or trusted
+
+SPY = """\
+from pathlib import Path
+Path("executed").touch()
+"""
+
+
+def received() -> Path:
+    """A finished study of a file that this process has not executed."""
+    folder = store(config())
+    text = SPY + TEXT
+    Path("my.py").write_text(text)
+    path = folder / "study.json"
+    study = json.loads(path.read_text())
+    study["task_files"]["MyTask"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_bytes(sealed_json(study))
+    return folder
+
+
+def test_a_stored_config_is_no_reason_to_execute_a_file() -> None:
+    study = load_study(received())
+    sha256 = hashlib.sha256((SPY + TEXT).encode()).hexdigest()
+    for use in (
+        lambda: StudyConfig.from_json(study.study["config"]),
+        lambda: retrain_finals(study.path, 1),
+        lambda: derive(study),
+    ):
+        with pytest.raises(UsageError) as raised:
+            use()
+        assert str(raised.value) == (
+            f"the stored study names the file {MINE} (sha256 {sha256[:16]}), which would be "
+            "executed: look at it, then name it with --task, or give --trust"
+        )
+    audit_study(study)
+    assert not Path("executed").exists()
+    trusted = StudyConfig.from_json(study.study["config"], trust=True)
+    assert Path("executed").exists()
+    line = f"executes {Path('my.py').absolute()} (sha256 {sha256})"
+    assert executes(trusted.own_tasks.values()) == [line]
+    # named once, the same text may be executed again: under any path, and in no other state
+    assert StudyConfig.from_json(study.study["config"]) == trusted
+    Path("my.py").write_text(SPY + TEXT + "#")
+    with pytest.raises(UsageError, match="would be executed"):
+        StudyConfig.from_json(study.study["config"])
+
+
+def test_going_on_with_a_study_executes_nothing_that_is_only_stored_in_it() -> None:
+    """A plain study's folder, in whose study.json somebody put a file."""
+    asked = StudyConfig(task=("branin-mf",), methods=("random",), budget=1, seeds=1)
+    folder = study_folder(Path("results"), "compare", asked.id, fresh=False)
+    study = dict(write_study(folder, "compare", asked, asked.tasks()))
+    Path("evil.py").write_text(SPY + TEXT)
+    study["config"] = {**study["config"], "task": ["branin-mf", "evil.py:MyTask"]}
+    study["tasks"] = {**study["tasks"], "MyTask": study["tasks"]["branin-mf"]}
+    study["task_files"] = {"MyTask": {"task": "evil.py:MyTask", "sha256": "0" * 64}}
+    (folder / "study.json").write_bytes(sealed_json(study))
+    run_study(asked, RunOptions(jobs=1))
+    load_study(folder)
+    assert not Path("executed").exists()
+
+
+def test_a_file_that_is_a_pipe_is_not_waited_for() -> None:
+    os.mkfifo("pipe.py")
+    with pytest.raises(UsageError, match=r"cannot read .*pipe\.py: is no file"):
+        config("pipe.py:MyTask")
 
 
 # Reproducing

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def study() -> MakeStudy:
             ("digits", name, 0): {
                 "ledger": {"allowed": 9, "charged": 8, "unspent": 1},
                 "seconds": {"engine": 12.4},
+                "hyperparameters": {"lr": "float"},
             }
             for name in methods
         }
@@ -118,12 +120,46 @@ def test_the_summary_says_what_its_numbers_are(
     assert "no: below" in stock
 
 
+def test_a_score_has_a_column_of_its_own_name_and_sign(
+    study: MakeStudy, printed: Callable[[object], str]
+) -> None:
+    made = study(hyperband=PLANNED)
+    made.study["tasks"]["digits"] |= {"val_metric": "-accuracy", "test_metric": "error"}
+    frame = made.frame.assign(val_loss=-made.frame["val_loss"])
+    table = printed(terminal.summary_table(replace(made, frame=frame)))
+    assert "digits: accuracy (higher is better) and error, charged in epochs" in table
+    assert re.search(r"accuracy +test loss", table)
+    assert "0.5500 [0.550, 0.550]" in table  # the highest at full fidelity
+    assert "-0.5" not in table
+
+
+def test_where_no_training_succeeded_there_is_none(
+    study: MakeStudy, printed: Callable[[object], str]
+) -> None:
+    made = study(hyperband=PLANNED, bohb_stock=TOO_MANY)
+    nothing = {"status": "failed", "val_loss": float("nan"), "test_loss": float("nan")}
+    failed = replace(made, frame=made.frame.assign(**nothing))
+    assert printed(terminal.summary_table(failed)).count("none in 1 of 1 seed") == 4
+
+
+def test_a_model_that_suggested_nothing_is_named(study: MakeStudy) -> None:
+    made = study(hyperband=PLANNED, bohb_stock=PLANNED)
+    assert terminal.silent_lines(made) == [
+        "digits: bohb-stock made no suggestion from its model in 1 of 1 cell: a model needs 4 "
+        "observations at one fidelity, there were 3"
+    ]
+    by_model = made.frame.assign(model_based=made.frame["method"] == "bohb-stock")
+    assert terminal.silent_lines(replace(made, frame=by_model)) == []
+
+
 def test_whether_rungs_were_as_planned_in_a_word_or_two() -> None:
     def check(bracket: int, judged: int, complete: bool = True) -> BracketCheck:
         return BracketCheck("t", "m", 4, bracket, ((9, 3),), ((9, judged),), complete)
 
     assert terminal.rungs_word(None) == "n/a"
     assert terminal.rungs_word([check(0, 3), check(1, 2, complete=False)]) == "yes, 1"
+    assert terminal.rungs_word([check(0, 2, complete=False)]) == "none complete"
+    assert terminal.rungs_word([]) == "none complete"
     assert terminal.rungs_word([check(0, 3), check(1, 2), check(2, 4)]) == "no: below"
 
 

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import trim_mean
 
-from bohb_study import seeding
+from bohb_study import numbers, seeding
 from bohb_study.analysis.bootstrap import interval, resampled_counts
 from bohb_study.errors import StudyError
+from bohb_study.scores import Score
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -55,6 +56,21 @@ class Estimate:
     kind: Kind
     label: Label
     n: int
+    undefined: int = 0
+    """Seeds without a value."""
+
+    def in_words(self, score: Score | None = None, *, sign: bool = False) -> str:
+        """Centre and interval, or in how many seeds there is none.
+
+        Args:
+            score: what it measures, of a loss; not given of what has no other sign.
+            sign: write a plus before the centre, too.
+        """
+        if self.undefined:
+            return numbers.none_in(self.undefined, self.n)
+        if score is not None:
+            return score.interval(self.centre, self.low, self.high)
+        return numbers.interval(self.centre, self.low, self.high, sign=sign)
 
 
 class _Spread(NamedTuple):
@@ -124,7 +140,8 @@ def estimate(values: Floats, seed: int) -> Estimate:
         centre, low, high = (float(part[0]) for part in _spread(values[:, None], seed))
     else:
         centre = low = high = float("nan")
-    return Estimate(centre, low, high, kind_of(n), label_of(n), n)
+    undefined = n - int(np.isfinite(values).sum())
+    return Estimate(centre, low, high, kind_of(n), label_of(n), n, undefined)
 
 
 def _spread(values: Floats, seed: int) -> _Spread:

@@ -2,8 +2,9 @@
 
 From 1 full evaluation to the budget, divided by the length of that stretch: the mean over log cost.
 A method that held the median random configuration throughout has area 1; one that held the best
-known throughout has 0. What is undefined counts as 1. Nothing is clipped: a clipped curve would
-hide how bad, or how much better than the reference, a method was.
+known throughout has 0. While a cell has no incumbent it counts as 1, and as no better than its
+first; one that never has any is infinite. Nothing is clipped: a clipped curve would hide how bad,
+or how much better than the reference, a method was.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +16,7 @@ import pandas as pd
 from bohb_study.analysis.cells import require_complete
 from bohb_study.analysis.incumbent import Rule
 from bohb_study.analysis.normalise import Reference, normalised
-from bohb_study.analysis.steps import cell_steps
+from bohb_study.analysis.steps import CellSteps, cell_steps
 from bohb_study.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -64,9 +65,17 @@ def areas(
             raise StudyError(
                 f"task {own.task}: a budget of {end:g} leaves no curve beyond {FIRST:g}"
             )
-        y = normalised(own.y, references[own.task])
-        rows.append((own.task, own.method, own.seed, log_mean(own.full_evals, y, FIRST, end)))
+        rows.append((own.task, own.method, own.seed, _area(own, references[own.task], end)))
     return pd.DataFrame(rows, columns=["task", "method", "seed", "area"])
+
+
+def _area(own: CellSteps, reference: Reference, end: float) -> float:
+    defined = np.flatnonzero(~np.isnan(own.y))
+    if not len(defined):
+        return float("inf")
+    y = normalised(own.y, reference)
+    y[: defined[0]] = before = max(1.0, float(y[defined[0]]))
+    return log_mean(own.full_evals, y, FIRST, end, before)
 
 
 def log_mean(x: Floats, y: Floats, first: float, last: float, before: float = 1.0) -> float:

@@ -49,7 +49,7 @@ def rung_correlations(frame: pd.DataFrame, rungs: Mapping[str, Sequence[int]]) -
     """The correlation of validation losses between each pair of rungs, cell by cell.
 
     A configuration counts once however often it was suggested: the same configuration has the same
-    losses. One that diverged counts with the loss that stands for that.
+    losses. One that diverged or failed ranks behind all that did not.
 
     Args:
         frame: the tidy frame of a study with all its rows, in any order.
@@ -91,8 +91,12 @@ def _of_cell(cell: pd.DataFrame, rungs: Sequence[int]) -> list[tuple[object, ...
     last = ordered.drop_duplicates("trial", keep="last")
     dropped = set(last.loc[last["decision"].isin(["stop", "pause"]), "config_id"])
     at_rung = ordered[ordered["level"].isin(rungs)].drop_duplicates(["config_id", "level"])
+    failed = at_rung["status"] != "ok"
+    at_rung = at_rung.assign(val_loss=at_rung["val_loss"].mask(failed, np.inf))
     # one column a level, NaN where a configuration was not evaluated there
-    losses = at_rung.pivot_table(index="config_id", columns="level", values="val_loss")
+    losses = at_rung.pivot_table(
+        index="config_id", columns="level", values="val_loss", aggfunc="first"
+    )
     levels = [int(level) for level in losses.columns]
     column = dict(zip(levels, losses.to_numpy(dtype=np.float64).T, strict=True))
     was_dropped = losses.index.isin(dropped)
@@ -109,7 +113,8 @@ def _of_cell(cell: pd.DataFrame, rungs: Sequence[int]) -> list[tuple[object, ...
 
 
 def correlate(x: Floats, y: Floats) -> Correlation:
-    """The two rank correlations of paired losses, each of shape (n,)."""
+    """The two rank correlations of paired losses, each of shape (n,); infinite ones rank last."""
+    x, y = rankdata(x), rankdata(y)
     if len(x) < LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return Correlation(np.nan, np.nan)
     return Correlation(float(spearman(x, y)), float(kendalltau(x, y).statistic))

@@ -218,7 +218,10 @@ def signed_rank(nonzero: Floats) -> float:
 def _least_effect(nonzero: Floats, family: int) -> float:
     if smallest_p(family, len(nonzero)) > ALPHA:
         return float("inf")
-    return detectable(len(nonzero), ALPHA / family) * float(nonzero.std(ddof=1))
+    # by a power of two, which changes no bit: squares of the largest losses would overflow
+    scale = 2.0 ** int(np.frexp(np.abs(nonzero).max())[1])
+    spread = float((nonzero / scale).std(ddof=1)) * scale
+    return detectable(len(nonzero), ALPHA / family) * spread
 
 
 def _holm(compared: Sequence[Comparison]) -> tuple[Comparison, ...]:

@@ -29,14 +29,14 @@ def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFra
 
     Returns:
         One row a cell, sorted: ``task, method, seed`` and the incumbent's ``seq, config_id,
-        val_loss, test_loss``; all four are NA where no full evaluation succeeded.
+        val_loss, test_loss``; all four are NA where no full evaluation succeeded. The test loss
+        may be NA by itself.
     """
     rows = []
     for (task, method, seed), own in cells_of(narrow(frame)):
         ordered = own.sort_values("seq", kind="stable")
         last = trace(ordered, "full", tops[task]).held[-1]
-        found = last >= 0 and ordered["status"].iloc[last] == "ok"
-        values = [ordered[name].iloc[last] if found else None for name in WHO]
+        values = [ordered[name].iloc[last] if last >= 0 else None for name in WHO]
         rows.append([task, method, seed, *values])
     table = pd.DataFrame(rows, columns=[*CELL, *WHO])
     return table.astype({"seq": "Int64", "val_loss": "float64", "test_loss": "float64"})
@@ -48,8 +48,8 @@ def finals_summary(
     """What each method's final configurations are worth on the test part, trained again.
 
     A seed's value is the mean of its repetitions; the estimate is over seeds, as that of what was
-    reported. A training that diverged counts with the loss that stands for that; where one failed,
-    or a cell of the method has no incumbent or was not trained again, there is no estimate.
+    reported. Where a training diverged or failed, or a cell of the method has no incumbent or was
+    not trained again, there is no estimate: the others would be a better-looking, selected sample.
 
     Args:
         incumbents: of all cells, from ``final_incumbents``.
@@ -63,6 +63,7 @@ def finals_summary(
         * ``repeats``: the least and the most trainings of a cell, a tuple;
         * ``diverged, failed``: trainings that did, of either kind;
         * ``test_loss, test_low, test_high, label, kind``: of the cells' own split;
+        * ``seeds, undefined``: its cells, and those of them without a value;
         * ``all_data, all_data_seed``: test loss of the training on all data and the seed of the
           cell whose configuration it was; NaN and None where there is none.
 
@@ -100,7 +101,7 @@ def _seeds(incumbents: pd.DataFrame, own: pd.DataFrame) -> int:
 def _method(own: pd.DataFrame, cells: int, seed: int) -> dict[str, Any]:
     """The trainings of one method on one task as one row."""
     again = own[own["kind"] == "retrained"]
-    usable = again.assign(test_loss=again["test_loss"].where(again["status"] != "failed"))
+    usable = again.assign(test_loss=again["test_loss"].where(again["status"] == "ok"))
     by_seed = usable.groupby("seed")["test_loss"]
     means = np.full(cells, np.nan)  # a cell that was not trained again leaves a gap
     means[: len(by_seed)] = by_seed.agg(lambda losses: losses.mean(skipna=False))
@@ -116,6 +117,8 @@ def _method(own: pd.DataFrame, cells: int, seed: int) -> dict[str, Any]:
         "test_high": over.high,
         "label": over.label,
         "kind": over.kind,
+        "seeds": over.n,
+        "undefined": over.undefined,
         "all_data": float(whole["test_loss"].iloc[0]) if len(whole) else float("nan"),
         "all_data_seed": int(whole["seed"].iloc[0]) if len(whole) else None,
     }

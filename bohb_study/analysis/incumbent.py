@@ -1,7 +1,8 @@
 """Who was the best so far: the incumbent of one cell under a named rule.
 
 The rule decides what a figure says, so it is named wherever a value is shown. Every rule chooses
-on ``val_loss``; ``test_loss`` and ``true_loss`` are only ever looked up for what was chosen.
+on ``val_loss``; ``test_loss`` and ``true_loss`` are only ever looked up for what was chosen. A
+report that failed is chosen by none: a cell in which nothing has succeeded has no incumbent.
 """
 
 from collections.abc import Callable
@@ -154,19 +155,18 @@ def chosen(rows: pd.DataFrame, rule: Rule, top: int) -> npt.NDArray[np.intp]:
     """Row number of the incumbent after each of the n rows of one cell, which are in order.
 
     Returns:
-        Shape (n,); -1 before the first.
+        Shape (n,); -1 before the first report that succeeded.
     """
     level = rows["level"].to_numpy(dtype="int64")
     loss = rows["val_loss"].to_numpy(dtype="float64")
-    finite = np.isfinite(loss)
-    ok = finite & (rows["status"] == "ok").to_numpy(dtype=bool)
-    may = level == top if rule == "full" else np.ones(len(rows), dtype=bool)
+    # a failed report has no loss, and is never an incumbent
+    may = np.isfinite(loss) & (rows["status"] == "ok").to_numpy(dtype=bool)
+    if rule == "full":
+        may &= level == top
     held = np.full(len(rows), -1, dtype=np.intp)
-    # A failed report stands in only while nothing has succeeded, and yields to what does.
-    for kind in (finite & ~np.logical_or.accumulate(ok), ok):
-        one = np.flatnonzero(may & kind)
-        new = one[_BECOMES[rule](level[one], loss[one])]
-        held[new] = new
+    one = np.flatnonzero(may)
+    new = one[_BECOMES[rule](level[one], loss[one])]
+    held[new] = new
     return np.maximum.accumulate(held)  # each new one is a later row
 
 

@@ -15,6 +15,7 @@ from bohb_study.errors import StudyError
 
 PARTS = 3
 """Stretches of the budget: what a model has learnt by then differs."""
+QUARTILES = (25, 50, 75)
 SUMMARY = (*CELL, "part", "model_based", "quantity", "trials", "low", "median", "high")
 """Columns of ``picks_summary``."""
 
@@ -27,11 +28,12 @@ def picks(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         ``task, method, seed, trial``; ``full_evals`` at its first report; ``level``, the highest
-        that it reached, in units; ``val_loss`` there; ``true_loss`` (NaN where unknown);
-        ``model_based``: whether the model picked it. Sorted by cell and trial.
+        that it reached, in units; ``val_loss`` there (NaN where it failed); ``true_loss`` (NaN
+        where unknown); ``model_based``: whether the model picked it. Sorted by cell and trial.
     """
     ordered = narrow(frame).sort_values([*CELL, "seq"], kind="stable")
     own = ordered[ordered["model_based"].notna()]
+    own = own.assign(val_loss=own["val_loss"].where(own["status"] == "ok"))
     key = [*CELL, "trial"]
     first = own.drop_duplicates(key).set_index(key)
     highest = own.drop_duplicates(key, keep="last")  # a trial's levels rise
@@ -48,7 +50,7 @@ def picks_summary(
 
     Where the noise-free loss of a task is known it is that of all picks. Elsewhere it is the
     validation loss of those that reached full fidelity, which where trials are halved are the best
-    of either kind only.
+    of either kind only. A pick that failed is worse than all that did not.
 
     Args:
         picked: from ``picks``.
@@ -58,7 +60,8 @@ def picks_summary(
 
     Returns:
         ``SUMMARY``: a row per cell, part (from 1) and kind that has a trial: the ``quantity``
-        (``true_loss`` or ``val_loss``), the number of ``trials``, and the quartiles of their loss.
+        (``true_loss`` or ``val_loss``), the number of ``trials``, and the quartiles of their loss;
+        NaN where so many failed that one falls on them.
 
     Raises:
         StudyError: a task's top is not given.
@@ -71,7 +74,7 @@ def picks_summary(
         shown = own if quantity == "true_loss" else own[own["level"] == tops[task]]
         part = np.minimum(shown["full_evals"] * parts // budget, parts - 1).astype("int64") + 1
         for (number, model_based), group in shown.groupby([part, shown["model_based"]], sort=True):
-            quartiles = np.percentile(group[quantity], [25, 50, 75]).tolist()
+            quartiles = _quartiles(group[quantity].mask(group["val_loss"].isna(), np.inf))
             kind = [number, bool(model_based), quantity, len(group)]
             rows.append([task, method, seed, *kind, *quartiles])
     found = pd.DataFrame(rows, columns=list(SUMMARY))
@@ -82,6 +85,14 @@ def picks_summary(
         | dict.fromkeys(real, "float64")
         | {"model_based": "bool"}
     )
+
+
+def _quartiles(losses: "pd.Series[float]") -> list[float]:
+    """The quartiles of losses of which some may be infinite; NaN for those that then would be."""
+    finite = losses.where(np.isfinite(losses), losses[np.isfinite(losses)].max())
+    found = np.percentile(finite, QUARTILES)
+    beyond = np.isinf(np.percentile(losses, QUARTILES, method="higher"))
+    return [float(one) for one in np.where(beyond, np.nan, found)]
 
 
 def quantity_of(picked: pd.DataFrame) -> str:

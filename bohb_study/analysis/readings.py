@@ -101,7 +101,8 @@ def paired_gain(
 
     Returns:
         The differences other - method over the seeds (positive: ``method`` is lower, so better),
-        and the share of seeds in which ``method`` is lower, ties counting one half.
+        NaN where an incumbent is undefined; and the share of seeds in which ``method`` is better,
+        ties counting one half: an undefined incumbent is worse than any defined one, two are a tie.
 
     Raises:
         StudyError: the methods do not have the same seeds.
@@ -109,6 +110,7 @@ def paired_gain(
     mine, others = (values_of(readings, task, name, at) for name in (method, other))
     if not mine.index.equals(others.index):
         raise StudyError(f"{task}: {method} and {other} have different seeds")
-    gains = others.to_numpy(dtype=np.float64) - mine.to_numpy(dtype=np.float64)
-    wins = float(np.mean((gains > 0) + 0.5 * (gains == 0)))
-    return estimate(gains, seed), wins
+    x, y = (values.to_numpy(dtype=np.float64) for values in (mine, others))
+    worst_x, worst_y = (np.where(np.isnan(values), np.inf, values) for values in (x, y))
+    wins = float(np.mean((worst_x < worst_y) + 0.5 * (worst_x == worst_y)))
+    return estimate(y - x, seed), wins

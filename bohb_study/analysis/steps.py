@@ -12,6 +12,7 @@ from bohb_study.analysis.cells import narrow
 from bohb_study.analysis.incumbent import Rule, chosen, main_rule
 from bohb_study.columns import CELL
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.numbers import stables
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,8 +29,7 @@ class CellSteps:
     full_evals: Floats
     """The same in full evaluations."""
     y: Floats
-    """Plotted value of the incumbent from there on, shape (n,); NaN while nothing has succeeded:
-    a failed report's loss stands for no result."""
+    """Plotted value of the incumbent from there on, shape (n,); NaN while there is none."""
 
     def first(self, levels: Floats) -> Floats:
         """Where on the axis the running minimum is first at or below each level.
@@ -45,8 +45,9 @@ class CellSteps:
         """
         held = np.append(self.x[1:] != self.x[:-1], True)
         lowest = np.minimum.accumulate(np.where(np.isnan(self.y), np.inf, self.y)[held])
+        # rounded: a target is a mean, whose last bits are not to decide whether it was reached
         # the negative ascends: the first that is not above -level from the left
-        at = np.searchsorted(-lowest, -levels, side="left")
+        at = np.searchsorted(-stables(lowest), -stables(levels), side="left")
         return np.append(self.x[held], np.inf)[at]
 
 
@@ -98,7 +99,6 @@ def _of_task(
         raise UsageError(f"task {task}: its virtual seconds are not known; use full evaluations")
     rows = own.sort_values([*CELL, "seq"], kind="stable", ignore_index=True)
     value = rows["true_loss" if rule == "validated" else "val_loss"].to_numpy(dtype=np.float64)
-    value = np.where(rows["status"] == "ok", value, np.nan)
     evals = rows["units_total"].to_numpy(dtype=np.float64) / top
     places = evals if axis == "full_evals" else rows[axis].to_numpy(dtype=np.float64)
     looked_at = rows[["level", "val_loss", "status"]]

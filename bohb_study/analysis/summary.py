@@ -36,9 +36,9 @@ def summary(
         * ``trials, charged, unspent, train_seconds, search_seconds``: sums over the cells;
         * ``val_loss, val_low, val_high``: loss of the incumbent at the end under rule ``full``,
           over seeds; ``test_loss, test_low, test_high``: test loss of the same configurations;
-          NaN where a seed has no full-fidelity report;
+          NaN where a seed has no full-fidelity report that succeeded, or that has no test loss;
         * ``label, kind``: what centre, and low and high, are;
-        * ``undefined``: number of seeds without a successful full-fidelity report.
+        * ``undefined, test_undefined``: numbers of seeds without either.
 
     Raises:
         StudyError: methods of a task have unequal seeds, or a ledger or a top is missing.
@@ -76,7 +76,6 @@ def _cell(
         "search_seconds": rows["search_seconds"].sum(),
         "val_loss": last["val_loss"],
         "test_loss": last["test_loss"],
-        "undefined": last["status"] != "ok" if pd.notna(last["status"]) else True,
     }
 
 
@@ -96,5 +95,6 @@ def _over_seeds(cells: pd.DataFrame, seed: int) -> dict[str, Any]:
         "test_high": test.high,
         "label": val.label,
         "kind": val.kind,
-        "undefined": int(cells["undefined"].sum()),
+        "undefined": val.undefined,
+        "test_undefined": test.undefined,
     }

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from bohb_study.numerics import Mode
+
 TASK = "synthetic-curves"
 """On it an evaluation costs microseconds, so nearly all that is measured is the engine's."""
 
@@ -11,19 +13,24 @@ Runner = Literal["virtual", "tune", "syne-tune"]
 
 @dataclass(frozen=True)
 class Case:
-    """One cell of ``TASK`` with study seed 0, and what runs it."""
+    """One cell with study seed 0, and what runs it."""
 
     runner: Runner
     method: str
     workers: int
     budget: float
     """Full evaluations."""
+    task: str = TASK
+    numerics: Mode = "portable"
+    """By which kernels it is computed."""
 
     def __str__(self) -> str:
         """One line for people."""
         workers = f"{self.workers} worker{'' if self.workers == 1 else 's'}"
         full = f"{self.budget:g} full evaluation{'' if self.budget == 1 else 's'}"
-        return f"{self.runner} {self.method}, {workers}, {full}"
+        task = "" if self.task == TASK else f" on {self.task}"
+        native = ", native numerics" if self.numerics == "native" else ""
+        return f"{self.runner} {self.method}{task}, {workers}, {full}{native}"
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from bohb_study.columns import HP, Kind, columns_for, typed
 from bohb_study.store import load_study
 from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.files import json_bytes, replace_files
-from bohb_study.store.loading import PACKED_RECORDS, PACKED_ROWS
+from bohb_study.store.loading import PACKED_ROWS
 from bohb_study.store.records import records_json
-from bohb_study.store.studies import STUDY_FILE
+from bohb_study.store.studies import PACKED_RECORDS, STUDY_FILE
 
 TASK, TOP = "digits", 27
 HYPERPARAMETERS: dict[str, Kind] = {"l1": "int", "l2": "int", "lr": "float", "batch_size": "int"}
@@ -63,9 +63,12 @@ def write_made_up(folder: Path, methods: int, seeds: int, rows: int, seed: int =
     )
     data = parquet_bytes(frame)
     head = {"schema": 1, "rows": len(frame), "sha256": hashlib.sha256(data).hexdigest()}
-    ledger = {"allowed": rows, "charged": rows, "unspent": 0}
+    spent = dict.fromkeys(("allowed", "charged", "executed"), rows)
+    ledger = {**spent, "unspent": 0, "refused": 1, "ended": "budget"}
+    known = {"rows": rows, "sha256": "0" * 64, "rows_hash": "0" * 64, "hyperparameters": {}}
+    known |= {"extra": [], "status": "done", "ledger": ledger}
     records = [
-        {"task": TASK, "method": method, "seed": own, "status": "done", "ledger": ledger}
+        {"schema": 1, "task": TASK, "method": method, "seed": own, **known}
         for method in names
         for own in range(seeds)
     ]

@@ -1,15 +1,14 @@
 """Cases in fresh processes, one at a time, so that memory and caches are a case's own."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from bohb_study.benchmarking.cases import Case, Cost, Measured
-from bohb_study.engines.base import ONE_THREAD
 from bohb_study.errors import StudyError
+from bohb_study.numerics import environment
 
 
 def measure_all(
@@ -47,7 +46,7 @@ def measure_fresh(case: Case) -> Cost:
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"},
+        env={**environment(case.numerics), "PYTHONHASHSEED": "0"},
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]

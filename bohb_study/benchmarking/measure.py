@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter, process_time
 
-from bohb_study.benchmarking.cases import TASK, Case, Cost
+from bohb_study.benchmarking.cases import Case, Cost
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 
@@ -56,8 +56,16 @@ def _run_cell(case: Case) -> Outcome:
     from bohb_study.engines.base import CellJob, run_cell
 
     assert case.runner != "syne-tune"
-    cell = Cell(TASK, case.method, seed=0)
-    job = CellJob(cell, make_task(TASK), case.budget, case.workers, case.runner)
+    task = make_task(case.task)
+    task.prepare()
+    job = CellJob(
+        Cell(task.name, case.method, seed=0),
+        task,
+        case.budget,
+        case.workers,
+        case.runner,
+        numerics=case.numerics,
+    )
     result = run_cell(job)
     parts = {name: spent for name, spent in result.seconds.items() if name != "wall"}
     return result.frame["trial"].nunique(), len(result.frame), parts

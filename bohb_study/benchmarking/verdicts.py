@@ -11,6 +11,10 @@ AT_WORKERS = 4
 PEER_WORKERS, PEER_BUDGET = AT_WORKERS, 50.0
 REAL_WORKERS, REAL_BUDGET = 1, 2.0
 """One worker, where real Ray Tune gives the same rows."""
+MAIN_TASK, MAIN_METHODS, MAIN_WORKERS = "digits", ("grid", "random", "asha", "bohb"), 1
+"""The main job."""
+MAIN_BUDGET = 5.0
+"""A tenth of the main job's."""
 PEER_METHODS = ("random", "asha", "bohb")
 GROWTH_LIMIT = 1.5
 PEER_LIMITS = {"random": 3.0, "asha": 3.0, "bohb": 8.0}
@@ -63,6 +67,33 @@ def cases(
             pair = Case("virtual", method, PEER_WORKERS, PEER_BUDGET)
             own = [case for case in own if case != pair] + [pair, replace(pair, runner="syne-tune")]
         found += own
+    return found
+
+
+def native_cases(methods: Iterable[str], budget: float) -> list[Case]:
+    """Pairs that differ in their numerics alone: on the engine's task, and of the main job.
+
+    Args:
+        methods: of the engine's task.
+        budget: full evaluations of each there.
+    """
+    portable = [Case("virtual", method, MAIN_WORKERS, budget) for method in methods]
+    portable += [
+        Case("virtual", method, MAIN_WORKERS, MAIN_BUDGET, task=MAIN_TASK)
+        for method in MAIN_METHODS
+    ]
+    return [case for one in portable for case in (one, replace(one, numerics="native"))]
+
+
+def against_native(measured: Mapping[Case, Measured]) -> list[Verdict]:
+    """What portable numerics cost: CPU time of a cell, portable over native."""
+    found = []
+    for case in measured:
+        if case.numerics == "native":
+            ours, native = measured[replace(case, numerics="portable")], measured[case]
+            ratio = ours.least.cpu_seconds / native.least.cpu_seconds
+            what = f"{case.task}, {case.method}: CPU time, portable / native numerics"
+            found.append(Verdict(what, ratio, None, at_most=True))
     return found
 
 

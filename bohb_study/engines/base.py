@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ from bohb_study.budget import Account, units_allowed
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Problem
+from bohb_study.numerics import Mode, check, record
 from bohb_study.study import Cell
 from bohb_study.tasks import Task
 
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EngineName = Literal["tune", "virtual"]
-
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
-"""Environment of a process that runs cells: cells run side by side, threads that wait for each
-other burn CPU time, and sums may depend on how they are divided among threads."""
 
 OnProgress = Callable[[int, float | None], None]
 """Called with the units reported so far and the best validation loss so far (None: none yet)."""
@@ -36,6 +31,10 @@ class Job(Protocol[Result]):
     @property
     def cell(self) -> Cell:
         """What it runs, or what cell that belongs to; no two jobs have an equal one."""
+
+    @property
+    def numerics(self) -> Mode:
+        """By which kernels it is computed."""
 
     def run(self, progress: OnProgress | None = None) -> Result:
         """Run it in this process."""
@@ -54,6 +53,8 @@ class CellJob:
     gpus_per_trial: float = 0
     storage: str | None = None
     """Folder for the states of paused trials, reachable from all nodes; None: a temporary one."""
+    numerics: Mode = "portable"
+    """By which kernels it is computed."""
 
     @property
     def allowed(self) -> int:
@@ -90,6 +91,8 @@ class CellResult:
     """sha256 of the search space, made where the cell ran."""
     split: str | None
     """sha256 of the data split, made there too; None where nothing is split."""
+    numerics: dict[str, str] = field(default_factory=dict)
+    """``numerics.record`` of the process that ran it."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,17 @@ class Finished(Generic[Result]):
 
 
 def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
-    """Run a cell in this process by the engine that it names; imports that engine alone."""
-    result: CellResult = import_module(f"bohb_study.engines.{job.engine}").run_cell(job, progress)
-    return result
+    """Run a cell in this process by the engine that it names; imports that engine alone.
+
+    Raises:
+        StudyError: this process does not compute by the kernels that the job asks for, or the
+            engine raises it.
+    """
+    engine = import_module(f"bohb_study.engines.{job.engine}")  # and with it numpy
+    check(job.numerics)
+    result: CellResult = engine.run_cell(job, progress)
+    check(job.numerics)  # again: torch may have been loaded by then
+    return replace(result, numerics=record(job.numerics))
 
 
 def one_line(error: BaseException, most: int = 300) -> str:

@@ -16,6 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Running, one_line, run_cell
 from bohb_study.errors import UsageError
+from bohb_study.numerics import changes
 from bohb_study.study import Cell
 
 PROBE_SECONDS = 5.0
@@ -167,7 +168,11 @@ def run_cells(
                 # The trials' actors take the CPUs of engine tune; a cell that held one could starve
                 # its own trials. Engine virtual trains where it runs.
                 cpus = 0 if job.engine == "tune" else job.cpus_per_trial
-                running[_run_cell.options(num_cpus=cpus).remote(job, board)] = job.cell
+                # actors that the cell starts inherit it; a node's own environment may say otherwise
+                task = _run_cell.options(
+                    num_cpus=cpus, runtime_env={"env_vars": changes(job.numerics)}
+                )
+                running[task.remote(job, board)] = job.cell
             done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
             live = set(running.values())
             yield from (state for state in ray.get(board.get.remote()) if state.cell in live)

@@ -17,7 +17,8 @@ from typing import Any
 
 from ray import cloudpickle
 
-from bohb_study.engines.base import ONE_THREAD, Finished, Job, Result, Running
+from bohb_study.engines.base import Finished, Job, Result, Running
+from bohb_study.numerics import Mode, environment
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0
@@ -27,8 +28,13 @@ END_SECONDS = 5.0
 class WorkerProcess:
     """One process and the job that it runs."""
 
-    def __init__(self) -> None:
-        """Start it; it imports what it needs while this process goes on."""
+    def __init__(self, numerics: Mode = "portable") -> None:
+        """Start it; it imports what it needs while this process goes on.
+
+        Args:
+            numerics: by which kernels it computes, whatever this process has loaded.
+        """
+        self._numerics = numerics
         self.pipe, theirs = Pipe()
         # of its own, so that nothing is left behind however it ends
         self._temporary = tempfile.TemporaryDirectory(prefix="bohb-study-")
@@ -40,8 +46,7 @@ class WorkerProcess:
             # as in engine tune: stdout is for results, and HpBandSter prints its densities there
             stdout=subprocess.DEVNULL,
             env={
-                **os.environ,
-                **ONE_THREAD,
+                **environment(numerics),
                 "CUDA_VISIBLE_DEVICES": "",  # only Ray gives GPUs out
                 "PYTHONPATH": path,
                 "TMPDIR": self._temporary.name,
@@ -72,6 +77,11 @@ class WorkerProcess:
             self.last = message
         return message
 
+    def replaced(self) -> "WorkerProcess":
+        """End it, and start another like it."""
+        self.end()
+        return WorkerProcess(self._numerics)
+
     @property
     def alive(self) -> bool:
         """Whether it can take another job."""
@@ -95,7 +105,7 @@ def run_cells(
     """Run cells, or whatever jobs, side by side in processes of this machine.
 
     Args:
-        jobs: what to run.
+        jobs: what to run; all by the same kernels.
         at_once: how many run at the same time, at least 1.
 
     Yields:
@@ -103,7 +113,7 @@ def run_cells(
         fails its own job only.
     """
     waiting = list(reversed(jobs))
-    workers = [WorkerProcess() for _ in range(min(at_once, len(jobs)))]
+    workers = [WorkerProcess(job.numerics) for job in jobs[:at_once]]
     try:
         for worker in workers:
             worker.begin(waiting.pop())
@@ -119,14 +129,9 @@ def run_cells(
                     worker.job = None
                     if waiting:
                         if not worker.alive:
-                            workers[workers.index(worker)] = worker = _replaced(worker)
+                            workers[workers.index(worker)] = worker = worker.replaced()
                         worker.begin(waiting.pop())
                 yield message
     finally:
         for worker in workers:
             worker.end()
-
-
-def _replaced(worker: WorkerProcess) -> WorkerProcess:
-    worker.end()
-    return WorkerProcess()

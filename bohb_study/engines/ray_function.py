@@ -20,8 +20,6 @@ from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, derive, trial_seed
 from bohb_study.tasks import Evaluation, FunctionTask, Report
 
-RAYS_OWN = ("timestamp", "checkpoint_dir_name")
-"""Keys that Ray adds to what a function reports."""
 END_SECONDS = 60.0
 """How long a function may take to leave ``tune.report`` when it is told to."""
 
@@ -124,8 +122,6 @@ class RayFunctionEvaluation(Evaluation):
         begin, before = perf_counter(), self._level
         while self._level < level:
             metrics = self._step()
-        if self._task.metric not in metrics:
-            metrics = {key: value for key, value in metrics.items() if key not in RAYS_OWN}
         val, test, extra = self._task.losses(metrics)
         return Report(val, test, perf_counter() - begin, units=level - before, extra=extra)
 

@@ -16,7 +16,7 @@ from bohb_study.methods.base import Pair
 from bohb_study.methods.noted_scheduler import Note
 from bohb_study.seeding import Config, config_id
 from bohb_study.tasks import Report, Task
-from bohb_study.tasks.fingerprints import space_sha256
+from bohb_study.tasks.fingerprints import column_kind, space_sha256, stored_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,29 +37,13 @@ def space_of_task(task: Task) -> str:
 
 def hyperparameter_kinds(space: "ConfigurationSpace") -> dict[str, Kind]:
     """The column type of each hyperparameter, in the space's order."""
-    from ConfigSpace.hyperparameters import (
-        CategoricalHyperparameter,
-        Constant,
-        IntegerHyperparameter,
-    )
-
-    kinds: dict[str, Kind] = {}
-    for name, hyperparameter in space.items():
-        if isinstance(hyperparameter, CategoricalHyperparameter):
-            kinds[name] = _kind_of_values(list(hyperparameter.choices))
-        elif isinstance(hyperparameter, Constant):
-            kinds[name] = _kind_of_values([hyperparameter.value])
-        else:
-            kinds[name] = "int" if isinstance(hyperparameter, IntegerHyperparameter) else "float"
-    return kinds
+    return {name: column_kind(hyperparameter)[0] for name, hyperparameter in space.items()}
 
 
-def _kind_of_values(values: list[Any]) -> Kind:
-    if all(isinstance(v, bool) for v in values):
-        return "bool"
-    if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        return "int"
-    return "float" if all(isinstance(v, int | float) for v in values) else "str"
+@lru_cache(maxsize=64)
+def _as_json(task: Task) -> frozenset[str]:
+    """The hyperparameters whose columns hold JSON text."""
+    return frozenset(name for name, one in task.space(0).items() if column_kind(one)[1])
 
 
 _REPORT_COLUMNS = {
@@ -267,8 +251,13 @@ class Recorder:
         for name, value in asdict(self._job.cell).items():
             looked_up[name] = ([value], once)
         hyperparameters = kinds_of_task(task)
+        as_json = _as_json(task)
         trials = self._trials | {
-            HP + name: [config.get(name) for config in self._configs] for name in hyperparameters
+            HP + name: [
+                stored_value(config[name], name in as_json) if name in config else None
+                for config in self._configs
+            ]
+            for name in hyperparameters
         }
         for name, of_trials in trials.items():
             looked_up[name] = (of_trials, reports["trial_row"])

@@ -1,5 +1,6 @@
 """The bridge between a task and Ray Tune: one step is one report, paid before it is taken."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import ray
@@ -8,8 +9,10 @@ from ray import tune
 from bohb_study.engines.guarded import GuardedEvaluation, interruptible
 from bohb_study.methods.base import seen
 from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
-from bohb_study.seeding import Config
+from bohb_study.numerics import Mode, check, is_portable
+from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Evaluation, Task
+from bohb_study.tasks.encoding import decoder
 
 REFUSED = "refused"
 """Key of a result that stands for a step which the ledger did not let in."""
@@ -22,7 +25,14 @@ class TaskTrainable(tune.Trainable):
     at full fidelity).
     """
 
-    def setup(self, config: dict[str, Any], task: Task, seed: int, ledger: Any) -> None:
+    def setup(
+        self,
+        config: dict[str, Any],
+        task: Task,
+        seed: int,
+        ledger: Any,
+        numerics: Mapping[str, str],
+    ) -> None:
         """Take up a configuration.
 
         Args:
@@ -30,7 +40,13 @@ class TaskTrainable(tune.Trainable):
             task: what is optimised.
             seed: the study's seed.
             ledger: handle of the ledger's actor.
+            numerics: ``numerics.record`` of the process that drives the cell.
+
+        Raises:
+            StudyError: this process computes by other kernels.
         """
+        mode: Mode = "portable" if numerics["mode"] == "portable" else "native"
+        check(mode, baseline=is_portable(numerics))
         self._task = task
         self._seed = seed
         self._ledger = ledger
@@ -42,9 +58,8 @@ class TaskTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._evaluation = GuardedEvaluation(
-            self._task, without_notes(config), self._seed, self._start_task
-        )
+        own = plain(decoder(self._task)(without_notes(config)))
+        self._evaluation = GuardedEvaluation(self._task, own, self._seed, self._start_task)
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0
 

@@ -18,6 +18,7 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
+from bohb_study import numerics
 from bohb_study.engines.accounts import LedgerActor
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
 from bohb_study.engines.ray_function import RayFunctionTrainable
@@ -148,6 +149,7 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         task=job.task,
         seed=job.cell.seed,
         ledger=ledger,
+        numerics=numerics.record(job.numerics),
     )
     resources = {"cpu": job.cpus_per_trial, "gpu": job.gpus_per_trial}
     begin = perf_counter()

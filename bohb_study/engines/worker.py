@@ -11,6 +11,7 @@ from typing import Any
 
 from ray import cloudpickle
 
+from bohb_study import streams
 from bohb_study.engines.base import Finished, Job, Running, one_line
 
 
@@ -41,6 +42,7 @@ def serve(pipe: Connection) -> None:
 
 
 if __name__ == "__main__":
+    streams.guard()
     # of statsmodels, for each model that stock BOHB fits; it would be written over the progress
     warnings.filterwarnings("ignore", "After 0.17 or January 2028", FutureWarning)
     serve(Connection(int(sys.argv[1])))

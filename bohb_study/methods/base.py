@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ray.tune.search import Searcher
 
 from bohb_study.columns import LOSS_LIMIT
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import model_seed
 from bohb_study.tasks import Ladder, Report, Task
+from bohb_study.tasks.encoding import decoder, encoding
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 METRIC = "val_loss"
 """The one number that searchers and schedulers see."""
@@ -69,6 +75,14 @@ class Problem:
         """The task's ladder."""
         return self.task.ladder
 
+    def space(self, seed: int) -> "ConfigurationSpace":
+        """The task's space as methods see it; what they suggest goes through ``noted``."""
+        return encoding(self.task, seed).space
+
+    def noted(self, searcher: Searcher) -> NotedSearcher:
+        """The searcher with notes, in the task's own values."""
+        return NotedSearcher(searcher, decoder(self.task))
+
     @property
     def model_seed(self) -> int:
         """Seed of the method's own stream."""
@@ -107,8 +121,8 @@ class Method:
     """The rungs it declares; None where it declares none."""
     model_after: Callable[[int], int] | None = None
     """Observations at one fidelity without which its model cannot exist, by the number of
-    hyperparameters; None for methods without a model. An observation is a report at a rung or at
-    full fidelity."""
+    hyperparameters that vary; None for methods without a model. An observation is a report at a
+    rung or at full fidelity."""
     budget_factor: int = 1
     """How many times the study's budget a cell of it gets. Above 1 it is a yardstick: drawn, and
     left out of tests and tables of equal budgets."""

@@ -74,14 +74,14 @@ def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -
     """
     seed = space_seed(problem.task.name, problem.seed)
     searcher = SeededTuneBOHB(
-        problem.task.space(seed),
+        problem.space(seed),
         bohb_config,
         metric=METRIC,
         mode=MODE,
         seed=problem.model_seed,
         space_seed=seed,
     )
-    return NotedSearcher(searcher)
+    return problem.noted(searcher)
 
 
 def _build(problem: Problem) -> Pair:

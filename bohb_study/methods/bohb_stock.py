@@ -13,7 +13,6 @@ from ray.tune.search.bohb import TuneBOHB
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
 from bohb_study.methods.generator import bohb_model_after
 from bohb_study.methods.hyperband import hyperband_scheduler, ray_plan
-from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import space_seed
 
 
@@ -45,8 +44,8 @@ class TellingTuneBOHB(TuneBOHB):
 
 def _build(problem: Problem) -> Pair:
     seed = space_seed(problem.task.name, problem.seed)
-    searcher = TellingTuneBOHB(problem.task.space(seed), metric=METRIC, mode=MODE, seed=seed)
-    return Pair(NotedSearcher(searcher), hyperband_scheduler(problem, HyperBandForBOHB))
+    searcher = TellingTuneBOHB(problem.space(seed), metric=METRIC, mode=MODE, seed=seed)
+    return Pair(problem.noted(searcher), hyperband_scheduler(problem, HyperBandForBOHB))
 
 
 METHOD = Method(

@@ -23,9 +23,9 @@ from ConfigSpace.util import deactivate_inactive_hyperparameters
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
 from bohb_study.methods.full_fidelity import FullFidelity
 from bohb_study.methods.noted_scheduler import NotedScheduler
-from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.methods.searchers import SelfLimitingSearcher
 from bohb_study.seeding import canonical, derive
+from bohb_study.tasks.encoding import encoding
 
 
 def most_values(hyperparameter: Hyperparameter[Any, Any]) -> float:
@@ -149,16 +149,17 @@ class GridSearch(SelfLimitingSearcher):
 
 def _build(problem: Problem) -> Pair:
     task = problem.task
+    grid = encoding(task, 0)
     searcher = GridSearch(
-        task.space(0),  # a grid draws nothing from the space's stream
-        task.grid_order,
+        grid.space,  # a grid draws nothing from the space's stream
+        [grid.names[name] for name in task.grid_order if name in grid.names],
         points=problem.full_evaluations,
         seed=problem.model_seed,
         metric=METRIC,
         mode=MODE,
     )
     scheduler = FullFidelity(time_attr=TIME, max_t=problem.ladder.max_time)
-    return Pair(NotedSearcher(searcher), NotedScheduler(scheduler, problem.ladder))
+    return Pair(problem.noted(searcher), NotedScheduler(scheduler, problem.ladder))
 
 
 METHOD = Method(

@@ -12,7 +12,7 @@ from bohb_study.seeding import space_seed
 
 
 def _build(problem: Problem) -> Pair:
-    space = problem.task.space(space_seed(problem.task.name, problem.seed))
+    space = problem.space(space_seed(problem.task.name, problem.seed))
     return hpbandster_pair(problem, LocalBOHB(space, problem.ladder, problem.model_seed))
 
 

@@ -13,7 +13,6 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung, succeeded
 from bohb_study.methods.hpbandster_master import LocalMaster
 from bohb_study.methods.noted_scheduler import NotedScheduler
-from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.methods.searchers import SelfLimitingSearcher
 from bohb_study.tasks import Ladder
 
@@ -131,7 +130,7 @@ def hpbandster_pair(problem: Problem, master: LocalMaster) -> Pair:
     ladder = problem.ladder
     searcher = HpBandSterSearcher(master, METRIC, TIME)
     scheduler = HpBandSterScheduler(master, TIME, ladder.max_time)
-    return Pair(NotedSearcher(searcher), NotedHpBandSter(scheduler, ladder))
+    return Pair(problem.noted(searcher), NotedHpBandSter(scheduler, ladder))
 
 
 def hpbandster_plan(ladder: Ladder) -> list[list[Rung]]:

@@ -5,6 +5,7 @@ does), so the stock classes stay exactly as shipped.
 """
 
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from bohb_study.seeding import Config, plain
+
+Decode = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,16 @@ class Suggestion:
 class NotedSearcher(Searcher):
     """Passes everything through to ``searcher`` and notes suggestions and time spent."""
 
-    def __init__(self, searcher: Searcher) -> None:
-        """Wrap ``searcher``, which has its metric and mode already."""
+    def __init__(self, searcher: Searcher, decode: Decode = dict) -> None:
+        """Wrap ``searcher``, which has its metric and mode already.
+
+        Args:
+            searcher: what suggests.
+            decode: a suggestion in the task's own values, as it is noted; Ray is handed on what
+                the searcher said, under names and with values that it takes nowhere apart.
+        """
         self.searcher = searcher
+        self._decode = decode
         self.suggestions: dict[str, Suggestion] = {}
         """Of the trials that were not forgotten."""
         self.suggested = 0
@@ -50,7 +60,7 @@ class NotedSearcher(Searcher):
         if isinstance(suggestion, dict):
             self.suggestions[trial_id] = Suggestion(
                 number=self.suggested,
-                config=plain(suggestion),
+                config=plain(self._decode(suggestion)),
                 model_based=getattr(self.searcher, "picked_by_model", None),
             )
             self.suggested += 1
@@ -102,7 +112,9 @@ class NotedSearcher(Searcher):
 
     def get_state(self) -> dict[str, Any]:
         """Own state without the searcher's, as Ray asks wrappers for it."""
-        return copy.deepcopy({k: v for k, v in self.__dict__.items() if k != "searcher"})
+        return copy.deepcopy(
+            {k: v for k, v in self.__dict__.items() if k not in ("searcher", "_decode")}
+        )
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take back what ``get_state`` gave."""

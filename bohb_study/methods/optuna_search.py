@@ -13,7 +13,9 @@ from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import (
     CategoricalHyperparameter,
     Constant,
+    FloatHyperparameter,
     Hyperparameter,
+    IntegerHyperparameter,
     UniformFloatHyperparameter,
     UniformIntegerHyperparameter,
 )
@@ -25,7 +27,6 @@ from bohb_study.errors import UsageError
 from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Pair, Problem, succeeded
 from bohb_study.methods.full_fidelity import FullFidelity
 from bohb_study.methods.noted_scheduler import NotedScheduler
-from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.methods.searchers import SelfLimitingSearcher
 from bohb_study.seeding import Config, Value, plain, plain_value, space_seed
 
@@ -66,7 +67,7 @@ class OptunaSearch(SelfLimitingSearcher):
 
         Args:
             space: the search space; its own stream is drawn from only where ``ASKS`` suggestions
-                in a row are forbidden.
+                in a row are forbidden, and before ``startup`` results where not all is uniform.
             sampler: seeded, and of no other study.
             metric: what is optimised.
             mode: "min" or "max".
@@ -76,13 +77,15 @@ class OptunaSearch(SelfLimitingSearcher):
                 losses so large that their squares overflow, or smaller than what it takes for 0.
 
         Raises:
-            UsageError: a hyperparameter is neither uniform, categorical without weights, nor
-                constant.
+            UsageError: a hyperparameter is neither number, categorical nor constant.
         """
         super().__init__(metric=metric, mode=mode)
         for hyperparameter in space.values():
             _check(hyperparameter)
         self._space = space
+        self._weighted = not all(map(_uniform, space.values()))
+        """Whether the space says how likely values are: then its own stream draws at random, for
+        Optuna would draw uniformly."""
         self._startup = startup
         self._scaled = scaled
         self._exponent: int | None = None
@@ -106,6 +109,8 @@ class OptunaSearch(SelfLimitingSearcher):
     def next_config(self) -> Config:
         """The sampler's next configuration; the same one may come again in a finite space."""
         for _ in range(ASKS):
+            if self._weighted and self._told < self._startup:
+                self._study.enqueue_trial(plain(self._space.sample_configuration()))
             config = self._ask()
             if not self._space.forbidden_clauses or _allowed(self._space, config):
                 self.picked_by_model = self._told >= self._startup
@@ -169,25 +174,36 @@ class OptunaSearch(SelfLimitingSearcher):
 
 def _check(hyperparameter: Hyperparameter[Any, Any]) -> None:
     match hyperparameter:
-        case UniformFloatHyperparameter() | UniformIntegerHyperparameter() | Constant():
+        case FloatHyperparameter() | IntegerHyperparameter() | Constant():
             return
-        case CategoricalHyperparameter(weights=None):
+        case CategoricalHyperparameter():
             return
     raise UsageError(
         f"hyperparameter {hyperparameter.name} is {type(hyperparameter).__name__}; Optuna's "
-        "samplers take uniform floats and integers, categoricals without weights and constants"
+        "samplers take floats, integers, categoricals and constants"
     )
+
+
+def _uniform(hyperparameter: Hyperparameter[Any, Any]) -> bool:
+    match hyperparameter:
+        case UniformFloatHyperparameter() | UniformIntegerHyperparameter() | Constant():
+            return True
+        case CategoricalHyperparameter(weights=None):
+            return True
+    return False
 
 
 def _suggest(trial: optuna.Trial, hyperparameter: Hyperparameter[Any, Any]) -> Value:
     name = hyperparameter.name
     match hyperparameter:
-        case UniformFloatHyperparameter(lower=lower, upper=upper, log=log):
+        case FloatHyperparameter(lower=lower, upper=upper):
+            log = getattr(hyperparameter, "log", False)
             return trial.suggest_float(name, lower, upper, log=log)
-        case UniformIntegerHyperparameter(lower=lower, upper=upper, log=log):
+        case IntegerHyperparameter(lower=lower, upper=upper):
+            log = getattr(hyperparameter, "log", False)
             return trial.suggest_int(name, lower, upper, log=log)
         case CategoricalHyperparameter(choices=choices):
-            plain_choices = [plain_value(choice) for choice in choices]
+            plain_choices: list[Any] = [plain_value(choice) for choice in choices]
             return plain_value(trial.suggest_categorical(name, plain_choices))
     return plain_value(hyperparameter.default_value)
 
@@ -214,7 +230,7 @@ def optuna_pair(problem: Problem, sampler: BaseSampler, *, scaled: bool = False)
     task, ladder = problem.task, problem.ladder
     try:
         searcher = OptunaSearch(
-            task.space(space_seed(task.name, problem.seed)),
+            problem.space(space_seed(task.name, problem.seed)),
             sampler,
             metric=METRIC,
             mode=MODE,
@@ -223,4 +239,4 @@ def optuna_pair(problem: Problem, sampler: BaseSampler, *, scaled: bool = False)
     except UsageError as error:
         raise UsageError(f"--methods {problem.method}: {error}") from None
     scheduler = FullFidelity(time_attr=TIME, max_t=ladder.max_time)
-    return Pair(NotedSearcher(searcher), NotedScheduler(scheduler, ladder))
+    return Pair(problem.noted(searcher), NotedScheduler(scheduler, ladder))

@@ -60,7 +60,7 @@ class RandomSearch(SelfLimitingSearcher):
 def random_searcher(problem: Problem) -> NotedSearcher:
     """The random searcher that random, asha and hyperband share: the same draws for all three."""
     seed = space_seed(problem.task.name, problem.seed)
-    return NotedSearcher(RandomSearch(problem.task.space(seed), metric=METRIC, mode=MODE))
+    return problem.noted(RandomSearch(problem.space(seed), metric=METRIC, mode=MODE))
 
 
 def _build(problem: Problem) -> Pair:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bohb_study.analysis import bootstrap_seed, main_rule
 from bohb_study.analysis.readings import paired_gain, read_off
 from bohb_study.errors import StudyError
-from bohb_study.paper.claims import ClaimsReport, TextTable, above_zero
+from bohb_study.numbers import number
+from bohb_study.paper.claims import ClaimsReport, TextTable, above_zero, written
 from bohb_study.store import LoadedStudy
 
 CHANGED = {
@@ -52,9 +54,9 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
                 "gain": gain.centre, "low": gain.low, "high": gain.high, "share": wins,
             }  # fmt: skip
             mark = {"yes": " **+**", "no": " **-**"}.get(above_zero(gain), "")
-            cells.append(f"{gain.centre:+.3g} [{gain.low:.3g}, {gain.high:.3g}]{mark}, {wins:.0%}")
+            cells.append(f"{written(gain)}{mark}, {wins:.0%}")
         rows.append((labels[method], f"`{method}`", *cells))
-    scale = tuple(f"{_median(found, task, 'bohb'):.3g}" for task in tasks)
+    scale = tuple(number(_median(found, task, "bohb")) for task in tasks)
     rows.append(("(median regret of bohb itself)", "`bohb`", *scale))
     table = TextTable(
         "What bohb gains over itself with one thing changed", ("changed", "method", *tasks),
@@ -106,4 +108,4 @@ def _end(study: LoadedStudy) -> pd.DataFrame:
 
 def _median(found: pd.DataFrame, task: str, method: str) -> float:
     mine = found[(found["task"] == task) & (found["method"] == method)]
-    return float(mine["value"].median())
+    return float(mine["value"].fillna(np.inf).median())

@@ -114,6 +114,6 @@ def together(verdicts: Mapping[str, Verdict]) -> str:
     )
 
 
-def written(found: Estimate, digits: int = 4) -> str:
-    """``+0.0123 [0.0045, 0.0201]``."""
-    return f"{found.centre:+.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+def written(found: Estimate) -> str:
+    """``+0.0123 [0.0045, 0.0201]``; in how many seeds there is none where one has none."""
+    return found.in_words(sign=True)

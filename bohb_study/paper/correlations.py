@@ -79,5 +79,7 @@ def without_correlations(tasks: Mapping[str, Task]) -> tuple[str, ...]:
 
 
 def _losses(task: Task, config: Config, seed: int) -> list[float]:
+    """At each rung; infinite where it failed: behind all that did not."""
     evaluation = task.start(config, seed)
-    return [evaluation.advance(level).val_loss for level in task.ladder.costs]
+    reports = [evaluation.advance(level) for level in task.ladder.costs]
+    return [report.val_loss if report.status == "ok" else float("inf") for report in reports]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bohb_study.analysis import Estimate, bootstrap_seed
 from bohb_study.analysis.readings import paired_gain, read_off
+from bohb_study.numbers import fixed, stable, with_error
 from bohb_study.paper.claims import (
     Claim,
     ClaimsReport,
@@ -92,6 +93,11 @@ class _Gains:
         return paired_gain(self._found, self.tasks[d], one, other, at, self._seed)[0]
 
 
+def _lowest(gain: Estimate) -> float:
+    """By which gains are ordered: one that is not known is the least."""
+    return -np.inf if np.isnan(gain.low) else stable(gain.low)
+
+
 def _claims(gains: _Gains, methods: Sequence[str], end: float) -> Iterator[Claim]:
     sizes = list(gains.tasks)
     rivals = [method for method in methods if method != BOHB]
@@ -104,9 +110,7 @@ def _claims(gains: _Gains, methods: Sequence[str], end: float) -> Iterator[Claim
         "Hyperband is ahead of random search early", "faster early", HYPERBAND, "random", EARLY
     )
     poor = {
-        f"d = {d}": min(
-            (gains(d, m, "random", end) for m in methods if m != "random"), key=lambda g: g.low
-        )
+        f"d = {d}": min((gains(d, m, "random", end) for m in methods if m != "random"), key=_lowest)
         for d in sizes
     }
     yield _claim(
@@ -169,7 +173,7 @@ def _table(
         for method in methods:
             cells = []
             for mean, error in by_method[method].values():
-                cells.append("-" if np.isnan(mean) else f"{mean:.4f} +- {2 * error:.4f}")
+                cells.append(with_error(mean, 2 * error))
             rows.append((d, f"`{method}`", *cells))
     moments = next(iter(next(iter(means.values())).values()))
     title = "Normalised noise-free regret after so many full evaluations, mean +- 2 standard errors"
@@ -189,12 +193,14 @@ def _references(reference: LoadedStudy) -> Iterator[Claim]:
             for at, (mean, error) in values.items():
                 here, spread = measured[str(d)][method][str(at)]
                 off = (here - mean) / np.hypot(error, spread)
-                ours.append(f"{here:.4f} +- {spread:.4f} ({off:+.1f} s.e.)")
-                verdicts[f"at {at}"] = "yes" if abs(off) <= 3 else "no"
+                ours.append(f"{with_error(here, spread)} ({fixed(off, 1, sign=True)} s.e.)")
+                verdicts[f"at {at}"] = (
+                    "not decided" if np.isnan(off) else "yes" if abs(off) <= 3 else "no"
+                )
             yield Claim(
                 f"reference value of {method}, d = {d}, at 100 / 1,000",
                 "computed independently, 64 runs",
-                " / ".join(f"{mean:.4f} +- {error:.4f}" for mean, error in values.values()),
+                " / ".join(with_error(mean, error) for mean, error in values.values()),
                 " / ".join(ours),
                 together(verdicts),
             )

@@ -4,9 +4,12 @@ Its tables give the incumbent's observed value after so many evaluations of any 
 incumbent being the lowest loss so far (rule ``any``), the mean over 5 seeds.
 """
 
+from math import isnan
+
 import numpy as np
 
 from bohb_study.analysis.readings import read_off, values_of
+from bohb_study.numbers import number, with_error
 from bohb_study.paper.claims import Claim, ClaimsReport, TextTable
 from bohb_study.store import LoadedStudy
 
@@ -26,7 +29,7 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
     rows, numbers, claims = [], dict[str, dict[str, list[list[float]]]](), list[Claim]()
     for task, published in PUBLISHED.items():
         mine: dict[str, list[list[float]]] = {}
-        rows.append((task, "DEHB, published", *(f"{value:.3f}" for value in published)))
+        rows.append((task, "DEHB, published", *(number(value) for value in published)))
         for study in studies:
             tops = {name: t["top"] for name, t in study.study["tasks"].items()}
             budget = study.study["config"]["budget"]
@@ -41,7 +44,7 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
                 mine[method] = [
                     [float(v.mean()), float(v.std(ddof=1) / np.sqrt(len(v)))] for v in values
                 ]
-                cells = (f"{mean:.3f} +- {2 * error:.3f}" for mean, error in mine[method])
+                cells = (with_error(mean, 2 * error) for mean, error in mine[method])
                 rows.append((task, f"`{method}`", *cells))
         numbers[task] = mine
         claims.append(_claim(task, published[-1], mine))
@@ -73,13 +76,19 @@ def _claim(task: str, published: float, mine: dict[str, list[list[float]]]) -> C
     last = {method: values[-1] for method, values in mine.items()}
     behind = [m for m, (mean, error) in last.items() if published < mean - 2 * error]
     ahead = [m for m, (mean, error) in last.items() if published > mean + 2 * error]
-    level = [m for m in last if m not in behind and m not in ahead]
-    named = {"DEHB lower than": behind, "higher than": ahead, "within 2 standard errors of": level}
+    unknown = [m for m, (mean, _) in last.items() if isnan(mean)]
+    level = [m for m in last if m not in {*behind, *ahead, *unknown}]
+    named = {
+        "DEHB lower than": behind,
+        "higher than": ahead,
+        "within 2 standard errors of": level,
+        "not compared with, for want of a value in some seed,": unknown,
+    }
     ours = "; ".join(f"{words} {', '.join(names)}" for words, names in named.items() if names)
     return Claim(
         f"{task}: DEHB's value after 300 evaluations",
         SOURCE,
-        f"{published:.3f}",
+        number(published),
         ours,
         "a comparison, no claim",
     )

@@ -1,11 +1,13 @@
 """FCNet: random search and TPE after 80 evaluations, against published and exact values."""
 
 from collections.abc import Iterator
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
 
 from bohb_study.analysis.readings import read_off, values_of
+from bohb_study.numbers import fixed, number, with_error
 from bohb_study.paper.claims import Claim, ClaimsReport, TextTable
 from bohb_study.store import LoadedStudy
 
@@ -65,21 +67,26 @@ def _claims(means: dict[tuple[str, str, int], tuple[float, float]]) -> Iterator[
         yield Claim(
             f"{task}: expected best of {at} random draws",
             "exact, from the table",
-            f"{exact:.4g}",
-            f"{_written(mean, error)} ({(mean - exact) / error:+.1f} s.e.)",
-            "yes" if abs(mean - exact) <= LIMIT * error else "no",
+            number(exact),
+            f"{_written(mean, error)} ({fixed((mean - exact) / error, 1, sign=True)} s.e.)",
+            _verdict((mean - exact) / error),
         )
     for (task, method), published in PUBLISHED.items():
         mean, error = means[task, method, 80]
         off = [(mean - value) / error for value in published]
-        same = ["yes" if abs(o) <= LIMIT else "no" for o in off]
+        same = list(map(_verdict, off))
         yield Claim(
             f"{task}: {method} after 80 evaluations",
             "two publications on the same tables",
             " and ".join(f"{value:.6f}" for value in published),
-            f"{_written(mean, error)} ({' and '.join(f'{o:+.1f}' for o in off)} s.e.)",
+            f"{_written(mean, error)} ({' and '.join(fixed(o, 1, sign=True) for o in off)} s.e.)",
             same[0] if same[0] == same[1] else " and ".join(same),
         )
+
+
+def _verdict(off: float) -> str:
+    """By so many standard errors; nothing is decided where some seed has no value."""
+    return "not decided" if isnan(off) else "yes" if abs(off) <= LIMIT else "no"
 
 
 def _error(values: npt.NDArray[np.float64]) -> float:
@@ -87,4 +94,4 @@ def _error(values: npt.NDArray[np.float64]) -> float:
 
 
 def _written(mean: float, error: float) -> str:
-    return f"{mean:.4g} +- {error:.2g}"
+    return with_error(mean, error)

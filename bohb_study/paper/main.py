@@ -19,7 +19,8 @@ from bohb_study.analysis.families import family_of
 from bohb_study.analysis.ranks import RankCurves, common_methods, rank_curves
 from bohb_study.analysis.readings import paired_gain, read_off
 from bohb_study.errors import StudyError
-from bohb_study.paper.claims import ClaimsReport, TextTable, Verdict, above_zero
+from bohb_study.numbers import fixed, stable, stables
+from bohb_study.paper.claims import ClaimsReport, TextTable, Verdict, above_zero, written
 from bohb_study.store import LoadedStudy
 from bohb_study.store.derived import read_derived
 from bohb_study.store.loading import join
@@ -164,8 +165,8 @@ def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> TextTable:
     for task in tasks:
         own = _guide(correlations, task).sort_values("lower")
         words = [
-            f"{row.lower}: {row.spearman:.2f} [{row.low:.2f}, {row.high:.2f}]"
-            for row in own.itertuples()
+            f"{row['lower']}: {fixed(row['spearman'])} [{fixed(row['low'])}, {fixed(row['high'])}]"
+            for row in own.to_dict("records")
         ]
         rows.append((f"`{task}`", words[0], words[-1]))
     return TextTable(
@@ -196,18 +197,18 @@ def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> TextTabl
 def _cell(one: TaskGain | None) -> str:
     if one is None:
         return "-"
-    text = f"{one.gain.centre:+.3g} [{one.gain.low:.3g}, {one.gain.high:.3g}]"
+    text = written(one.gain)
     return text if one.verdict == "not decided" else f"**{text}**"
 
 
 def _rank_table(title: str, ranks: RankCurves) -> TextTable:
     at = [_at(ranks, share) for share in SHARES]
-    order = np.argsort(ranks.centre[:, -1], kind="stable")
+    order = np.argsort(stables(ranks.centre[:, -1]), kind="stable")
     rows = [
         (
             f"`{ranks.methods[i]}`",
             *(
-                f"{ranks.centre[i, j]:.2f} [{ranks.low[i, j]:.2f}, {ranks.high[i, j]:.2f}]"
+                f"{fixed(ranks.centre[i, j])} [{fixed(ranks.low[i, j])}, {fixed(ranks.high[i, j])}]"
                 for j in at
             ),
         )
@@ -247,13 +248,13 @@ def _sentences(
     alone = {m: single.centre[i, -1] for i, m in enumerate(single.methods)}
     yield (
         f"Averaged over families, the best mean rank at {SHARES[0]:.0%} of the budget is "
-        f"{_best(early)} and at its end {_best(end)}, where BOHB has {end[METHOD]:.2f} of "
+        f"{_best(early)} and at its end {_best(end)}, where BOHB has {fixed(end[METHOD])} of "
         f"{len(end)}; where there is one fidelity, or none is used, it is {_best(alone)} of "
         f"{len(alone)}."
     )
     poor = {task: value for task, value in guides.items() if value < WEAK}
     lost = sorted({g.task for g in gains if g.other == "random" and g.verdict == "no"})
-    named = ", ".join(f"{task} ({value:.2f})" for task, value in poor.items()) or "none"
+    named = ", ".join(f"{task} ({fixed(value)})" for task, value in poor.items()) or "none"
     families = len({family_of(str(task)) for task in ranks.final.index})
     yield (
         f"Where the lowest rung hardly ranks as the top does (Spearman below {WEAK}: "
@@ -273,5 +274,5 @@ def _verdicts(gains: Sequence[TaskGain], other: str) -> str:
 
 
 def _best(ranks: dict[str, float]) -> str:
-    method = min(ranks, key=lambda name: ranks[name])
-    return f"{method}'s ({ranks[method]:.2f})"
+    method = min(ranks, key=lambda name: stable(ranks[name]))
+    return f"{method}'s ({fixed(ranks[method])})"

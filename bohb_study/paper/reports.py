@@ -15,6 +15,7 @@ from bohb_study.paper.main import main_report
 from bohb_study.paper.studies import paper_studies
 from bohb_study.store import load_study
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.sums import write_packed
 
 CLAIMS = "claims"
 """Stem of the files, beside the packed study that the group is named after, or its first."""
@@ -66,7 +67,11 @@ def write_report(group: str, paper: Path) -> Written | None:
     beside = paper / group if (paper / group).is_dir() else folders[0]
     stem = beside / CLAIMS
     markdown, json = stem.with_suffix(".md"), stem.with_suffix(".json")
-    replace_files({markdown: report.markdown().encode(), json: json_bytes(report.to_json())})
+    contents = {
+        markdown.name: report.markdown().encode(),
+        json.name: json_bytes(report.to_json()),
+    }
+    write_packed(beside, contents)
     return Written(report, (markdown, json))
 
 

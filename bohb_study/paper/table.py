@@ -16,11 +16,12 @@ from rich.text import Text
 from bohb_study.analysis import bootstrap_seed, final_incumbents, finals_summary, summary
 from bohb_study.analysis.audit import Audit, audit
 from bohb_study.analysis.checks.rungs import bracket_checks
+from bohb_study.analysis.silent_models import silent_models
 from bohb_study.auditing import evidence_of
+from bohb_study.numbers import NONE, number
+from bohb_study.scores import Score, loss_in_words
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
 from bohb_study.terminal import rungs_word, yardstick_lines
-
-NONE = "-"
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,17 @@ def paper_table(
     compared = found[~found["method"].isin(study.yardsticks)]
     for _, own in compared.iterrows():
         final = by_method.get((own["task"], own["method"]))
+        facts = tasks[own["task"]]
+        val, test = (Score.of(facts[which]) for which in ("val_metric", "test_metric"))
         rows.append(
             (
                 *([own["task"]] if several else []),
                 own["method"],
                 *(str(own[name]) for name in ("trials", "charged", "unspent")),
-                *(_reported(own, which) for which in ("val", "test")),
-                *([_retrained(final)] if len(again) else []),
-                *([_all_data(final)] if whole else []),
+                loss_in_words(own, "val", val),
+                loss_in_words(own, "test", test),
+                *([_retrained(final, test)] if len(again) else []),
+                *([_all_data(final, test)] if whole else []),
                 rungs_word(bracket_checks(evidence, own["task"], own["method"])),
             )
         )
@@ -120,37 +124,26 @@ def paper_table(
         f"{study.study['name']}-{study.study['id']}",
         headings,
         tuple(row for _, row in sorted(zip(places, rows, strict=True))),
-        tuple(_notes(study, found, again, whole)),
+        (*_notes(study, found, again, whole), *silent_models(evidence)),
         tuple((audited or audit(evidence)).lines()),
     )
 
 
 def _metric(tasks: Mapping[str, Any], which: str) -> str:
-    return " or ".join(dict.fromkeys(str(task[which]) for task in tasks.values()))
+    return " or ".join(dict.fromkeys(str(Score.of(task[which])) for task in tasks.values()))
 
 
-def _spread(centre: float, low: float, high: float) -> str:
-    return f"{centre:.4f} [{low:.4f}, {high:.4f}]"
-
-
-def _reported(row: "pd.Series[Any]", which: str) -> str:
-    values = [row[f"{which}_{part}"] for part in ("loss", "low", "high")]
-    if pd.isna(values[0]):
-        return f"none in {row['undefined']} of {row['seeds']} seeds"
-    return _spread(*values)
-
-
-def _retrained(row: "pd.Series[Any] | None") -> str:
+def _retrained(row: "pd.Series[Any] | None", score: Score) -> str:
     if row is None:
         return NONE
     bad = [f"{row[what]} {what}" for what in ("diverged", "failed") if row[what]]
     known = pd.notna(row["test_loss"])
-    numbers = [_spread(row["test_loss"], row["test_low"], row["test_high"])] if known else []
+    numbers = [score.interval(row["test_loss"], row["test_low"], row["test_high"])] if known else []
     return "; ".join([*numbers, *bad]) or NONE
 
 
-def _all_data(row: "pd.Series[Any] | None") -> str:
-    return NONE if row is None or pd.isna(row["all_data"]) else f"{row['all_data']:.4f}"
+def _all_data(row: "pd.Series[Any] | None", score: Score) -> str:
+    return NONE if row is None else number(score.shown(float(row["all_data"])))
 
 
 def _notes(

@@ -1,7 +1,7 @@
 """Progress as live bars, for a terminal."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
@@ -9,8 +9,10 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from bohb_study.progress.base import CellProgress
-from bohb_study.progress.lines import ending, loss, print_line
+from bohb_study.progress.echo import hide_control_keys
+from bohb_study.progress.lines import best_in_words, ending, print_line
 from bohb_study.progress.tally import Clock, Tally
+from bohb_study.scores import Score
 
 REDRAW_SECONDS = 0.1
 """The shortest time between two drawings."""
@@ -20,10 +22,22 @@ class BarProgress:
     """A bar for the study and one for each running cell, on a terminal."""
 
     def __init__(
-        self, console: Console, clock: Clock = time.monotonic, noun: str = "cells"
+        self,
+        console: Console,
+        clock: Clock = time.monotonic,
+        noun: str = "cells",
+        scores: Mapping[str, Score] | None = None,
     ) -> None:
-        """Nothing is drawn before ``start``; ``noun`` says what is counted."""
+        """Nothing is drawn before ``start``.
+
+        Args:
+            console: where.
+            clock: seconds from any start.
+            noun: what is counted, in the plural.
+            scores: what the losses of tasks measure, by the task's name.
+        """
         self._noun = noun
+        self._scores = scores or {}
         self._tally = Tally(clock)
         self._bars = Bars(
             TextColumn("{task.description}", table_column=Column(max_width=32, no_wrap=True)),
@@ -39,11 +53,13 @@ class BarProgress:
         self._study: TaskID | None = None
         self._cells: dict[str, TaskID] = {}
         self._drawn = -REDRAW_SECONDS
+        self._give_back: Callable[[], None] = lambda: None
 
     def start(self, allowed: Mapping[str, int], stored: Collection[str] = ()) -> None:
         """See ``Progress``."""
         self._tally.start(allowed, stored)
         self._study = self._bars.add_task("study", count="", note="", left="")
+        self._give_back = hide_control_keys(_descriptor(self._bars.console))
         self._bars.start()
         self._draw()
 
@@ -57,12 +73,15 @@ class BarProgress:
         if self._tally.clock() >= self._drawn + REDRAW_SECONDS:
             self._draw()
 
-    def finish(self, cell: str, ok: bool, seconds: float, best: float | None) -> None:
+    def finish(
+        self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
+    ) -> None:
         """See ``Progress``."""
         self._tally.finish(cell, ok)
         if cell in self._cells:
             self._bars.remove_task(self._cells.pop(cell))
-        self.message(ending(cell, ok, seconds, best))
+        shown = best_in_words(cell, best, self._scores, "none")
+        self.message(ending(cell, ok, seconds, shown, outcome))
         self._draw()
 
     def message(self, text: str) -> None:
@@ -76,6 +95,7 @@ class BarProgress:
         if self._study is not None:
             self._draw()
             self._bars.stop()
+            self._give_back()
 
     def _draw(self) -> None:
         tally = self._tally
@@ -87,7 +107,7 @@ class BarProgress:
                 completed=progress.done,
                 total=progress.allowed,
                 count=f"{progress.done}/{progress.allowed} units",
-                note=f"best {loss(progress.best)}",
+                note=best_in_words(cell, progress.best, self._scores),
                 left=tally.left(cell),
             )
         if self._study is not None:
@@ -100,3 +120,11 @@ class BarProgress:
                 left=tally.left(),
             )
         self._bars.refresh()
+
+
+def _descriptor(console: Console) -> int:
+    """The file descriptor that a console writes to; -1 where it writes to none."""
+    try:
+        return console.file.fileno()
+    except (OSError, ValueError):  # as a text in memory says
+        return -1

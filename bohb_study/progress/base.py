@@ -33,8 +33,13 @@ class Progress(Protocol):
     def update(self, progress: CellProgress) -> None:
         """Say how far a running cell is; call it at every poll, whether or not it moved."""
 
-    def finish(self, cell: str, ok: bool, seconds: float, best: float | None) -> None:
-        """Say that a cell has ended, after ``seconds`` seconds, with the lowest loss ``best``."""
+    def finish(
+        self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
+    ) -> None:
+        """Say that a cell has ended, after ``seconds`` seconds, with the lowest loss ``best``.
+
+        ``outcome`` is said instead where the cell was run for something else than its loss.
+        """
 
     def message(self, text: str) -> None:
         """Print a line without disturbing what is live."""

@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 
 from rich.console import Console
 
+from bohb_study.numbers import NONE, number
 from bohb_study.progress.base import CellProgress
 from bohb_study.progress.tally import Clock, Tally, duration
+from bohb_study.scores import Score
 
 HEARTBEAT_SECONDS = 30.0
 """The longest silence while the runner polls."""
@@ -16,10 +18,15 @@ class LineProgress:
     """A line for each cell that ends and, where that takes long, a line about those that run."""
 
     def __init__(
-        self, console: Console, clock: Clock = time.monotonic, noun: str = "cells"
+        self,
+        console: Console,
+        clock: Clock = time.monotonic,
+        noun: str = "cells",
+        scores: Mapping[str, Score] | None = None,
     ) -> None:
-        """Nothing is printed before ``start``; ``noun`` says what is counted."""
+        """As ``BarProgress``."""
         self._noun = noun
+        self._scores = scores or {}
         self._console = console
         self._tally = Tally(clock)
         self._spoke = clock()
@@ -36,10 +43,13 @@ class LineProgress:
         if self._tally.clock() >= self._spoke + HEARTBEAT_SECONDS:
             self.message(self._heartbeat())
 
-    def finish(self, cell: str, ok: bool, seconds: float, best: float | None) -> None:
+    def finish(
+        self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
+    ) -> None:
         """See ``Progress``."""
         self._tally.finish(cell, ok)
-        self.message(f"{ending(cell, ok, seconds, best)} ({self._cells()})")
+        shown = best_in_words(cell, best, self._scores, "none")
+        self.message(f"{ending(cell, ok, seconds, shown, outcome)} ({self._cells()})")
 
     def message(self, text: str) -> None:
         """See ``Progress``."""
@@ -54,22 +64,42 @@ class LineProgress:
 
     def _heartbeat(self) -> str:
         running = (
-            f"{p.cell} {p.done}/{p.allowed} best {loss(p.best)}"
+            f"{p.cell} {p.done}/{p.allowed} {best_in_words(p.cell, p.best, self._scores)}"
             for p in self._tally.running.values()
         )
         left = self._tally.left()
         return "; ".join([f"{self._cells()}{left and ', '}{left}", *running])
 
 
-def loss(value: float | None) -> str:
-    """A loss as it is shown; a dash where there is none yet."""
-    return "-" if value is None else f"{value:.4g}"
+def best_in_words(
+    cell: str, loss: float | None, scores: Mapping[str, Score], none: str = NONE
+) -> str:
+    """The best of a cell so far: a loss, or the score that more is better of, with its name.
+
+    Args:
+        cell: ``task/method/seed``.
+        loss: the lowest; None where there is none.
+        scores: what the losses of tasks measure, by the task's name.
+        none: what is said where there is none: none yet by default.
+    """
+    score = scores.get(cell.partition("/")[0], Score("loss"))
+    value = none if loss is None else number(score.shown(loss), zeros=False)
+    return f"best {score.name} {value}" if score.negated else f"best {value}"
 
 
-def ending(cell: str, ok: bool, seconds: float, best: float | None) -> str:
-    """The line about a cell that has ended."""
-    shown = "none" if best is None else loss(best)
-    return f"{cell} {'done' if ok else 'FAILED'} in {duration(seconds)}, best {shown}"
+def ending(cell: str, ok: bool, seconds: float, best: str, outcome: str = "") -> str:
+    """The line about a cell that has ended.
+
+    Args:
+        cell: its name.
+        ok: whether it is as it should be.
+        seconds: how long it took.
+        best: what it found, in words.
+        outcome: said in place of all that, where it was run for something else.
+    """
+    if outcome:
+        return f"{cell} {outcome} in {duration(seconds)}"
+    return f"{cell} {'done' if ok else 'FAILED'} in {duration(seconds)}, {best}"
 
 
 def print_line(console: Console, text: str) -> None:

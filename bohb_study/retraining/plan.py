@@ -1,7 +1,7 @@
 """Which trainings: each cell's incumbent again, and each method's best on all data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,14 @@ import pandas as pd
 from bohb_study.analysis.finals import final_incumbents
 from bohb_study.columns import HP
 from bohb_study.errors import StudyError
+from bohb_study.numerics import Mode, check
+from bohb_study.provenance import code_hash, task_parts
 from bohb_study.seeding import Config, config_id, plain
 from bohb_study.store import LoadedStudy
 from bohb_study.store.finals import Kind, Training
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Evaluation, Report, Task
+from bohb_study.tasks.fingerprints import own_value
 
 if TYPE_CHECKING:
     from bohb_study.engines.base import OnProgress
@@ -28,6 +31,10 @@ class TrainingJob:
     task: Task
     """What is trained; where that is to be on all data, the task on all data."""
     config: Config
+    numerics: Mode = "portable"
+    """By which kernels it is trained."""
+    code: str = ""
+    """Hash of the code that decides what comes of it."""
 
     @property
     def key(self) -> tuple[str | int, ...]:
@@ -47,6 +54,7 @@ class TrainingJob:
         from bohb_study.engines.base import one_line
         from bohb_study.engines.guarded import CELL_ERRORS, GuardedEvaluation, interruptible
 
+        check(self.numerics)
         top, began = self.task.ladder.top, perf_counter()
         guarded = GuardedEvaluation(self.task, self.config, self.cell.seed, self._start)
         try:
@@ -69,7 +77,7 @@ class Chosen:
     """Reported, of the training for which it was chosen."""
 
 
-def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
+def plan(study: LoadedStudy, repeats: int, *, trust: bool = False) -> list[TrainingJob]:
     """What is to be trained: by repetition, so that an interrupted run has the first of all cells.
 
     Cells without a successful full evaluation, tasks on which nothing is trained, and yardsticks,
@@ -78,12 +86,15 @@ def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
     Args:
         study: a finished study, as it was run or packed.
         repeats: trainings of each cell's incumbent, at least 1.
+        trust: execute the files of tasks that the study names.
 
     Raises:
+        UsageError: such a file would have to be executed, and is not trusted.
         StudyError: a configuration cannot be rebuilt from the frame, or a task is not the one that
             was run.
     """
-    tasks = _tasks(study)
+    config = _config_of(study, trust=trust)
+    tasks = config.tasks()
     trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
     yardsticks = study.yardsticks
     found = [
@@ -100,7 +111,8 @@ def plan(study: LoadedStudy, repeats: int) -> list[TrainingJob]:
         on_all = tasks[best.cell.task].on_all_data()
         if on_all is not None:
             planned.append(_job(best, "all data", 0, on_all))
-    return planned
+    code = {name: code_hash(task_parts(name, config.source(name))) for name in trained}
+    return [replace(job, numerics=config.numerics, code=code[job.cell.task]) for job in planned]
 
 
 def chosen(study: LoadedStudy) -> list[Chosen]:
@@ -136,22 +148,23 @@ def _best(found: Sequence[Chosen]) -> list[Chosen]:
     return list(best.values())
 
 
-def _tasks(study: LoadedStudy) -> dict[str, Task]:
-    config = StudyConfig.from_json(study.study["config"])
+def _config_of(study: LoadedStudy, *, trust: bool) -> StudyConfig:
+    config = StudyConfig.from_json(study.study["config"], trust=trust)
     if config.id != study.study["id"]:
         raise StudyError(
             f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "
             f"be {config.id} here"
         )
-    return config.tasks()
+    return config
 
 
 def _config(study: LoadedStudy, cell: Cell, seq: int, stored: str) -> Config:
     """The configuration of the report ``seq`` of a cell, rebuilt from its columns."""
     rows = study.rows((cell.task, cell.method, cell.seed))
     report = rows[rows["seq"] == seq]
+    space = study.study["tasks"][cell.task].get("space") or {}
     values = {
-        str(name).removeprefix(HP): report[name].iloc[0]
+        (key := str(name).removeprefix(HP)): own_value(report[name].iloc[0], space.get(key, {}))
         for name in report.columns
         if str(name).startswith(HP) and pd.notna(report[name].iloc[0])
     }

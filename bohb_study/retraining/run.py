@@ -8,9 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
+from bohb_study.numerics import expected
 from bohb_study.progress import CellProgress, Progress, make_progress
-from bohb_study.provenance import code_hash, git_state, task_parts, versions
+from bohb_study.provenance import git_state, versions
 from bohb_study.retraining.plan import TrainingJob, plan
+from bohb_study.scores import Score
 from bohb_study.seeding import config_id
 from bohb_study.store import load_study, locked
 from bohb_study.store.finals import Final, read_finals, write_finals
@@ -21,7 +23,9 @@ REPEATS = 3
 NOUN = "trainings off the ledger"
 
 
-def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None) -> list[Final]:
+def retrain_finals(
+    folder: Path, repeats: int = REPEATS, jobs: int | None = None, *, trust: bool = False
+) -> list[Final]:
     """Train the final configurations of a finished study again; each training is kept at once.
 
     Trainings that are stored are not repeated, unless they failed, or are of another incumbent or
@@ -31,11 +35,14 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
         folder: the study's, where finals.json is written.
         repeats: trainings of each cell's incumbent, at least 1.
         jobs: trainings that run at the same time; as many as CPUs where not given.
+        trust: execute the files of tasks that the study names; needed for one that this process
+            has not executed before.
 
     Returns:
         All trainings in the order of the plan; none where nothing is trained on the study's tasks.
 
     Raises:
+        UsageError: a file would have to be executed, and is not trusted.
         StudyError: a cell is not done, a configuration cannot be rebuilt, another process writes
             the study, or a file cannot be written.
         KeyboardInterrupt: after the finished trainings have been stored.
@@ -43,7 +50,7 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
     with locked(folder):
         study = load_study(folder)
         study_id = study.study["id"]
-        planned = {job.cell: job for job in plan(study, repeats)}
+        planned = {job.cell: job for job in plan(study, repeats, trust=trust)}
         stored = read_finals(folder, study_id)
         finals = {
             final.training: final
@@ -52,7 +59,8 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
         }
         left = [job for training, job in planned.items() if training not in finals]
         if left:
-            with make_progress(noun=NOUN) as progress:
+            scores = {job.task.name: Score.of(job.task.val_metric) for job in planned.values()}
+            with make_progress(noun=NOUN, scores=scores) as progress:
                 tops = {str(training): job.task.ladder.top for training, job in planned.items()}
                 progress.start(tops, stored={str(training) for training in finals})
                 at_once = jobs or len(os.sched_getaffinity(0))
@@ -69,8 +77,7 @@ def retrain_finals(folder: Path, repeats: int = REPEATS, jobs: int | None = None
 
 def _holds(final: Final, job: TrainingJob) -> bool:
     """Whether a stored training is what ``job`` would give."""
-    code = code_hash(task_parts(job.cell.task))
-    same = final.config_id == config_id(job.config) and final.run.get("code") == code
+    same = final.config_id == config_id(job.config) and final.run.get("code") == job.code
     return same and final.status != "failed"
 
 
@@ -87,6 +94,7 @@ def _trained(
     first = [jobs[0] for jobs in twins.values()]
     by_name = {str(job.cell): job for job in first}
     run = {
+        "numerics": expected(left[0].numerics, torch=True),
         "versions": versions(),
         "git": git_state(),
         "host": socket.gethostname(),
@@ -107,7 +115,7 @@ def _trained(
                 progress.message(f"{name} {report.status}{report.message and ': '}{report.message}")
             says = report.status == "ok" and job.cell.kind == "retrained"
             best = report.val_loss if says else None  # on all data it says nothing
-            of_task = {**run, "code": code_hash(task_parts(job.cell.task))}
+            of_task = {**run, "code": job.code}
             for twin in twins[job.key]:
                 yield _final(twin, report, of_task)
                 progress.finish(str(twin.cell), report.status != "failed", seconds, best)

@@ -3,9 +3,13 @@
 A study is a folder: ``study.json`` says what was ever asked for, and each cell is
 ``cells/<task>/<method>/<seed>.parquet`` with its ``.json`` beside it. The JSON is written last and
 carries the hash of the parquet: a cell is done only where the JSON says so and the hash matches.
+
+What is read here may come from anybody. Every JSON carries its own hash, every parquet says of
+which cell and study it is, a packed study has a list of hashes; nothing is executed or unpickled,
+and nothing is written outside the folder.
 """
 
-from bohb_study.store.cells import CellState, cell_record, cell_state, read_cell, write_cell
+from bohb_study.store.cells import CellState, Origin, cell_record, cell_state, read_cell, write_cell
 from bohb_study.store.export import pack, write_csv
 from bohb_study.store.finals import finals_frame, read_finals
 from bohb_study.store.loading import LoadedStudy, load_results, load_study
@@ -21,6 +25,7 @@ from bohb_study.store.studies import (
 __all__ = [
     "CellState",
     "LoadedStudy",
+    "Origin",
     "asked_cells",
     "cell_record",
     "cell_state",

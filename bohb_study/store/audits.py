@@ -6,9 +6,33 @@ from typing import Any
 
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
-from bohb_study.store.files import json_bytes, read_json, replace_files
+from bohb_study.store import shapes
+from bohb_study.store.sealed import read_beside, sealed_json
+from bohb_study.store.studies import PACK_AGAIN, is_packed
+from bohb_study.store.sums import write_packed
 
 AUDIT_FILE = "audit.json"
+
+_FINDING = shapes.fields(
+    {"where": shapes.text, "what": shapes.text}, {"known": shapes.nullable(shapes.text)}
+)
+_CHECK = shapes.fields(
+    {"state": shapes.line, "places": shapes.whole(0)},
+    {
+        "findings": shapes.array(_FINDING),
+        "notes": shapes.array(shapes.text),
+        "table": shapes.array(shapes.table(shapes.anything)),
+    },
+)
+_AUDIT = shapes.fields(
+    {
+        "holds": shapes.flag,
+        "cells": shapes.whole(0),
+        "rows": shapes.whole(0),
+        "checks": shapes.table(_CHECK, shapes.line),
+    },
+    {"audited": shapes.line, "git": shapes.table(shapes.anything)},
+)
 
 _WHEN = ("audited", "git")
 """Says when and by what code; an audit that comes out the same keeps what it said first."""
@@ -26,13 +50,13 @@ def write_audit(folder: Path, study_id: str, audit: Mapping[str, Any]) -> Path:
     except StudyError:
         before = None  # damaged: made again
     if before is None or _said(before) != _said(audit):
-        replace_files({path: audit_bytes(study_id, audit)})
+        write_packed(folder, {AUDIT_FILE: audit_bytes(study_id, audit)})
     return path
 
 
 def audit_bytes(study_id: str, audit: Mapping[str, Any]) -> bytes:
     """audit.json as it is stored."""
-    return json_bytes({"schema": SCHEMA_VERSION, "study": study_id, **audit})
+    return sealed_json({"schema": SCHEMA_VERSION, "study": study_id, **audit})
 
 
 def read_audit(folder: Path, study_id: str) -> dict[str, Any] | None:
@@ -43,15 +67,12 @@ def read_audit(folder: Path, study_id: str) -> dict[str, Any] | None:
     """
     path = folder / AUDIT_FILE
     try:
-        stored = read_json(path)
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _AUDIT)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError) as why:
-        raise StudyError(
-            f"{path}: damaged: {why}; run the same command: it is made again"
-        ) from None
+    except ValueError as why:
+        advice = PACK_AGAIN if is_packed(folder) else "run the same command: it is made again"
+        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
     return {key: value for key, value in stored.items() if key not in ("schema", "study")}
 
 

@@ -3,15 +3,26 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bohb_study.columns import SCHEMA_VERSION, upgraded
 from bohb_study.errors import StudyError
-from bohb_study.store.cells import parquet_bytes, parquet_frame
-from bohb_study.store.files import json_bytes, read_json, replace_files
+from bohb_study.store import shapes
+from bohb_study.store.cells import (
+    check_frame,
+    opened_parquet,
+    parquet_bytes,
+    parquet_frame,
+    table_bytes,
+)
+from bohb_study.store.files import read_file
+from bohb_study.store.loading import pack_origin
+from bohb_study.store.sealed import SEALED_SINCE, read_beside, sealed_json
+from bohb_study.store.studies import PACK_AGAIN
+from bohb_study.store.sums import write_packed
 
 DERIVED_FILE = "derived.json"
 WHOLE = "whole"
@@ -19,6 +30,9 @@ WHOLE = "whole"
 NAMES = (WHOLE, "correlations", "picks", "brackets")
 """The frames that there may be, each in ``<name>.parquet``."""
 DERIVED_FILES = (DERIVED_FILE, *(f"{name}.parquet" for name in NAMES))
+
+_FRAME = shapes.fields({"rows": shapes.whole(0), "sha256": shapes.sha256})
+_DERIVED = shapes.fields({"frames": shapes.table(_FRAME, shapes.one_of(NAMES))})
 
 
 def write_derived(folder: Path, study_id: str, frames: Mapping[str, pd.DataFrame]) -> list[Path]:
@@ -40,7 +54,7 @@ def write_derived(folder: Path, study_id: str, frames: Mapping[str, pd.DataFrame
     """
     if unknown := sorted(set(frames) - set(NAMES)):
         raise ValueError(f"{unknown[0]}: no derived frame; there are {', '.join(NAMES)}")
-    data = {name: _bytes(name, frames[name]) for name in NAMES if name in frames}
+    data = {name: _bytes(name, frames[name], study_id) for name in NAMES if name in frames}
     says = {
         "schema": SCHEMA_VERSION,
         "study": study_id,
@@ -49,13 +63,11 @@ def write_derived(folder: Path, study_id: str, frames: Mapping[str, pd.DataFrame
             for name, content in data.items()
         },
     }
-    files = {_path(folder, name): content for name, content in data.items()}
-    files[folder / DERIVED_FILE] = json_bytes(says)
-    replace_files(files)
-    for name in NAMES:
-        if name not in data:
-            _path(folder, name).unlink(missing_ok=True)
-    return list(files)
+    files = {_path(folder, name).name: content for name, content in data.items()}
+    files[DERIVED_FILE] = sealed_json(says)
+    gone = dict.fromkeys(_path(folder, name).name for name in NAMES if name not in data)
+    write_packed(folder, {**files, **gone})
+    return [folder / name for name in files]
 
 
 def read_derived(folder: Path, study_id: str) -> dict[str, pd.DataFrame]:
@@ -66,19 +78,22 @@ def read_derived(folder: Path, study_id: str) -> dict[str, pd.DataFrame]:
     """
     path = folder / DERIVED_FILE
     try:
-        stored = read_json(path)
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
-        says = {
-            name: stored["frames"][name]["sha256"] for name in NAMES if name in stored["frames"]
-        }
+        stored = read_beside(path, study_id, _DERIVED)
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError) as why:
+    except ValueError as why:
         raise _unusable(path, f"damaged: {why}") from None
+    sealed = stored["schema"] >= SEALED_SINCE
     return {
-        name: upgraded(_read(_path(folder, name), sha256), stored["schema"])
-        for name, sha256 in says.items()
+        name: _read(
+            _path(folder, name),
+            stored["frames"][name],
+            pack_origin(study_id, name) if sealed else None,
+            schema=stored["schema"],
+            whole=name == WHOLE,
+        )
+        for name in NAMES
+        if name in stored["frames"]
     }
 
 
@@ -86,24 +101,37 @@ def _path(folder: Path, name: str) -> Path:
     return folder / f"{name}.parquet"
 
 
-def _bytes(name: str, frame: pd.DataFrame) -> bytes:
+def _bytes(name: str, frame: pd.DataFrame, study_id: str) -> bytes:
+    origin = pack_origin(study_id, name)
     if name == WHOLE:
-        return parquet_bytes(frame)
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+        return parquet_bytes(frame, origin)
+    return table_bytes(pa.Table.from_pandas(frame, preserve_index=False), origin)
 
 
-def _read(path: Path, sha256: str) -> pd.DataFrame:
+def _read(
+    path: Path,
+    says: Mapping[str, Any],
+    origin: Mapping[str, Any] | None,
+    *,
+    schema: int,
+    whole: bool,
+) -> pd.DataFrame:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _unusable(path, f"cannot be read: {error.strerror}") from None
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise _unusable(path, "is not the file that was packed (sha256)")
-    return parquet_frame(data)
+        data = read_file(path)
+        if hashlib.sha256(data).hexdigest() != says["sha256"]:
+            raise ValueError("is not the file that was packed (sha256)")
+        opened_parquet(data, origin)
+        frame = upgraded(parquet_frame(data), schema)
+        if len(frame) != says["rows"]:
+            raise ValueError(f"has {len(frame)} rows, not {says['rows']}")
+        if whole:
+            check_frame(frame)
+    except FileNotFoundError:
+        raise _unusable(path, "is not there") from None
+    except (ValueError, StudyError, pa.ArrowException) as why:
+        raise _unusable(path, " ".join(str(why).split())) from None
+    return frame
 
 
 def _unusable(path: Path, why: str) -> StudyError:
-    return StudyError(f"{path}: {why}; restore the packed study from git, or pack it again")
+    return StudyError(f"{path}: {why}; {PACK_AGAIN}")

@@ -10,12 +10,14 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.audits import AUDIT_FILE, audit_bytes, read_audit
 from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.derived import DERIVED_FILES
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.store.files import read_file, replace_files
 from bohb_study.store.finals import FINALS_FILE, finals_bytes, read_finals
-from bohb_study.store.loading import PACKED_RECORDS, PACKED_ROWS, load_study
+from bohb_study.store.loading import PACKED_ROWS, load_study, pack_origin
 from bohb_study.store.records import records_json
 from bohb_study.store.references import REFERENCES_FILE
-from bohb_study.store.studies import STUDY_FILE
+from bohb_study.store.sealed import sealed_json
+from bohb_study.store.studies import PACKED_RECORDS, STUDY_FILE
+from bohb_study.store.sums import write_packed
 
 CSV_FILE = "results.csv"
 
@@ -24,8 +26,8 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
     """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
 
     Where its final configurations were trained again, finals.json as well, audit.json where it was
-    audited, and references and derived frames where they are beside it. The same study gives the
-    same bytes; ``load_study`` reads it as it reads the folder.
+    audited, and references and derived frames where they are beside it; then SHA256SUMS, which
+    lists them. The same study gives the same bytes; ``load_study`` reads it as it reads the folder.
 
     Args:
         folder: the study, all of whose cells are done.
@@ -42,14 +44,15 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
         raise UsageError(f"{target}: holds a study that is not packed; pack into another folder")
     loaded = load_study(folder)
     packed = loaded.frame if rows is None else rows
-    data = parquet_bytes(packed)
+    study_id = loaded.study["id"]
+    data = parquet_bytes(packed, pack_origin(study_id))
     head = {
         "schema": SCHEMA_VERSION,
+        "study": study_id,
         **({"thinned": True} if loaded.thinned or rows is not None else {}),
         "rows": len(packed),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    study_id = loaded.study["id"]
     finals, audit = read_finals(folder, study_id), read_audit(folder, study_id)
     if audit and not loaded.thinned and audit["rows"] != len(loaded.frame):
         raise StudyError(f"{folder / AUDIT_FILE}: is of other rows; run the same command again")
@@ -58,21 +61,25 @@ def pack(folder: Path, target: Path, rows: pd.DataFrame | None = None) -> None:
         AUDIT_FILE: audit_bytes(study_id, audit) if audit else None,
         **{name: _content(folder / name) for name in (REFERENCES_FILE, *DERIVED_FILES)},
     }
-    replace_files(
+    write_packed(
+        target,
         {
-            **{target / name: content for name, content in beside.items() if content},
-            target / PACKED_ROWS: data,
-            target / PACKED_RECORDS: records_json(head, list(loaded.cells.values())),
-            target / STUDY_FILE: json_bytes(loaded.study),
-        }
+            **beside,
+            PACKED_ROWS: data,
+            PACKED_RECORDS: records_json(head, list(loaded.cells.values())),
+            STUDY_FILE: sealed_json({**loaded.study, "schema": SCHEMA_VERSION}),
+        },
+        anew=True,
     )
-    for name, content in beside.items():
-        if content is None:  # of a study that was packed there before
-            (target / name).unlink(missing_ok=True)
 
 
 def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+    try:
+        return read_file(path)
+    except FileNotFoundError:
+        return None
+    except ValueError as why:
+        raise StudyError(f"{path}: {why}") from None
 
 
 def write_csv(folder: Path, allow_missing: bool = False) -> Path:
@@ -85,5 +92,6 @@ def write_csv(folder: Path, allow_missing: bool = False) -> Path:
     """
     frame = load_study(folder, allow_missing).frame
     path = folder / CSV_FILE
-    replace_files({path: frame.to_csv(index=False, lineterminator="\n").encode()})
+    content = frame.to_csv(index=False, lineterminator="\n").encode()
+    replace_files({path: content}, folder)
     return path

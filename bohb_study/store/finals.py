@@ -14,7 +14,10 @@ import pandas as pd
 from bohb_study.columns import CELL, EXTRA, SCHEMA_VERSION
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, config_id
-from bohb_study.store.files import json_bytes, read_json, replace_files
+from bohb_study.store import shapes
+from bohb_study.store.sealed import read_beside, sealed_json
+from bohb_study.store.studies import PACK_AGAIN, is_packed
+from bohb_study.store.sums import write_packed
 from bohb_study.study import Cell
 from bohb_study.tasks.base import Status
 
@@ -24,6 +27,32 @@ COLUMNS = (*CELL, "kind", "repeat", "config_id", "val_loss", "test_loss", "statu
 
 Kind = Literal["retrained", "all data"]
 """Trained again on the cell's own split, or once on all data but the test part."""
+
+
+_TRAINING = shapes.fields(
+    {
+        "task": shapes.name,
+        "method": shapes.name,
+        "seed": shapes.whole(0),
+        "kind": shapes.one_of(get_args(Kind)),
+        "repeat": shapes.whole(0),
+        "config_id": shapes.line,
+        "config": shapes.table(shapes.anything),
+        "val_loss": shapes.nullable(shapes.number),
+        "test_loss": shapes.nullable(shapes.number),
+        "status": shapes.one_of(get_args(Status)),
+        "seconds": shapes.number,
+        "extra": shapes.table(shapes.nullable(shapes.number), shapes.line),
+        "message": shapes.text,
+        "run": shapes.whole(0),
+    }
+)
+_FINALS = shapes.fields(
+    {
+        "runs": shapes.array(shapes.table(shapes.anything)),
+        "trainings": shapes.array(_TRAINING),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +100,7 @@ def write_finals(folder: Path, study_id: str, finals: Sequence[Final]) -> None:
     Raises:
         StudyError: the disk is full or the file cannot be written; what existed is untouched.
     """
-    replace_files({folder / FINALS_FILE: finals_bytes(study_id, finals)})
+    write_packed(folder, {FINALS_FILE: finals_bytes(study_id, finals)})
 
 
 def finals_bytes(study_id: str, finals: Sequence[Final]) -> bytes:
@@ -80,7 +109,7 @@ def finals_bytes(study_id: str, finals: Sequence[Final]) -> bytes:
     for final in finals:
         if final.run not in runs:
             runs.append(final.run)
-    return json_bytes(
+    return sealed_json(
         {
             "schema": SCHEMA_VERSION,
             "study": study_id,
@@ -98,17 +127,17 @@ def read_finals(folder: Path, study_id: str) -> list[Final]:
     """
     path = folder / FINALS_FILE
     try:
-        stored = read_json(path)
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _FINALS)
         return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError, IndexError) as why:
-        raise StudyError(
-            f"{path}: damaged: {why}; remove it and run the same command again: the trainings of "
-            "the final configurations are repeated, all else is kept"
-        ) from None
+    except ValueError as why:
+        again = (
+            "remove it and run the same command again: the trainings of the final configurations "
+            "are repeated, all else is kept"
+        )
+        advice = PACK_AGAIN if is_packed(folder) else again
+        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
 
 
 def finals_frame(finals: Sequence[Final]) -> pd.DataFrame:
@@ -149,8 +178,8 @@ def _known(loss: float) -> float | None:
 
 def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
     training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
-    if training.kind not in get_args(Kind) or row["status"] not in get_args(Status):
-        raise ValueError(f"{training}: unknown kind or status {row['status']!r}")
+    if row["run"] >= len(runs):
+        raise ValueError(f"{training}: there is no run {row['run']}")
     names = ("config", "status", "seconds", "extra", "message")
     # before schema 2 a number of the task's stood for the losses of a training without a result
     none = row["status"] != "ok"

@@ -1,6 +1,7 @@
 """A whole study in memory: one tidy frame, and what was recorded beside it."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -11,28 +12,40 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from bohb_study.budget import units_allowed
-from bohb_study.columns import CELL, Kind, build_frame, kinds_of, upgraded
+from bohb_study.columns import CELL, SCHEMA_VERSION, Kind, build_frame, kinds_of, upgraded
 from bohb_study.errors import StudyError
+from bohb_study.store import shapes
 from bohb_study.store.cells import (
     NotDoneError,
+    Origin,
     cell_paths,
     check_frame,
     check_rows,
+    opened_parquet,
     parquet_frame,
+    told_record,
     verified,
 )
-from bohb_study.store.files import read_json
-from bohb_study.store.records import records_of
-from bohb_study.store.studies import asked_cells, read_study
+from bohb_study.store.files import read_file
+from bohb_study.store.records import check_record, records_of
+from bohb_study.store.sealed import SEALED_SINCE, read_json
+from bohb_study.store.studies import (
+    PACK_AGAIN,
+    PACKED_RECORDS,
+    asked_cells,
+    is_packed,
+    read_study,
+)
+from bohb_study.store.sums import check_sums
 from bohb_study.study import Cell
 from bohb_study.tasks import Ladder
 
 CellKey = tuple[str, str, int]
 """(task, method, seed)"""
 
-PACKED_RECORDS = "cells.json"
 PACKED_ROWS = "cells.parquet"
 
 _NAMED = 10
@@ -83,11 +96,17 @@ class LoadedStudy:
 
         Raises:
             KeyError: the cell is not among those that are done.
+            StudyError: its record tells other columns than its rows have.
         """
         record = self.cells[cell]
         own = build_frame([], record["hyperparameters"], record["extra"]).dtypes
         mine = self.frame.take(self._places[cell])
-        return mine[list(own.index)].astype(own).reset_index(drop=True)
+        try:
+            return mine[list(own.index)].astype(own).reset_index(drop=True)
+        except (KeyError, TypeError, ValueError):
+            raise StudyError(
+                f"{self.path}: {Cell(*cell)}: its record tells other columns than its rows have"
+            ) from None
 
     @cached_property
     def _places(self) -> dict[CellKey, npt.NDArray[np.intp]]:
@@ -112,8 +131,11 @@ def load_study(path: Path | str, allow_missing: bool = False) -> LoadedStudy:
             ``allow_missing``; then ``problems`` says so), or a newer version wrote it.
     """
     path = Path(path)
+    packed = is_packed(path)
+    if packed:
+        check_sums(path)
     study = read_study(path)
-    loaded = (_from_pack if (path / PACKED_RECORDS).exists() else _from_folder)(path, study)
+    loaded = (_from_pack if packed else _from_folder)(path, study)
     if loaded.problems and not allow_missing:
         named = "; ".join(loaded.problems[:_NAMED])
         more = len(loaded.problems) - _NAMED
@@ -160,9 +182,13 @@ def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
     frames: dict[Cell, pd.DataFrame] = {}
     records: dict[Cell, dict[str, Any]] = {}
     problems: list[str] = []
+    origin, listed = Origin(study["id"], study["config"]), _Listed(path)
     for cell in asked_cells(study):
+        if not listed.has(cell):  # a study may ask for very many cells that nobody ran
+            problems.append(f"{cell_paths(path, cell)[1]}: missing")
+            continue
         try:
-            records[cell], data = verified(path, cell)
+            records[cell], data = verified(path, cell, origin)
         except NotDoneError as found:
             problems.append(found.why)
         else:
@@ -175,13 +201,41 @@ def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
     return LoadedStudy(path, study, join(frames.values()), cells, problems)
 
 
+class _Listed:
+    """Which cells a study's folder holds: each of its folders is listed once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names: dict[Path, set[str]] = {}
+
+    def has(self, cell: Cell) -> bool:
+        json_path = cell_paths(self._path, cell)[1]
+        folder = json_path.parent
+        if folder not in self._names:
+            try:
+                self._names[folder] = set(os.listdir(folder))
+            except OSError:
+                self._names[folder] = set()
+        return json_path.name in self._names[folder]
+
+
 def _misfits(frames: Mapping[Cell, pd.DataFrame]) -> dict[Cell, str]:
     """The cells whose rows do not fit columns.py although their hash holds, and why."""
+    together = join(frames.values())
     try:
-        check_frame(join(frames.values()))  # all at once: checks are slow by the frame, not the row
+        check_frame(together)  # all at once: checks are slow by the frame, not the row
+        if _are_of(together, frames):
+            return {}
     except StudyError:
-        return {cell: why for cell, frame in frames.items() if (why := _misfit(frame, cell))}
-    return {}
+        pass
+    return {cell: why for cell, frame in frames.items() if (why := _misfit(frame, cell))}
+
+
+def _are_of(together: pd.DataFrame, frames: Mapping[Cell, pd.DataFrame]) -> bool:
+    """Whether all rows say the cell that they were read as."""
+    rows = [len(frame) for frame in frames.values()]
+    expected = {name: np.repeat([getattr(cell, name) for cell in frames], rows) for name in CELL}
+    return all((together[name].to_numpy() == own).all() for name, own in expected.items())
 
 
 def _misfit(frame: pd.DataFrame, cell: Cell) -> str:
@@ -195,27 +249,88 @@ def _misfit(frame: pd.DataFrame, cell: Cell) -> str:
 def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
     try:
         packed = read_json(path / PACKED_RECORDS)
-        cells = {_record_key(record): record for record in records_of(packed)}
-        data = (path / PACKED_ROWS).read_bytes()
-        expected = packed["sha256"]
-    except (ValueError, LookupError, TypeError, AttributeError) as why:
+        _PACKED(packed, "")
+        records = records_of(packed)
+        for number, record in enumerate(records):
+            check_record(record, f"cells[{number}]")
+            if record["status"] != "done":
+                raise ValueError(f"cells[{number}]: is not done")
+    except (FileNotFoundError, ValueError) as why:
         raise _unpackable(path / PACKED_RECORDS, f"damaged: {why}") from None
-    except OSError as error:
-        raise _unpackable(path / PACKED_ROWS, str(error.strerror)) from None
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise _unpackable(path / PACKED_ROWS, "is not the file that was packed (sha256)")
-    if [_key(cell) for cell in asked_cells(study)] != list(cells):
+    sealed = packed["schema"] >= SEALED_SINCE
+    if sealed:
+        check_sums(path, needed=True)
+        if packed["study"] != study["id"]:
+            raise _unpackable(path / PACKED_RECORDS, f"is of study {packed['study']}")
+    origin = Origin(study["id"], study["config"])
+    for record in records:
+        if why_not := origin.refuses(record):
+            cell = Cell(*_record_key(record))
+            raise _unpackable(path / PACKED_RECORDS, f"{cell} {why_not}")
+    cells: dict[CellKey, dict[str, Any]] = {
+        _record_key(record): told_record(record, f"{path / PACKED_RECORDS}: a cell", PACK_AGAIN)
+        for record in records
+    }
+    if [_key(cell) for cell in asked_cells(study)] != list(cells) or len(cells) < len(records):
         raise _unpackable(path / PACKED_RECORDS, "holds other cells than study.json asks for")
-    frame = upgraded(parquet_frame(data), packed["schema"])
+    frame = _packed_rows(path, packed, pack_origin(packed["study"]) if sealed else None)
+    thinned = bool(packed.get("thinned"))
+    if why_not := _miscounted(frame, cells, thinned=thinned):
+        raise _unpackable(path / PACKED_ROWS, why_not)
+    return LoadedStudy(path, study, frame, cells, [], thinned)
+
+
+def _packed_rows(
+    path: Path, packed: Mapping[str, Any], origin: Mapping[str, Any] | None
+) -> pd.DataFrame:
+    """The rows of a packed study, such as ``packed`` vouches for."""
     try:
+        data = read_file(path / PACKED_ROWS)
+        if hashlib.sha256(data).hexdigest() != packed["sha256"]:
+            raise ValueError("is not the file that was packed (sha256)")
+        opened_parquet(data, origin)
+        frame = upgraded(parquet_frame(data), packed["schema"])
         check_frame(frame)
-    except StudyError as why:
-        raise _unpackable(path / PACKED_ROWS, str(why)) from None
-    return LoadedStudy(path, study, frame, cells, [], bool(packed.get("thinned")))
+    except FileNotFoundError:
+        raise _unpackable(path / PACKED_ROWS, "is not there") from None
+    except (ValueError, StudyError, pa.ArrowException) as why:
+        raise _unpackable(path / PACKED_ROWS, " ".join(str(why).split())) from None
+    return frame
+
+
+def pack_origin(study_id: str, frame: str = "") -> dict[str, Any]:
+    """What a parquet of a packed study says of where it is from.
+
+    Args:
+        study_id: of the study.
+        frame: name of a derived frame; empty for the rows themselves.
+    """
+    return {"schema": SCHEMA_VERSION, "study": study_id, "frame": frame}
+
+
+def _miscounted(
+    frame: pd.DataFrame, cells: Mapping[CellKey, Mapping[str, Any]], *, thinned: bool
+) -> str:
+    """Why rows are not those of the cells; empty where they are."""
+    groups: Any = frame.groupby(list(CELL), sort=False)  # stubs know one key alone
+    counts = {(task, method, int(seed)): n for (task, method, seed), n in groups.size().items()}
+    if other := sorted(set(counts) - set(cells)):
+        return f"holds rows of {Cell(*other[0])}, which is not among its cells"
+    for key, record in cells.items():
+        found, rows = counts.get(key, 0), record["rows"]
+        if not (0 < found <= rows if thinned else found == rows):
+            return f"holds {found} rows of {Cell(*key)}, which has {rows}"
+    return ""
+
+
+_PACKED = shapes.fields(
+    {"rows": shapes.whole(1), "sha256": shapes.sha256},
+    {"thinned": shapes.flag, "study": shapes.matching("[0-9a-f]{8}", "eight hexadecimal digits")},
+)
 
 
 def _unpackable(path: Path, why: str) -> StudyError:
-    return StudyError(f"{path}: {why}; restore the packed study from git, or pack it again")
+    return StudyError(f"{path}: {why}; {PACK_AGAIN}")
 
 
 def _key(cell: Cell) -> CellKey:

@@ -1,14 +1,33 @@
 """One writer a study: a lock that dies with its process."""
 
+import errno
 import fcntl
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from bohb_study.errors import StudyError
+from bohb_study.store.files import open_own
+
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why ``folder`` (which exists) is only to be read, in the system's words; None if it is not.
+
+    The only test that holds for root and read-only mounts alike is to write. A full disk is another
+    matter: it may have room for what is to be written, and has to be spoken of where it has not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        return error.strerror if error.errno in READ_ONLY else None
+    return None
 
 
 @contextmanager
@@ -22,12 +41,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         StudyError: another process holds it; names the process and its host.
     """
-    path = folder / ".lock"
     try:
-        file = path.open("a+", encoding="utf-8")
+        descriptor = open_own(".lock", folder)
     except OSError as error:
-        raise StudyError(f"cannot lock {path}: {error.strerror}") from error
-    with file:
+        raise StudyError(f"cannot lock {folder / '.lock'}: {error.strerror}") from error
+    with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -42,10 +60,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _write(file: IO[str], text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
+    """What others are told; a full disk keeps nobody from holding the lock."""
+    with suppress(OSError):  # not through a buffer, which would try again when it is closed
+        os.ftruncate(file.fileno(), 0)
+        os.pwrite(file.fileno(), text.encode(), 0)
 
 
 def _holder(file: IO[str]) -> str:

@@ -6,9 +6,22 @@ from typing import Any
 
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
-from bohb_study.store.files import json_bytes, read_json, replace_files
+from bohb_study.store import shapes
+from bohb_study.store.sealed import read_beside, sealed_json
+from bohb_study.store.studies import PACK_AGAIN
+from bohb_study.store.sums import write_packed
 
 REFERENCES_FILE = "references.json"
+
+_REFERENCE = shapes.fields(
+    {
+        "best": shapes.number,
+        "median": shapes.number,
+        "source": shapes.text,
+        "count": shapes.nullable(shapes.whole(0)),
+    }
+)
+_REFERENCES = shapes.fields({"references": shapes.table(_REFERENCE, shapes.name)})
 
 
 def write_references(
@@ -26,7 +39,7 @@ def write_references(
     """
     path = folder / REFERENCES_FILE
     said = {"schema": SCHEMA_VERSION, "study": study_id, "references": references}
-    replace_files({path: json_bytes(said)})
+    write_packed(folder, {REFERENCES_FILE: sealed_json(said)})
     return path
 
 
@@ -38,13 +51,9 @@ def read_references(folder: Path, study_id: str) -> dict[str, dict[str, Any]]:
     """
     path = folder / REFERENCES_FILE
     try:
-        stored = read_json(path)
-        if stored["study"] != study_id:
-            raise ValueError(f"belongs to study {stored['study']}, not {study_id}")
+        stored = read_beside(path, study_id, _REFERENCES)
         return {task: dict(fields) for task, fields in stored["references"].items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as why:
-        raise StudyError(
-            f"{path}: damaged: {why}; restore it from git, or pack the study again"
-        ) from None
+    except ValueError as why:
+        raise StudyError(f"{path}: damaged: {why}; {PACK_AGAIN}") from None

@@ -3,20 +3,92 @@
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.store.files import json_bytes, read_json, replace_files
-from bohb_study.study import Cell, StudyConfig
+from bohb_study.store import shapes
+from bohb_study.store.files import replace_files
+from bohb_study.store.sealed import read_json, sealed_json
+from bohb_study.store.shapes import Told
+from bohb_study.study import Cell, StudyConfig, identity_id
 from bohb_study.tasks import Task
 from bohb_study.tasks.fingerprints import describe_space
 
 STUDY_FILE = "study.json"
 
-_KEYS = {"name", "id", "config", "tasks", "methods", "seeds", "asked"}
+PACKED_RECORDS = "cells.json"
+"""Is there where a study is packed."""
+SUMS_FILE = "SHA256SUMS"
+"""Likewise: the list of its files' hashes."""
+MOST_CELLS = 1_000_000
+"""That a study may ask for."""
+PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"
+"""Of a study: first part of its folder's name."""
+_BOUNDS: dict[str, shapes.Shape] = {"lower": shapes.number, "upper": shapes.number}
+_RANGE: dict[str, dict[str, shapes.Shape]] = {
+    "int": _BOUNDS,
+    "float": _BOUNDS,
+    "categorical": {"choices": shapes.array(shapes.anything, least=1)},
+}
+"""Kind of a hyperparameter -> what says which values it has."""
+
+
+def _described(value: Any, where: str) -> None:
+    """A hyperparameter, as ``describe_space`` tells it."""
+    shapes.fields({"kind": shapes.one_of(_RANGE), "conditional": shapes.flag})(value, where)
+    shapes.fields(_RANGE[value["kind"]])(value, where)
+
+
+_COSTS = shapes.array(shapes.whole(1), least=1)
+_TASK = shapes.fields(
+    {
+        "unit": shapes.line,
+        "top": shapes.whole(1),
+        "optimum": shapes.nullable(shapes.number),
+        "val_metric": shapes.line,
+        "test_metric": shapes.line,
+    },
+    {
+        "costs": _COSTS,
+        "eta": shapes.whole(2),
+        "curve": shapes.flag,
+        "resumable": shapes.flag,
+        "summary": shapes.text,
+        "data": shapes.nullable(shapes.line),
+        "only_engine": shapes.nullable(shapes.one_of(("tune", "virtual"))),
+        "space": shapes.table(_described, shapes.line),
+    },
+)
+_CONFIG = shapes.fields(
+    {"budget": shapes.number, "workers": shapes.whole(1)},
+    {
+        "task": shapes.array(shapes.line, least=1),
+        "methods": shapes.array(shapes.name, least=1),
+        "seeds": shapes.whole(1),
+        "engine": shapes.line,
+        "eta": shapes.nullable(shapes.whole(2)),
+        "task_option": shapes.array(shapes.line),
+    },
+)
+_STUDY = shapes.fields(
+    {
+        "name": shapes.matching(PLAIN_NAME, "a plain file name"),
+        "id": shapes.matching("[0-9a-f]{8}", "eight hexadecimal digits"),
+        "config": _CONFIG,
+        "tasks": shapes.table(_TASK, shapes.name),
+        "methods": shapes.array(shapes.name, least=1),
+        "seeds": shapes.whole(1),
+        "asked": shapes.table(shapes.table(shapes.whole(0), shapes.name), shapes.name),
+    },
+    {
+        "identity": shapes.table(shapes.anything),
+        "task_files": shapes.table(
+            shapes.fields({"task": shapes.line, "sha256": shapes.sha256}), shapes.name
+        ),
+    },
+)
 
 
 def study_folder(out: Path, name: str, study_id: str, fresh: bool) -> Path:
@@ -47,7 +119,7 @@ def newest_folder(out: Path, name: str, study_id: str) -> Path | None:
     Raises:
         UsageError: the name is no plain file name, or the output folder cannot be read.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", name):
+    if not re.fullmatch(PLAIN_NAME, name):
         raise UsageError(
             f"--name {name!r}: must be a plain file name of at most 100 letters, digits and _ . + -"
         )
@@ -77,23 +149,34 @@ def write_study(
         before = old.get("tasks", {}).get(task_name, {}).get("data")
         if before not in (None, task.data_sha256):
             raise StudyError(f"{path}: {task_name} was run on other data; use --fresh")
-    merged = _merge(old, config) if old else config
+    if old.get("identity", config.identity()) != config.identity():
+        raise StudyError(f"{path}: its identity is not that of study {config.id}; use --fresh")
+    given = _tasks_given(old, config)
+    methods = _union(old.get("methods", ()), config.methods)
+    seeds = max(old.get("seeds", 0), config.seeds)
+    # only put together, never made a config: that would execute files which nobody named now
+    merged = {"task": list(given.values()), "methods": methods, "seeds": seeds}
     study = {
         "schema": SCHEMA_VERSION,
         "name": name,
         "id": config.id,
-        "config": merged.to_json(),
+        "identity": config.identity(),
+        "config": {**config.to_json(), **merged},
         "tasks": {**old.get("tasks", {}), **{n: _describe(task) for n, task in tasks.items()}},
-        "methods": list(merged.methods),
-        "seeds": merged.seeds,
-        "asked": _asked(old.get("asked", {}), config, merged),
+        "methods": methods,
+        "seeds": seeds,
+        "asked": _asked(old.get("asked", {}), config, list(given), methods),
     }
     if config.own_tasks:
         study["task_files"] = {
             name: {"task": own.given, "sha256": own.sha256}
             for name, own in config.own_tasks.items()
         }
-    replace_files({path: json_bytes(study)})
+    try:
+        check_study(study)
+    except ValueError as why:  # rather now than when it is to be read
+        raise StudyError(f"{path}: cannot be written: {why}") from None
+    replace_files({path: sealed_json(study)}, folder)
     return study
 
 
@@ -108,6 +191,28 @@ def read_study(folder: Path) -> dict[str, Any]:
     if study is None:
         raise UsageError(f"{folder}: no study here; give the folder that holds {STUDY_FILE}")
     return study
+
+
+def check_study(study: Mapping[str, Any]) -> None:
+    """Raise ValueError, which names the key, for what cannot be a study.json."""
+    _STUDY(study, "")
+    asked, tasks = study["asked"], study["tasks"]
+    identity = study.get("identity")
+    if identity is not None and identity_id(identity) != study["id"]:
+        raise ValueError(f"its identity is not that of study {study['id']}")
+    for name in [*asked, *study.get("task_files", {})]:
+        if name not in tasks:
+            raise ValueError(f"{name} is asked for, and not among its tasks")
+    for methods in asked.values():
+        if unknown := [name for name in methods if name not in study["methods"]]:
+            raise ValueError(f"{unknown[0]} is asked for, and not among its methods")
+    for name, task in tasks.items():
+        costs = task.get("costs", [task["top"]])
+        if costs != sorted(set(costs)) or costs[-1] != task["top"]:
+            raise ValueError(f"tasks.{name}: its costs do not rise to its top, {task['top']}")
+    cells = sum(seeds for methods in asked.values() for seeds in methods.values())
+    if cells > MOST_CELLS:
+        raise ValueError(f"asks for {cells:,} cells; no more than {MOST_CELLS:,} are read")
 
 
 def asked_cells(study: Mapping[str, Any]) -> list[Cell]:
@@ -149,51 +254,63 @@ def _make_next(out: Path, stem: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """A study.json, or None where there is none."""
+    advice = advice_of(path.parent)
     try:
         study = read_json(path)
-        if lacking := _KEYS - study.keys():
-            raise ValueError(f"lacks {', '.join(sorted(lacking))}")
+        check_study(study)
     except FileNotFoundError:
         return None
     except ValueError as why:
-        raise StudyError(
-            f"{path}: {why}; remove it and run the same command again: finished cells are kept"
-        ) from None
-    return study
+        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
+    told = Told(study, str(path), advice)
+    told["config"] = Told(study["config"], f"{path}: config", advice)
+    told["tasks"] = {
+        name: Told(task, f"{path}: tasks.{name}", advice) for name, task in study["tasks"].items()
+    }
+    return told
 
 
-def _merge(study: Mapping[str, Any], config: StudyConfig) -> StudyConfig:
-    """``config`` with the tasks, methods and seeds that were asked for before."""
-    old = study["config"]
+def advice_of(folder: Path) -> str:
+    """What to do about a damaged study.json."""
+    if is_packed(folder):
+        return PACK_AGAIN
+    return "remove it and run the same command again: finished cells are kept"
+
+
+PACK_AGAIN = "restore the packed study from git, or pack it again"
+"""What to do about a damaged file of a packed study."""
+
+
+def is_packed(folder: Path) -> bool:
+    """Whether the study in ``folder`` is packed."""
+    return any((folder / name).exists() for name in (PACKED_RECORDS, SUMS_FILE))
+
+
+def _tasks_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:
+    """All tasks by name, those that were asked for before first, as they are given."""
     # by name: a user's file may be where it was not before
-    names = {file["task"]: name for name, file in study.get("task_files", {}).items()}
-    before = {names.get(given, given): given for given in old["task"]}
-    tasks = {**before, **dict(zip(config.task_names, config.task, strict=True))}
-    return replace(
-        config,
-        task=tuple(tasks.values()),
-        methods=_union(old["methods"], config.methods),
-        seeds=max(old["seeds"], config.seeds),
-    )
+    names = {file["task"]: name for name, file in old.get("task_files", {}).items()}
+    before = {names.get(given, given): given for given in old.get("config", {}).get("task", ())}
+    return {**before, **dict(zip(config.task_names, config.task, strict=True))}
 
 
-def _union(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*old, *new]))
+def _union(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*old, *new]))
 
 
 def _asked(
-    old: Mapping[str, Mapping[str, int]], config: StudyConfig, merged: StudyConfig
+    old: Mapping[str, Mapping[str, int]],
+    config: StudyConfig,
+    tasks: Iterable[str],
+    methods: Iterable[str],
 ) -> dict[str, dict[str, int]]:
-    """Seeds asked for by task and method, in the order of ``merged``."""
+    """Seeds asked for by task and method, in the order of ``tasks`` and ``methods``."""
 
     def seeds(task: str, method: str) -> int:
         now = config.seeds if task in config.task_names and method in config.methods else 0
         return max(now, old.get(task, {}).get(method, 0))
 
-    return {
-        task: {method: n for method in merged.methods if (n := seeds(task, method))}
-        for task in merged.task_names
-    }
+    return {task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks}
 
 
 def _describe(task: Task) -> dict[str, Any]:

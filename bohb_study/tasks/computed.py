@@ -5,10 +5,9 @@ to the level that is asked for, and each level is paid whole.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -17,9 +16,7 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, derive, trial_seed
 from bohb_study.tasks.base import Evaluation, Report, Task, number
 from bohb_study.tasks.ladder import Ladder
-
-if TYPE_CHECKING:
-    from ConfigSpace.hyperparameters import Hyperparameter
+from bohb_study.tasks.spaces import Given, make_space, names_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,13 @@ class ComputedTask(Task):
         """A task without a name is called as its class; raises UsageError where no rung is left."""
         if not self.name:
             object.__setattr__(self, "name", type(self).__name__)
-        most = len(self.levels) - 1
+        levels = self.levels
+        if not levels or any(type(level) is not int or level < 1 for level in levels):
+            raise UsageError(
+                f"{self.name}: levels {levels}: must be whole numbers, at least 1, increasing; "
+                "count in a smaller unit where they are fractions"
+            )
+        most = len(levels) - 1
         if not 0 <= self.lowest_rung <= most:
             raise UsageError(
                 f"--task-option {self.name}.lowest_rung={self.lowest_rung}: must be 0 to {most}"
@@ -51,8 +54,11 @@ class ComputedTask(Task):
 
     @property
     @abstractmethod
-    def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
-        """The search space; the order is the grid's, most important first."""
+    def hyperparameters(self) -> Given:
+        """The search space: a list, a ConfigurationSpace, or a dict as ConfigSpace takes it.
+
+        The order is the grid's, most important first.
+        """
 
     @property
     @abstractmethod
@@ -86,7 +92,7 @@ class ComputedTask(Task):
     @property
     def grid_order(self) -> tuple[str, ...]:
         """The order of ``hyperparameters``."""
-        return tuple(hyperparameter.name for hyperparameter in self.hyperparameters)
+        return names_of(self.hyperparameters)
 
     @property
     def computed(self) -> bool:
@@ -100,10 +106,8 @@ class ComputedTask(Task):
         return Ladder(self.unit, levels, eta=self.eta_of_levels, curve=False, resumable=False)
 
     def space(self, seed: int) -> ConfigurationSpace:
-        """All of ``hyperparameters``, independent of each other."""
-        space = ConfigurationSpace(seed=seed)
-        space.add(list(self.hyperparameters))
-        return space
+        """All of ``hyperparameters``, with their conditions and forbidden clauses, if any."""
+        return make_space(self.hyperparameters, seed)
 
     def start(self, config: Config, seed: int) -> Evaluation:
         """Begin evaluating ``config`` under the study's ``seed``; nothing is computed yet."""

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_study.seeding import plain_value
+from bohb_study.columns import Kind
+from bohb_study.seeding import Value, plain_value
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -25,7 +26,8 @@ def describe_space(space: "ConfigurationSpace") -> dict[str, dict[str, Any]]:
 
     Returns:
         By name, in the space's order: ``kind`` (float, int or categorical), ``lower`` and ``upper``
-        of a number or the ``choices``, and ``conditional``: whether it may be inactive.
+        of a number or the ``choices`` (those of weight 0 are none), ``json`` where its column
+        holds JSON text, and ``conditional``: whether it may be inactive.
     """
     conditional = set(space.conditional_hyperparameters)
     return {
@@ -34,28 +36,62 @@ def describe_space(space: "ConfigurationSpace") -> dict[str, dict[str, Any]]:
     }
 
 
-def _describe(hyperparameter: Any) -> dict[str, Any]:
-    from ConfigSpace.hyperparameters import (
-        CategoricalHyperparameter,
-        Constant,
-        IntegerHyperparameter,
-        OrdinalHyperparameter,
-    )
+def column_kind(hyperparameter: Any) -> tuple[Kind, bool]:
+    """The type of a hyperparameter's column, and whether its values are JSON text there.
 
-    values: Sequence[Any]
-    if isinstance(hyperparameter, CategoricalHyperparameter):
-        values = hyperparameter.choices
-    elif isinstance(hyperparameter, OrdinalHyperparameter):
-        values = hyperparameter.sequence
-    elif isinstance(hyperparameter, Constant):
-        values = [hyperparameter.value]
-    else:
+    They are where they are not all of one type, so that 1, 1.0, "1" and None stay what they are.
+    """
+    from ConfigSpace.hyperparameters import IntegerHyperparameter
+
+    from bohb_study.tasks.encoding import possible
+
+    values = possible(hyperparameter)
+    if values is None:
+        return ("int" if isinstance(hyperparameter, IntegerHyperparameter) else "float"), False
+    kinds = {type(plain_value(value)) for value in values}
+    for kind, name in _KINDS.items():
+        if kinds == {kind}:
+            return name, False
+    return "str", True
+
+
+_KINDS: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "str"}
+
+
+def stored_value(value: Any, as_json: bool) -> Any:
+    """A value as its column holds it: itself, or its JSON text."""
+    return json.dumps(plain_value(value), allow_nan=False) if as_json else value
+
+
+def own_value(stored: Any, described: Mapping[str, Any]) -> Value:
+    """The value that a column holds, in its own type.
+
+    Args:
+        stored: not NA.
+        described: the hyperparameter in ``describe_space``.
+    """
+    return plain_value(json.loads(stored) if described.get("json") else stored)
+
+
+def varying(space: Mapping[str, Mapping[str, Any]]) -> int:
+    """How many hyperparameters of a described space have more than one value."""
+    return sum(len(one.get("choices", "..")) > 1 for one in space.values())
+
+
+def _describe(hyperparameter: Any) -> dict[str, Any]:
+    from ConfigSpace.hyperparameters import IntegerHyperparameter
+
+    from bohb_study.tasks.encoding import possible
+
+    values = possible(hyperparameter)
+    if values is None:
         return {
             "kind": "int" if isinstance(hyperparameter, IntegerHyperparameter) else "float",
             "lower": plain_value(hyperparameter.lower),
             "upper": plain_value(hyperparameter.upper),
         }
-    return {"kind": "categorical", "choices": [plain_value(value) for value in values]}
+    described = {"kind": "categorical", "choices": [plain_value(value) for value in values]}
+    return {**described, "json": True} if column_kind(hyperparameter)[1] else described
 
 
 def indices_sha256(parts: Sequence[NDArray[np.int64]]) -> str:

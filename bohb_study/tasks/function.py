@@ -12,25 +12,26 @@ Two kinds of function will do:
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal
 
 from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import Hyperparameter
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task, defined, number
 from bohb_study.tasks.function_kinds import (
     STATE,
+    called,
     is_generator,
     is_ray_function,
     takes_state,
+    unwrapped,
     written,
 )
-from bohb_study.tasks.ladder import Ladder
+from bohb_study.tasks.ladder import Ladder, is_power
+from bohb_study.tasks.spaces import Given, fixed_given, make_space, names_of
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class FunctionTask(Task):
     """
 
     train: Callable[..., Any]
-    hyperparameters: Sequence[Hyperparameter[Any, Any]] | ConfigurationSpace = field(hash=False)
-    """The search space; conditions and forbidden clauses of a ConfigurationSpace are kept."""
+    hyperparameters: Given = field(hash=False)
+    """The search space: a list, a ConfigurationSpace, or a dict as ConfigSpace takes it; conditions
+    and forbidden clauses of a ConfigurationSpace are kept."""
     max_epochs: int
     """Epochs of one full evaluation; a power of eta."""
     name: str = field(default="", kw_only=True)
@@ -54,11 +56,14 @@ class FunctionTask(Task):
     metric: str = field(default="loss", kw_only=True)
     """Key of the validation loss in a report."""
     mode: Literal["min", "max"] = field(default="min", kw_only=True)
-    """"max" where more is better, also of ``test``: both are then stored negated."""
+    """"max" where more is better: the metric is then stored negated."""
+    test_mode: Literal["min", "max"] | None = field(default=None, kw_only=True)
+    """The same of ``test``; None: as ``mode``."""
     test: str | None = field(default=None, kw_only=True)
     """Key of what is measured on test data; None: the validation loss stands in."""
     extra_names: tuple[str, ...] = field(default=(), kw_only=True)
-    """Keys of further numbers in every report, stored as ``extra.<name>``."""
+    """Keys of further numbers in every report, stored as ``extra.<name>``; keys that are declared
+    nowhere are ignored."""
     grid_order: tuple[str, ...] = field(default=(), kw_only=True)
     """Hyperparameters, most important first; the space's order where not given."""
     seconds: float | Callable[[Config], float] = field(default=1.0, kw_only=True)
@@ -72,13 +77,13 @@ class FunctionTask(Task):
         Raises:
             UsageError: the function is of neither kind, or an argument cannot be.
         """
-        called = getattr(self.train, "__name__", type(self.train).__name__)
         if not self.name:
-            self._set("name", called.replace("_", "-"))
-        order = tuple(self.hyperparameters)
-        if not isinstance(self.hyperparameters, ConfigurationSpace):
-            self._set("hyperparameters", order)
-            order = tuple(hyperparameter.name for hyperparameter in self.hyperparameters)
+            self._set("name", called(self.train).replace("_", "-"))
+        try:
+            self._set("hyperparameters", fixed_given(self.hyperparameters))
+        except UsageError as error:
+            raise UsageError(f"FunctionTask {self.name}: {error}") from None
+        order = names_of(self.hyperparameters)
         self._set("extra_names", tuple(self.extra_names))
         self._set("grid_order", tuple(self.grid_order) or order)
         self._check()
@@ -106,12 +111,16 @@ class FunctionTask(Task):
         elif isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             wrong = f"max_epochs {epochs!r}: must be a whole number, at least 1"
         elif self.own_ladder.top != epochs:
+            below = eta ** (len(self.own_ladder.costs) - 2)
+            etas = " or ".join(str(e) for e in range(2, epochs + 1) if is_power(epochs, e))
             wrong = (
-                f"max_epochs {epochs}: must be a power of eta {eta} "
-                f"(1, {eta}, {eta**2}, ...); eta= gives another"
+                f"max_epochs {epochs}: must be a power of eta {eta}: {below} or {below * eta} fit "
+                f"eta {eta}; {epochs} fits eta {etas}"
             )
         elif self.mode not in ("min", "max"):
             wrong = f"mode {self.mode!r}: must be 'min' or 'max'"
+        elif self.test_mode not in (None, "min", "max") or (self.test_mode and not self.test):
+            wrong = f"test_mode {self.test_mode!r}: must be 'min' or 'max', and goes with test="
         elif len(set(keys)) < len(keys):
             wrong = f"metric, test, extra_names and {STATE!r} must differ: {', '.join(keys)}"
         elif not callable(self.seconds) and not 0 <= self.seconds < math.inf:
@@ -122,7 +131,9 @@ class FunctionTask(Task):
     @property
     def summary(self) -> str:
         """The first line of the function's docstring."""
-        return (inspect.getdoc(self.train) or f"{self.name}, a training function").splitlines()[0]
+        return (
+            inspect.getdoc(unwrapped(self.train)) or f"{self.name}, a training function"
+        ).splitlines()[0]
 
     @property
     def val_metric(self) -> str:
@@ -132,7 +143,7 @@ class FunctionTask(Task):
     @property
     def test_metric(self) -> str:
         """The same for what is measured on test data."""
-        return ("-" if self.mode == "max" else "") + (self.test or self.metric)
+        return ("-" if (self.test_mode or self.mode) == "max" else "") + (self.test or self.metric)
 
     @property
     def can_pause(self) -> bool:
@@ -155,13 +166,7 @@ class FunctionTask(Task):
 
     def space(self, seed: int) -> ConfigurationSpace:
         """A copy of the space with its own stream."""
-        if isinstance(self.hyperparameters, ConfigurationSpace):
-            space = deepcopy(self.hyperparameters)
-            space.seed(seed)
-            return space
-        space = ConfigurationSpace(seed=seed)
-        space.add(list(self.hyperparameters))
-        return space
+        return make_space(self.hyperparameters, seed)
 
     def start(self, config: Config, seed: int) -> Evaluation:
         """Begin a training of ``config`` under the study's ``seed``.
@@ -199,15 +204,23 @@ class FunctionTask(Task):
         self.check_metric(report)
         sign = -1.0 if self.mode == "max" else 1.0
         val = sign * number(report[self.metric], f"the function's {self.metric!r}")
-        test = val if self.test is None else sign * defined(report.get(self.test))
+        test_sign = -1.0 if (self.test_mode or self.mode) == "max" else 1.0
+        test = val if self.test is None else test_sign * defined(report.get(self.test))
         return val, test, {name: _measured(report.get(name)) for name in self.extra_names}
 
     def check_metric(self, report: Mapping[str, Any]) -> None:
         """Raise ValueError, naming what was reported, where that has no validation loss."""
         if self.metric not in report:
-            keys = ", ".join(str(key) for key in report if key != STATE)
-            but = f" but {keys}; metric= names another key" if keys else ""
-            raise ValueError(f"the function reported no {self.metric!r}{but}")
+            found = ", ".join(str(key) for key in report if key not in FILLED_IN)
+            but = f"{found}; metric= names another key" if found else "nothing"
+            raise ValueError(f"the function reported no {self.metric!r} but {but}")
+
+
+FILLED_IN = {STATE, "done", "training_iteration", "trial_id", "date", "timestamp", "pid"} | {
+    *("time_this_iter_s", "time_total_s", "time_since_restore", "iterations_since_restore"),
+    *("hostname", "node_ip", "config", "checkpoint_dir_name", "should_checkpoint"),
+}
+"""Keys of a report that are not measurements: Ray fills in most of them."""
 
 
 def _measured(value: Any) -> float:

@@ -103,11 +103,6 @@ class FunctionEvaluation(Evaluation):
         task = self._task
         report = told if isinstance(told, Mapping) else {task.metric: told}
         task.check_metric(report)
-        known = {task.metric, task.test, *task.extra_names, STATE}
-        if unknown := [str(key) for key in report if key not in known]:
-            raise ValueError(
-                f"the function reported {', '.join(unknown)}: name it as test= or in extra_names="
-            )
         if task.can_pause != (STATE in report):
             raise ValueError(
                 "the function takes a state, but yielded none"

@@ -100,10 +100,11 @@ class Ladder:
 
 def _roots(top: int) -> list[int]:
     """All e >= 2 with e**k == top for some k >= 1."""
-    return [e for e in range(2, top + 1) if _is_power(top, e)]
+    return [e for e in range(2, top + 1) if is_power(top, e)]
 
 
-def _is_power(value: int, base: int) -> bool:
+def is_power(value: int, base: int) -> bool:
+    """Whether ``base`` to some power is ``value``, for a base of at least 2."""
     while value % base == 0:
         value //= base
     return value == 1

@@ -5,11 +5,14 @@ not searched for imports, so nothing beside it decides a row; and its text trave
 task, so other processes and the nodes of a cluster need no such file.
 """
 
+import errno
 import hashlib
 import inspect
 import re
+import stat
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +20,16 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
-from bohb_study.tasks.own_file import load, tasks_of, with_eta
+from bohb_study.tasks.encoding import encoding
+from bohb_study.tasks.own_file import executed, load, tasks_of, with_eta
+from bohb_study.tasks.spaces import with_cause
+from bohb_study.tasks.time_limit import TooLongError, time_limit
+
+IMPORT_SECONDS = 30.0
+"""How long importing a user's file may take, and then making its task: an import of PyTorch takes
+5 on a slow disk. Code that ends the process itself (``os._exit``) cannot be held."""
+MOST_BYTES = 16 * 2**20
+"""Of a file that holds a task."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +61,8 @@ class OwnTask:
         Raises:
             UsageError: the file cannot be imported, or the name is missing or no complete task.
         """
-        try:
+        with self._said_in_one_line("importing it"):
             module = load(self.source, self.path)
-        except (Exception, SystemExit) as error:
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
         tasks = tasks_of(module)
         if self.class_name not in tasks:
             raise UsageError(f"--task {self.given}: {_missing(self.class_name, module)}")
@@ -96,17 +106,36 @@ class OwnTask:
             UsageError: as ``make_task``; or the task cannot be made, or contradicts itself.
         """
         found, name = self.found, self.name
-        try:
+        with self._said_in_one_line("making the task", UsageError):
             if isinstance(found, type):
                 task = build_task(found, name, options, eta)
             else:
                 task = self._changed(found, options, eta)
             _check(task, name)
-        except UsageError:
-            raise
-        except Exception as error:
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
         return task
+
+    @contextmanager
+    def _said_in_one_line(self, doing: str, *as_it_is: type[Exception]) -> Iterator[None]:
+        """Give the file's own code its time, and turn what it raises into a UsageError.
+
+        Args:
+            doing: what takes the time.
+            as_it_is: what is let through, for it says which flag it is about.
+        """
+        try:
+            with time_limit(IMPORT_SECONDS):
+                yield
+        except TooLongError as error:
+            at = _line(error, self.path)
+            raise UsageError(
+                f"--task {self.given}: {doing} took longer than {IMPORT_SECONDS:g} s ({self.path}"
+                f"{at}); a task's file says what is to be run, and runs nothing itself"
+            ) from error
+        except BaseException as error:
+            named = isinstance(error, as_it_is) and str(error).startswith("--")
+            if named or isinstance(error, KeyboardInterrupt):
+                raise
+            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
 
     def _changed(self, task: Task, options: Mapping[str, str] | None, eta: int | None) -> Task:
         """The file's own task; with another eta a copy of it."""
@@ -131,9 +160,28 @@ def read_own(given: str) -> OwnTask:
         raise UsageError(f"--task {given}: {file or 'nothing'} is no .py file")
     path = Path(file).absolute()
     try:
-        return OwnTask(given, name, str(path), path.read_bytes())
+        return OwnTask(given, name, str(path), _read(path))
     except OSError as error:
         raise UsageError(f"--task {given}: cannot read {path}: {error.strerror}") from None
+
+
+def check_trusted(given: Iterable[str]) -> None:
+    """Raise UsageError for a file that this process has not executed as it was told to.
+
+    Args:
+        given: files, as path:NAME, that a stored study names.
+    """
+    for own in map(read_own, given):
+        if not executed(own.source):
+            raise UsageError(
+                f"the stored study names the file {own.given} (sha256 {own.sha256[:16]}), which "
+                "would be executed: look at it, then name it with --task, or give --trust"
+            )
+
+
+def executes(tasks: Iterable[OwnTask]) -> list[str]:
+    """A line for each file, to be shown where a stored study's files are executed."""
+    return [f"executes {own.path} (sha256 {own.sha256})" for own in tasks]
 
 
 def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
@@ -154,6 +202,17 @@ def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
     return found
 
 
+def _read(path: Path) -> bytes:
+    """A regular file: a pipe is not waited for."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "is no file")
+    with path.open("rb") as file:
+        source = file.read(MOST_BYTES + 1)
+    if len(source) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"is larger than {MOST_BYTES / 1e6:.0f} MB")
+    return source
+
+
 def _check(task: Task, name: str) -> None:
     """Raise ValueError for what would only fail, or lie, once cells are running."""
     if task.name != name:
@@ -161,7 +220,7 @@ def _check(task: Task, name: str) -> None:
     costs = task.ladder.costs
     if type(costs) is not tuple or any(type(cost) is not int for cost in costs):
         raise ValueError(f"the levels must be a tuple of whole numbers, not {costs}")
-    searched = sorted(task.space(0))
+    searched = sorted(encoding(task, 0).own)
     if sorted(task.grid_order) != searched:
         raise ValueError(f"grid_order {task.grid_order} must name each of {', '.join(searched)}")
 
@@ -179,13 +238,19 @@ def _missing(name: str, module: ModuleType) -> str:
 
 def _said(error: BaseException, path: str) -> str:
     """Type and message of ``error`` and the file's line that raised it, as one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    if isinstance(error, SyntaxError) and error.filename == path:
-        lines.append(error.lineno)
-    where = f" ({path}, line {lines[-1]})" if lines else ""
+    text = error.msg if isinstance(error, SyntaxError) else with_cause(error)
+    line = _line(error, path)
+    where = f" ({path}{line})" if line else ""
     if isinstance(error, ModuleNotFoundError):
         where += "; the file's own folder is not searched"
     # what is meant for the user says itself what it is
     kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
     return f"{kind}{' '.join(text.split())[:300]}{where}"
+
+
+def _line(error: BaseException, path: str) -> str:
+    """Which line of the file raised ``error``; empty where none did."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    if isinstance(error, SyntaxError) and error.filename == path:
+        lines.append(error.lineno)
+    return f", line {lines[-1]}" if lines else ""

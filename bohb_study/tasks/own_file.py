@@ -35,6 +35,11 @@ def load(source: bytes, path: str) -> ModuleType:
     return module
 
 
+def executed(source: bytes) -> bool:
+    """Whether this process has executed a file of this text."""
+    return MODULE + hashlib.sha256(source).hexdigest()[:16] in sys.modules
+
+
 def tasks_of(module: ModuleType) -> dict[str, type[Task] | Task]:
     """The classes of tasks that a file defines, and the tasks that it makes.
 

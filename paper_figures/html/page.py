@@ -7,6 +7,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from bohb_study.errors import StudyError
 from bohb_study.store import LoadedStudy
 from bohb_study.store.audits import read_audit
 from bohb_study.store.files import replace_files
@@ -42,12 +43,19 @@ def write_report(
     folder = Path(study_folder)
     loaded, study = open_study(folder, allow_missing=allow_missing)
     path = out or folder / REPORT
-    replace_files({path: page(folder, loaded, study).encode()})
+    content = page(folder, loaded, study).encode()
+    replace_files({path: content}, within=None if out else folder)
     return path
 
 
 def page(folder: Path, loaded: LoadedStudy, study: FigureStudy) -> str:
-    """The page as text."""
+    """The page as text.
+
+    Raises:
+        StudyError: there are no rows.
+    """
+    if study.frame.empty:
+        raise StudyError(f"{folder}: no rows: nothing to show")
     audit = _audit(folder, loaded)
     return filled(
         _resource("template.html"),

@@ -17,6 +17,8 @@ from bohb_study.analysis.aggregate import kind_of, label_of
 from bohb_study.analysis.cells import require_complete
 from bohb_study.analysis.incumbent import chosen
 from bohb_study.columns import HP
+from bohb_study.numbers import stable
+from bohb_study.scores import Score
 from paper_figures import style
 from paper_figures.data import FigureStudy, TaskFacts
 from paper_figures.html.theme import SCALE, dashes, on_dark
@@ -84,7 +86,8 @@ def _task(study: FigureStudy, task: TaskFacts, methods: list[str]) -> Json:
         rules,
         axes,
         [name for name in map(str, own) if name.startswith(HP) and own[name].notna().any()],
-        task.optimum or 0.0,
+        task.optimum,
+        task.score,
         study.bootstrap_seed,
     )
     by_method = {str(method): rows for method, rows in own.groupby("method", sort=False)}
@@ -92,7 +95,8 @@ def _task(study: FigureStudy, task: TaskFacts, methods: list[str]) -> Json:
         "name": task.name,
         "unit": task.unit,
         "top": task.top,
-        "metric": task.val_metric,
+        "metric": task.score.name,
+        "higher": task.score.negated,
         # only noise-free losses have a distance to the optimum; an observed one can lie below it
         "regret": task.optimum is not None,
         "rule": study.rule or main_rule(own),
@@ -117,8 +121,10 @@ class _Shown:
     axes: list[Axis]
     hyperparameters: list[str]
     """Columns."""
-    reference: float
-    """Subtracted from noise-free losses."""
+    optimum: float | None
+    """Subtracted from noise-free losses, where it is known."""
+    score: Score
+    """What losses measure."""
     bootstrap_seed: int
 
 
@@ -164,7 +170,7 @@ class _Cell:
     places: Mapping[Axis, Floats]
     """Where the reports lie on an axis; shape (n,)."""
     losses: Mapping[Rule, Floats]
-    """What a rule plots of each report, were it the incumbent; shape (n,)."""
+    """What a rule plots of each report, as it is shown, were it the incumbent; shape (n,)."""
 
     def incumbents(self, rule: Rule) -> Rows:
         """Rows at which the incumbent changes: each is its own."""
@@ -178,7 +184,8 @@ def _cell(rows: pd.DataFrame, shown: _Shown, factor: int) -> _Cell:
     for rule in shown.rules:
         true = rule == "validated"
         plotted = ordered["true_loss" if true else "val_loss"].to_numpy(dtype=np.float64)
-        losses[rule] = plotted - shown.reference if true else plotted
+        regret = true and shown.optimum is not None
+        losses[rule] = plotted - shown.optimum if regret else shown.score.all_shown(plotted)
     return _Cell(
         ordered,
         {rule: chosen(ordered, rule, shown.top) for rule in shown.rules},
@@ -208,7 +215,7 @@ def _run(cell: _Cell, shown: _Shown, configs: dict[str, Json]) -> Json:
         "seed": int(cell.rows["seed"].iloc[0]),
         "config": [configs[name]["number"] for name in told["config_id"]],
         "level": told["level"].tolist(),
-        "loss": _numbers(told["val_loss"]),
+        "loss": _numbers(shown.score.all_shown(told["val_loss"].to_numpy(dtype=np.float64))),
         **({} if noise_free is None else {"true": _numbers(noise_free[found])}),
         "at": {axis: _numbers(x[found]) for axis, x in cell.places.items()},
         "rules": {
@@ -246,5 +253,5 @@ def _short(value: Any) -> Any:
         return int(value)
     if not isinstance(value, float | np.floating):
         return str(value)
-    rounded = float(f"{float(value):.{DIGITS}g}")
+    rounded = stable(float(value), DIGITS)
     return int(rounded) if rounded.is_integer() and abs(rounded) < 10**DIGITS else rounded

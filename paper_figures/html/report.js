@@ -53,7 +53,9 @@
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const colour = (look) => (dark.matches ? look.dark : look.light);
   const regret = () => state.rule === "validated" && state.task.regret;
-  const yName = () => (regret() ? "regret" : state.task.metric);
+  const higher = () => state.task.higher && !regret(); // a score, shown with its own sign
+  const better = () => (higher() ? "Higher is better" : "Lower is better");
+  const yName = () => (regret() ? "regret" : state.task.metric + (higher() ? " (higher is better)" : ""));
 
   function xName() {
     const workers = DATA.workers > 1 ? `, ${DATA.workers} workers` : "";
@@ -170,7 +172,7 @@
     const positive = seen.filter((v) => v > 0);
     const low = Math.min(...(positive.length ? positive : [1])), top = Math.max(...seen);
     const log = seen.length > 0 && positive.length > 0 &&
-      (regret() || (positive.length === seen.length && top / low >= 4));
+      (regret() || (!higher() && positive.length === seen.length && top / low >= 4));
     // what a logarithmic axis cannot show leaves it through its lower edge
     const clip = log ? (v) => (v > 0 ? v : low * 1e-6) : (v) => v;
     let y = [0, 1];
@@ -233,7 +235,7 @@
     const modelled = state.axis === "virtual_seconds"
       ? " Virtual seconds follow from the task's modelled durations alone." : "";
     $("legend").textContent = `Line: ${kinds.join(" or ") || "none"}${whose}${
-      $("runs").checked ? "; thin: every run" : ""}. Lower is better. Rule ${state.rule}: ${
+      $("runs").checked ? "; thin: every run" : ""}. ${better()}. Rule ${state.rule}: ${
       DATA.rules[state.rule]}.${modelled}${multiples.join("")}${missing}`;
   }
 
@@ -262,7 +264,7 @@
         .map((r) => ({ ...line, r, i: last(r.x, x), y: r.y[last(r.x, x)] }));
       const i = last(curve.x, x);
       if (i >= 0 && x <= curve.x[curve.x.length - 1] && held.length) {
-        const best = held.reduce((a, b) => (b.y < a.y ? b : a));
+        const best = held.reduce((a, b) => ((higher() ? b.y > a.y : b.y < a.y) ? b : a));
         all.push({ ...best, y: curve.centre[i], band: [curve.low[i], curve.high[i]] });
       }
       if ($("runs").checked || !curve.x.length) all.push(...held);
@@ -302,7 +304,7 @@
       tip.append(element("p", `${own.label} of ${own.n} seeds: ${number(found.y)} [${
         number(found.band[0])}, ${number(found.band[1])}] at ${number(x)} ${DATA.axes[state.axis]}`));
     }
-    const which = found.band && own.n > 1 ? `, the lowest of ${own.n}` : "";
+    const which = found.band && own.n > 1 ? `, the ${higher() ? "highest" : "lowest"} of ${own.n}` : "";
     const noiseFree = state.rule === "validated" ? `, noise-free ${regret() ? "regret" : "loss"} ${number(run.true[report])}` : "";
     tip.append(element("p", `Incumbent of seed ${run.seed}${which}: ${state.task.metric} ${number(run.loss[report])}${noiseFree}; ` +
       `${run.level[report]} of ${state.task.top} ${state.task.unit}${state.task.top === 1 ? "" : "s"}, found at ${

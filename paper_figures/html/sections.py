@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from bohb_study.analysis.audit import CHECKS
+from bohb_study.numbers import number
 from bohb_study.store import LoadedStudy
 from paper_figures import style
 from paper_figures.data import FigureStudy
@@ -55,10 +56,10 @@ def tasks_table(loaded: LoadedStudy, study: FigureStudy) -> str:
     """What each task is."""
     rows = []
     for task in study.tasks:
-        optimum = "unknown" if task.optimum is None else f"{task.optimum:g}"
+        optimum = "unknown" if task.optimum is None else number(task.optimum, zeros=False)
         plural = "" if task.top == 1 else "s"
         what = str(loaded.study["tasks"][task.name].get("summary", ""))
-        metrics = dict.fromkeys([task.val_metric, task.test_metric])
+        metrics = dict.fromkeys([str(task.score), str(task.test_score)])
         full = f"{task.top:,} {task.unit}{plural}"
         rows.append(
             [text(f"`{task.name}`"), *map(text, (what, full, " and ".join(metrics), optimum))]

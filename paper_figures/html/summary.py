@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from bohb_study.analysis import bootstrap_seed, summary
+from bohb_study.scores import Score, loss_in_words
 from bohb_study.store import LoadedStudy
 
 PACKED = "table.md"
@@ -61,7 +60,12 @@ def _losses(study: LoadedStudy) -> Summary:
         ((own["task"], own["method"], own) for _, own in compared.iterrows()),
         key=lambda row: order.index(row[:2]),
     )
-    cells = [(f"`{t}`", f"`{m}`", _spread(own, "val"), _spread(own, "test")) for t, m, own in rows]
+    cells = []
+    for task, method, own in rows:
+        facts = study.study["tasks"][task]
+        val, test = (Score.of(facts[which]) for which in ("val_metric", "test_metric"))
+        losses = loss_in_words(own, "val", val), loss_in_words(own, "test", test)
+        cells.append((f"`{task}`", f"`{method}`", *losses))
     labels = " or ".join(sorted(set(found["label"])))
     kinds = " or ".join(sorted(set(found["kind"])))
     seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
@@ -73,10 +77,3 @@ def _losses(study: LoadedStudy) -> Summary:
             "packed without the rows at which no incumbent changed: trials cannot be counted",
         ),
     )
-
-
-def _spread(row: "pd.Series", which: str) -> str:
-    centre, low, high = (row[f"{which}_{part}"] for part in ("loss", "low", "high"))
-    if pd.isna(centre):
-        return f"none in {row['undefined']} of {row['seeds']} seeds"
-    return f"{centre:.4f} [{low:.4f}, {high:.4f}]"

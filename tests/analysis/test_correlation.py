@@ -32,7 +32,7 @@ def cell(trials: list[Trial], *, method: str = "random", model: bool | None = No
         for number, (config, reports, last) in enumerate(trials)
         for level, loss in reports
     ]
-    frame = pd.DataFrame(rows).assign(task="toy", method=method, seed=0)
+    frame = pd.DataFrame(rows).assign(task="toy", method=method, seed=0, status="ok")
     picked = pd.array([pd.NA if model is None else model] * len(frame), dtype="boolean")
     return frame.assign(seq=range(len(frame)), model_based=picked)
 
@@ -40,6 +40,17 @@ def cell(trials: list[Trial], *, method: str = "random", model: bool | None = No
 def only(frame: pd.DataFrame, rungs: tuple[int, ...] = (1, 3)) -> dict[str, object]:
     (row,) = rung_correlations(frame, {"toy": rungs}).to_dict("records")
     return row
+
+
+@pytest.mark.parametrize("loss", [np.nan, 1e6, -1e6])
+def test_what_failed_ranks_behind_all_that_did_not(loss: float) -> None:
+    frame = cell(FULL)
+    worst = frame.assign(val_loss=frame["val_loss"].mask(frame["trial"] == 0, 1e9))
+    failed = frame.assign(
+        val_loss=frame["val_loss"].mask(frame["trial"] == 0, loss),
+        status=frame["status"].mask(frame["trial"] == 0, "diverged"),
+    )
+    assert only(failed) == pytest.approx(only(worst), nan_ok=True)
 
 
 def test_golden_correlations_of_rungs_alone() -> None:

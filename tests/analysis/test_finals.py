@@ -92,16 +92,17 @@ def test_a_seeds_value_is_the_mean_of_its_trainings(incumbents: pd.DataFrame) ->
     assert np.isnan(grid["all_data"])
 
 
-def test_what_diverged_counts_and_what_failed_leaves_no_estimate(incumbents: pd.DataFrame) -> None:
+def test_what_diverged_or_failed_leaves_no_estimate(incumbents: pd.DataFrame) -> None:
     rows = [trained("bohb", s, 0, 0.2) for s in (0, 1)]
-    rows += [trained("bohb", 0, 1, 1.0, status="diverged"), trained("bohb", 1, 1, 0.2)]
-    rows += [trained("bohb", 0, 0, 1.0, status="diverged", kind="all data")]
-    rows += [trained("grid", 0, 0, 0.2), trained("grid", 1, 0, 1.0, status="failed")]
+    rows += [trained("bohb", 0, 1, np.nan, status="diverged"), trained("bohb", 1, 1, 0.2)]
+    rows += [trained("bohb", 0, 0, np.nan, status="diverged", kind="all data")]
+    rows += [trained("grid", 0, 0, 0.2), trained("grid", 1, 0, np.nan, status="failed")]
     bohb, grid = finals_summary(incumbents, pd.DataFrame(rows)).to_dict("records")
-    assert bohb["test_loss"] == pytest.approx(0.4)
     assert (bohb["diverged"], bohb["failed"]) == (2, 0)
     assert np.isnan(bohb["all_data"])
-    assert np.isnan([grid["test_loss"], grid["test_low"], grid["test_high"]]).all()
+    for one in (bohb, grid):
+        assert np.isnan([one["test_loss"], one["test_low"], one["test_high"]]).all()
+        assert (one["seeds"], one["undefined"]) == (2, 1)
     assert (grid["diverged"], grid["failed"]) == (0, 1)
 
 

@@ -102,11 +102,14 @@ def test_order_of_arrival_is_seq_not_the_order_of_rows(cell: Cell) -> None:
     )
 
 
+@pytest.mark.parametrize("loss", [NAN, 0.1])
 @pytest.mark.parametrize("rule", ["full", "highest", "paper", "any"])
-def test_a_failed_report_yields_to_any_success(cell: Cell, rule: Rule) -> None:
-    # whatever its level and its stand-in loss
-    frame = cell([(9, 0.1), (9, 0.5), (9, 0.1)], status=["failed", "ok", "diverged"])
-    same(values(frame, rule), [0.1, 0.5, 0.5])
+def test_a_failed_report_is_no_incumbent_not_even_before_any_success(
+    cell: Cell, rule: Rule, loss: float
+) -> None:
+    frame = cell([(9, loss), (9, 0.5), (9, loss)], status=["failed", "ok", "diverged"])
+    same(values(frame, rule), [NAN, 0.5, 0.5])
+    assert chosen(cell([(9, loss)] * 2, status=["failed"] * 2), rule, TOP).tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize("rule", ["highest", "paper", "any", "full"])
@@ -172,16 +175,14 @@ def test_later_reports_change_no_earlier_incumbent(
     rule=st.sampled_from(["full", "highest", "paper", "any"]),
     data=st.data(),
 )
-def test_failures_never_become_incumbents_once_something_succeeded(
+def test_failures_never_become_incumbents(
     cell: Cell, reports: list[tuple[int, float]], rule: Rule, data: st.DataObject
 ) -> None:
     status = data.draw(
         st.lists(st.sampled_from(["ok", "failed"]), min_size=len(reports), max_size=len(reports))
     )
     found = incumbent(cell(reports, status=status), rule, TOP)
-    became = found["seq"].ne(found["seq"].shift()) & found["seq"].notna()
-    for i in np.flatnonzero(became.fillna(False)):
-        assert found["status"][i] == "ok" or "ok" not in status[: i + 1]
+    assert set(found["status"].dropna()) <= {"ok"}
 
 
 def one_by_one(frame: pd.DataFrame, rule: Rule) -> list[int]:
@@ -193,18 +194,12 @@ def one_by_one(frame: pd.DataFrame, rule: Rule) -> list[int]:
         "validated": lambda new, held: (new[0], -new[1]) > (held[0], -held[1]),
         "paper": lambda new, held: new[0] >= held[0] and new[1] < held[1],
     }[rule]
-    held, succeeded, found = -1, False, []
+    held, found = -1, []
     reports = list(zip(frame["level"], frame["val_loss"], frame["status"], strict=True))
     for i, (level, loss, status) in enumerate(reports):
-        finite = math.isfinite(loss)
-        # one success at any level, and a failure has no part any more
-        if status == "ok" and finite:
-            succeeded = True
-        allowed = finite and (status == "ok" or not succeeded)
-        if allowed and (rule != "full" or level == TOP):
-            first = held < 0 or (status == "ok" and reports[held][2] != "ok")
-            if first or beats((level, loss), reports[held][:2]):
-                held = i
+        allowed = math.isfinite(loss) and status == "ok" and (rule != "full" or level == TOP)
+        if allowed and (held < 0 or beats((level, loss), reports[held][:2])):
+            held = i
         found.append(held)
     return found
 

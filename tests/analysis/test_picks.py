@@ -19,7 +19,7 @@ def cell(reports: list[Report], *, true: bool = False, method: str = "bohb") -> 
     ).astype({"model_based": "boolean"})
     noise_free = frame["val_loss"] - 100 if true else np.nan
     where = {"task": "toy", "method": method, "seed": 0}
-    return frame.assign(**where, true_loss=noise_free, seq=range(len(frame)))
+    return frame.assign(**where, true_loss=noise_free, seq=range(len(frame)), status="ok")
 
 
 TWO: list[Report] = [(0, 1, 1.0, 5.0, False), (1, 1, 2.0, 6.0, True), (0, 9, 7.0, 3.0, False)]

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -73,3 +74,10 @@ def test_what_does_not_fit_is_an_error(
 ) -> None:
     with pytest.raises(error, match=words):
         cell_steps(cell([(9, 1.0)]), **{"tops": TOPS, **change})  # type: ignore[arg-type]
+
+
+def test_the_last_bit_of_a_target_does_not_decide_whether_it_is_reached() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    cell = CellSteps("toy", "random", 0, x, x, np.array([np.nan, 0.3, 0.2]))
+    levels = [math.nextafter(0.3, 0), 0.3, math.nextafter(0.3, 1), 0.299999, 0.1, np.nan]
+    assert cell.first(np.array(levels)).tolist() == [2.0, 2.0, 2.0, 3.0, np.inf, np.inf]

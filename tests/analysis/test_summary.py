@@ -55,7 +55,17 @@ def test_a_seed_without_a_result_is_counted_and_not_left_out(
 def test_a_failed_training_as_the_only_result_is_counted_as_undefined(cell: Cell) -> None:
     frame = cell([(9, 7.0)], status=["failed"])
     row = summary(frame, ledgers(frame), TOPS).iloc[0]
-    assert (row["val_loss"], row["undefined"]) == (7.0, 1)
+    assert math.isnan(row["val_loss"])
+    assert (row["undefined"], row["test_undefined"]) == (1, 1)
+
+
+def test_a_test_loss_that_is_not_defined_is_counted_by_itself(frame: pd.DataFrame) -> None:
+    where = (frame["method"] == "bohb") & (frame["seed"] == 1)
+    unknown = frame.assign(test_loss=frame["test_loss"].mask(where))
+    row = summary(unknown, ledgers(frame), TOPS).set_index("method").loc["bohb"]
+    assert row["val_loss"] == pytest.approx(0.5)
+    assert math.isnan(row["test_loss"])
+    assert (row["undefined"], row["test_undefined"]) == (0, 1)
 
 
 def test_a_missing_ledger_or_cell_stops(frame: pd.DataFrame) -> None:

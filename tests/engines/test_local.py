@@ -15,6 +15,7 @@ import pytest
 
 from bohb_study.engines import local
 from bohb_study.engines.base import CellJob, Finished, Running, run_cell
+from bohb_study.numerics import Mode
 from bohb_study.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
@@ -49,8 +50,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[local.WorkerProcess]:
     processes: list[local.WorkerProcess] = []
 
     class Noted(local.WorkerProcess):
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, numerics: Mode = "portable") -> None:
+            super().__init__(numerics)
             processes.append(self)
 
     monkeypatch.setattr(local, "WorkerProcess", Noted)

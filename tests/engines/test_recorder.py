@@ -244,7 +244,7 @@ def test_kinds_of_mixed_choices_and_constants() -> None:
         Float("x", (0, 1)),
     )
     assert hyperparameter_kinds(space) == {
-        "numbers": "float",
+        "numbers": "str",
         "counts": "int",
         "switch": "bool",
         "mixed": "str",

@@ -26,13 +26,11 @@ from ConfigSpace import (
     Integer,
     NormalFloatHyperparameter,
     NormalIntegerHyperparameter,
-    OrdinalHyperparameter,
 )
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from bohb_study.errors import UsageError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, STATUS, WORST, Problem
 from bohb_study.methods.optuna_search import ASKS, STARTUP_TRIALS, OptunaSearch
@@ -225,33 +223,20 @@ def test_values_are_in_range_and_of_plain_types(name: str) -> None:
         assert config.keys() == set(space)
 
 
-@pytest.mark.parametrize(
-    "hyperparameter",
-    [
-        OrdinalHyperparameter("odd", ["low", "high"]),
-        NormalFloatHyperparameter("odd", mu=0.5, sigma=1.0, lower=0.0, upper=1.0),
-        NormalIntegerHyperparameter("odd", mu=2, sigma=1.0, lower=0, upper=9),
-        CategoricalHyperparameter("odd", ["a", "b"], weights=[0.9, 0.1]),
-    ],
-)
 @pytest.mark.parametrize("name", NAMES)
-def test_other_kinds_are_refused_in_one_line(
-    name: str,
-    hyperparameter: Any,
-    problem: Callable[..., Problem],
-    toy: Callable[..., Task],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    task = toy()
-    space = plane()
-    space.add(hyperparameter)
-    monkeypatch.setattr(type(task), "space", lambda self, seed: space)
-    with pytest.raises(UsageError) as refused:
-        get_method(name).build(problem(task, name))
-    assert str(refused.value) == (
-        f"--methods {name}: hyperparameter odd is {type(hyperparameter).__name__}; Optuna's "
-        "samplers take uniform floats and integers, categoricals without weights and constants"
-    )
+def test_what_is_not_uniform_is_drawn_by_the_space_until_there_is_a_model(name: str) -> None:
+    def space() -> ConfigurationSpace:
+        made = ConfigurationSpace(seed=3)
+        made.add(
+            CategoricalHyperparameter("odd", ["a", "b"], weights=[0.9, 0.1]),
+            NormalFloatHyperparameter("n", mu=0.5, sigma=0.1, lower=0.0, upper=1.0),
+            NormalIntegerHyperparameter("k", mu=2, sigma=1.0, lower=0, upper=9),
+        )
+        return made
+
+    searcher, stream = search(name, space()), space()
+    for trial in range(5):
+        assert searcher.suggest(str(trial)) == plain(stream.sample_configuration())
 
 
 # Conditions and forbidden clauses

@@ -13,6 +13,7 @@ import pytest
 
 from bohb_study.analysis.incumbent import incumbent
 from bohb_study.errors import StudyError
+from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
 from bohb_study.paper.main import OTHERS, main_report
 from bohb_study.store import LoadedStudy, load_study
@@ -73,7 +74,7 @@ def test_gains_are_paired_differences_bold_where_one_sided(
         assert (one["low"], one["high"]) == pytest.approx((gains.min(), gains.max()))
         assert one["wins"] == np.mean((gains > 0) + 0.5 * (gains == 0))
         assert one["verdict"] == verdict(gains)
-        assert f"{gains.mean():+.3g} [{gains.min():.3g}, {gains.max():.3g}]" == text.strip("*")
+        assert interval(gains.mean(), gains.min(), gains.max(), sign=True) == text.strip("*")
         assert text.startswith("**") == text.endswith("**") == (verdict(gains) != "not decided")
         assert cells[task]["tpe"] == cells[task]["asha"] == "-"
     # both kinds are among them, else the above says little

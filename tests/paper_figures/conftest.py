@@ -1,6 +1,5 @@
 """Realistic frames: noisy learning curves under full-fidelity and successive-halving methods."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from matplotlib.text import Text
 
 from bohb_study.columns import SCHEMA_VERSION, build_frame
 from bohb_study.store import write_cell
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell
 from paper_figures.data import FigureStudy, Provenance, TaskFacts
 
@@ -119,9 +119,9 @@ def _store(folder: Path, frame: pd.DataFrame) -> Path:
         "asked": {"digits": {"random": 2, "bohb": 2}},
     }
     folder.mkdir(parents=True)
-    (folder / "study.json").write_text(json.dumps(study))
+    (folder / "study.json").write_bytes(sealed_json(study))
     for (method, seed), rows in frame.groupby(["method", "seed"]):
-        record = {"git": {"commit": "abc1234", "dirty": seed == 1}}
+        record = {"git": {"commit": "abc1234", "dirty": seed == 1}, "study": "1a2b3c4d"}
         write_cell(folder, Cell("digits", method, seed), rows.reset_index(drop=True), record)
     return folder
 
@@ -164,10 +164,11 @@ def report_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             task: dict.fromkeys(["random", "asha", "bohb"], 3) for task in ("digits", "mfh3")
         },
     }
-    (folder / "study.json").write_text(json.dumps(study))
+    (folder / "study.json").write_bytes(sealed_json(study))
     for task in ("digits", "mfh3"):
         for (method, seed), rows in _report_frame(task).groupby(["method", "seed"]):
             record = {"git": {"commit": "abc1234", "dirty": False}, "engine": "virtual"}
+            record["study"] = "1a2b3c4d"
             write_cell(folder, Cell(task, method, seed), rows.reset_index(drop=True), record)
     found = {"where": "mfh3/asha", "what": "81/27 of <81>/27", "known": "it was cut off"}
     checks = {
@@ -176,7 +177,7 @@ def report_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "range": {"state": "not applicable", "places": 0, "findings": [], "notes": []},
     }
     audit = {"schema": SCHEMA_VERSION, "study": "1a2b3c4d", "holds": True, "cells": 18}
-    (folder / "audit.json").write_text(json.dumps({**audit, "rows": 2916, "checks": checks}))
+    (folder / "audit.json").write_bytes(sealed_json({**audit, "rows": 2916, "checks": checks}))
     rows = "\n".join(f"| `{t}` | `bohb` | 0.1 [0.0, 0.2] |" for t in ("digits", "mfh3"))
     table = f"| task | method | validation loss |\n| --- | --- | --- |\n{rows}"
     (folder / "table.md").write_text(f"compare\n\n{table}\n\n* mean over 3 seeds\n* audit: holds\n")

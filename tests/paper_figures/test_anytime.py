@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,8 @@ def test_where_the_optimum_is_known_one_panel_shows_regret(
     assert "regret" in axes.get_ylabel()
     assert axes.get_yscale() == "log"
     over = anytime(frame, "validated", {"digits": TOP}).curves[0].over_seeds
-    assert lines(axes, "_centre/")["_centre/random"][1][-1] == over.centre[-1] + 2
+    last = lines(axes, "_centre/")["_centre/random"][1][-1]
+    assert last == pytest.approx(over.centre[-1] + 2, rel=1e-11)
 
 
 def test_a_rule_that_was_asked_for_stands_alone(frame: pd.DataFrame, make_study: Studies) -> None:
@@ -333,3 +335,31 @@ def test_the_legend_fits_the_page(
         legend = drawn.legends[0].get_window_extent()
         assert page.x0 <= legend.x0 < legend.x1 <= page.x1
         assert drawn.axes[0].bbox.height > legend.height
+
+
+def test_a_score_is_drawn_with_its_own_sign_and_name(
+    make_frame: Callable[..., pd.DataFrame], make_study: Callable[..., FigureStudy]
+) -> None:
+    frame = make_frame(["random", "bohb"], 3, budget=4)
+    own = make_study(frame.assign(val_loss=-frame["val_loss"]))
+    own = replace(own, tasks=(replace(own.tasks[0], val_metric="-accuracy"),))
+    drawn, caption = figure(own)
+    (panel, _), *_ = panels(own)
+    for curves, stored in zip(panel.curves, panel.data.curves, strict=True):
+        over, losses = curves.over_seeds, stored.over_seeds
+        np.testing.assert_array_equal(over.centre, -losses.centre)
+        np.testing.assert_array_equal([over.low, over.high], [-losses.high, -losses.low])
+        assert lines(drawn.axes[0], "_centre/")[f"_centre/{curves.method}"][1][-1] > 0
+    assert "accuracy (higher is better)" in " ".join(drawn.axes[0].get_ylabel().split())
+    assert drawn.axes[0].get_yscale() == "linear"
+    assert "lower is better" not in caption
+    assert caption.startswith("Accuracy of the incumbent (higher is better)")
+
+
+def test_a_panel_without_any_incumbent_says_so(
+    make_frame: Callable[..., pd.DataFrame], make_study: Callable[..., FigureStudy]
+) -> None:
+    frame = make_frame(["random", "bohb"], 2, budget=2)
+    drawn, caption = figure(make_study(frame.assign(status="failed", val_loss=np.nan)))
+    assert [axes.texts[0].get_text() for axes in drawn.axes] == ["no incumbent"] * 2
+    assert "No such stretch: full: digits/bohb, full: digits/random" in caption

@@ -196,7 +196,12 @@ def _rewrite(folder: Path, method: str, seed: int, rows: pd.DataFrame) -> None:
     from bohb_study.store import write_cell
     from bohb_study.study import Cell
 
-    write_cell(folder, Cell("digits", method, seed), rows.reset_index(drop=True), {"git": {}})
+    write_cell(
+        folder,
+        Cell("digits", method, seed),
+        rows.reset_index(drop=True),
+        {"git": {}, "study": "1a2b3c4d"},
+    )
 
 
 def test_a_column_of_text_holds_it(

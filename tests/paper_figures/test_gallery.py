@@ -20,6 +20,8 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods.registry import METHODS
 from bohb_study.paper.studies import STUDIES
 from bohb_study.store import load_study
+from bohb_study.store.sealed import sealed_json
+from bohb_study.store.sums import SUMS_FILE, seal_folder
 from paper_figures import __main__ as program
 from paper_figures import plan, save, style
 from paper_figures.gallery import (
@@ -305,7 +307,9 @@ def _change_one_value(folder: Path, *, correct: bool) -> None:
     if correct:
         said = json.loads(records.read_text())
         said["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        records.write_text(json.dumps(said))
+        records.write_bytes(sealed_json(said))
+        (folder / SUMS_FILE).unlink()
+        seal_folder(folder)
 
 
 def test_check_is_1_after_the_list_was_edited(

@@ -14,6 +14,8 @@ import pytest
 
 from bohb_study import cli
 from bohb_study.store.files import replace_files
+from bohb_study.store.sealed import sealed_json
+from bohb_study.store.sums import SUMS_FILE, seal_folder
 from paper_figures import __main__ as program
 from paper_figures import plan, save, style
 from paper_figures.__main__ import main
@@ -233,7 +235,9 @@ def _without_seconds(study: Path) -> None:
     pq.write_table(table.set_column(at, table.schema.field(at), none), path)
     said = json.loads(records.read_text())
     said["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    records.write_text(json.dumps(said))
+    records.write_bytes(sealed_json(said))
+    (study / SUMS_FILE).unlink()
+    seal_folder(study)
 
 
 def test_of_a_study_what_fits_is_drawn_and_the_rest_is_told(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bohb_study.store.sealed import sealed_json
 from paper_figures import draw_study
 from paper_figures.anytime import figure
 from paper_figures.data import FigureStudy
@@ -55,7 +56,8 @@ def test_every_file_says_where_it_comes_from(stored: Path) -> None:
 def test_the_number_of_workers_comes_from_the_stored_study(stored: Path) -> None:
     described = stored / "study.json"
     study = json.loads(described.read_text())
-    described.write_text(json.dumps(study | {"config": {"workers": 4}}))
+    study["config"]["workers"] = 4
+    described.write_bytes(sealed_json(study))
     _, png, _ = draw_study(stored)
     with Image.open(png) as image:
         assert "against virtual seconds, 4 workers, on digits" in image.info["Description"]

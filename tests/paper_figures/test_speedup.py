@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bohb_study.errors import StudyError
+from bohb_study.numbers import number
 from paper_figures.data import FigureStudy
 from paper_figures.speedup import figure
 from paper_figures.speedup_dots import speedup_dots
-from paper_figures.speedup_table import number, table
+from paper_figures.speedup_table import table
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -125,8 +126,8 @@ def test_what_random_search_did_not_reach_is_a_bound_too(make_study: Studies) ->
 
 
 def test_numbers_have_two_digits() -> None:
-    assert list(map(number, (0.0123, 0.5, 1.0, 9.96, 12.3, 342.8))) == [
-        "0.012", "0.50", "1.0", "10.0", "12", "343",
+    assert [number(value, 2) for value in (0.0123, 0.5, 1.0, 9.96, 12.3, 342.8)] == [
+        "0.012", "0.50", "1.0", "10", "12", "343",
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import trim_mean, wilcoxon
 
 from bohb_study.errors import StudyError
+from bohb_study.numbers import interval, number
 from paper_figures import final_table, pairwise
 from paper_figures.data import FigureStudy
 from paper_figures.table import Table, bold
@@ -164,10 +165,8 @@ def test_the_final_table_has_each_methods_incumbents_and_bolds_the_lowest(
     for label, method in (("BOHB", "bohb"), ("Random", "random"), ("Grid", "grid")):
         losses, tests = last(study, method), last(study, method, "test_loss")
         centres[label] = trim_mean(losses, 0.25)
-        assert rows[label][2].strip("*") == (
-            f"{centres[label]:.3g} [{losses.min():.3g}, {losses.max():.3g}]"
-        )
-        assert rows[label][3].strip("*").startswith(f"{trim_mean(tests, 0.25):.3g} [")
+        assert rows[label][2].strip("*") == (interval(centres[label], losses.min(), losses.max()))
+        assert rows[label][3].strip("*").startswith(f"{number(trim_mean(tests, 0.25))} [")
     best = min(centres, key=lambda label: centres[label])
     # the yardstick is lower, and not the best
     assert [label for label, row in rows.items() if row[2].startswith("**")] == [best]
@@ -191,7 +190,7 @@ def test_regret_no_test_part_and_undefined_seeds_are_said(study: FigureStudy) ->
     assert not full.regret
     cut = study.frame[(study.frame["seed"] > 0) | (study.frame["level"] < 27)]
     undefined = final_table.table(replace(study, frame=cut))
-    assert {row[2] for row in undefined.rows} == {"none in 1 of 8"}
+    assert {row[2] for row in undefined.rows} == {"none in 1 of 8 seeds"}
 
 
 def test_trained_again_has_a_column(study: FigureStudy) -> None:
@@ -212,7 +211,7 @@ def test_trained_again_has_a_column(study: FigureStudy) -> None:
     ]
     table = final_table.table(replace(study, finals=pd.DataFrame(again)))
     assert table.headings[-1] == "retrained"
-    assert [row[-1] for row in table.rows] == ["**4.75 [1.25, 8.25]**", "-", "-", "-"]
+    assert [row[-1] for row in table.rows] == ["**4.750 [1.25, 8.25]**", "-", "-", "-"]
     assert any(note.startswith("Retrained, off the ledger") for note in table.notes)
 
 
@@ -220,3 +219,21 @@ def test_a_yardstick_that_ties_with_the_best_is_not_bold(study: FigureStudy) -> 
     frame = study.frame.assign(val_loss=0.5)
     rows = final_table.table(replace(study, frame=frame)).rows
     assert [row[2].startswith("**") for row in rows] == [True, True, False, True]
+
+
+def test_scores_have_their_own_sign_and_the_highest_is_bold(study: FigureStudy) -> None:
+    facts = replace(study.tasks[0], val_metric="-accuracy", test_metric="test error")
+    turned = study.frame.assign(val_loss=-study.frame["val_loss"])
+    table = final_table.table(replace(study, frame=turned, tasks=(facts,)))
+    shown = {row[1]: row for row in table.rows}
+    assert not any("-" in row[2] for row in table.rows)
+    centres = {
+        label: float(row[2].strip("*").split()[0])
+        for label, row in shown.items()
+        if "2x" not in label
+    }
+    (bold,) = (label for label, row in shown.items() if row[2].startswith("**"))
+    assert centres[bold] == max(centres.values())
+    (low, high) = shown[bold][2].strip("*").partition("[")[2].strip("]").split(", ")
+    assert float(low) <= centres[bold] <= float(high)
+    assert "lower is better, but higher of accuracy; the best of a task is bold" in table.notes[0]

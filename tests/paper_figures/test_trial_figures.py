@@ -197,7 +197,7 @@ def test_the_figure_of_rungs(study: FigureStudy) -> None:
     fits(figure, *below.texts, *figure.subfigs[0].legends[0].get_texts())
     only, _ = rungs.figure(replace(study, brackets=pd.DataFrame()))
     assert len(only.axes) == 1
-    with pytest.raises(StudyError, match="neither brackets nor correlations"):
+    with pytest.raises(StudyError, match="neither complete brackets nor correlations"):
         rungs.figure(replace(study, brackets=pd.DataFrame(), correlations=pd.DataFrame()))
 
 

@@ -1,5 +1,6 @@
 from bohb_study.progress import CellProgress
 from bohb_study.progress.bars import BarProgress
+from bohb_study.scores import Score
 
 
 def test_bars_show_the_study_and_the_running_cells_in_80_columns(clock, cells, terminal):
@@ -36,3 +37,13 @@ def test_the_bar_of_an_ended_cell_gives_way_to_a_line(clock, cells, terminal):
     assert "digits/grid/0 FAILED in 0:03, best 0.5" in terminal.written
     assert "units" not in line
     assert "1/3 cells 1 failed" in study
+
+
+def test_a_bar_shows_a_score_with_its_own_sign_and_name(clock, cells, terminal):
+    progress = BarProgress(terminal, clock, scores={"digits": Score.of("-accuracy")})
+    progress.start(cells)
+    for clock.now in (1, 2):
+        progress.update(CellProgress("digits/grid/0", 50, 100, -0.9))
+    bar = terminal.lines()[-1]
+    progress.close()
+    assert "50/100 units best accuracy 0.9" in bar

@@ -95,6 +95,20 @@ def make_frame(cell: Cell, reports: int = 6) -> pd.DataFrame:
     return build_frame(rows, KINDS[cell.task], EXTRA[cell.task])
 
 
+LEDGER = {
+    **dict.fromkeys(("allowed", "charged", "executed"), 6),
+    "unspent": 0,
+    "refused": 1,
+    "ended": "budget",
+}
+
+
+def record_of(config: StudyConfig) -> dict[str, Any]:
+    """What the runner says of a cell's study."""
+    of = {"study": config.id, "identity": config.identity(), "config": config.to_json()}
+    return {**of, "ledger": LEDGER, "host": "here"}
+
+
 @pytest.fixture
 def frame_of() -> Callable[..., pd.DataFrame]:
     return make_frame
@@ -114,7 +128,7 @@ def make_study(tmp_path: Path) -> Callable[..., Path]:
         folder = study_folder(tmp_path / "results", "compare", config.id, fresh=False)
         write_study(folder, "compare", config, config.tasks())
         for one in config.cells():
-            write_cell(folder, one, make_frame(one), {"ledger": {"charged": 6}, "host": "here"})
+            write_cell(folder, one, make_frame(one), record_of(config))
         return folder
 
     return make

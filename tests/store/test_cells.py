@@ -8,23 +8,26 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from bohb_study.columns import SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash
 from bohb_study.errors import StudyError
-from bohb_study.store import cell_record, cell_state, read_cell, write_cell
-from bohb_study.store.cells import cell_paths, parquet_bytes
+from bohb_study.store import Origin, cell_record, cell_state, read_cell, write_cell
+from bohb_study.store.cells import ORIGIN, cell_paths, parquet_bytes
+from bohb_study.store.sealed import read_json, sealed_json
 from bohb_study.study import Cell
 
 
 def vouch(json_path: Path, data: bytes) -> None:
     """Make the record vouch for other bytes, as a faulty program would."""
-    record = json.loads(json_path.read_text())
-    record["sha256"] = hashlib.sha256(data).hexdigest()
-    json_path.write_text(json.dumps(record))
+    record = read_json(json_path)
+    json_path.write_bytes(sealed_json({**record, "sha256": hashlib.sha256(data).hexdigest()}))
 
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -72,10 +75,12 @@ def test_every_type_comes_back_from_the_disk(
 ) -> None:
     written = frame_of(cell)
     assert set(written.dtypes.astype(str)) >= {"str", "int64", "float64", "Int64", "boolean"}
-    write_cell(tmp_path, cell, written, {"ledger": {"charged": 6}, "status": "not mine to say"})
+    ledger = {"allowed": 6, "charged": 6, "executed": 6, "unspent": 0, "refused": 1}
+    ledger["ended"] = "budget"
+    write_cell(tmp_path, cell, written, {"ledger": ledger, "status": "not mine to say"})
     frame, record = read_cell(tmp_path, cell)
     pd.testing.assert_frame_equal(frame, written, check_exact=True)
-    assert record["ledger"] == {"charged": 6}
+    assert record["ledger"] == ledger
     assert record["status"] == "done"
     assert record["rows"] == len(written)
     assert record["rows_hash"] == rows_hash(written) == rows_hash(frame)
@@ -207,7 +212,8 @@ def test_values_out_of_range_are_seen_although_the_hash_holds(
 ) -> None:
     write_cell(tmp_path, cell, frame_of(cell), {})
     parquet, json_path = cell_paths(tmp_path, cell)
-    parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf"))))
+    origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
+    parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf")), origin))
     vouch(json_path, parquet.read_bytes())
     with pytest.raises(StudyError, match=r"val_loss.*use --fresh"):
         read_cell(tmp_path, cell)
@@ -230,7 +236,7 @@ def test_a_full_disk_leaves_what_was_there(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("where", ["os.replace", "pathlib.Path.open"])
+@pytest.mark.parametrize("where", ["os.replace", "os.fsync"])
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
 def test_whatever_stops_a_write_leaves_no_temporary_files(
     tmp_path: Path,
@@ -261,9 +267,9 @@ def test_the_json_is_put_in_place_last(
     real = os.replace
     placed: list[str] = []
 
-    def replaced(source: Path, target: Path) -> None:
-        placed.append(target.suffix)
-        real(source, target)
+    def replaced(source: str, target: str, **folders: int) -> None:
+        placed.append(Path(target).suffix)
+        real(source, target, **folders)
 
     monkeypatch.setattr("os.replace", replaced)
     write_cell(tmp_path, cell, frame_of(cell), {})
@@ -284,3 +290,128 @@ def test_cells_do_not_share_files(
     others = [replace(cell, seed=1), replace(cell, method="asha"), replace(cell, task="rungs")]
     paths = {path for one in [cell, *others] for path in cell_paths(tmp_path, one)}
     assert len(paths) == 8
+
+
+# Files in another's place
+
+
+def record_of_study(study_id: str = "1a2b3c4d", budget: float = 2.0) -> dict[str, object]:
+    return {"study": study_id, "config": {"budget": budget, "workers": 1}}
+
+
+@pytest.mark.parametrize("files", [".json", ".parquet", ".json .parquet"])
+def test_a_cell_of_another_study_is_damaged(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame], files: str
+) -> None:
+    """The same rows, under another budget: what they say is right, and it is not of this study."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    write_cell(here, cell, frame_of(cell), record_of_study())
+    write_cell(there, cell, frame_of(cell), record_of_study("ffffffff", 4.0))
+    origin = Origin("1a2b3c4d", {"budget": 2.0, "workers": 1})
+    assert cell_state(here, cell, origin)[0] == "done"
+    paths = zip(cell_paths(there, cell), cell_paths(here, cell), strict=True)
+    for source, target in paths:
+        if target.suffix in files.split():
+            target.write_bytes(source.read_bytes())
+    state, why = cell_state(here, cell, origin)
+    assert state == "damaged"
+    with pytest.raises(StudyError, match="a damaged cell is run again"):
+        read_cell(here, cell, origin)
+    if files == ".json .parquet":
+        assert why.endswith("0.json: damaged: is of study ffffffff, not 1a2b3c4d")
+
+
+def test_rows_of_another_cell_are_seen_whatever_vouches_for_them(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    other = replace(cell, seed=1)
+    for one in (cell, other):
+        write_cell(tmp_path, one, frame_of(one), {})
+    parquet, json_path = cell_paths(tmp_path, cell)
+    parquet.write_bytes(cell_paths(tmp_path, other)[0].read_bytes())
+    vouch(json_path, parquet.read_bytes())
+    assert cell_state(tmp_path, cell)[1].endswith(
+        "0.parquet: damaged: is of another cell or study, by what it says itself"
+    )
+    # and as schema 1 had it, where a parquet says nothing itself
+    parquet.write_bytes(parquet_bytes(frame_of(other)))
+    old = {**read_json(json_path), "schema": 1}
+    old["sha256"] = hashlib.sha256(parquet.read_bytes()).hexdigest()
+    json_path.write_text(json.dumps(old))
+    assert cell_state(tmp_path, cell)[1].endswith(
+        "0.parquet: damaged: holds rows of another cell (column seed)"
+    )
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_fewer_rows_than_were_written_are_damage(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame], rows: int
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    parquet, json_path = cell_paths(tmp_path, cell)
+    origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
+    parquet.write_bytes(parquet_bytes(frame_of(cell).iloc[:rows], origin))
+    vouch(json_path, parquet.read_bytes())
+    assert cell_state(tmp_path, cell)[1].endswith(f"damaged: has {rows} rows, not 6")
+    record = {**read_json(json_path), "rows": rows}
+    json_path.write_bytes(sealed_json(record))
+    assert (cell_state(tmp_path, cell)[0] == "done") == (rows > 0)
+
+
+def test_a_parquet_that_says_to_be_huge_is_not_opened(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    """A billion equal values are a few bytes, and eight gigabytes in memory."""
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    parquet, json_path = cell_paths(tmp_path, cell)
+    values = pa.RunEndEncodedArray.from_arrays(pa.array([10**7]), pa.array([1]))
+    column = pc.run_end_decode(values)
+    table = pa.table({str(number): column for number in range(21)})
+    pq.write_table(table, parquet, compression="zstd")
+    vouch(json_path, parquet.read_bytes())
+    assert "says that it holds 10,000,000 rows of 21 columns" in cell_state(tmp_path, cell)[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda r: r["ledger"].update(unspenu=r["ledger"].pop("unspent")), "ledger: lacks unspent"),
+        (lambda r: r["ledger"].update(charged="6"), "ledger.charged must be a whole number"),
+        (lambda r: r.update(rows=True), "rows must be a whole number"),
+        (lambda r: r.update(extra={}), "extra must be a list"),
+        (lambda r: r["hyperparameters"].update(lr="complex"), "hyperparameters.lr must be int or"),
+        (lambda r: r.update(sha256="../x"), "sha256 must be a sha256"),
+        (lambda r: r.pop("rows_hash"), "lacks rows_hash"),
+        (lambda r: r.update(seconds={"wall": "1"}), "seconds.wall must be a number"),
+        (lambda r: r.update(status=["done"]), "says neither done nor failed"),
+    ],
+)
+def test_a_record_of_the_wrong_form_is_damaged_and_run_again(
+    tmp_path: Path,
+    cell: Cell,
+    frame_of: Callable[..., pd.DataFrame],
+    change: Callable[[dict[str, Any]], object],
+    why: str,
+) -> None:
+    """Its hash holds: whoever wrote it made a mistake."""
+    ledger = dict.fromkeys(("allowed", "charged", "executed"), 6)
+    ledger |= {"unspent": 0, "refused": 1, "ended": "budget"}
+    write_cell(tmp_path, cell, frame_of(cell), {"ledger": ledger})
+    json_path = cell_paths(tmp_path, cell)[1]
+    record = read_json(json_path)
+    change(record)
+    json_path.write_bytes(sealed_json(record))
+    state, said = cell_state(tmp_path, cell)
+    assert (state, why in said) == ("damaged", True), said
+    write_cell(tmp_path, cell, frame_of(cell), {"ledger": ledger})
+    assert cell_state(tmp_path, cell)[0] == "done"
+
+
+def test_a_key_that_a_record_lacks_is_named_by_whoever_needs_it(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    write_cell(tmp_path, cell, frame_of(cell), {"seconds": {"wall": 1.0}})
+    record = cell_record(tmp_path, cell)
+    for told, key in ((record, "ledger"), (record["seconds"], "engine")):
+        with pytest.raises(StudyError, match=rf"0\.json.*: does not say {key}; remove it and run"):
+            told[key]

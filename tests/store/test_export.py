@@ -38,7 +38,7 @@ def test_another_study_packed_over_it_removes_them(small_paper: Path, tmp_path: 
     target = shutil.copytree(small_paper / "one", tmp_path / "target")
     pack(small_paper.parent / "runs" / "two", target)
     assert {path.name for path in target.iterdir()} == {
-        "cells.json", "cells.parquet", "study.json"
+        "SHA256SUMS", "cells.json", "cells.parquet", "study.json"
     }  # fmt: skip
     packed = load_study(target)
     assert packed.study["name"] == "two"

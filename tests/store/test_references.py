@@ -22,7 +22,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     [
         ("{", "is not JSON"),
         (json.dumps({"schema": 1, "study": "cd34", "references": {}}), "belongs to study cd34"),
-        (json.dumps({"schema": 1, "study": "ab12"}), "damaged: 'references'"),
+        (json.dumps({"schema": 1, "study": "ab12"}), "damaged: lacks references"),
         (json.dumps({"schema": 1, "study": "ab12", "references": [1]}), "damaged"),
         (json.dumps({"schema": 1, "study": "ab12", "references": {"curvy": 1}}), "damaged"),
         (json.dumps({"schema": 99, "study": "ab12", "references": {}}), "newer version"),

@@ -229,14 +229,10 @@ FAILS = {
         "ValueError: the function's 'loss' is no number but NoneType",
     ),
     "nan": (yields(1, float("nan")), "ValueError: the loss is nan: it must be finite"),
-    "no loss": (yields(1, {}), "ValueError: the function reported no 'loss'"),
-    "other name": (
-        yields(1, {"mean_loss": 1.0, "time": 2}),
-        "ValueError: the function reported no 'loss' but mean_loss, time; metric= names another",
-    ),
-    "unknown": (
-        yields(1, {"loss": 1, "test_loss": 2}),
-        "ValueError: the function reported test_loss: name it as test= or in extra_names=",
+    "no loss": (yields(1, {}), "ValueError: the function reported no 'loss' but nothing"),
+    "misnamed": (
+        yields(1, {"mean_loss": 1, "lr": 2}),
+        "ValueError: the function reported no 'loss' but mean_loss, lr; metric= names another key",
     ),
     "no state": (keeps({"loss": 1, "state": 1}, 1), "ValueError: the function takes a state, but"),
     "a state": (
@@ -296,8 +292,21 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"max_epochs": 10}, "max_epochs 10: must be a power of eta 3 (1, 3, 9, ...); eta= "),
-        ({"eta": 2}, "max_epochs 9: must be a power of eta 2 (1, 2, 4, ...); eta= gives another"),
+        (
+            {"max_epochs": 10},
+            "max_epochs 10: must be a power of eta 3: 9 or 27 fit eta 3; 10 fits eta 10",
+        ),
+        (
+            {"max_epochs": 100},
+            "max_epochs 100: must be a power of eta 3: 81 or 243 fit eta 3; 100 fits eta 10 or 100",
+        ),
+        (
+            {"eta": 2},
+            "max_epochs 9: must be a power of eta 2: 8 or 16 fit eta 2; 9 fits eta 3",
+        ),
+        ({"test_mode": "max"}, "test_mode 'max': must be 'min' or 'max', and goes with test="),
+        ({"hyperparameters": [1]}, "hyperparameters: 1 is no ConfigSpace hyperparameter"),
+        ({"hyperparameters": {"x": (2, 1)}}, "hyperparameters: Hyperparameter 'x' has illegal"),
         ({"max_epochs": 0}, "max_epochs 0: must be a whole number, at least 1"),
         ({"max_epochs": 9.0}, "max_epochs 9.0: must be a whole number, at least 1"),
         ({"mode": "up"}, "mode 'up': must be 'min' or 'max'"),
@@ -311,7 +320,7 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
 def test_what_cannot_be_is_refused_in_one_line(arguments: dict[str, Any], said: str) -> None:
     given: dict[str, Any] = {"train": plain, "max_epochs": 9, "name": "mine", **arguments}
     with pytest.raises(UsageError) as refused:
-        FunctionTask(hyperparameters=SPACE, **given)
+        FunctionTask(**{"hyperparameters": SPACE, **given})
     assert str(refused.value).startswith(f"FunctionTask mine: {said}")
     assert "\n" not in str(refused.value)
 

@@ -257,7 +257,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "floats": (
         COMPUTED.replace("(1, 3, 9, 27)", "(1e2, 1e3)"),
-        "ValueError: the levels must be a tuple of whole numbers, not (100.0, 1000.0)",
+        "MyTask: levels (100.0, 1000.0): must be whole numbers, at least 1, increasing",
     ),
     "list": (
         COMPUTED.replace("(1, 3, 9, 27)", "[1, 3]"),
@@ -285,8 +285,8 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "instance refused": (
         FUNCTION.replace("9, seconds", "10, seconds"),
-        "FunctionTask train-it: max_epochs 10: must be a power of eta 3 (1, 3, 9, ...); eta= gives "
-        "another ({file}, line 15)",
+        "FunctionTask train-it: max_epochs 10: must be a power of eta 3: 9 or 27 fit eta 3; "
+        "10 fits eta 10 ({file}, line 15)",
     ),
     "instance's name": (
         FUNCTION.replace("9, seconds", "9, name='a/b', seconds"),

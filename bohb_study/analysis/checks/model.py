@@ -7,6 +7,7 @@ import pandas as pd
 
 from bohb_study.analysis.checks.base import Checked, Evidence, Finding
 from bohb_study.analysis.rungs import is_observation, model_share
+from bohb_study.tasks.fingerprints import varying
 
 CHECK = "model"
 ENOUGH = 30
@@ -23,13 +24,13 @@ def check_model(study: Evidence) -> Checked:
     without = []
     for task, method in study.pairs():
         facts = study.methods[method]
-        if facts.model_after is None:
+        needed = observations_needed(study, task, method)
+        if needed is None:
             without.append(method)
             continue
         rows, top = study.rows(task, method), study.tasks[task].top
         checked.table += _per_fidelity(task, method, rows, top)
         known = _degenerate(study.tasks[task].space) or facts.known_defect
-        needed = facts.model_after(_dimensions(study, task))
         for share in model_share(rows, needed, top):
             checked.places += 1
             where = f"{task}/{method}/{share.seed}"
@@ -48,8 +49,16 @@ def check_model(study: Evidence) -> Checked:
     return checked
 
 
+def observations_needed(study: Evidence, task: str, method: str) -> int | None:
+    """Observations at one fidelity without which a method has no model; None: it never has one."""
+    after = study.methods[method].model_after
+    return None if after is None else after(_dimensions(study, task))
+
+
 def _dimensions(study: Evidence, task: str) -> int:
-    """Hyperparameters of a task, as its cells record them."""
+    """Hyperparameters of a task that vary; where that was not recorded, all of them."""
+    if space := study.tasks[task].space:
+        return varying(space)
     return next(
         len(record["hyperparameters"]) for key, record in study.records.items() if key[0] == task
     )
@@ -57,7 +66,8 @@ def _dimensions(study: Evidence, task: str) -> int:
 
 def _degenerate(space: Mapping[str, Mapping[str, Any]] | None) -> str | None:
     """Why no density can be fitted in this space; None where one can, or nobody knows."""
-    if space and len(space) == 1 and all(one["kind"] == "categorical" for one in space.values()):
+    searched = [one for one in (space or {}).values() if len(one.get("choices", "..")) > 1]
+    if len(searched) == 1 and searched[0]["kind"] == "categorical":
         return "the space is one categorical, in which the density model is degenerate"
     return None
 

@@ -1,5 +1,6 @@
 """Does every configuration lie in the task's space?"""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,8 +54,10 @@ def _outside(
         bad = np.zeros(len(rows), dtype=bool) if allowed["conditional"] else missing.copy()
         # a column that another task shares may have been widened, to float or to text
         if allowed["kind"] == "categorical":
-            choices = {_plain(choice) for choice in allowed["choices"]}
-            unknown = [v for v in values.dropna().unique() if _plain(v) not in choices]
+            text = json.dumps if allowed.get("json") else _plain
+            choices = {text(choice) for choice in allowed["choices"]}
+            as_text = str if allowed.get("json") else _plain
+            unknown = [v for v in values.dropna().unique() if as_text(v) not in choices]
             bad |= values.isin(unknown).to_numpy()
         else:
             numbers = pd.to_numeric(values, errors="coerce").to_numpy(

@@ -1,0 +1,115 @@
+"""Small cells of every kind of task and model, and what their rows hash to.
+
+``python tests/numerics/cells.py`` prints a hash for each cell, computed as a study is: in processes
+that the library starts. ``tests/numerics/golden.json`` holds them; ``--write`` writes it again,
+for a change that is meant to change rows.
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+GOLDEN = Path(__file__).with_name("golden.json")
+
+STUDIES: dict[str, dict[str, Any]] = {
+    "models": {
+        "task": ("counting-ones-8", "mfh3-good"),
+        "methods": ("bohb", "hpbandster-bohb", "asha-bohb", "tpe", "gp"),
+        "budget": 13,
+    },
+    "stock": {"task": ("mfh3-bad",), "methods": ("bohb-stock",), "budget": 3},
+    "tables": {
+        "task": ("fcnet-naval", "synthetic-curves"),
+        "methods": ("grid", "random", "tpe-univariate"),
+        "budget": 12,
+    },
+    "curves": {
+        "task": ("synthetic-curves",),
+        "methods": ("asha", "median", "hyperband", "hpbandster-hyperband"),
+        "budget": 6,
+    },
+    "digits": {"task": ("digits",), "methods": ("random", "bohb"), "budget": 2},
+    "images": {"task": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
+}
+"""What is run: one seed, one worker. ``images`` is LeNet on a few small made images."""
+COMPUTED = ("models", "stock", "tables", "curves")
+"""Of them, those that train nothing."""
+
+COLUMNS = ("seq", "trial", "config_id", "level", "units", "rung", "decision", "model_based")
+LOSSES = ("val_loss", "test_loss")
+
+
+def rows_sha256(frame: Any) -> str:
+    """Sixteen digits over what was decided and what was found, floats by all their bits."""
+    text = frame[[*COLUMNS]].to_csv(index=False)
+    losses = [value.hex() for name in LOSSES for value in frame[name].tolist()]
+    return hashlib.sha256(f"{text}{losses}".encode()).hexdigest()[:16]
+
+
+def made_images(folder: Path) -> Path:
+    """Fashion-MNIST in its own format, of 400 images that integer arithmetic made."""
+    import numpy as np
+
+    raw = folder / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for stem, n in (("train", 400), ("t10k", 100)):
+        place = np.arange(n * 28 * 28, dtype=np.int64).reshape(n, 28, 28)
+        labels = np.arange(n) % 10
+        noise = place * 2654435761 % 4093 % 97
+        stripes = (np.arange(28)[None, :, None] * (labels[:, None, None] + 1) // 9 % 2) * 120
+        for kind, array in (("images-idx3", noise + stripes), ("labels-idx1", labels)):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            path = raw / f"{stem}-{kind}-ubyte"
+            path.write_bytes(header + array.astype(np.uint8).tobytes())
+    return folder
+
+
+def run(names: tuple[str, ...], mode: str, engine: str = "auto") -> dict[str, dict[str, Any]]:
+    """Run studies; by cell, what its rows hash to and what numerics it recorded."""
+    from bohb_study import StudyConfig, load_study, run_study
+    from bohb_study.execution import RunOptions
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for name in names:
+            study = dict(STUDIES[name])
+            if name == "images":
+                data = made_images(home / "data")
+                study["task_option"] = (f"fashion-mnist.data={data}",)
+            config = StudyConfig(**study, seeds=1, numerics=mode, engine=engine)  # type: ignore[arg-type]
+            done = run_study(config, RunOptions(out=home, name=name, jobs=1))
+            loaded = load_study(done.path)
+            for key, record in loaded.cells.items():
+                found["/".join(map(str, key))] = {
+                    "sha256": rows_sha256(loaded.rows(key)),
+                    "numerics": record["numerics"],
+                }
+    return found
+
+
+def main() -> None:
+    """As the module says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="*", default=[*STUDIES])
+    parser.add_argument("--numerics", default="portable", choices=("portable", "native"))
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--first", help="import this before bohb_study, as a notebook may")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if options.first:
+        importlib.import_module(options.first)
+    found = run(tuple(options.studies), options.numerics, options.engine)
+    if options.write:
+        hashes = {cell: one["sha256"] for cell, one in found.items()}
+        GOLDEN.write_text(json.dumps(hashes, indent=1) + "\n")
+    json.dump(found, sys.stdout, indent=1)
+
+
+if __name__ == "__main__":
+    main()

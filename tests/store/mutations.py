@@ -1,0 +1,445 @@
+"""Damages a stored study in every way that files can be damaged, and tells what each one does.
+
+As a script: ``python tests/store/mutations.py 2000`` tries as many on a run folder and as many on a
+packed study, and prints a table; exit 1 where something changed what is loaded without a word,
+ended in a traceback or took long.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bohb_study.auditing import audit_folder, audit_study
+from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.provenance import code_parts
+from bohb_study.store import (
+    LoadedStudy,
+    Origin,
+    cell_state,
+    load_study,
+    pack,
+    write_cell,
+    write_study,
+)
+from bohb_study.store.audits import read_audit
+from bohb_study.store.code import read_code, write_code
+from bohb_study.store.derived import read_derived, write_derived
+from bohb_study.store.finals import Final, Training, read_finals, write_finals
+from bohb_study.store.references import read_references, write_references
+from bohb_study.store.sealed import SELF, sealed_json
+from bohb_study.store.sums import SUMS_FILE, TABLE_FILE, seal_folder, write_packed
+from bohb_study.study import Cell, StudyConfig
+from bohb_study.terminal import summary_table
+
+SECONDS = 5
+"""After which reading is said to hang."""
+REFUSED, AGAIN, ABSENT, HARMLESS, AS_WRITTEN = (
+    "refused in one line",
+    "that cell is run again",
+    "not there: nothing is shown of it",
+    "harmless: the same is loaded",
+    "hashes made anew: read as it says",
+)
+UNDETECTED, TRACEBACK, HANG = "UNDETECTED", "TRACEBACK", "HANG"
+BAD = (UNDETECTED, TRACEBACK, HANG)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A stored study, and another with other cells."""
+
+    folder: Path
+    other: Path
+    origin: Origin | None
+    """Of a folder in which cells can be run again; None for a packed study."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A mutation and what it did."""
+
+    kind: str
+    file: str
+    outcome: str
+    said: str
+
+
+# What is damaged
+
+
+def run_folder(home: Path, budget: float) -> tuple[Path, StudyConfig]:
+    """A finished study as the runner leaves it, with everything that can be beside it."""
+    config = StudyConfig(("counting-ones-8",), ("random", "bohb"), budget=budget, seeds=2)
+    folder, tasks = home / f"run-{budget:g}", config.tasks()
+    folder.mkdir()
+    write_study(folder, "compare", config, tasks)
+    for cell in config.cells():
+        result = run_cell(CellJob(cell, tasks[cell.task], config.budget))
+        record = {
+            "study": config.id,
+            "identity": config.identity(),
+            "config": config.to_json(),
+            "engine": "virtual",
+            "ledger": asdict(result.account),
+            "space": result.space,
+            "split": result.split,
+            "seconds": result.seconds,
+            "versions": {"ray": "2.60.0"},
+            "code": "0" * 64,
+            "git": {"commit": "c0ffee", "dirty": False},
+            "failures": {},
+        }
+        write_cell(folder, cell, result.frame, record)
+    write_code(folder, code_parts())
+    write_finals(folder, config.id, [_final(cell) for cell in config.cells()])
+    audit_folder(load_study(folder))
+    return folder, config
+
+
+def _final(cell: Cell) -> Final:
+    training = Training(cell.task, cell.method, cell.seed, "retrained", 0)
+    return Final(training, {"x": 0.5}, 0.25, 0.5, "ok", 1.0, {"pid": 1.0}, run={"host": "here"})
+
+
+def packed_folder(home: Path, budget: float) -> Path:
+    """The study of ``run_folder``, packed as experiments/paper.py packs one."""
+    folder, target = home / f"run-{budget:g}", home / f"packed-{budget:g}"
+    loaded = load_study(folder)
+    pack(folder, target)
+    study_id = loaded.study["id"]
+    reference = {"best": 0.0, "median": 1.0, "source": "made up", "count": 3}
+    write_references(target, study_id, {"counting-ones-8": reference})
+    picks = pd.DataFrame({"task": ["counting-ones-8"], "share": [0.5]})
+    write_derived(target, study_id, {"whole": loaded.frame, "picks": picks})
+    write_packed(target, {TABLE_FILE: b"| task |\n| --- |\n", "claims.json": b'{"claims": []}\n'})
+    return target
+
+
+def made(home: Path) -> tuple[Made, Made]:
+    """A run folder and a packed study."""
+    (folder, config), (other, _) = run_folder(home, 3), run_folder(home, 4)
+    packs = packed_folder(home, 3), packed_folder(home, 4)
+    return Made(folder, other, Origin.of(config)), Made(*packs, None)
+
+
+# What is read
+
+
+def read_all(folder: Path) -> tuple[dict[str, Any], LoadedStudy]:
+    """All that programs read of a stored study, part by part."""
+    loaded = load_study(folder, allow_missing=True)
+    study_id = loaded.study["id"]
+    told: dict[str, Any] = {
+        "study": loaded.study,
+        "thinned": loaded.thinned,
+        "problems": loaded.problems,
+        "finals": read_finals(folder, study_id),
+        "audit": read_audit(folder, study_id),
+        "references": read_references(folder, study_id),
+        "code": read_code(folder),
+    }
+    told |= {name: _text(frame) for name, frame in read_derived(folder, study_id).items()}
+    if (folder / TABLE_FILE).exists():
+        told["table"] = (folder / TABLE_FILE).read_text()
+    for key, record in loaded.cells.items():
+        told[str(Cell(*key))] = (record, _text(loaded.rows(key)))
+    return told, loaded
+
+
+def _text(frame: pd.DataFrame) -> str:
+    return frame.to_csv() + str(frame.dtypes.to_dict())
+
+
+def outcome(of: Made, before: dict[str, Any], *, anew: bool) -> tuple[str, str]:
+    """What became of what is read, and what was said."""
+    try:
+        with _limited():
+            now, loaded = read_all(of.folder)
+            if anew:  # what is of the right form must not break those who use it either
+                audit_study(loaded)
+                summary_table(loaded)
+    except (StudyError, UsageError) as error:
+        said = str(error)
+        return (REFUSED if "\n" not in said and said.isprintable() else TRACEBACK), said
+    except TimeoutError:
+        return HANG, ""
+    except Exception as error:  # the very thing that must not be
+        if "--debug" in sys.argv:
+            raise
+        return TRACEBACK, f"{type(error).__name__}: {error}"
+    if now == before:
+        return HARMLESS, ""
+    if of.origin and now["problems"]:
+        gone = {name for name in before if name not in now}
+        same = all(now[name] == before[name] for name in before if name not in {*gone, "problems"})
+        again = {
+            name for name in gone if cell_state(of.folder, _cell(name), of.origin)[0] != "done"
+        }
+        if same and gone == again and len(gone) == len(now["problems"]):
+            return AGAIN, "; ".join(now["problems"])
+    if of.origin and _less(now, before):
+        return ABSENT, ""
+    return (AS_WRITTEN if anew else UNDETECTED), "; ".join(now["problems"])
+
+
+def _less(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether all that is read is what was read before, but for a file that is not there."""
+    return all(
+        now[name] == told or now[name] in (None, [], {}) for name, told in before.items()
+    ) and set(now) == set(before)
+
+
+def _cell(name: str) -> Cell:
+    task, method, seed = name.split("/")
+    return Cell(task, method, int(seed))
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+# The damages: each gets the file, and all there is to choose from
+
+
+def flip_a_bit(path: Path, rng: random.Random, of: Made) -> None:
+    data = bytearray(path.read_bytes())
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+
+
+def delete_bytes(path: Path, rng: random.Random, of: Made) -> None:
+    data = path.read_bytes()
+    at = rng.randrange(len(data))
+    path.write_bytes(data[:at] + data[at + rng.choice((1, 1, 7, 100)) :])
+
+
+def insert_a_byte(path: Path, rng: random.Random, of: Made) -> None:
+    data = path.read_bytes()
+    at = rng.randrange(len(data) + 1)
+    path.write_bytes(data[:at] + rng.randbytes(1) + data[at:])
+
+
+def change_a_digit(path: Path, rng: random.Random, of: Made) -> None:
+    data = bytearray(path.read_bytes())
+    digits = [i for i, byte in enumerate(data) if 48 <= byte < 58]
+    at = rng.choice(digits or [0])
+    data[at] = 48 + (data[at] - 48 + rng.randrange(1, 10)) % 10
+    path.write_bytes(data)
+
+
+def truncate(path: Path, rng: random.Random, of: Made) -> None:
+    path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size)])
+
+
+def blank_a_block(path: Path, rng: random.Random, of: Made) -> None:
+    data = bytearray(path.read_bytes())
+    at = rng.randrange(len(data))
+    data[at : at + 64] = bytes(len(data[at : at + 64]))
+    path.write_bytes(data)
+
+
+def rename_a_key(path: Path, rng: random.Random, of: Made) -> None:
+    """In the text; the hash stays as it was."""
+    key = rng.choice([key for _, key in _places(json.loads(path.read_bytes()))])
+    path.write_text(path.read_text().replace(f'"{key}":', f'"{key[:-1]}u":', 1))
+
+
+def rename_a_key_and_hash(path: Path, rng: random.Random, of: Made) -> None:
+    data = json.loads(path.read_bytes())
+    holder, key = rng.choice(_places(data))
+    holder[key[:-1] + "u"] = holder.pop(key)
+    _hashed(path, data)
+
+
+def drop_a_key_and_hash(path: Path, rng: random.Random, of: Made) -> None:
+    data = json.loads(path.read_bytes())
+    holder, key = rng.choice(_places(data))
+    del holder[key]
+    _hashed(path, data)
+
+
+AWKWARD: tuple[Any, ...] = (
+    None, True, -1, 0, 2**62, 1e308, "", "x", "../../x", "a\nb", "<b>", "\0", "$(id)", [], {}, [[]],
+    {"a": 1}, [1, "x"],
+)  # fmt: skip
+
+
+def change_a_value_and_hash(path: Path, rng: random.Random, of: Made) -> None:
+    data = json.loads(path.read_bytes())
+    holder, key = rng.choice(_places(data))
+    holder[key] = rng.choice(AWKWARD)
+    _hashed(path, data)
+
+
+def _places(value: Any) -> list[tuple[dict[str, Any], str]]:
+    """Every object in a JSON value with each of its keys."""
+    if isinstance(value, list):
+        return [place for one in value for place in _places(one)]
+    if not isinstance(value, dict):
+        return []
+    own = [(value, key) for key in value if key != SELF]
+    return own + [place for one in value.values() for place in _places(one)]
+
+
+def _hashed(path: Path, data: dict[str, Any]) -> None:
+    sealed = SELF in data
+    path.write_bytes(sealed_json(data) if sealed else json.dumps(data).encode())
+    if (path.parent / SUMS_FILE).exists():
+        (path.parent / SUMS_FILE).unlink()
+        seal_folder(path.parent)
+
+
+def swap_within(path: Path, rng: random.Random, of: Made) -> None:
+    """Another file of the same kind in its place, and it in the place of that."""
+    others = [p for p in files(of.folder) if p != path]
+    twin = rng.choice([p for p in others if p.suffix == path.suffix] or others)
+    one, two = path.read_bytes(), twin.read_bytes()
+    path.write_bytes(two)
+    twin.write_bytes(one)
+
+
+def swap_cells(path: Path, rng: random.Random, of: Made) -> None:
+    """The rows and the record of a cell in the place of another."""
+    cells = sorted({p.with_suffix("") for p in files(of.folder) if "cells" in p.parts})
+    if len(cells) < 2:
+        swap_within(path, rng, of)
+        return
+    one, two = rng.sample(cells, 2)
+    for end in (".json", ".parquet"):
+        shutil.copy(one.with_suffix(end), two.with_suffix(end))
+
+
+def from_another_study(path: Path, rng: random.Random, of: Made) -> None:
+    shutil.copy(of.other / path.relative_to(of.folder), path)
+
+
+def pair_from_another_study(path: Path, rng: random.Random, of: Made) -> None:
+    for one in {path, path.with_suffix(".json"), path.with_suffix(".parquet")}:
+        if one.exists():
+            shutil.copy(of.other / one.relative_to(of.folder), one)
+
+
+def become(make: Callable[[Path], object]) -> Callable[[Path, random.Random, Made], None]:
+    """Something else is in the file's place."""
+
+    def replace(path: Path, rng: random.Random, of: Made) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
+
+
+DEEP = b'{"a": ' * 10_000 + b"1" + b"}" * 10_000
+DAMAGES: dict[str, Callable[[Path, random.Random, Made], None]] = {
+    "a bit flipped": flip_a_bit,
+    "bytes deleted": delete_bytes,
+    "a byte inserted": insert_a_byte,
+    "a digit changed": change_a_digit,
+    "truncated": truncate,
+    "64 bytes zeroed": blank_a_block,
+    "a key renamed": rename_a_key,
+    "a key renamed, hashes anew": rename_a_key_and_hash,
+    "a key dropped, hashes anew": drop_a_key_and_hash,
+    "a value changed, hashes anew": change_a_value_and_hash,
+    "two files swapped": swap_within,
+    "a cell copied over another": swap_cells,
+    "from another study": from_another_study,
+    "rows and record from another study": pair_from_another_study,
+    "removed": become(lambda path: None),
+    "empty": become(lambda path: path.write_bytes(b"")),
+    "a fifo": become(lambda path: os.mkfifo(path)),
+    "a folder": become(lambda path: path.mkdir()),
+    "a link to a device": become(lambda path: path.symlink_to("/dev/zero")),
+    "a link to itself": become(lambda path: path.symlink_to(path)),
+    "a link to another file": become(lambda path: path.symlink_to("/etc/hostname")),
+    "nested 10,000 levels": become(lambda path: path.write_bytes(DEEP)),
+    "a sparse file of 1 TB": become(lambda path: (path.touch(), os.truncate(path, 10**12))),
+    "not UTF-8": become(lambda path: path.write_bytes(b'{"a": "\xff"}')),
+}
+JSON_ALONE = {"a key renamed", *(kind for kind in DAMAGES if kind.endswith("hashes anew"))}
+
+
+def files(folder: Path) -> list[Path]:
+    """All files of a stored study but its lock."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ".lock")
+
+
+def mutate(of: Made, count: int, seed: int) -> Iterator[Tried]:
+    """Damage the study ``count`` times, each time one that is whole, and tell what each does."""
+    rng = random.Random(seed)
+    before, _ = read_all(of.folder)
+    whole = {path: path.read_bytes() for path in files(of.folder)}
+    kinds = list(DAMAGES)
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        jsons = [path for path in whole if path.suffix == ".json"]
+        path = rng.choice(jsons if kind in JSON_ALONE else list(whole))
+        try:
+            DAMAGES[kind](path, rng, of)
+            yield Tried(
+                kind,
+                path.relative_to(of.folder).as_posix(),
+                *outcome(of, before, anew=kind.endswith("hashes anew")),
+            )
+        finally:
+            _restore(of.folder, whole)
+
+
+def _restore(folder: Path, whole: dict[Path, bytes]) -> None:
+    for path in [*folder.rglob("*")]:
+        if path.is_symlink() or not (path.is_dir() or path in whole):
+            path.unlink()
+    for path, data in whole.items():
+        if path.is_dir():
+            path.rmdir()
+        same = path.is_file() and path.stat().st_size == len(data)
+        if not same or path.read_bytes() != data:
+            path.unlink(missing_ok=True)
+            path.write_bytes(data)
+
+
+def main(count: int) -> int:
+    """Try ``count`` damages of each form and print what they did; returns the exit code."""
+    with tempfile.TemporaryDirectory(prefix="mutations-") as home:
+        bad: list[Tried] = []
+        for name, of in zip(("run folder", "packed study"), made(Path(home)), strict=True):
+            tried = list(mutate(of, count, seed=1))
+            found = Counter((one.kind, one.outcome) for one in tried)
+            print(f"{name}: {len(tried)} mutations of {len(files(of.folder))} files")
+            for kind in DAMAGES:
+                told = ", ".join(
+                    f"{n} {what}" for (own, what), n in sorted(found.items()) if own == kind
+                )
+                print(f"  {kind}: {told}")
+            total = Counter(one.outcome for one in tried)
+            print("  in all: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items())))
+            bad += [one for one in tried if one.outcome in BAD]
+        for one in bad:
+            print(f"{one.outcome}: {one.kind} of {one.file}: {one.said[:300]}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))
