@@ -46,8 +46,10 @@ def draw(task: Task, n: int, seed: int = 1) -> list[Config]:
 
 
 def outcome(report: Report) -> dict[str, Any]:
-    """All of a report that is not measured."""
-    return {key: value for key, value in report._asdict().items() if key != "seconds"}
+    """All of a report that is not measured; a loss that is not there is None."""
+    told = {key: value for key, value in report._asdict().items() if key != "seconds"}
+    losses = {key: told[key] for key in ("val_loss", "test_loss")}
+    return told | {key: None if math.isnan(loss) else loss for key, loss in losses.items()}
 
 
 def test_says_what_it_is(task: Task) -> None:
@@ -113,11 +115,14 @@ def test_it_can_be_prepared_and_says_which_data_it_reads(task: Task) -> None:
 
 
 def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:
+    """But for the configurations that diverge."""
     losses = [task.true_loss(config) for config in draw(task, 5)]
+    known = [loss for loss in losses if loss is not None]
     if task.optimum is None:
-        assert losses == [None] * 5 or None not in losses
+        assert len(known) in (0, 5)
     else:
-        assert all(loss is not None and loss >= task.optimum for loss in losses)
+        assert len(known) == 5 or (known and task.name == "synthetic-curves")
+        assert min(known) >= task.optimum
 
 
 def test_unknown_names_are_refused_with_the_near_ones() -> None:
