@@ -24,7 +24,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -257,6 +257,29 @@ def named(said: Mapping[str, str]) -> str:
     if said.get("mode") == "portable":
         return f"numerics of its own machine ({said['no_baseline']}; {kernels})"
     return f"native numerics ({kernels})"
+
+
+def unportable(records: Iterable[Mapping[str, str]]) -> list[str]:
+    """What is to be said beside results, of the ``record``s of their cells.
+
+    Returns:
+        A line for each kind of numerics that is not the baseline's; none for those that were not
+        recorded.
+    """
+    found = dict.fromkeys(named(said) for said in records if said and not is_portable(said))
+    return [f"computed by {kernels}: other rows on another machine" for kernels in found]
+
+
+def warn_if_differing() -> None:
+    """Warn where figures are drawn in a process, a notebook say, that has loaded other kernels."""
+    if wrong := differing("portable"):
+        import warnings
+
+        warnings.warn(
+            f"{'; '.join(wrong)}: what is drawn here may differ in its last bits from what a "
+            "command draws; import bohb_study before numpy",
+            stacklevel=3,
+        )
 
 
 def differences(stored: Mapping[str, str], here: Mapping[str, str]) -> list[str]:

@@ -20,6 +20,7 @@ from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.methods.base import Rung
 from bohb_study.methods.hpbandster_pair import hpbandster_plan
 from bohb_study.methods.hyperband import ray_plan
+from bohb_study.numerics import unportable
 from bohb_study.reproduction import Comparison
 from bohb_study.scores import Score, loss_in_words
 from bohb_study.store import LoadedStudy
@@ -215,9 +216,10 @@ def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
     )
     seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
     plural = "" if seeds == "1" else "s"
+    lines = unportable(record.get("numerics", {}) for record in study.cells.values())
     return Text(
         f"{study.path.name}: the best report at full fidelity of each cell\n"
-        f"{labels} over {seeds} seed{plural} [{kinds}]\n{metrics}"
+        f"{labels} over {seeds} seed{plural} [{kinds}]\n" + "\n".join([*lines, metrics])
     )
 
 

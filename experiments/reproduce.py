@@ -32,6 +32,7 @@ from bohb_study.reproduction import (
     reproduce,
 )
 from bohb_study.store import load_study
+from bohb_study.tasks.own import executes, read_own
 
 MOST = 4
 """At most so many reasons stand in one line."""
@@ -69,8 +70,8 @@ def main(argv: Sequence[str]) -> int:
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     cells = choose(study, options.sample)
     if options.trust:
-        for file in files_of(study, cells).values():
-            print(f"executes {file['task']} (sha256 {file['sha256']})", file=sys.stderr)
+        for line in executes(read_own(f["task"]) for f in files_of(study, cells).values()):
+            print(line, file=sys.stderr)
     check_possible(study, cells, download=options.download, trust=options.trust)
     why = reasons(study, cells, options.numerics, trust=options.trust)
     if why and not options.anyway:

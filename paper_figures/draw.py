@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from bohb_study import numerics
 from bohb_study.analysis import bootstrap_seed
 from bohb_study.paper.references import stored_references
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
@@ -50,6 +51,7 @@ def draw_study(
 
 def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureStudy]:
     """The study at ``path`` as it is stored, and as figures see it; raises as ``draw_study``."""
+    numerics.warn_if_differing()
     loaded = load_study(path, allow_missing=allow_missing)
     study_id = loaded.study["id"]
     trained = read_finals(path, study_id)

@@ -21,6 +21,7 @@ from bohb_study.execution import (
     session,
 )
 from bohb_study.runner import run_study
+from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -372,8 +373,8 @@ def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
     (record,) = run.path.glob("cells/*/*/*.json")
     stored = json.loads(record.read_text())
     assert stored["gpus_per_trial"] == 0
-    record.write_text(json.dumps({**stored, "gpus_per_trial": 0.5}))
+    record.write_bytes(sealed_json({**stored, "gpus_per_trial": 0.5}))
     with pytest.raises(StudyError, match=r"/0 was run with GPUs, not without: .*--fresh"):
         run_study(study(2), options)
-    record.write_text(json.dumps(stored))
+    record.write_bytes(sealed_json(stored))
     assert len(run_study(study(2), options).ran) == 1

@@ -63,17 +63,18 @@ def read_only(study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     opened, made = os.open, os.mkdir
     of_python = Path.open
 
-    def refuse(path: object, writes: bool) -> None:
-        below = str(path).startswith((str(study), ".lock"))
+    def refuse(path: object, writes: bool, dir_fd: int | None = None) -> None:
+        folder = "" if dir_fd is None else os.readlink(f"/proc/self/fd/{dir_fd}")
+        below = os.path.join(folder, str(path)).startswith(str(study))
         if writes and below:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
     def open_(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        refuse(path, bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)))
+        refuse(path, bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)), dir_fd)
         return opened(path, flags, mode, dir_fd=dir_fd)
 
     def mkdir(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
-        refuse(path, True)
+        refuse(path, True, dir_fd)
         made(path, mode, dir_fd=dir_fd)
 
     def open_path(self: Path, mode: str = "r", *words: object, **named: object) -> object:

@@ -19,6 +19,7 @@ from bohb_study.auditing import audit_study
 from bohb_study.engines import local
 from bohb_study.errors import StudyError
 from bohb_study.execution import RunOptions
+from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.references import stored_references
 from bohb_study.paper.reports import REPORTS
@@ -44,8 +45,8 @@ SMALL = PaperStudy(
     task_option=("digits.epochs=3",),
 )
 FILES = [
-    *("audit.json", "cells.json", "cells.parquet", "finals.json", "references.json"),
-    *("study.json", "table.md"),
+    *("SHA256SUMS", "audit.json", "cells.json", "cells.parquet", "finals.json"),
+    *("references.json", "study.json", "table.md"),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -120,7 +121,7 @@ def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
             for s in (0, 1)
         ]
         over = estimate(np.array(means) / 2, 0)
-        assert values["retrained"] == f"{over.centre:.4f} [{over.low:.4f}, {over.high:.4f}]"
+        assert values["retrained"] == interval(over.centre, over.low, over.high)
     assert [row[-1] for row in table.rows] == ["n/a", "yes, 4"]
     assert table.notes[0].startswith("mean over 2 seeds [range, not an interval] of each cell's")
     assert "off the ledger" in table.notes[1]
@@ -188,7 +189,7 @@ def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
     path.write_bytes(sealed_json(data))
     reseal(path.parent)
     shown = dict(zip(*_columns(copy / "papers" / "small", "method", "all data"), strict=True))
-    assert shown.pop(extra["method"]) == "0.0625"
+    assert shown.pop(extra["method"]) == "0.06250"
     assert set(shown.values()) == {"-"}
 
 

@@ -180,7 +180,8 @@ def study() -> Callable[..., LoadedStudy]:
             "numerics": numerics.expected("portable", torch=True),
             "git": {"commit": "c0ffee"},
         }
-        described = {"id": study_id, "config": {"workers": workers}, "tasks": {"digits": {}}}
+        config = {"task": ["digits"], "methods": ["grid", "random"], "workers": workers}
+        described = {"id": study_id, "config": config, "tasks": {"digits": {}}}
         cells = {
             (cell.task, cell.method, cell.seed): {
                 **record,

@@ -18,7 +18,7 @@ from bohb_study.errors import UsageError
 from bohb_study.execution import RunOptions
 from bohb_study.paper.derived import derive
 from bohb_study.provenance import cell_hash, code_parts, versions
-from bohb_study.reproduction import NotReproducibleError, check_possible
+from bohb_study.reproduction import NotReproducibleError, check_possible, config_of
 from bohb_study.retraining import retrain_finals
 from bohb_study.runner import run_study
 from bohb_study.store import (
@@ -196,10 +196,10 @@ Path("executed").touch()
 """
 
 
-def received() -> Path:
+def received(more: str = "") -> Path:
     """A finished study of a file that this process has not executed."""
     folder = store(config())
-    text = SPY + TEXT
+    text = SPY + TEXT + more
     Path("my.py").write_text(text)
     path = folder / "study.json"
     study = json.loads(path.read_text())
@@ -233,6 +233,24 @@ def test_a_stored_config_is_no_reason_to_execute_a_file() -> None:
     Path("my.py").write_text(SPY + TEXT + "#")
     with pytest.raises(UsageError, match="would be executed"):
         StudyConfig.from_json(study.study["config"])
+
+
+def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
+    scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, words = received("# another"), ["--anyway", "--jobs", "1", "--sample", "1"]
+    assert cli.run(scripts["reproduce"], [str(folder), *words]) == 2
+    assert "would be executed: look at it, then" in capsys.readouterr().err
+    assert not Path("executed").exists()
+    # rows that are made up differ: what counts is that the file was executed, and named before
+    assert cli.run(scripts["reproduce"], [str(folder), *words, "--trust"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"executes {Path('my.py').absolute()} (sha256 ")
+    assert Path("executed").exists()
+    study = load_study(folder)
+    study.study["config"]["task"] = ["digits", "gone.py:Gone"]
+    study.study["task_files"] = {"Gone": {"task": "gone.py:Gone", "sha256": "0" * 64}}
+    assert config_of(study, [Cell("digits", "random", 0)]).task == ("digits",)
 
 
 def test_going_on_with_a_study_executes_nothing_that_is_only_stored_in_it() -> None:

@@ -19,6 +19,7 @@ from bohb_study.analysis.checks.rungs import bracket_checks
 from bohb_study.analysis.silent_models import silent_models
 from bohb_study.auditing import evidence_of
 from bohb_study.numbers import NONE, number
+from bohb_study.numerics import unportable
 from bohb_study.scores import Score, loss_in_words
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
 from bohb_study.terminal import rungs_word, yardstick_lines
@@ -155,6 +156,7 @@ def _notes(
         f"{labels} over {seeds} seed{'s' if seeds != '1' else ''} [{kinds}] of each cell's final "
         "incumbent under rule full: the best finished training on validation"
     )
+    yield from unportable(record.get("numerics", {}) for record in study.cells.values())
     yield from yardstick_lines(study, found.set_index(["task", "method"]))
     if len(again):
         counts = sorted({n for pair in again["repeats"] for n in pair})

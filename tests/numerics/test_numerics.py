@@ -213,3 +213,19 @@ def test_nothing_here_is_named_that_the_libraries_do_not_know() -> None:
 
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     assert numerics.observed()["mkl"] == "COMPATIBLE"
+
+
+def test_what_is_not_portable_is_said_beside_results_once() -> None:
+    native = {"mode": "native", "numpy": "X86_V4", "mkl": "OFF"}
+    portable = numerics.expected("portable")
+    assert numerics.unportable([portable, {}]) == []
+    assert numerics.unportable([native, portable, native]) == [
+        "computed by native numerics (numpy X86_V4, mkl OFF): other rows on another machine"
+    ]
+
+
+def test_a_notebook_that_draws_under_other_kernels_is_warned() -> None:
+    code = "import numpy, bohb_study.numerics as n\nn.warn_if_differing()\nprint(json.dumps(0))"
+    done = python(f"import json\n{code}", **UNHELD)
+    assert "what is drawn here may differ in its last bits" in done.stderr
+    assert "numpy computes as X86_V2" in done.stderr
