@@ -50,6 +50,8 @@ def parse(options: type[Options], argv: Sequence[str], description: str) -> Opti
         if exit_.code == 0:
             raise
         raise UsageError(one_line(boxes.getvalue())) from None
+    # what a task file of the user's says while it is read, such as a warning
+    sys.stderr.write(boxes.getvalue())
     _refuse_long_paths(found)
     return found
 

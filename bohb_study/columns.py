@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 """Version of the stored form; raised when a column changes its meaning."""
+LOSSES_MISSING_SINCE = 2
+"""Version from which a training without a result has no loss. Before, a number of the task's stood
+for it."""
+LOSS_LIMIT = 2.0**1000
+"""A loss must stay below it, sign aside (1.07e301), so that sums and means of losses are finite."""
 
 Kind = Literal["int", "float", "str", "bool"]
 """Type of a column; "int" and "bool" are nullable pandas types where the column may be NA."""
@@ -64,12 +69,24 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("decision", "str", "", "what the scheduler decided on this report", values=DECISIONS),
     Column("model_based", "bool", "", "was the configuration a model's pick", nullable=True),
-    Column("val_loss", "float", "task", "validation loss; lower is better"),
-    Column("test_loss", "float", "task", "test loss; only for configurations that were chosen"),
+    Column(
+        "val_loss",
+        "float",
+        "task",
+        "validation loss; lower is better; NaN where there is no result",
+        nullable=True,
+    ),
+    Column(
+        "test_loss",
+        "float",
+        "task",
+        "test loss; only for configurations that were chosen; NaN where it is not defined",
+        nullable=True,
+    ),
     Column(
         "true_loss", "float", "task", "noise-free loss at full fidelity, where known", nullable=True
     ),
-    Column("status", "str", "", "ok, or what the loss stands for", values=STATUSES),
+    Column("status", "str", "", "ok, or why there is no result", values=STATUSES),
     Column("train_seconds", "float", "s", "measured time of the step", measured=True),
     Column(
         "search_seconds",
@@ -168,8 +185,6 @@ def _pandera_column(column: Column) -> "pandera.Column":
         checks.append(pandera.Check.isin(column.values))
     if column.kind == "int" and not column.nullable:
         checks.append(pandera.Check.ge(1 if column.name == "level" else 0))
-    if column.name in {"val_loss", "test_loss"}:
-        checks.append(pandera.Check.in_range(float("-inf"), float("inf"), False, False))
     return pandera.Column(_dtype(column), checks=checks, nullable=column.nullable)
 
 
@@ -185,6 +200,13 @@ def frame_schema(
             c.name: fixed.get(c.name) or _pandera_column(c)
             for c in columns_for(hyperparameters, extra)
         },
+        checks=[
+            pandera.Check(
+                lambda frame: pd.Series(~misfitting_losses(frame), index=frame.index),
+                error="val_loss must be a finite number where status is ok and NaN elsewhere, "
+                "test_loss finite or NaN, NaN where status is not ok",
+            )
+        ],
         strict=True,
         ordered=True,
     )
@@ -200,6 +222,33 @@ def validate(frame: pd.DataFrame) -> pd.DataFrame:
     hps, extra = kinds_of(frame)
     checked: pd.DataFrame = frame_schema(hps, extra).validate(frame)
     return checked
+
+
+def misfitting_losses(frame: pd.DataFrame) -> np.ndarray:
+    """Which rows have a loss without a result, a result without one, or one that is no number.
+
+    Returns:
+        Booleans, shape (n,).
+    """
+    ok = (frame["status"] == "ok").to_numpy(dtype=bool)
+    val, test = (frame[name].to_numpy(dtype=np.float64) for name in ("val_loss", "test_loss"))
+    usable, tested = np.abs(val) < LOSS_LIMIT, np.abs(test) < LOSS_LIMIT
+    result = np.where(ok, usable, np.isnan(val))
+    misfits: np.ndarray = np.logical_not(result & (np.isnan(test) | (tested & ok)))
+    return misfits
+
+
+def upgraded(frame: pd.DataFrame, schema: int) -> pd.DataFrame:
+    """A frame that was stored under version ``schema``, as the present version has it.
+
+    Before version 2 the losses of a training that diverged or failed were a number of the task's
+    that stood for it; they are NaN.
+    """
+    if schema >= LOSSES_MISSING_SINCE or "status" not in frame:
+        return frame
+    without = frame["status"] != "ok"
+    losses = {n: frame[n].mask(without) for n in ("val_loss", "test_loss") if n in frame}
+    return frame.assign(**losses) if without.any() else frame
 
 
 def rows_hash(frame: pd.DataFrame) -> str:

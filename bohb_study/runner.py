@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.execution import (
@@ -40,7 +40,10 @@ from bohb_study.store.locking import unwritable
 from bohb_study.store.studies import STUDY_FILE
 from bohb_study.study import Cell, StudyConfig
 
-__all__ = ["CODE_FILE", "ProgressContext", "StudyRun", "run_study"]
+if TYPE_CHECKING:
+    from bohb_study.engines.base import CellResult
+
+__all__ = ["CODE_FILE", "ProgressContext", "StudyRun", "remarks", "run_study"]
 
 
 @dataclass
@@ -178,17 +181,39 @@ def _run_left(
                 cell, result = event.finished.cell, event.finished.result
                 if error:
                     progress.message(f"{cell} failed: {error}")
-                elif result and result.failures:
-                    trial, why = next(iter(result.failures.items()))
-                    progress.message(
-                        f"{cell}: {len(result.failures)} trainings failed (their loss "
-                        f"stands for that); first trial {trial}: {why}"
-                    )
+                elif result:
+                    for line in remarks(result, config.tasks()[cell.task].ladder.resumable):
+                        progress.message(f"{cell}: {line}")
                 best = _best(result.frame) if result else None
                 progress.finish(str(cell), ok=error is None, seconds=event.seconds, best=best)
 
 
+def remarks(result: "CellResult", resumable: bool) -> list[str]:
+    """What the person at the terminal should know of a cell, a line each.
+
+    Args:
+        result: of the cell.
+        resumable: whether a training of the task goes on after a pause.
+    """
+    from bohb_study.analysis.resumption import resumption  # analysis imports scipy
+
+    frame, failures = result.frame, result.failures
+    ends = frame.drop_duplicates("trial", keep="last")
+    lines = []
+    if failures:
+        trial, why = next(iter(failures.items()))
+        lines.append(f"{len(failures)} of {len(ends)} trainings failed; first trial {trial}: {why}")
+    elif not (ends["status"] == "ok").any():
+        lines.append(f"none of {len(ends)} trainings has a result: all diverged")
+    if frame.loc[frame["status"] == "ok", "test_loss"].isna().all() and _best(frame) is not None:
+        lines.append("the test loss is not defined in any row")
+    if resumable and (pauses := resumption(frame)).starts_over:
+        lines.append(f"{pauses}: it starts over; does a function ignore its state?")
+    return lines
+
+
 def _best(frame: Any) -> float | None:
+    """The lowest validation loss of all results; None where there is no result."""
     ok = frame.loc[frame["status"] == "ok", "val_loss"]
     return float(ok.min()) if len(ok) else None
 

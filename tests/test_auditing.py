@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -123,7 +124,7 @@ def test_the_verdict_is_one_line(study: LoadedStudy) -> None:
     audit = audit_study(study)
     assert audit.lines() == ["audit: holds (9 checks, 6 cells)"]
     assert list(audit.checks) == list(CHECKS)
-    study.frame["test_loss"] = np.nan
+    study.frame["test_loss"] = np.inf
     (verdict, *lines) = audit_study(study).lines()
     assert verdict == "audit: does not hold: finite (9 checks, 6 cells)"
     assert len(lines) == 6
@@ -240,8 +241,22 @@ def test_losses_are_not_compared_where_they_may_differ(
 
 def test_a_crash_is_no_other_training(study: LoadedStudy) -> None:
     rows = rows_of(study)[:1]
-    study.frame.loc[rows, ["val_loss", "status"]] = [1e6, "failed"]
-    assert "same-problem" not in violated(audit_study(study))
+    study.frame.loc[rows, ["val_loss", "test_loss", "status"]] = [np.nan, np.nan, "failed"]
+    assert violated(audit_study(study)) == {}
+
+
+def test_a_divergence_is_another_training(study: LoadedStudy) -> None:
+    """It is the configuration's and the seed's, whoever asked for it."""
+    frame = study.frame
+    met = frame[frame["method"] != "bohb"].merge(
+        frame.loc[rows_of(study)].reset_index(), on=["config_id", "level", "seed"]
+    )
+    without = [np.nan, np.nan, "diverged"]
+    frame.loc[met["index"].iloc[:1], ["val_loss", "test_loss", "status"]] = without
+    found = violated(audit_study(study))
+    assert list(found) == ["same-problem"]
+    assert "val_loss of configuration" in found["same-problem"][0]
+    assert "nan under bohb" in found["same-problem"][0]
 
 
 def test_one_promotion_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,14 +322,48 @@ def test_a_model_that_never_picks(study: LoadedStudy) -> None:
     assert "degenerate" in str(model.findings[0])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("which", ["val_loss", "test_loss"])
-def test_a_loss_that_is_no_number(study: LoadedStudy, which: str, value: float) -> None:
+@pytest.mark.parametrize(
+    ("losses", "status"),
+    [
+        ((np.nan, 0.5), "ok"),
+        ((np.inf, 0.5), "ok"),
+        ((0.5, np.inf), "ok"),
+        ((1e6, np.nan), "failed"),
+        ((np.nan, 1e6), "diverged"),
+    ],
+)
+def test_a_loss_that_is_no_number_or_of_no_result(
+    study: LoadedStudy, losses: tuple[float, float], status: str
+) -> None:
     row = rows_of(study)[-1]
-    study.frame.loc[row, which] = value
+    study.frame.loc[row, ["val_loss", "test_loss", "status"]] = [*losses, status]
     place = len(rows_of(study)) - 1
     found = violated(audit_study(study))
-    assert found["finite"] == [f"{NAME}: row {place}: {which} is {value}"]
+    what = f"{status}, with val_loss {losses[0]} and test_loss {losses[1]}"
+    assert found["finite"] == [f"{NAME}: row {place}: {what}"]
+
+
+def test_test_losses_may_be_undefined(study: LoadedStudy) -> None:
+    low = study.frame["val_loss"] < study.frame["val_loss"].median()
+    study.frame.loc[low, "test_loss"] = np.nan
+    assert violated(audit_study(study)) == {}
+
+
+def test_a_method_without_any_result(study: LoadedStudy) -> None:
+    """One failed seed is an observation; a method of which all trainings failed has none."""
+    frame = study.frame
+    none = [np.nan, np.nan, "failed"]
+    frame.loc[rows_of(study), ["val_loss", "test_loss", "status"]] = none
+    assert violated(audit_study(study)) == {}
+    frame.loc[frame["method"] == "bohb", ["val_loss", "test_loss", "status"]] = none
+    trials = frame.loc[frame["method"] == "bohb"].groupby("seed")["trial"].nunique().sum()
+    study.cells[KEY] = {**study.cells[KEY], "failures": {"3": "ValueError: no such layer"}}
+    assert violated(audit_study(study)) == {
+        "complete": [
+            f"branin-mf/bohb: none of its {trials} trainings has a result; the first: ValueError: "
+            "no such layer"
+        ]
+    }
 
 
 @pytest.mark.parametrize("by", ["lower", "higher", "presence"])
@@ -527,3 +576,64 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     assert cli.run(script("pack").main, packed) == 1
     assert "audit: does not hold" in capsys.readouterr().out
     assert (tmp_path / "packed" / "audit.json").exists()
+
+
+# Trainings that start over after a pause
+
+
+RESTARTS = """\
+from ConfigSpace import Float
+from bohb_study import FunctionTask
+
+def train(config, seed, state=None):
+    {body}
+
+task = FunctionTask(train, [Float("x", (0, 1))], max_epochs=9, name="restarts")
+"""
+IGNORES = 'for e in range(1, 10): yield {"loss": config["x"] + 1 / e, "state": e}'
+LEAVES_OUT = """epoch, seen = (state or 0), 0
+    while True:
+        epoch, seen = epoch + 1, seen + 1
+        yield {"loss": config["x"] + 1 / epoch + seen / 64, "state": epoch}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "methods", "said"),
+    [
+        (IGNORES, ("random", "bohb"), "; likely reason: after {n} of {n} pauses a training "),
+        (IGNORES, ("bohb",), "pauses a training reports its first losses again: it starts over, "),
+        (
+            LEAVES_OUT,
+            ("random", "bohb"),
+            "; likely reason: only trainings that were paused differ, so a function ignores its ",
+        ),
+    ],
+)
+def test_a_training_that_starts_over_after_a_pause(
+    body: str, methods: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    """Also where no other method shows what the training would have been."""
+    file = tmp_path / "own.py"
+    file.write_text(RESTARTS.format(body=body))
+    config = StudyConfig((f"{file}:task",), methods, budget=9, seeds=1)
+    found = violated(audit_study(load_study(store(tmp_path / "study", config))))
+    assert list(found) == ["same-problem"]
+    lines = found["same-problem"]
+    assert any(line.startswith("restarts: after ") for line in lines) == (body == IGNORES)
+    pauses = re.search(r"after (\d+) of \1 pauses", lines[0])
+    said = said.format(n=pauses[1] if pauses else "")
+    assert said in lines[-1]
+    assert "val_loss of configuration" in lines[-1] or len(methods) == 1 or "test_loss" in lines[-1]
+
+
+def test_a_study_without_any_result_does_not_hold(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(RESTARTS.format(body='yield {"mean_loss": 1.0, "state": 1}'))
+    config = StudyConfig((f"{file}:task",), ("random", "bohb"), budget=3, seeds=1)
+    study = load_study(store(tmp_path / "study", config))
+    audit = audit_study(study)
+    assert audit.lines() == [
+        "audit: does not hold: complete (9 checks, 2 cells)",
+        "complete: restarts/bohb: none of its 11 trainings has a result",
+        "complete: restarts/random: none of its 3 trainings has a result",
+    ]

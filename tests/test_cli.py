@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -578,3 +579,28 @@ def test_words_come_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> No
     got: list[str] = []
     assert cli.run(lambda words: got.extend(words) or 7) == 7
     assert got == ["one", "two"]
+
+
+def test_what_a_task_file_warns_of_is_heard_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Errors of the command line are caught and made one line; warnings must not go with them."""
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from ConfigSpace import Float\n"
+        "from bohb_study import FunctionTask\n"
+        "def train(config, seed):\n"
+        "    yield 1.0\n"
+        "task = FunctionTask(train, [Float('x', (0, 1))], 9, failure_loss=1e15)\n"
+    )
+    # as in a process of its own: pytest collects warnings before they are shown
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
+        words = ["--task", f"{file}:task", "--methods", "random", "--dry-run"]
+        assert cli.run(compare, words) == 0
+    said = capsys.readouterr().err
+    assert said.splitlines() == [
+        "FunctionTask train: failure_loss= is no longer needed: a training that fails is ranked "
+        "last whatever the losses are"
+    ]

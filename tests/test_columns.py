@@ -44,8 +44,11 @@ FULL: dict[str, Any] = {
     "hp.act": "relu",
     "hp.bias": True,
 }
-MISSING = ("bracket", "rung", "model_based", "true_loss", "virtual_seconds")
+MISSING = (
+    "bracket", "rung", "model_based", "val_loss", "test_loss", "true_loss", "virtual_seconds",
+)  # fmt: skip
 SPARSE = {name: FULL[name] for name in columns.NAMES} | dict.fromkeys(MISSING)
+SPARSE["status"] = "failed"
 """A row with NA wherever it is allowed, its hyperparameters and extra measurements included."""
 
 
@@ -105,7 +108,10 @@ def test_missing_value_is_refused(column: Column) -> None:
     [
         ("val_loss", np.inf),
         ("val_loss", -np.inf),
+        ("val_loss", None),
+        ("val_loss", 2.0**1000),
         ("test_loss", np.inf),
+        ("test_loss", -(2.0**1000)),
         ("level", 0),
         ("units", -1),
         ("seq", -1),
@@ -116,6 +122,35 @@ def test_missing_value_is_refused(column: Column) -> None:
 def test_value_out_of_range_is_refused(name: str, value: object) -> None:
     with pytest.raises(SchemaError, match=name):
         columns.validate(frame(FULL, {**FULL, name: value}))
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+@pytest.mark.parametrize("name", ["val_loss", "test_loss"])
+def test_what_has_no_result_has_no_losses(name: str, status: str) -> None:
+    without = {**FULL, "status": status, "val_loss": None, "test_loss": None}
+    columns.validate(frame(FULL, without))
+    with pytest.raises(SchemaError, match="val_loss must be a finite number where status is ok"):
+        columns.validate(frame(FULL, {**without, name: 1e6}))
+
+
+def test_a_result_may_have_no_test_loss_and_be_of_any_size_that_can_be_summed() -> None:
+    large = np.nextafter(2.0**1000, 0)
+    columns.validate(frame(FULL, {**FULL, "val_loss": -large, "test_loss": None}))
+    assert np.isfinite(np.full(2**20, large).sum())
+
+
+def test_frames_of_before_lose_what_stood_for_a_result() -> None:
+    rows = [FULL, {**FULL, "status": "diverged"}, {**FULL, "status": "failed"}]
+    stored = columns.build_frame(rows, HPS, EXTRA)
+    before = stored.copy()
+    read = columns.upgraded(stored, 1)
+    none = {"val_loss": None, "test_loss": None}
+    expected = columns.build_frame([FULL, *({**row, **none} for row in rows[1:])], HPS, EXTRA)
+    pd.testing.assert_frame_equal(read, expected, check_exact=True)
+    columns.validate(read)
+    pd.testing.assert_frame_equal(stored, before)
+    pd.testing.assert_frame_equal(columns.upgraded(read, 1), read)
+    assert columns.upgraded(stored, columns.SCHEMA_VERSION) is stored
 
 
 def damaged_shapes() -> dict[str, pd.DataFrame]:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bohb_study.engines.base import Finished
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.execution import RunOptions
 from bohb_study.provenance import code_hash, task_parts
 from bohb_study.retraining import TrainingJob, chosen, plan, retrain_finals
@@ -307,7 +308,7 @@ def _failed(data: dict[str, Any]) -> None:
 
 
 def _diverged(data: dict[str, Any]) -> None:
-    data["trainings"][1]["status"] = "diverged"
+    data["trainings"][1] |= {"status": "diverged", "val_loss": None, "test_loss": None}
 
 
 @pytest.mark.parametrize(
@@ -337,8 +338,12 @@ def test_what_is_stale_is_trained_again(
     ("report", "message"),
     [
         (RuntimeError("out of luck\nand more"), "RuntimeError: out of luck"),
-        (Report(float("nan"), 0.5, 0.0, 9), "loss nan, test loss 0.5"),
-        (Report(0.5, float("inf"), 0.0, 9), "loss 0.5, test loss inf"),
+        (SystemExit("bad configuration"), "SystemExit: bad configuration"),
+        (UsageError("no data"), "UsageError: no data"),
+        (
+            Report(float("nan"), 0.5, 0.0, 9),
+            "ValueError: the loss is nan: it must be finite, and below 2**1000 in size",
+        ),
     ],
 )
 def test_a_training_that_fails_is_a_row(
@@ -353,7 +358,7 @@ def test_a_training_that_fails_is_a_row(
 
     class Bad:
         def advance(self, level: int) -> Report:
-            if isinstance(report, Exception):
+            if isinstance(report, BaseException):
                 raise report
             return report  # type: ignore[no-any-return]
 
@@ -367,7 +372,7 @@ def test_a_training_that_fails_is_a_row(
     assert [(f.training.seed, f.training.repeat) for f in bad] == [(0, 1), (0, 1)]
     for final in bad:
         assert (final.status, final.message) == ("failed", message)
-        assert final.test_loss == 1e6
+        assert np.isnan([final.val_loss, final.test_loss]).all()
         assert final.extra == {"threads": None, "pid": None}
 
 
@@ -424,7 +429,7 @@ def test_a_process_that_is_killed_fails_its_training_only(
     finals = retrain_finals(folder, 1, jobs=1)
     assert [f.message for f in finals] == ["its process was killed by signal 9"] + [""] * 5
     assert [f.status for f in finals] == ["failed"] + ["ok"] * 5
-    assert finals[0].test_loss == 1e6
+    assert np.isnan(finals[0].test_loss)
 
 
 # A shell has its background jobs ignore Ctrl-C, and what they start inherits that.

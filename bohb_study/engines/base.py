@@ -1,11 +1,13 @@
 """What every engine is asked and what it gives back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from bohb_study.budget import Account, units_allowed
+from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Problem
 from bohb_study.numerics import Mode, check, record
@@ -128,7 +130,21 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
     return replace(result, numerics=record(job.numerics))
 
 
-def one_line(error: BaseException) -> str:
-    """The error as one line, for a cell's record."""
+def one_line(error: BaseException, most: int = 300) -> str:
+    """The error as one line, for a record: its type and ``most`` characters of what it says."""
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:300]}"
+    return f"{type(error).__name__}: {lines[0][:most]}"
+
+
+@contextmanager
+def no_exit(cell: Cell) -> Iterator[None]:
+    """Make of a ``sys.exit`` and the like in a task's own code, outside a training, a StudyError.
+
+    It would end the process, and with it what else runs there.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise StudyError(f"{cell}: the task's own code was left by {one_line(error)}") from error

@@ -1,17 +1,22 @@
-"""An evaluation that can fail but never raises, and never reports what is not a number.
+"""An evaluation that can fail but never raises, and never reports a loss that is no number.
 
 A trainable must not raise (Ray would take the trial out of a part-filled rung) and must not report
-NaN (it survives halving), so whatever a task's code does, what comes out is a finite loss.
+NaN to a method (it survives halving), so whatever a task's code does, what comes out is a report:
+with a finite loss, or without a result.
 """
 
-import math
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
+from bohb_study.engines.base import one_line
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Report, Task
+from bohb_study.tasks.base import usable
 
 Start = Callable[[Config, int], Evaluation]
 """Begins an evaluation of a configuration under the study's seed."""
@@ -19,11 +24,50 @@ CELL_ERRORS = (StudyError, UsageError)
 """What is meant for the person at the terminal."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, told apart from a KeyboardInterrupt that a task's own code raises."""
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise Interrupted
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise Ctrl-C as ``Interrupted`` in the block.
+
+    Only where Python's own handler is in force, in the thread that signals reach.
+    """
+    mine = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if mine:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether somebody wants the run to end, as far as can be told.
+
+    A KeyboardInterrupt of any other origin than Ctrl-C is the training's own: outside of
+    ``interruptible`` nobody can say, so it is taken for Ctrl-C.
+    """
+    if isinstance(error, Interrupted):
+        return True
+    apart = signal.getsignal(signal.SIGINT) in (_interrupt, signal.SIG_IGN)
+    return isinstance(error, KeyboardInterrupt) and not apart
+
+
 class GuardedEvaluation:
     """One configuration of a task; from its first failure on, every step of it has failed.
 
-    ``CELL_ERRORS`` are let through: no configuration could mend those, so not the training but the
-    cell has failed.
+    Whatever ends a training fails it, ``sys.exit`` included, but for Ctrl-C. ``CELL_ERRORS`` are
+    let through: no configuration could mend those, so not the training but the cell has failed.
     """
 
     def __init__(self, task: Task, config: Config, seed: int, start: Start | None = None) -> None:
@@ -43,30 +87,28 @@ class GuardedEvaluation:
         self._failed = ""
 
     def advance(self, level: int, units: int) -> Report:
-        """Go to ``level``, a step that is charged ``units``, and report finite losses.
+        """Go to ``level``, a step that is charged ``units``, and report losses that are numbers.
 
         Raises:
             StudyError, UsageError: the cell cannot go on, say for want of data.
+            KeyboardInterrupt: Ctrl-C.
         """
         begin = perf_counter()
         if not self._failed:
             try:
                 if self._evaluation is None:
                     self._evaluation = self._start(self._config, self._seed)
-                report = self._evaluation.advance(level)
-                if math.isfinite(report.val_loss) and math.isfinite(report.test_loss):
-                    return report
-                self._fail(ValueError(f"loss {report.val_loss}, test loss {report.test_loss}"))
-            except CELL_ERRORS:
-                raise
-            except Exception as error:
+                return usable(self._evaluation.advance(level))
+            except BaseException as error:
                 self._fail(error)
         # it counts as executed whole, so that failing is never cheaper than training
         return self._task.failure(units, perf_counter() - begin, message=self._failed)
 
-    def _fail(self, error: Exception) -> None:
-        lines = str(error).strip().splitlines() or [""]
-        self._failed = f"{type(error).__name__}: {lines[0][:200]}"
+    def _fail(self, error: BaseException) -> None:
+        """From here on it has failed; raises ``error`` again where that is not the training's."""
+        if isinstance(error, CELL_ERRORS) or is_interruption(error):
+            raise error
+        self._failed = one_line(error, 200)
         self._evaluation = None
 
     def state(self) -> dict[str, Any]:
@@ -75,9 +117,7 @@ class GuardedEvaluation:
         if self._evaluation is not None:
             try:
                 state = self._evaluation.state()
-            except CELL_ERRORS:
-                raise
-            except Exception as error:
+            except BaseException as error:
                 self._fail(error)
         return {"failed": self._failed, "state": state}
 
@@ -92,7 +132,5 @@ class GuardedEvaluation:
             try:
                 self._evaluation = self._start(self._config, self._seed)
                 self._evaluation.restore(state["state"])
-            except CELL_ERRORS:
-                raise
-            except Exception as error:
+            except BaseException as error:
                 self._fail(error)

@@ -14,6 +14,7 @@ from ray import tune
 from ray.tune.result import TRIAL_INFO
 from ray.tune.trainable import FunctionTrainable
 
+from bohb_study.engines.base import one_line
 from bohb_study.engines.trainable import TaskTrainable
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config, derive, trial_seed
@@ -33,6 +34,8 @@ class _Function(FunctionTrainable):
     """In which the function runs, once it has begun."""
     error: BaseException | None = None
     """What ended the function; None where it returned."""
+    returned: Any = None
+    """What it returned; its reports are what counts."""
     closing = False
 
     def _trainable_func(self, config: dict[str, Any]) -> None:
@@ -41,7 +44,7 @@ class _Function(FunctionTrainable):
         self.thread = threading.current_thread()
         seed_all(self.seed)
         try:
-            self.task.train(dict(config))
+            self.returned = self.task.train(dict(config))
         except BaseException as error:  # Ray's thread would swallow some, such as SystemExit
             self.error = error
         if not self.closing:
@@ -132,9 +135,7 @@ class RayFunctionEvaluation(Evaluation):
         except Exception as error:
             if isinstance(function.error, Exception):
                 raise function.error from error
-            what = f"was left by {type(function.error).__name__}" if function.error else "ended"
-            epochs = f"{level} of {self._task.max_epochs} epochs"
-            raise ValueError(f"the function {what} after {epochs}") from error
+            raise ValueError(self._ended()) from error
         if self._restored and not self._restored.read:
             raise StudyError(
                 f"{self._task.name} did not look into tune.get_checkpoint() after a pause at "
@@ -146,6 +147,19 @@ class RayFunctionEvaluation(Evaluation):
             self._discard()
             self._spare = self._result.checkpoint
         return metrics
+
+    def _ended(self) -> str:
+        """How the function ended before it had reported all its epochs."""
+        function, how = self._function, "ended"
+        if function.error is not None:
+            how = f"was left by {one_line(function.error, 100)}"
+        said = f"the function {how} after {self._level} of {self._task.max_epochs} epochs"
+        if function.error is None and function.returned is not None and not self._level:
+            said += (
+                f"; it returned {type(function.returned).__name__}, but what counts is what it "
+                "tells tune.report once an epoch"
+            )
+        return said
 
     def _discard(self) -> None:
         if self._spare is not None:

@@ -6,8 +6,8 @@ from typing import Any
 import ray
 from ray import tune
 
-from bohb_study.engines.guarded import GuardedEvaluation
-from bohb_study.methods.base import METRIC, TIME
+from bohb_study.engines.guarded import GuardedEvaluation, interruptible
+from bohb_study.methods.base import seen
 from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
 from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config, plain
@@ -73,12 +73,13 @@ class TaskTrainable(tune.Trainable):
         units = ladder.step_units(self._level, target)
         if not ray.get(self._ledger.charge.remote(units)):
             time = ladder.time(self._level) if self._level else 0
-            return {METRIC: self._task.failure_loss, TIME: time, REFUSED: True}
-        report = self._evaluation.advance(target, units)
+            nothing = self._task.failure(0, 0.0)
+            return {**seen(nothing, time), REFUSED: True}
+        with interruptible():
+            report = self._evaluation.advance(target, units)
         self._level = target
         return {
-            METRIC: report.val_loss,
-            TIME: ladder.time(target),
+            **seen(report, ladder.time(target)),
             REFUSED: False,
             "level": target,
             "units": units,
@@ -87,10 +88,12 @@ class TaskTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Everything that a paused trial needs to go on exactly."""
-        return {"level": self._level, **self._evaluation.state()}
+        with interruptible():
+            return {"level": self._level, **self._evaluation.state()}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Go on where ``save_checkpoint`` was called."""
         if checkpoint:
             self._level = checkpoint["level"]
-            self._evaluation.restore(checkpoint)
+            with interruptible():
+                self._evaluation.restore(checkpoint)

@@ -20,7 +20,7 @@ from ray.tune.experiment import Trial
 
 from bohb_study import numerics
 from bohb_study.engines.accounts import LedgerActor
-from bohb_study.engines.base import CellJob, CellResult, OnProgress
+from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
 from bohb_study.engines.ray_function import RayFunctionTrainable
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
@@ -173,7 +173,7 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
                 verbose=0,
             ),
         )
-        with _environment():
+        with _environment(), no_exit(job.cell):
             tuner.fit()
     wall = perf_counter() - begin
     if listener.errors:

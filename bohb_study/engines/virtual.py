@@ -29,16 +29,16 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from bohb_study.budget import Ledger
-from bohb_study.engines.base import CellJob, CellResult, OnProgress
-from bohb_study.engines.guarded import GuardedEvaluation
+from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
+from bohb_study.engines.guarded import GuardedEvaluation, interruptible
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.states import States
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
-from bohb_study.methods.base import METRIC, TIME, Pair
+from bohb_study.methods.base import Pair, seen
 from bohb_study.methods.noted_scheduler import FIRST_RUNG
 from bohb_study.seeding import Config
-from bohb_study.tasks import Ladder
+from bohb_study.tasks import Ladder, Report
 
 TELL_SECONDS = 0.25
 """How often a running cell says how far it is."""
@@ -48,7 +48,7 @@ class VirtualTrial:
     """What a scheduler sees of one of Ray's trials, and what the engine keeps of it."""
 
     __slots__ = (
-        "config", "evaluation", "hyperparameters", "is_saving", "level", "loss", "status", "step",
+        "config", "evaluation", "hyperparameters", "is_saving", "level", "report", "status", "step",
         "trial_id",
     )  # fmt: skip
 
@@ -61,8 +61,8 @@ class VirtualTrial:
         self.status: str = Trial.PENDING
         self.is_saving = False
         self.level = 0
-        self.loss = 0.0
-        """At ``level``."""
+        self.report: Report
+        """At ``level``; none at 0."""
         self.evaluation: GuardedEvaluation
         """While it runs."""
         self.step: Step
@@ -141,7 +141,7 @@ class VirtualController:
     def stop_trial(self, trial: VirtualTrial) -> None:
         """End a trial, as Ray does: the status changes last."""
         if trial.status == Trial.RUNNING:
-            last = {METRIC: trial.loss, TIME: trial.step.time}
+            last = seen(trial.report, trial.step.time)
             self.scheduler.on_trial_complete(self, trial, last)
             self.search_alg.on_trial_complete(trial.trial_id, result=last)
         else:
@@ -239,12 +239,12 @@ class VirtualController:
         else:
             with _global_state_kept():
                 report = advance(step.target, step.units)
-        trial.level, trial.loss = step.target, report.val_loss
+        trial.level, trial.report = step.target, report
         if self.ledger.closed:
             # it was in flight when the ledger closed: it counts, and nobody decides about it
             self.recorder.add(trial.trial_id, step.target, step.units, report, None, self._now)
             return
-        result = {METRIC: report.val_loss, TIME: step.time}
+        result = seen(report, step.time)
         decision = self.scheduler.on_trial_result(self, trial, result)
         if decision != TrialScheduler.STOP:
             self.search_alg.on_trial_result(trial.trial_id, result)
@@ -298,5 +298,5 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
 
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
     """Run one cell with a searcher and a scheduler that are built already."""
-    with _global_state_kept(job.problem.model_seed):
+    with interruptible(), no_exit(job.cell), _global_state_kept(job.problem.model_seed):
         return VirtualController(job, pair, progress).run()

@@ -3,19 +3,26 @@
 Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020, arXiv 1810.05934.
 Ray's ASHAScheduler is the STOPPING variant: at a rung a trial is stopped or goes on at once; none
 is paused and promoted later. It must not be held against the paper's scaling claims.
+
+Of failed trainings the paper says nothing. Their trials have the worst reward of all: they stop at
+every rung at which enough others have a result, and go on where hardly any has.
 """
 
 from bisect import insort
 from collections.abc import Iterable
+from math import nextafter
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
-from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
+from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Method, Pair, Problem
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
+
+_ABOVE_FAILURES = nextafter(-WORST, 0.0)
+"""The lowest reward above those of failures."""
 
 
 class SortedRung(dict[str, float]):
@@ -57,6 +64,8 @@ class SortedBracket(_Bracket):
         """``numpy.nanpercentile(rewards, (1 - 1 / rf) * 100)``, to the last bit.
 
         Its method "linear", from ``_quantile`` and ``_lerp`` in numpy's _function_base_impl.py.
+        Between a failure and a result it lies just above the failure: whatever the scale of the
+        losses, the one stops and no result does.
         """
         ascending = recorded.ascending
         if not ascending:
@@ -67,6 +76,8 @@ class SortedBracket(_Bracket):
         index = int(position)
         below, above = ascending[index], ascending[min(index + 1, last)]
         weight = position - index
+        if below == -WORST < above and weight > 0:
+            return _ABOVE_FAILURES
         if weight >= 0.5:
             return above - (above - below) * (1 - weight)
         return below + (above - below) * weight

@@ -1,15 +1,16 @@
 """Who optimises: a method is a recipe for a pair of a Ray Tune searcher and scheduler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
 
+from bohb_study.columns import LOSS_LIMIT
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import model_seed
-from bohb_study.tasks import Ladder, Task
+from bohb_study.tasks import Ladder, Report, Task
 from bohb_study.tasks.encoding import decoder, encoding
 
 if TYPE_CHECKING:
@@ -20,6 +21,25 @@ METRIC = "val_loss"
 MODE = "min"
 TIME = "rung_time"
 """Scheduler time: the epoch on a curve, ``eta**i`` at rung i elsewhere (Ray's ``time_attr``)."""
+STATUS = "status"
+"""Whether the training has a result; ``succeeded`` reads it."""
+WORST = LOSS_LIMIT
+"""The loss of a training without a result, for those that must be given a number.
+
+Finite, as a trial of NaN survives Ray's halving; above every loss at any scale, so that the trial
+is ranked last; and sums, means and percentiles of it do not overflow.
+"""
+
+
+def seen(report: Report, time: int) -> dict[str, Any]:
+    """What searcher and scheduler see of a report at scheduler time ``time``; never a test loss."""
+    loss = report.val_loss if report.status == "ok" else WORST
+    return {METRIC: loss, TIME: time, STATUS: report.status}
+
+
+def succeeded(result: Mapping[str, Any]) -> bool:
+    """Whether a result is a training's, and no number that stands for want of one."""
+    return bool(result.get(STATUS, "ok") == "ok")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,11 @@
 
 Falkner, Klein, Hutter, BOHB: Robust and Efficient Hyperparameter Optimization at Scale, ICML
 2018, arXiv 1807.01774.
+
+A failed training reaches scheduler and model as ``WORST``, a finite number above every loss. The
+paper says nothing of crashes; its code (HpBandSter) counts them as infinite losses in the model,
+which ranks losses and so makes the same of either. Its iterations never promote them; Ray's do
+where too few others are left.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ and maximises the logarithm of the expected improvement (Ament et al., arXiv 231
 
 At Optuna's defaults: 10 random trials first, drawn by Optuna; an objective with noise. Conditional
 hyperparameters, which not every configuration has, are drawn at random. Losses are standardised:
-a failed training counts as the worst finite loss, but a loss that is real and a thousand times the
+a failed training counts as the worst result, but a loss that is real and a thousand times the
 others flattens them. torch is imported with the first model; the last bits of a pick, and so the
 next picks, depend on whether greenlet is installed, hence it is required.
 """
@@ -23,7 +23,7 @@ def _build(problem: Problem) -> Pair:
         n_startup_trials=STARTUP_TRIALS,
         warn_independent_sampling=False,  # else it warns at each conditional hyperparameter
     )
-    return optuna_pair(problem, sampler)
+    return optuna_pair(problem, sampler, scaled=True)
 
 
 METHOD = Method(

@@ -85,12 +85,19 @@ class LocalMaster(Master):
             self.iterations[self._opened] = self.get_next_iteration(self._opened)
             self._opened += 1
 
-    def observe(self, trial_id: str, loss: float) -> None:
-        """Register the result of a trial's run at the budget that was due."""
+    def observe(self, trial_id: str, loss: float | None) -> None:
+        """Register the result of a trial's run at the budget that was due.
+
+        Args:
+            trial_id: whose run.
+            loss: None where it crashed. HpBandSter never promotes it then, draws new configurations
+                for the places that are left at the next budget, and its model counts the loss as
+                infinite.
+        """
         config_id = self._config_ids[trial_id]
         datum = self._datum(config_id)
         job = Job(config_id, config=datum.config, budget=datum.budget)
-        job.result = {"loss": loss}
+        job.result = None if loss is None else {"loss": loss}
         self.resumed.pop(trial_id, None)
         self.job_callback(job)
 
@@ -105,9 +112,11 @@ class LocalMaster(Master):
         return self.iterations[self._config_ids[trial_id][0]]
 
     def dropped(self, trial_id: str) -> bool:
-        """Whether its rung was judged and the trial not promoted."""
+        """Whether it crashed, or its rung was judged and the trial not promoted."""
         config_id = self._config_ids[trial_id]
-        return config_id[0] not in self.iterations or self._datum(config_id).status == "TERMINATED"
+        if config_id[0] not in self.iterations:
+            return True
+        return self._datum(config_id).status in ("TERMINATED", "CRASHED")
 
     def forget(self, trial_id: str) -> None:
         """The trial has ended."""

@@ -10,7 +10,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung
+from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung, succeeded
 from bohb_study.methods.hpbandster_master import LocalMaster
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.searchers import SelfLimitingSearcher
@@ -41,7 +41,7 @@ class HpBandSterSearcher(SelfLimitingSearcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Tell the master what is due; it hears nothing of what is reported in between."""
         if result[self._time_attr] >= self.master.due(trial_id):
-            self.master.observe(trial_id, result[self.metric])
+            self.master.observe(trial_id, result[self.metric] if succeeded(result) else None)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

@@ -1,7 +1,8 @@
 """Hyperband: Ray's HyperBandForBOHB with its two defects mended, over random search.
 
 Li et al., Hyperband, JMLR 18, 2018, arXiv 1603.06560. With the random searcher it isolates what
-BOHB's model adds.
+BOHB's model adds. A failed training is ranked last in its rung, and is promoted only where fewer
+others are left than places.
 """
 
 import math

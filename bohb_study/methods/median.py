@@ -1,18 +1,21 @@
 """The median stopping rule over random search: a trial that never beat the others' median stops.
 
-Golovin et al., Google Vizier, KDD 2017, section 3.2.1. The lowest rung is never judged.
+Golovin et al., Google Vizier, KDD 2017, section 3.2.1. The lowest rung is never judged. Of failed
+trainings the paper says nothing: here such a trial is the worst of all from then on.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
+from math import copysign, nextafter
 from typing import Any
 
 import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
 
-from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
+from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Method, Pair, Problem, succeeded
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
 
@@ -28,16 +31,25 @@ AT_LEAST = 3
 class _History:
     """What one trial reported, in order."""
 
+    worst: float
+    """What a failure counts as."""
     times: list[float] = field(default_factory=list)
     """Never falling; of the results from the grace period on."""
     values: list[float] = field(default_factory=list)
     last: float = float("-inf")
     """Time of the last result of all."""
     best: float | None = None
-    """Of all results, those within the grace period as well."""
+    """Of all results since it last failed, those within the grace period as well."""
+    failed: float = float("inf")
+    """Time of its first failure."""
 
     def mean(self, time: float) -> float:
-        """The running mean up to ``time``; NaN where it begins later."""
+        """The running mean up to ``time``, from a failure on the worst; NaN where it begins later.
+
+        By itself a mean with one ``WORST`` in it could lie below a mean of very large losses.
+        """
+        if time >= self.failed:
+            return self.worst
         until = bisect_right(self.times, time)
         return float(np.mean(self.values[:until])) if until else float("nan")
 
@@ -49,13 +61,18 @@ class IncrementalMedian(MedianStoppingRule):
     came as far are kept sorted, for each time at which any trial reported. And a trial that has
     reached ``max_t`` stops, as a trainable must not report ``done`` itself. Times must not fall
     from one result of a trial to the next.
+
+    One decision is not Ray's: a trial that fails after good epochs would live on by its best loss
+    of before, and pull the median with a mean over both. From its failure on it is worse than all
+    that have a result.
     """
 
     def __init__(self, *args: Any, max_t: float, **kwargs: Any) -> None:
         """As MedianStoppingRule; trials whose ``time_attr`` has reached ``max_t`` stop."""
         super().__init__(*args, **kwargs)
         self._max_t = max_t
-        self._histories: defaultdict[str, _History] = defaultdict(_History)
+        self._failure = copysign(WORST, self._worst)
+        self._histories: defaultdict[str, _History] = defaultdict(partial(_History, self._failure))
         self._times: list[float] = []
         """At which any trial was judged, ascending."""
         self._means: dict[float, list[float]] = {}
@@ -67,7 +84,7 @@ class IncrementalMedian(MedianStoppingRule):
             return _CONTINUE
         if trial.trial_id in self._stopped_trials:  # paused, and taken up again
             return _CONTINUE
-        time, value = result[self._time_attr], result[self._metric]
+        time, value = result[self._time_attr], self._value(result)
         decision = _CONTINUE
         if time >= self._grace_period:
             if time not in self._means:
@@ -84,12 +101,16 @@ class IncrementalMedian(MedianStoppingRule):
             return
         time = result[self._time_attr]
         self._withdraw(trial.trial_id, time)
-        self._record(trial.trial_id, time, result[self._metric])
+        self._record(trial.trial_id, time, self._value(result))
 
     def reached(self, trial_id: str) -> float:
         """Time of a trial's last result; below all times before its first."""
         history = self._histories.get(trial_id)
         return float("-inf") if history is None else history.last
+
+    def _value(self, result: dict[str, Any]) -> float:
+        value: float = result[self._metric]
+        return value if succeeded(result) else self._failure
 
     def _judge(self, tune_controller: Any, trial: Trial, time: float, value: float) -> str:
         means = self._means[time]
@@ -98,16 +119,28 @@ class IncrementalMedian(MedianStoppingRule):
             if action == TrialScheduler.PAUSE:
                 self._last_pause[trial] = time
             return action
-        middle = len(means) // 2
-        median = means[middle] if len(means) % 2 else (means[middle - 1] + means[middle]) / 2
         best = self._better(self._histories[trial.trial_id].best, value)
+        median = self._median(means)
         if self._compare_op(median, best) == best:
             return _CONTINUE
         self._stopped_trials.add(trial.trial_id)  # not the trial, with all that it holds
         return _STOP if self._hard_stop else _PAUSE
 
+    def _median(self, means: list[float]) -> float:
+        middle = len(means) // 2
+        if len(means) % 2:
+            return means[middle]
+        below, above = means[middle - 1], means[middle]
+        if (below == self._failure) != (above == self._failure):
+            # at any scale: what has a result is better, what has none is worse
+            return nextafter(self._failure, 0.0)
+        return (below + above) / 2
+
     def _better(self, best: float | None, value: float) -> float:
-        better: float = value if best is None else self._compare_op(best, value)
+        """The better of a trial's best so far and its new value; a failure takes all back."""
+        if best is None or value == self._failure:
+            return value
+        better: float = self._compare_op(best, value)
         return better
 
     def _open(self, time: float) -> None:
@@ -132,6 +165,8 @@ class IncrementalMedian(MedianStoppingRule):
         for earlier in passed:
             self._insert(earlier, history)
         history.last, history.best = time, self._better(history.best, value)
+        if value == self._failure:
+            history.failed = min(history.failed, time)
         if time >= self._grace_period:
             history.times.append(time)
             history.values.append(value)

@@ -24,7 +24,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem
+from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Pair, Problem, succeeded
 from bohb_study.methods.full_fidelity import FullFidelity
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.searchers import SelfLimitingSearcher
@@ -47,6 +47,11 @@ class OptunaSearch(SelfLimitingSearcher):
     Hyperparameters are suggested parents first, and only where they are active. What a forbidden
     clause rules out is told as failed, which samplers pass over, and asked anew. A trial that is
     stopped early is told like any other, by the result that it was stopped at.
+
+    A training without a result is told as infinitely bad, which the papers do not speak of: worse
+    than all others to TPE, as bad as the worst result to the GP, which could not go on with an
+    infinite loss. Optuna's own state for it, FAIL, would hide it from the sampler, which would
+    suggest the like again.
     """
 
     def __init__(
@@ -55,8 +60,8 @@ class OptunaSearch(SelfLimitingSearcher):
         sampler: BaseSampler,
         metric: str,
         mode: str = "min",
-        failure_loss: float | None = None,
         startup: int = STARTUP_TRIALS,
+        scaled: bool = False,
     ) -> None:
         """Set up the searcher.
 
@@ -66,10 +71,10 @@ class OptunaSearch(SelfLimitingSearcher):
             sampler: seeded, and of no other study.
             metric: what is optimised.
             mode: "min" or "max".
-            failure_loss: with mode "min", a loss from which on a trial counts as failed. It is
-                told as infinite: worse than all others to TPE, as bad as the worst finite one to
-                the GP, which standardises losses and would else see nothing but the failures.
             startup: the sampler's ``n_startup_trials``.
+            scaled: whether losses are told in a unit of their own, the power of two above the
+                first. To a sampler that standardises them this changes no bit, and spares it
+                losses so large that their squares overflow, or smaller than what it takes for 0.
 
         Raises:
             UsageError: a hyperparameter is neither number, categorical nor constant.
@@ -81,8 +86,10 @@ class OptunaSearch(SelfLimitingSearcher):
         self._weighted = not all(map(_uniform, space.values()))
         """Whether the space says how likely values are: then its own stream draws at random, for
         Optuna would draw uniformly."""
-        self._failure_loss = math.inf if failure_loss is None else failure_loss
         self._startup = startup
+        self._scaled = scaled
+        self._exponent: int | None = None
+        """Of the unit in which losses are told; None before the first that is not 0."""
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # creating a study is announced
         try:
@@ -149,11 +156,20 @@ class OptunaSearch(SelfLimitingSearcher):
         if result is None or error:
             self._study.tell(number, state=TrialState.FAIL)
             return
-        loss = result[self.metric]
-        if self.mode == "min" and loss >= self._failure_loss:
-            loss = math.inf
+        worst = math.inf if self.mode == "min" else -math.inf
+        loss = self._in_unit(result[self.metric]) if succeeded(result) else worst
         self._study.tell(number, loss)
         self._told += 1
+
+    def _in_unit(self, loss: float) -> float:
+        if not self._scaled or loss == 0:
+            return loss
+        if self._exponent is None:
+            self._exponent = math.frexp(loss)[1]
+        try:
+            return math.ldexp(loss, -self._exponent)
+        except OverflowError:
+            return math.copysign(WORST, loss)
 
 
 def _check(hyperparameter: Hyperparameter[Any, Any]) -> None:
@@ -200,8 +216,13 @@ def _allowed(space: ConfigurationSpace, config: Config) -> bool:
     return True
 
 
-def optuna_pair(problem: Problem, sampler: BaseSampler) -> Pair:
+def optuna_pair(problem: Problem, sampler: BaseSampler, *, scaled: bool = False) -> Pair:
     """``sampler`` at full fidelity.
+
+    Args:
+        problem: what it is built for.
+        sampler: seeded, and of no other study.
+        scaled: as of ``OptunaSearch``.
 
     Raises:
         UsageError: as by ``OptunaSearch``, with the method's name.
@@ -213,7 +234,7 @@ def optuna_pair(problem: Problem, sampler: BaseSampler) -> Pair:
             sampler,
             metric=METRIC,
             mode=MODE,
-            failure_loss=task.failure_loss,
+            scaled=scaled,
         )
     except UsageError as error:
         raise UsageError(f"--methods {problem.method}: {error}") from None

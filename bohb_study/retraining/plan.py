@@ -1,6 +1,5 @@
 """Which trainings: each cell's incumbent again, and each method's best on all data."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -17,7 +16,7 @@ from bohb_study.seeding import Config, config_id, plain
 from bohb_study.store import LoadedStudy
 from bohb_study.store.finals import Kind, Training
 from bohb_study.study import Cell, StudyConfig
-from bohb_study.tasks import Report, Task
+from bohb_study.tasks import Evaluation, Report, Task
 from bohb_study.tasks.fingerprints import own_value
 
 if TYPE_CHECKING:
@@ -47,20 +46,25 @@ class TrainingJob:
         return cell.task, cell.kind, cell.seed, cell.repeat, config_id(self.config)
 
     def run(self, progress: "OnProgress | None" = None) -> Report:
-        """Train straight to the top; what goes wrong is a report as well."""
+        """Train straight to the top; what goes wrong is a report as well.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C.
+        """
         from bohb_study.engines.base import one_line
+        from bohb_study.engines.guarded import CELL_ERRORS, GuardedEvaluation, interruptible
 
         check(self.numerics)
         top, began = self.task.ladder.top, perf_counter()
+        guarded = GuardedEvaluation(self.task, self.config, self.cell.seed, self._start)
         try:
-            evaluation = self.task.retrain(self.config, self.cell.seed, self.cell.repeat)
-            report = evaluation.advance(top)
-            if math.isfinite(report.val_loss) and math.isfinite(report.test_loss):
-                return report
-            why = f"loss {report.val_loss}, test loss {report.test_loss}"
-        except Exception as error:
-            why = one_line(error)
-        return self.task.failure(top, perf_counter() - began, message=why)
+            with interruptible():
+                return guarded.advance(top, top)
+        except CELL_ERRORS as error:
+            return self.task.failure(top, perf_counter() - began, message=one_line(error))
+
+    def _start(self, config: Config, seed: int) -> Evaluation:
+        return self.task.retrain(config, seed, self.cell.repeat)
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def chosen(study: LoadedStudy) -> list[Chosen]:
             _config(study, cell, int(row["seq"]), str(row["config_id"])),
             float(row["val_loss"]),
         )
-        for _, row in final_incumbents(study.frame, tops).dropna().iterrows()
+        for _, row in final_incumbents(study.frame, tops).dropna(subset="val_loss").iterrows()
     ]
 
 

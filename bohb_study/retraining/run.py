@@ -112,7 +112,7 @@ def _trained(
             seconds = perf_counter() - began[name]
             report = event.result or job.task.failure(top, seconds, message=str(event.error))
             if report.status != "ok":
-                progress.message(f"{name} {report.status}: {report.message or 'its loss says so'}")
+                progress.message(f"{name} {report.status}{report.message and ': '}{report.message}")
             says = report.status == "ok" and job.cell.kind == "retrained"
             best = report.val_loss if says else None  # on all data it says nothing
             of_task = {**run, "code": job.code}

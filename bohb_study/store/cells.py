@@ -22,6 +22,7 @@ from bohb_study.columns import (
     frame_schema,
     kinds_of,
     rows_hash,
+    upgraded,
 )
 from bohb_study.errors import StudyError
 from bohb_study.store.files import read_file, replace_files
@@ -142,7 +143,7 @@ def read_cell(
         StudyError: it is not done, damaged, or of a newer version; says what to do.
     """
     record, data = _done(folder, cell, origin)
-    frame = parquet_frame(data)
+    frame = upgraded(parquet_frame(data), record["schema"])
     try:
         check_rows(frame, cell)
     except StudyError as why:

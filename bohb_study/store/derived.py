@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bohb_study.columns import SCHEMA_VERSION
+from bohb_study.columns import SCHEMA_VERSION, upgraded
 from bohb_study.errors import StudyError
 from bohb_study.store import shapes
 from bohb_study.store.cells import (
@@ -89,6 +89,7 @@ def read_derived(folder: Path, study_id: str) -> dict[str, pd.DataFrame]:
             _path(folder, name),
             stored["frames"][name],
             pack_origin(study_id, name) if sealed else None,
+            schema=stored["schema"],
             whole=name == WHOLE,
         )
         for name in NAMES
@@ -108,14 +109,19 @@ def _bytes(name: str, frame: pd.DataFrame, study_id: str) -> bytes:
 
 
 def _read(
-    path: Path, says: Mapping[str, Any], origin: Mapping[str, Any] | None, *, whole: bool
+    path: Path,
+    says: Mapping[str, Any],
+    origin: Mapping[str, Any] | None,
+    *,
+    schema: int,
+    whole: bool,
 ) -> pd.DataFrame:
     try:
         data = read_file(path)
         if hashlib.sha256(data).hexdigest() != says["sha256"]:
             raise ValueError("is not the file that was packed (sha256)")
         opened_parquet(data, origin)
-        frame = parquet_frame(data)
+        frame = upgraded(parquet_frame(data), schema)
         if len(frame) != says["rows"]:
             raise ValueError(f"has {len(frame)} rows, not {says['rows']}")
         if whole:

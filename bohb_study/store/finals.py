@@ -3,6 +3,7 @@
 These trainings are off the ledger: no method is charged for them, and they choose nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,9 @@ class Final:
     training: Training
     config: Config
     val_loss: float
-    """On all data measured on the test part, so that it says nothing."""
+    """On all data measured on the test part, so that it says nothing. NaN without a result."""
     test_loss: float
+    """NaN without a result, and where it is not defined."""
     status: Status
     seconds: float
     """Measured; decides nothing."""
@@ -159,8 +161,8 @@ def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
         **{name: getattr(training, name) for name in (*CELL, "kind", "repeat")},
         "config_id": final.config_id,
         "config": final.config,
-        "val_loss": final.val_loss,
-        "test_loss": final.test_loss,
+        "val_loss": _known(final.val_loss),
+        "test_loss": _known(final.test_loss),
         "extra": dict(final.extra),
         "status": final.status,
         "message": final.message,
@@ -169,12 +171,24 @@ def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _known(loss: float) -> float | None:
+    """A loss as JSON has it."""
+    return loss if math.isfinite(loss) else None
+
+
 def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
     training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
     if row["run"] >= len(runs):
         raise ValueError(f"{training}: there is no run {row['run']}")
-    names = ("config", "val_loss", "test_loss", "status", "seconds", "extra", "message")
-    final = Final(training, **{name: row[name] for name in names}, run=runs[row["run"]])
+    names = ("config", "status", "seconds", "extra", "message")
+    # before schema 2 a number of the task's stood for the losses of a training without a result
+    none = row["status"] != "ok"
+    losses: dict[str, Any] = {
+        name: math.nan if none or row[name] is None else row[name]
+        for name in ("val_loss", "test_loss")
+    }
+    values = {name: row[name] for name in names}
+    final = Final(training, **losses, **values, run=runs[row["run"]])
     if final.config_id != row["config_id"]:
         raise ValueError(f"{training}: its configuration is not {row['config_id']}")
     return final

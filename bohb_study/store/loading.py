@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bohb_study.budget import units_allowed
-from bohb_study.columns import CELL, SCHEMA_VERSION, Kind, build_frame, kinds_of
+from bohb_study.columns import CELL, SCHEMA_VERSION, Kind, build_frame, kinds_of, upgraded
 from bohb_study.errors import StudyError
 from bohb_study.store import shapes
 from bohb_study.store.cells import (
@@ -192,7 +192,7 @@ def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
         except NotDoneError as found:
             problems.append(found.why)
         else:
-            frames[cell] = parquet_frame(data)
+            frames[cell] = upgraded(parquet_frame(data), records[cell]["schema"])
     misfits = _misfits(frames)
     for cell, why in misfits.items():
         del frames[cell], records[cell]
@@ -289,7 +289,7 @@ def _packed_rows(
         if hashlib.sha256(data).hexdigest() != packed["sha256"]:
             raise ValueError("is not the file that was packed (sha256)")
         opened_parquet(data, origin)
-        frame = parquet_frame(data)
+        frame = upgraded(parquet_frame(data), packed["schema"])
         check_frame(frame)
     except FileNotFoundError:
         raise _unpackable(path / PACKED_ROWS, "is not there") from None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from bohb_study.columns import LOSS_LIMIT
 from bohb_study.seeding import Config
 from bohb_study.tasks.ladder import Ladder
 
@@ -22,19 +23,66 @@ class Report(NamedTuple):
     """What came back from one step of an evaluation."""
 
     val_loss: float
-    """Finite, lower is better; the only number that methods see."""
+    """Finite and below ``LOSS_LIMIT``, lower is better; NaN where ``status`` is not ok. The only
+    number that methods see."""
     test_loss: float
-    """Finite; only ever reported of a configuration that was chosen on ``val_loss``."""
+    """NaN where it is not defined. It reaches no method, and is only ever reported of a
+    configuration that was chosen on ``val_loss``."""
     seconds: float
     """Measured; decides nothing."""
     units: int
     """Units that this step really executed, counted where the work is done."""
     status: Status = "ok"
-    """Whether the numbers are a result, or stand for a training that diverged or failed."""
+    """Whether there is a result, or the training has diverged or failed."""
     extra: Mapping[str, float] = {}
     """Further measurements; stored as ``extra.<name>``, they decide nothing."""
     message: str = ""
     """Why a training failed, in one line; kept beside the rows."""
+
+
+def number(value: Any, what: str) -> float:
+    """``value`` as a float: a number of Python's or numpy's, or a tensor of one element.
+
+    Raises:
+        ValueError: it is none; names ``what`` it should be.
+    """
+    if type(value) is float:
+        return value
+    try:
+        if hasattr(value, "item"):
+            value = value.item()  # a tensor warns where it has a gradient and is not asked for it
+        return float("no text" if isinstance(value, str | bytes) else value)
+    except Exception:  # what is no number may raise anything when it is asked to be one
+        raise ValueError(f"{what} is no number but {type(value).__name__}") from None
+
+
+def usable(report: Report) -> Report:
+    """The report with losses as the rows have them.
+
+    A report that is not ok has none. A test loss decides nothing, so one that is no number below
+    ``LOSS_LIMIT`` is NaN.
+
+    Raises:
+        ValueError: it is ok, and its validation loss is no number below ``LOSS_LIMIT``.
+    """
+    if report.status != "ok":
+        return report._replace(val_loss=float("nan"), test_loss=float("nan"))
+    val = number(report.val_loss, "the loss")
+    if not abs(val) < LOSS_LIMIT:
+        raise ValueError(f"the loss is {val}: it must be finite, and below 2**1000 in size")
+    test = defined(report.test_loss)
+    if val is report.val_loss and test is report.test_loss:
+        return report
+    return report._replace(val_loss=val, test_loss=test)
+
+
+def defined(value: Any) -> float:
+    """``value`` as a float; NaN where it is no number below ``LOSS_LIMIT`` in size."""
+    try:
+        found = number(value, "it")
+    except ValueError:
+        return float("nan")
+    return found if abs(found) < LOSS_LIMIT else float("nan")
 
 
 class Evaluation(ABC):
@@ -92,16 +140,6 @@ class Task(ABC):
     def optimum(self) -> float | None:
         """Lowest possible noise-free loss, where known."""
         return None
-
-    @property
-    @abstractmethod
-    def failure_loss(self) -> float:
-        """Finite loss that stands for a diverged or failed training; worse than any real one."""
-
-    @property
-    @abstractmethod
-    def failure_test_loss(self) -> float:
-        """The same for ``test_loss``."""
 
     @property
     @abstractmethod
@@ -190,7 +228,7 @@ class Task(ABC):
         return None
 
     def true_loss(self, config: Config) -> float | None:
-        """Noise-free loss at full fidelity, where it costs nothing; else None."""
+        """Noise-free loss at full fidelity, where there is one and it costs nothing; else None."""
         return None
 
     @abstractmethod
@@ -203,10 +241,13 @@ class Task(ABC):
     def failure(
         self, units: int, seconds: float, status: Status = "failed", message: str = ""
     ) -> Report:
-        """The report that stands for a training without a usable result."""
+        """The report of a training without a result: it has no losses, whatever their scale.
+
+        Methods that must be given a number are given ``methods.base.WORST``.
+        """
         return Report(
-            val_loss=self.failure_loss,
-            test_loss=self.failure_test_loss,
+            val_loss=float("nan"),
+            test_loss=float("nan"),
             seconds=seconds,
             units=units,
             status=status,

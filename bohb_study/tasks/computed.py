@@ -14,7 +14,7 @@ from ConfigSpace import ConfigurationSpace
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, derive, trial_seed
-from bohb_study.tasks.base import Evaluation, Report, Task
+from bohb_study.tasks.base import Evaluation, Report, Task, number
 from bohb_study.tasks.ladder import Ladder
 from bohb_study.tasks.spaces import Given, make_space, names_of
 
@@ -31,7 +31,6 @@ class ComputedTask(Task):
     """How many of the lowest levels are left out of the ladder."""
 
     val_metric = "loss"
-    failure_loss = 1e6
     eta_of_levels = 3
     """Halving rate of ``levels``."""
     unit = "unit"
@@ -91,11 +90,6 @@ class ComputedTask(Task):
         return self.val_metric
 
     @property
-    def failure_test_loss(self) -> float:
-        """As for the validation loss."""
-        return self.failure_loss
-
-    @property
     def grid_order(self) -> tuple[str, ...]:
         """The order of ``hyperparameters``."""
         return names_of(self.hyperparameters)
@@ -136,7 +130,7 @@ class ComputedEvaluation(Evaluation):
     def advance(self, level: int) -> Report:
         """The loss at ``level``; it is the test loss too."""
         begin = perf_counter()
-        loss = float(self._task.loss(self._config, level, self._seed))
+        loss = number(self._task.loss(self._config, level, self._seed), "the loss")
         return Report(loss, loss, perf_counter() - begin, units=level)
 
     def state(self) -> dict[str, Any]:

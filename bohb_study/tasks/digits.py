@@ -41,9 +41,9 @@ class Digits(Task):
     val_metric = "validation cross-entropy"
     test_metric = "test error"
     extra_names = ("val_error",)
-    failure_loss = 100.0
-    """Guessing gets ln 10 = 2.3; no training that is worth going on with comes near 100."""
-    failure_test_loss = 1.0
+    diverged_from = 100.0
+    """Validation loss from which on a training counts as diverged: guessing gets ln 10 = 2.3, and
+    none that is worth going on with comes near 100."""
     grid_order = ("lr", "l1", "l2", "batch_size")
 
     def __post_init__(self) -> None:

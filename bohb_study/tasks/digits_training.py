@@ -8,7 +8,7 @@ import copy
 import math
 import time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,12 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from bohb_study.seeding import Config, derive, split_seed
-from bohb_study.tasks.base import Evaluation, Report, Task
+from bohb_study.tasks.base import Evaluation, Report
 from bohb_study.tasks.denormals import flushed_denormals
 from bohb_study.tasks.digits_split import split_indices
+
+if TYPE_CHECKING:
+    from bohb_study.tasks.digits import Digits
 
 CLASSES = 10
 FILTERS = 8
@@ -95,16 +98,16 @@ class DigitsEvaluation(Evaluation):
     """One training of the network.
 
     A training has diverged once the mean training loss of an epoch or the validation cross-entropy
-    after it is not finite, or the latter reaches ``failure_loss``; it remains so. It goes on
+    after it is not finite, or the latter reaches ``diverged_from``; it remains so. It goes on
     training all the same: its epochs are charged, so they are run, and giving up early is for the
     scheduler to decide.
     """
 
-    def __init__(self, task: Task, config: Config, seed: int, training_seed: int) -> None:
+    def __init__(self, task: "Digits", config: Config, seed: int, training_seed: int) -> None:
         """Set up the initial weights.
 
         Args:
-            task: its name names the split; its failure losses stand for divergence.
+            task: its name names the split.
             config: hyperparameters.
             seed: the study's; draws the split.
             training_seed: draws initial weights and data order.
@@ -140,14 +143,13 @@ class DigitsEvaluation(Evaluation):
                 # After every epoch, not only after the last: whether a training has diverged must
                 # not depend on where it was paused.
                 val_loss, val_error = self._evaluate(self._data.val)
-                ok = math.isfinite(train_loss) and val_loss < self._task.failure_loss
+                ok = math.isfinite(train_loss) and val_loss < self._task.diverged_from
                 self._diverged = self._diverged or not ok
                 units += 1
             _, test_error = self._evaluate(self._data.test)
         seconds = time.perf_counter() - began
         if self._diverged:
-            failure = self._task.failure(units, seconds, "diverged")
-            return failure._replace(extra={"val_error": 1.0})
+            return self._task.failure(units, seconds, "diverged")
         return Report(val_loss, test_error, seconds, units, extra={"val_error": val_error})
 
     def _train_epoch(self) -> float:

@@ -11,15 +11,16 @@ Two kinds of function will do:
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal
 
 from ConfigSpace import ConfigurationSpace
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
-from bohb_study.tasks.base import Evaluation, Task
+from bohb_study.tasks.base import Evaluation, Task, defined, number
 from bohb_study.tasks.function_kinds import (
     STATE,
     called,
@@ -67,10 +68,10 @@ class FunctionTask(Task):
     """Hyperparameters, most important first; the space's order where not given."""
     seconds: float | Callable[[Config], float] = field(default=1.0, kw_only=True)
     """Modelled seconds of an epoch, or a function of the configuration that gives them."""
-    failure_loss: float = field(default=1e6, kw_only=True)
-    """Stands for a training that failed; must be worse than any real loss."""
+    failure_loss: InitVar[float | None] = field(default=None, kw_only=True)
+    """No longer needed, and ignored: no number stands for a training that failed."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, failure_loss: float | None) -> None:
         """Fill in what was not given.
 
         Raises:
@@ -86,6 +87,13 @@ class FunctionTask(Task):
         self._set("extra_names", tuple(self.extra_names))
         self._set("grid_order", tuple(self.grid_order) or order)
         self._check()
+        if failure_loss is not None:
+            warnings.warn(
+                f"FunctionTask {self.name}: failure_loss= is no longer needed: a training that "
+                "fails is ranked last whatever the losses are",
+                FutureWarning,
+                stacklevel=3,
+            )
 
     def _set(self, field_name: str, value: Any) -> None:
         object.__setattr__(self, field_name, value)
@@ -117,8 +125,6 @@ class FunctionTask(Task):
             wrong = f"metric, test, extra_names and {STATE!r} must differ: {', '.join(keys)}"
         elif not callable(self.seconds) and not 0 <= self.seconds < math.inf:
             wrong = f"seconds {self.seconds}: must be finite, 0 or above"
-        elif not math.isfinite(self.failure_loss):
-            wrong = f"failure_loss {self.failure_loss}: must be finite"
         if wrong:
             raise UsageError(f"FunctionTask {self.name}: {wrong}")
 
@@ -138,11 +144,6 @@ class FunctionTask(Task):
     def test_metric(self) -> str:
         """The same for what is measured on test data."""
         return ("-" if (self.test_mode or self.mode) == "max" else "") + (self.test or self.metric)
-
-    @property
-    def failure_test_loss(self) -> float:
-        """As for the validation loss."""
-        return self.failure_loss
 
     @property
     def can_pause(self) -> bool:
@@ -195,14 +196,24 @@ class FunctionTask(Task):
     def losses(self, report: Mapping[str, Any]) -> tuple[float, float, dict[str, float]]:
         """Validation loss, test loss and further measurements in what the function reported.
 
+        All but the first decide nothing: one that is missing or no number is NaN.
+
         Raises:
-            ValueError: one is missing or no number.
+            ValueError: the validation loss is missing or no number.
         """
+        self.check_metric(report)
         sign = -1.0 if self.mode == "max" else 1.0
-        val = sign * _number(report, self.metric)
+        val = sign * number(report[self.metric], f"the function's {self.metric!r}")
         test_sign = -1.0 if (self.test_mode or self.mode) == "max" else 1.0
-        test = val if self.test is None else test_sign * _number(report, self.test)
-        return val, test, {name: _number(report, name) for name in self.extra_names}
+        test = val if self.test is None else test_sign * defined(report.get(self.test))
+        return val, test, {name: _measured(report.get(name)) for name in self.extra_names}
+
+    def check_metric(self, report: Mapping[str, Any]) -> None:
+        """Raise ValueError, naming what was reported, where that has no validation loss."""
+        if self.metric not in report:
+            found = ", ".join(str(key) for key in report if key not in FILLED_IN)
+            but = f"{found}; metric= names another key" if found else "nothing"
+            raise ValueError(f"the function reported no {self.metric!r} but {but}")
 
 
 FILLED_IN = {STATE, "done", "training_iteration", "trial_id", "date", "timestamp", "pid"} | {
@@ -212,15 +223,9 @@ FILLED_IN = {STATE, "done", "training_iteration", "trial_id", "date", "timestamp
 """Keys of a report that are not measurements: Ray fills in most of them."""
 
 
-def _number(report: Mapping[str, Any], key: str) -> float:
-    if key not in report:
-        found = ", ".join(str(k) for k in report if k not in FILLED_IN) or "nothing"
-        raise ValueError(f"the function reported no {key!r} but {found}")
-    value = report[key]
-    if hasattr(value, "item"):
-        value = value.item()  # a tensor warns where it has a gradient and is not asked for its item
+def _measured(value: Any) -> float:
+    """A further measurement, which may be infinite; NaN where it is no number."""
     try:
-        return float("no text" if isinstance(value, str) else value)
-    except (TypeError, ValueError):
-        kind = type(value).__name__
-        raise ValueError(f"the function reported no number as {key!r} but {kind}") from None
+        return number(value, "it")
+    except ValueError:
+        return math.nan

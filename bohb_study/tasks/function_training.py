@@ -102,6 +102,7 @@ class FunctionEvaluation(Evaluation):
         """A report of the generator's as a mapping; keeps its state."""
         task = self._task
         report = told if isinstance(told, Mapping) else {task.metric: told}
+        task.check_metric(report)
         if task.can_pause != (STATE in report):
             raise ValueError(
                 "the function takes a state, but yielded none"

@@ -20,8 +20,6 @@ class HPOBenchMLP(TableTask):
     """
 
     val_metric = "validation error"
-    failure_loss = 2.0
-    """An error of 1 does occur, on ``hpobench-mlp-segment``."""
     order = ("learning_rate_init", "alpha", "width", "batch_size", "depth")
 
     @property

@@ -38,7 +38,7 @@ class LeNet(ImageTask):
     val_metric = "validation cross-entropy"
     extra_names = ("val_error",)
     objective = "cross_entropy"
-    failure_loss = 100.0
+    diverged_from = 100.0
     """Guessing gets ln 10 = 2.3; no training that is worth going on with comes near 100."""
     grid_order = ("lr", "batch_size", "l1", "l2")
 

@@ -3,6 +3,7 @@
 import copyreg
 import hashlib
 import sys
+import warnings
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
@@ -63,9 +64,16 @@ def _reduce(source: bytes, path: str, class_name: str, task: Task) -> tuple[Any,
     return _bare, (source, path, class_name), *reduced[2:]
 
 
+def _loaded(source: bytes, path: str) -> ModuleType:
+    """``load`` for a task that comes from another process, which has heard its warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load(source, path)
+
+
 def _bare(source: bytes, path: str, class_name: str) -> Task:
     """A task without its fields, for pickle to fill in."""
-    cls = tasks_of(load(source, path))[class_name]
+    cls = tasks_of(_loaded(source, path))[class_name]
     assert isinstance(cls, type)
     return cls.__new__(cls)
 
@@ -79,7 +87,7 @@ def with_eta(source: bytes, path: str, task_name: str, eta: int | None) -> Task:
     Raises:
         UsageError: the eta does not fit.
     """
-    task = tasks_of(load(source, path))[task_name]
+    task = tasks_of(_loaded(source, path))[task_name]
     assert isinstance(task, Task)
     if eta is not None:
         task.own_ladder.with_eta(eta)  # says it better than what the task itself may raise

@@ -67,7 +67,8 @@ class CifarResNet(ImageTask):
     extra_names = ("val_cross_entropy",)
     source = "cifar10"
     objective = "error"
-    failure_loss = 1.0
+    diverged_from = 1.0
+    """Every image is wrong."""
     grid_order = ("lr", "weight_decay", "batch_size", "momentum")
 
     def __post_init__(self) -> None:

@@ -73,9 +73,6 @@ class SyntheticCurves(Task):
     summary = "made-up learning curves of a network: lr, optimizer, units, dropout, layers, batch"
     val_metric = "validation loss"
     test_metric = "test loss"
-    failure_loss = 100.0
-    """The largest loss before a divergence is below 15."""
-    failure_test_loss = 100.0
     optimum = 0.290866
     """Rounded down."""
     grid_order = ("lr", "optimizer", "units", "dropout", "layers", "batch_size")
@@ -99,11 +96,9 @@ class SyntheticCurves(Task):
         """Compute the whole curve of ``config`` under the study's ``seed``."""
         return CurveEvaluation(self, config, seed)
 
-    def true_loss(self, config: Config) -> float:
-        """L(81), or the failure loss where training diverges before the end."""
-        if diverges_at(config) <= len(EPOCHS):
-            return self.failure_loss
-        return float(curve(config)[-1])
+    def true_loss(self, config: Config) -> float | None:
+        """L(81); None where training diverges before the end."""
+        return None if diverges_at(config) <= len(EPOCHS) else float(curve(config)[-1])
 
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds: an epoch takes 0.5 + 32 / batch_size + layers units / 512."""

@@ -96,8 +96,6 @@ class ToyTask(Task):
     val_metric: ClassVar[str] = "loss"
     test_metric: ClassVar[str] = "loss / 2"
     extra_names: ClassVar[tuple[str, ...]] = ("memory",)
-    failure_loss: ClassVar[float] = 1000.0
-    failure_test_loss: ClassVar[float] = 1000.0
     grid_order: ClassVar[tuple[str, ...]] = ("x", "y")
 
     @property

@@ -1,13 +1,18 @@
-"""Whatever a task's code does, reports are finite and paid whole."""
+"""Whatever a task's code does, it reports a number or none at all, and is paid whole."""
 
 import math
 import pickle
+import signal
+import threading
 from dataclasses import dataclass
+from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
-from bohb_study.engines.guarded import GuardedEvaluation
+from bohb_study.engines.guarded import GuardedEvaluation, interruptible
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Ladder, Report, Task
@@ -48,12 +53,10 @@ class Fragile(Evaluation):
 class FragileTask(Task):
     where: str = ""
     value: str = "nan"
-    error: type[Exception] = OSError
+    error: type[BaseException] = OSError
 
     name: ClassVar[str] = "fragile"
     summary = val_metric = test_metric = "breaks"
-    failure_loss = 10.0
-    failure_test_loss = 20.0
     extra_names = ("e",)
     grid_order = ()
     own_ladder = Ladder("epoch", (1, 3, 9), eta=3, curve=True, resumable=True)
@@ -89,14 +92,8 @@ def steps(task: Task, pause_after: int = 2, levels: int = 4) -> list[Report]:
         ("state", "nan", 3, "OSError: broken in state"),
         ("restore", "nan", 3, "OSError: broken in restore"),
         *(
-            (f"{which} 2", value, 2, f"ValueError: loss {losses}")
-            for which, value, losses in (
-                ("val", "nan", "nan, test loss 0.5"),
-                ("val", "inf", "inf, test loss 0.5"),
-                ("val", "-inf", "-inf, test loss 0.5"),
-                ("test", "nan", "0.5, test loss nan"),
-                ("test", "inf", "0.5, test loss inf"),
-            )
+            ("val 2", value, 2, f"ValueError: the loss is {value}: it must be finite, and below ")
+            for value in ("nan", "inf", "-inf", "1.5e+301", "-1.5e+301")
         ),
     ],
 )
@@ -112,9 +109,10 @@ def test_from_the_first_failure_on_every_step_has_failed(
     ]
     for report in failed:
         assert report.status == "failed"
-        assert (report.val_loss, report.test_loss) == (10.0, 20.0)
+        assert math.isnan(report.val_loss)
+        assert math.isnan(report.test_loss)
         assert report.units == 1
-        assert report.message == message
+        assert report.message.startswith(message)
         assert math.isnan(report.extra["e"])
         assert report.seconds >= 0
 
@@ -137,15 +135,100 @@ def test_long_and_empty_messages_are_one_short_line() -> None:
         assert GuardedEvaluation(Silent(), {"said": said}, 0).advance(1, 1).message == message
 
 
-def test_an_interruption_is_no_failure() -> None:
-    """Ctrl-C must end the study, not the training."""
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1.5e+301"])
+def test_a_test_loss_that_is_not_defined_fails_nothing(value: str) -> None:
+    """Else the test part would steer the search."""
+    reports = steps(FragileTask("test 2", value))
+    assert [report.status for report in reports] == ["ok"] * 4
+    assert [report.val_loss for report in reports] == [1, 1 / 2, 1 / 3, 1 / 4]
+    assert [math.isnan(report.test_loss) for report in reports] == [False, True, False, False]
 
-    class Interrupted(FragileTask):
+
+@dataclass(frozen=True)
+class Reporting(FragileTask):
+    """Reports whatever it is given."""
+
+    report: Any = None
+
+    def start(self, config: Config, seed: int) -> Any:
+        return SimpleNamespace(advance=lambda level: self.report)
+
+
+NUMBERS = [0, True, np.float32(0.5), np.int64(3), np.array([0.25]), Fraction(1, 4), -1e301, 1e301]
+
+
+@pytest.mark.parametrize("value", NUMBERS)
+def test_whatever_is_a_number_is_one(value: Any) -> None:
+    task = Reporting(report=Report(value, value, 0.0, 1))
+    report = GuardedEvaluation(task, CONFIG, 0).advance(1, 1)
+    assert (report.status, report.val_loss, report.test_loss) == ("ok", value, value)
+    assert type(report.val_loss) is type(report.test_loss) is float
+
+
+@pytest.mark.parametrize("value", ["0.5", 1 + 2j, None, [0.5], np.array([1.0, 2.0]), object()])
+def test_what_is_no_number_is_a_failure_that_says_so(value: Any) -> None:
+    task = Reporting(report=Report(value, 0.5, 0.0, 1))
+    report = GuardedEvaluation(task, CONFIG, 0).advance(1, 1)
+    assert report.message == f"ValueError: the loss is no number but {type(value).__name__}"
+    tested = Reporting(report=Report(0.5, value, 0.0, 1))
+    report = GuardedEvaluation(tested, CONFIG, 0).advance(1, 1)
+    assert (report.status, report.val_loss) == ("ok", 0.5)
+    assert math.isnan(report.test_loss)
+
+
+def test_a_task_cannot_give_a_loss_to_what_has_no_result() -> None:
+    task = Reporting(report=Report(1e6, 1e6, 0.0, 1, status="diverged", message="too steep"))
+    report = GuardedEvaluation(task, CONFIG, 0).advance(1, 1)
+    assert (report.status, report.message) == ("diverged", "too steep")
+    assert math.isnan(report.val_loss)
+    assert math.isnan(report.test_loss)
+
+
+class Odd(BaseException):
+    """Neither an Exception nor anything of Python's own."""
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, KeyboardInterrupt, Odd])
+@pytest.mark.parametrize("where", ["advance 1", "advance 3", "state", "restore"])
+def test_whatever_a_training_raises_is_its_failure(where: str, error: type[BaseException]) -> None:
+    with interruptible():
+        reports = steps(FragileTask(where, error=error))
+    failed = reports[0 if where == "advance 1" else 2 :]
+    assert {report.status for report in failed} == {"failed"}
+    assert {report.message for report in failed} == {f"{error.__name__}: broken in {where}"}
+
+
+def test_an_interruption_is_no_failure() -> None:
+    """Ctrl-C must end the study, not the training; nor may it be taken for the training's own."""
+
+    class Slow(FragileTask):
+        def start(self, config: Config, seed: int) -> Fragile:
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("not interrupted")
+
+    class Raising(FragileTask):
         def start(self, config: Config, seed: int) -> Fragile:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        GuardedEvaluation(Interrupted(), CONFIG, 0).advance(1, 1)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        GuardedEvaluation(Slow(), CONFIG, 0).advance(1, 1)
+    assert signal.getsignal(signal.SIGINT) is handler
+    with pytest.raises(KeyboardInterrupt):  # where nobody can tell
+        GuardedEvaluation(Raising(), CONFIG, 0).advance(1, 1)
+
+
+def test_only_the_thread_that_signals_reach_changes_their_handler() -> None:
+    found = []
+
+    def look() -> None:
+        with interruptible():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGINT)]
 
 
 @pytest.mark.parametrize("where", ["start", "advance 2", "advance 3", "restore"])

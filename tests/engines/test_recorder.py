@@ -30,7 +30,6 @@ class MixedTask(Task):
 
     name: ClassVar[str] = "mixed"
     summary = val_metric = test_metric = "nothing"
-    failure_loss = failure_test_loss = 9.0
     extra_names = ("weights", "memory")
     grid_order = ("x",)
 
@@ -83,6 +82,8 @@ def cell_job(workers: int = 1, curve: bool = True) -> CellJob:
 
 def report(loss: float, units: int = 1, **more: Any) -> Report:
     extra = {"weights": 7.0, "memory": math.nan}
+    if more.get("status", "ok") != "ok":
+        loss = math.nan
     return Report(loss, loss / 2, more.pop("seconds", 0.25), units, extra=extra, **more)
 
 
@@ -132,11 +133,11 @@ def test_rows_are_those_written_by_hand() -> None:
             row(1, 7, 1, rung=0, decision="promote", val_loss=0.5, test_loss=0.25)
             | {"virtual_seconds": 2.5, "search_seconds": 0.0},
             # put away at rung 0: from scratch it would pay both epochs
-            row(2, 7, 2, val_loss=9.0, test_loss=4.5, status="failed", units_restart=2)
+            row(2, 7, 2, val_loss=None, test_loss=None, status="failed", units_restart=2)
             | {"virtual_seconds": 4.5, "search_seconds": 0.75},
-            row(3, 4, 2, val_loss=0.75, test_loss=0.375, status="diverged", units_restart=2)
+            row(3, 4, 2, val_loss=None, test_loss=None, status="diverged", units_restart=2)
             | {"virtual_seconds": 5.0, "search_seconds": 0.0},
-            row(4, 7, 3, decision="end", val_loss=9.0, test_loss=4.5, status="failed")
+            row(4, 7, 3, decision="end", val_loss=None, test_loss=None, status="failed")
             | {"virtual_seconds": 7.0, "search_seconds": 0.0},
             # whatever was decided about it, it ends the cell
             row(5, 4, 3, rung=1, decision="end", val_loss=0.25, test_loss=0.125)

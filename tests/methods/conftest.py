@@ -36,8 +36,6 @@ class Toy(Task):
     summary = "nothing"
     val_metric = "loss"
     test_metric = "loss"
-    failure_loss = 7.0
-    failure_test_loss = 8.0
 
     @property
     def grid_order(self) -> tuple[str, ...]:

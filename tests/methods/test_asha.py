@@ -17,7 +17,7 @@ from ray.tune.schedulers.async_hyperband import _Bracket
 
 from bohb_study.methods import get_method
 from bohb_study.methods.asha import IncrementalASHA, SortedBracket, SortedRung
-from bohb_study.methods.base import METRIC, TIME, Problem
+from bohb_study.methods.base import METRIC, TIME, WORST, Problem
 from bohb_study.tasks import Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of inf - inf
@@ -48,6 +48,30 @@ def rewards(**kinds: bool) -> st.SearchStrategy[list[float]]:
     """Lists of 1 to 60 doubles, ties and huge and tiny ones among them."""
     few = st.sampled_from([-1.0, -0.5, 0.0, 0.1, 0.2, 0.3, 5e-324, -1.7e308, 1.7e308])
     return st.lists(st.one_of(few, st.floats(**kinds)), min_size=1, max_size=60)
+
+
+@pytest.mark.parametrize("rf", [2, 3, 4])
+def test_the_scale_of_losses_moves_no_cutoff_between_failures_and_results(rf: int) -> None:
+    """Numpy puts it between the two by their distance, which is no distance to speak of."""
+
+    def go_on(results: list[float], failed: int, scale: float) -> list[bool]:
+        rewards = [*(scale * reward for reward in results), *[-WORST] * failed]
+        cutoff = SortedBracket(_Bracket(1, 81, rf, 0)).cutoff(filled(rewards))
+        assert cutoff is not None
+        return [reward >= cutoff for reward in rewards]
+
+    between = 0
+    for failed in range(1, 9):
+        for results in ([1.0, 0.5, 0.9], [-1.0, 0.1], [-0.9]):
+            usual = go_on(results, failed, 1.0)
+            assert usual == [
+                r >= percentile([*results, *[-WORST] * failed], rf)
+                for r in [*results, *[-WORST] * failed]
+            ]
+            for scale in (1e-12, 1e9, 1e300, 1.07e301):
+                assert go_on(results, failed, scale) == usual
+            between += usual == [True] * len(results) + [False] * failed
+    assert between > 1
 
 
 @given(rewards(allow_nan=False), st.sampled_from([2, 3, 4, 1.5, 2.9, 6]))

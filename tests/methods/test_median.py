@@ -17,7 +17,7 @@ from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
-from bohb_study.methods.base import METRIC, TIME, Problem
+from bohb_study.methods.base import METRIC, STATUS, TIME, WORST, Problem
 from bohb_study.methods.median import IncrementalMedian
 from bohb_study.study import Cell
 from bohb_study.tasks import Task, make_task
@@ -173,6 +173,71 @@ def test_a_result_without_time_or_metric_is_passed_over_as_ray_does() -> None:
         assert rule.on_trial_result(None, trial, result) == TrialScheduler.CONTINUE
         rule.on_trial_complete(None, trial, result)
     assert not rule._histories
+
+
+def told(rule: Any, trial: FakeTrial, time: int, loss: float | None) -> str:
+    """What is decided on a result; None where the training failed."""
+    result = {TIME: time, METRIC: loss, STATUS: "ok"}
+    if loss is None:
+        result |= {METRIC: WORST, STATUS: "failed"}
+    word: str = rule.on_trial_result(None, trial, result)
+    return word
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e9, 1e300])
+def test_a_trial_that_fails_is_the_worst_from_then_on(unit: float) -> None:
+    """By Ray's rule it would live on by its best of before."""
+
+    def word(rule: Any) -> str:
+        trials = [FakeTrial(str(number)) for number in range(4)]
+        for trial in trials:
+            rule.on_trial_add(None, trial)
+        for time in range(1, 9):
+            for trial in trials[:3]:
+                assert told(rule, trial, time, unit) == TrialScheduler.CONTINUE
+        for time in range(1, 6):
+            assert told(rule, trials[3], time, unit / 2) == TrialScheduler.CONTINUE
+        return told(rule, trials[3], 6, None)
+
+    assert word(IncrementalMedian(**NEVER_PAUSES, max_t=TOP)) == TrialScheduler.STOP
+    assert word(MedianStoppingRule(**NEVER_PAUSES)) == TrialScheduler.CONTINUE
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e9, 1e300])
+def test_between_failures_and_results_any_result_goes_on(unit: float, mode: str) -> None:
+    """Two of four others failed, one of them after good epochs, which its mean forgets."""
+    rule = IncrementalMedian(**{**NEVER_PAUSES, "mode": mode}, max_t=TOP)
+    unit = unit if mode == "min" else -unit
+    trials = [FakeTrial(str(number)) for number in range(6)]
+    for trial in trials:
+        rule.on_trial_add(None, trial)
+    losses = [[1.0, 1.0], [2.0, 2.0], [None, None], [0.5, None]]
+    for time in (3, 4):
+        for trial, own in zip(trials, losses, strict=False):
+            loss = own[time - 3]
+            told(rule, trial, time, None if loss is None else loss * unit)
+    assert told(rule, trials[4], 4, 9.0 * unit) == TrialScheduler.CONTINUE
+    assert told(rule, trials[5], 4, None) == TrialScheduler.STOP
+
+
+def test_a_trial_that_recovers_is_judged_by_what_came_since() -> None:
+    """Of image networks a report can have diverged and the next one not."""
+    rule = IncrementalMedian(**NEVER_PAUSES, max_t=TOP)
+    trials = [FakeTrial(str(number)) for number in range(4)]
+    for trial in trials:
+        rule.on_trial_add(None, trial)
+    for time in range(1, 9):
+        for trial in trials[:3]:
+            told(rule, trial, time, 1.0)
+    assert told(rule, trials[3], 3, 0.5) == TrialScheduler.CONTINUE
+    assert told(rule, trials[3], 4, None) == TrialScheduler.STOP
+    rule._stopped_trials.clear()
+    assert told(rule, trials[3], 5, 0.9) == TrialScheduler.CONTINUE
+    assert told(rule, trials[3], 6, 2.0) == TrialScheduler.CONTINUE  # its best is 0.9
+    other = FakeTrial("other")
+    rule.on_trial_add(None, other)
+    assert told(rule, other, 8, 1.5) == TrialScheduler.STOP
 
 
 # The method

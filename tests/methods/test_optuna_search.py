@@ -32,7 +32,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from bohb_study.methods import get_method
-from bohb_study.methods.base import METRIC, Problem
+from bohb_study.methods.base import METRIC, STATUS, WORST, Problem
 from bohb_study.methods.optuna_search import ASKS, STARTUP_TRIALS, OptunaSearch
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Task
@@ -84,16 +84,21 @@ def loss_of(config: Config) -> float:
     return float(numbers + (config["act"] != "relu") + (not config["flag"]))
 
 
+FAILED = {"loss": WORST, STATUS: "failed"}
+"""What is told of a training without a result."""
+
+
 def run(
-    searcher: OptunaSearch, count: int, loss: Callable[[Config], float] = loss_of
+    searcher: OptunaSearch, count: int, loss: Callable[[Config], float | None] = loss_of
 ) -> list[Config]:
-    """Suggestions, each told its loss at once."""
+    """Suggestions, each told its loss at once; None where it failed."""
     configs = []
     for number in range(count):
         config = searcher.suggest(str(number))
         assert isinstance(config, dict)
         configs.append(config)
-        searcher.on_trial_complete(str(number), {"loss": loss(config)})
+        found = loss(config)
+        searcher.on_trial_complete(str(number), FAILED if found is None else {"loss": found})
     return configs
 
 
@@ -138,10 +143,10 @@ def test_a_method_is_its_sampler_with_the_methods_seed(
 ) -> None:
     given = problem(toy(), name, seed=2)
     pair = get_method(name).build(given)
-    plain_one = search(name, toy().space(5), seed=given.model_seed, failure_loss=toy().failure_loss)
+    plain_one = search(name, toy().space(5), seed=given.model_seed)
 
     def loss(config: Config) -> float:
-        return float(config["x"]) + float(config["n"])  # some are failures
+        return float(config["x"]) + float(config["n"])
 
     for number in range(12):
         config = pair.searcher.suggest(str(number))
@@ -153,9 +158,17 @@ def test_a_method_is_its_sampler_with_the_methods_seed(
 
 
 def test_higher_can_be_better() -> None:
-    searcher = search("tpe", plane(), mode="max", failure_loss=-1.0)  # which then says nothing
-    up = run(searcher, 20, lambda config: -bowl(config))
-    assert up == run(search("tpe", plane()), 20, bowl)
+    """A failed training is the worst in either direction."""
+
+    def told(config: Config) -> float | None:
+        return None if float(config["x"]) > 0.8 else bowl(config)
+
+    def negated(config: Config) -> float | None:
+        loss = told(config)
+        return None if loss is None else -loss
+
+    up = run(search("tpe", plane(), mode="max"), 30, negated)
+    assert up == run(search("tpe", plane()), 30, told)
 
 
 @pytest.mark.parametrize("name", ["tpe", "tpe-univariate"])
@@ -350,29 +363,29 @@ def test_only_picks_of_the_model_are_called_so(name: str) -> None:
 
 
 def test_a_failed_training_does_not_blind_the_gp() -> None:
-    def picks(failure_loss: float | None) -> float:
-        searcher = search("gp", plane(), failure_loss=failure_loss)
+    def picks(failure: float | None) -> float:
+        searcher = search("gp", plane())
         numbers = iter(range(16))
-        told = lambda config: 1e6 if next(numbers) == 4 else bowl(config)  # noqa: E731
+        told = lambda config: failure if next(numbers) == 4 else bowl(config)  # noqa: E731
         return float(np.median([bowl(config) for config in run(searcher, 16, told)[10:]]))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert picks(1e6) < 0.01
-    assert picks(None) > 0.1  # what it sees is one failure, and everything else alike
+        assert picks(None) < 0.01
+    assert picks(1e6) > 0.1  # what it sees is one large loss, and everything else alike
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_but_failures(name: str) -> None:
-    assert len(run(search(name, plane(), failure_loss=5.0), 13, lambda config: 5.0)) == 13
+    assert len(run(search(name, plane()), 13, lambda config: None)) == 13
 
 
 def test_to_tpe_a_failed_training_is_the_worst() -> None:
-    def picks(failure_loss: float | None) -> list[Config]:
-        searcher = search("tpe", plane(), failure_loss=failure_loss)
-        return run(searcher, 30, lambda config: 1e6 if float(config["x"]) > 0.8 else bowl(config))
+    def picks(failure: float | None) -> list[Config]:
+        told = lambda config: failure if float(config["x"]) > 0.8 else bowl(config)  # noqa: E731
+        return run(search("tpe", plane()), 30, told)
 
-    assert picks(1e6) == picks(None)
+    assert picks(None) == picks(1e6) != picks(-1e6)
 
 
 # Several workers, saving, silence
@@ -415,7 +428,8 @@ def test_nothing_is_said_and_optunas_own_logging_is_left_alone(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(search("tpe", all_kinds(0)), 12)
-        run(search("gp", all_kinds(0), failure_loss=4.0), 12)
+        few = lambda config: loss if (loss := loss_of(config)) < 4 else None  # noqa: E731
+        run(search("gp", all_kinds(0)), 12, few)
     assert capsys.readouterr().err == ""
     assert optuna.logging.get_verbosity() == level == logging.INFO
 

@@ -32,8 +32,6 @@ class Toy(Task):
     val_metric = "error"
     test_metric = "error"
     optimum = 0.0
-    failure_loss = 1.0
-    failure_test_loss = 1.0
     grid_order = ("lr",)
 
     @property

@@ -1,5 +1,6 @@
 """A whole study comes back as one frame, from its folder, packed, or as CSV."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -10,8 +11,18 @@ import pytest
 
 from bohb_study.columns import SCHEMA_VERSION, rows_hash, validate
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.reproduction import compare_frames
 from bohb_study.store import load_results, load_study, pack, read_cell, write_cell, write_csv
-from bohb_study.store.cells import cell_paths
+from bohb_study.store.cells import cell_paths, parquet_bytes
+from bohb_study.store.finals import (
+    FINALS_FILE,
+    Final,
+    Training,
+    finals_frame,
+    read_finals,
+    write_finals,
+)
+from bohb_study.store.loading import PACKED_ROWS
 from bohb_study.study import Cell
 
 MakeStudy = Callable[..., Path]
@@ -249,3 +260,63 @@ def test_the_csv_of_an_unfinished_study_has_to_be_asked_for(make_study: MakeStud
         write_csv(folder)
     assert not (folder / "results.csv").exists()
     assert len(pd.read_csv(write_csv(folder, allow_missing=True))) == 18
+
+
+# What was stored before a training without a result had no losses
+
+
+PAPER = Path(__file__).parents[2] / "results" / "paper"
+
+
+@pytest.mark.parametrize(("name", "without"), [("fashion-mnist", 12), ("fidelities", 6)])
+def test_losses_that_stood_for_failures_are_gone(name: str, without: int) -> None:
+    """And what is run again now compares equal to what was stored."""
+    study = load_study(PAPER / name)
+    frame, stored = study.frame, pd.read_parquet(PAPER / name / PACKED_ROWS)
+    bad = stored["status"] != "ok"
+    assert bad.sum() == without
+    assert stored.loc[bad, "val_loss"].isin([1.0, 100.0]).all()
+    losses = ["val_loss", "test_loss"]
+    assert frame.loc[bad, losses].isna().all(axis=None)
+    pd.testing.assert_frame_equal(frame[~bad], stored[~bad], check_exact=True)
+    key = next(k for k in study.cells if (study.rows(k)["status"] != "ok").any())
+    rows = study.rows(key)
+    rerun = rows.copy()
+    assert compare_frames(rows, rerun) is None
+    rerun.loc[rerun["status"] != "ok", "val_loss"] = 1e6
+    difference = compare_frames(rows, rerun)
+    assert difference is not None
+    assert (difference.column, difference.rerun) == ("val_loss", 1e6)
+
+
+def test_so_they_are_of_a_cell_in_a_folder(make_study: MakeStudy) -> None:
+    folder = make_study("curvy")
+    cell = Cell("curvy", "random", 1)
+    parquet, json_file = cell_paths(folder, cell)
+    frame, record = read_cell(folder, cell)
+    frame.loc[2, ["val_loss", "test_loss", "status"]] = [1e6, 1e6, "failed"]
+    data = parquet_bytes(frame)
+    parquet.write_bytes(data)
+    old = {**record, "schema": 1, "sha256": hashlib.sha256(data).hexdigest()}
+    json_file.write_text(json.dumps(old))
+    for rows in (read_cell(folder, cell)[0], load_study(folder).rows(("curvy", "random", 1))):
+        assert rows["val_loss"].isna().tolist() == [i == 2 for i in range(6)]
+        assert rows["test_loss"].isna().tolist() == [i == 2 for i in range(6)]
+
+
+def test_so_they_are_of_final_trainings(make_study: MakeStudy) -> None:
+    folder = make_study("curvy")
+    finals = [
+        Final(Training("curvy", "asha", 0, "retrained", i), {"lr": 0.5}, 0.5, test, status, 1.0)
+        for i, (test, status) in enumerate(
+            [(0.25, "ok"), (float("nan"), "ok"), (float("nan"), "diverged")]
+        )
+    ]
+    write_finals(folder, "one", finals)
+    stored = json.loads((folder / FINALS_FILE).read_text())
+    assert [row["test_loss"] for row in stored["trainings"]] == [0.25, None, None]
+    stored["trainings"][2] |= {"val_loss": 100.0, "test_loss": 1.0}
+    (folder / FINALS_FILE).write_text(json.dumps({**stored, "schema": 1}))
+    frame = finals_frame(read_finals(folder, "one"))
+    assert frame["val_loss"].isna().tolist() == [False, False, True]
+    assert frame["test_loss"].isna().tolist() == [False, True, True]

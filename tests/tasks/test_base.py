@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,8 +154,6 @@ class Toy(Task):
     val_metric = "loss"
     test_metric = "loss"
     extra_names = ("regret",)
-    failure_loss = 7.0
-    failure_test_loss = 8.0
     grid_order = ()
 
     @property
@@ -182,9 +181,10 @@ def test_noise_free_loss_and_optimum_are_unknown_unless_told() -> None:
     assert Toy().optimum is None
 
 
-def test_failure_stands_for_a_result() -> None:
+def test_a_failure_has_no_result() -> None:
     report = Toy().failure(units=3, seconds=0.5)
-    assert (report.val_loss, report.test_loss, report.units, report.seconds) == (7.0, 8.0, 3, 0.5)
+    assert np.isnan([report.val_loss, report.test_loss, report.extra["regret"]]).all()
+    assert (report.units, report.seconds) == (3, 0.5)
     assert report.status == "failed"
     assert list(report.extra) == ["regret"]
     assert Toy().failure(units=3, seconds=0.5, status="diverged").status == "diverged"

@@ -1,8 +1,10 @@
 """A training function as a task: what it may be, that a pause is exact, what is said of others."""
 
+import dataclasses
 import functools
 import pickle
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -211,18 +213,26 @@ def keeps(*told: Any) -> Callable[..., Any]:
     return train
 
 
+def leaves(config: dict[str, Any], seed: int) -> Iterator[Any]:
+    yield 1.0
+    sys.exit("bad configuration")
+
+
 FAILS = {
     "ends": (yields(1.0), "ValueError: the function ended after 1 of 9 epochs"),
-    "text": (yields(1, "0.5"), "ValueError: the function reported no number as 'loss' but str"),
+    "text": (yields(1, "0.5"), "ValueError: the function's 'loss' is no number but str"),
+    "complex": (yields(1, 1 + 2j), "ValueError: the function's 'loss' is no number but complex"),
+    "large": (yields(1, 1e302), "ValueError: the loss is 1e+302: it must be finite, and below "),
+    "exit": (leaves, "SystemExit: bad configuration"),
     "nothing": (
         yields(1, None),
-        "ValueError: the function reported no number as 'loss' but NoneType",
+        "ValueError: the function's 'loss' is no number but NoneType",
     ),
-    "nan": (yields(1, float("nan")), "ValueError: loss nan, test loss nan"),
+    "nan": (yields(1, float("nan")), "ValueError: the loss is nan: it must be finite"),
     "no loss": (yields(1, {}), "ValueError: the function reported no 'loss' but nothing"),
     "misnamed": (
         yields(1, {"mean_loss": 1, "lr": 2}),
-        "ValueError: the function reported no 'loss' but mean_loss, lr",
+        "ValueError: the function reported no 'loss' but mean_loss, lr; metric= names another key",
     ),
     "no state": (keeps({"loss": 1, "state": 1}, 1), "ValueError: the function takes a state, but"),
     "a state": (
@@ -238,8 +248,34 @@ def test_a_wrong_report_is_a_failed_row_that_says_why(how: str) -> None:
     evaluation = GuardedEvaluation(FunctionTask(train, SPACE, 9), CONFIG, 0)
     assert evaluation.advance(1, 1).status == "ok"
     report = evaluation.advance(2, 1)
-    assert (report.status, report.val_loss, report.units) == ("failed", 1e6, 1)
+    assert (report.status, report.units) == ("failed", 1)
+    assert np.isnan([report.val_loss, report.test_loss]).all()
     assert report.message.startswith(why)
+
+
+@pytest.mark.parametrize("told", [float("nan"), None, "n/a", float("inf"), 1e302, [1], 2j])
+def test_only_the_validation_metric_can_fail_a_training(told: Any) -> None:
+    """What is measured beside it decides nothing, so it may be undefined, or not be there."""
+    reports = [{"loss": 0.5, "auc": told, "f1": told}, {"loss": 0.25}]
+    task = FunctionTask(yields(*reports), SPACE, 9, test="auc", extra_names=["f1"], mode="max")
+    evaluation = GuardedEvaluation(task, CONFIG, 0)
+    for loss in (-0.5, -0.25):
+        report = evaluation.advance(1, 1) if loss == -0.5 else evaluation.advance(2, 1)
+        assert (report.status, report.val_loss) == ("ok", loss)
+        assert np.isnan(report.test_loss)
+    assert np.isnan(report.extra["f1"])
+
+
+def test_a_failure_loss_is_no_longer_needed_which_is_said_once(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    made = [FunctionTask(plain, SPACE, 9, failure_loss=10.0**15) for _ in range(3)]
+    made.append(FunctionTask(plain, SPACE, 9))
+    assert made[0] == made[3]
+    assert dataclasses.replace(made[0], eta=9) == dataclasses.replace(made[3], eta=9)
+    (warning,) = {(str(w.message), w.filename) for w in recwarn}
+    said = "FunctionTask plain: failure_loss= is no longer needed: a training that fails is ranked "
+    assert warning == (f"{said}last whatever the losses are", __file__)
 
 
 def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
@@ -276,7 +312,6 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
         ({"mode": "up"}, "mode 'up': must be 'min' or 'max'"),
         ({"test": "loss"}, "metric, test, extra_names and 'state' must differ: loss, loss, state"),
         ({"seconds": -1}, "seconds -1: must be finite, 0 or above"),
-        ({"failure_loss": float("nan")}, "failure_loss nan: must be finite"),
         ({"train": lambda config, seed: 1}, "must be a generator train(config, seed) or train("),
         ({"train": lambda config: (yield 1)}, "must be a generator train(config, seed) or "),
         ({"train": 3}, "must be a generator train(config, seed) or train(config, seed, state=N"),

@@ -65,7 +65,7 @@ def test_data_sets_and_tops_are_what_the_rule_says(database: pa.Table) -> None:
     assert {i: top for i, top in tops.items() if top >= 512} == TOPS
     assert {name.rpartition(".")[2] for name in table.columns} == set(LEARNERS)
     worst = 1 - frame.loc[frame["openmlid"].isin(TOPS), "score_valid"].min()
-    assert worst < make_task("lcdb-44").failure_loss
+    assert worst < 0.91
 
 
 @needs_data
@@ -127,7 +127,8 @@ def test_a_training_that_is_missing_is_a_failure_that_is_paid() -> None:
     failed = [report for report in reports if report.status == "failed"]
     share = np.isnan(task.curves.val_error[learner, rung]).mean()
     assert abs(len(failed) / 200 - share) < 4 * math.sqrt(share * (1 - share) / 200)
-    assert {(r.val_loss, r.test_loss, r.units) for r in failed} == {(1.0, 1.0, level)}
+    assert {r.units for r in failed} == {level}
+    assert all(math.isnan(loss) for r in failed for loss in (r.val_loss, r.test_loss))
     assert failed[0].message
     assert all(r.val_loss < 1 for r in reports if r.status == "ok")
 

@@ -76,7 +76,6 @@ class Running(Evaluation):
 
 class MyTask(Task):
     summary, val_metric, test_metric = "trains", "loss", "error"
-    failure_loss = failure_test_loss = 100.0
     grid_order = ("x",)
     own_ladder = Ladder("epoch", (1, 2, 4), eta=2, curve=True, resumable=True)
 

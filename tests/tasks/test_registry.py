@@ -46,8 +46,10 @@ def draw(task: Task, n: int, seed: int = 1) -> list[Config]:
 
 
 def outcome(report: Report) -> dict[str, Any]:
-    """All of a report that is not measured."""
-    return {key: value for key, value in report._asdict().items() if key != "seconds"}
+    """All of a report that is not measured; a loss that is not there is None."""
+    told = {key: value for key, value in report._asdict().items() if key != "seconds"}
+    losses = {key: told[key] for key in ("val_loss", "test_loss")}
+    return told | {key: None if math.isnan(loss) else loss for key, loss in losses.items()}
 
 
 def test_says_what_it_is(task: Task) -> None:
@@ -55,9 +57,6 @@ def test_says_what_it_is(task: Task) -> None:
     assert all(
         text and "\n" not in text for text in (task.summary, task.val_metric, task.test_metric)
     )
-    assert math.isfinite(task.failure_loss)
-    assert math.isfinite(task.failure_test_loss)
-    assert task.optimum is None or task.optimum < task.failure_loss
 
 
 def test_grid_order_names_every_hyperparameter_once(task: Task) -> None:
@@ -82,9 +81,8 @@ def test_first_level_is_finite_and_costs_what_the_ladder_says(task: Task) -> Non
     level = task.ladder.next_level(0)
     report = task.start(config, STUDY_SEED).advance(level)
     assert report.status in columns.STATUSES
-    assert math.isfinite(report.val_loss)
-    assert math.isfinite(report.test_loss)
-    assert report.val_loss <= task.failure_loss
+    assert math.isfinite(report.val_loss) == math.isfinite(report.test_loss)
+    assert math.isfinite(report.val_loss) == (report.status == "ok")
     assert report.units == task.ladder.step_units(0, level)
     assert set(report.extra) == set(task.extra_names)
 
@@ -117,11 +115,14 @@ def test_it_can_be_prepared_and_says_which_data_it_reads(task: Task) -> None:
 
 
 def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:
+    """But for the configurations that diverge."""
     losses = [task.true_loss(config) for config in draw(task, 5)]
+    known = [loss for loss in losses if loss is not None]
     if task.optimum is None:
-        assert losses == [None] * 5 or None not in losses
+        assert len(known) in (0, 5)
     else:
-        assert all(loss is not None and loss >= task.optimum for loss in losses)
+        assert len(known) == 5 or (known and task.name == "synthetic-curves")
+        assert min(known) >= task.optimum
 
 
 def test_unknown_names_are_refused_with_the_near_ones() -> None:

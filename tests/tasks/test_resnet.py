@@ -79,7 +79,7 @@ def test_options_and_what_it_reports() -> None:
     assert names == ["epochs", "subset", "data", "depth", "width"]
     assert (TASK.val_metric, TASK.test_metric) == ("validation error", "test error")
     assert TASK.extra_names == ("val_cross_entropy",)
-    assert (TASK.failure_loss, TASK.failure_test_loss) == (1.0, 1.0)
+    assert TASK.diverged_from == 1.0
     assert (TASK.name, TASK.source) == ("cifar10-resnet", "cifar10")
 
 

@@ -97,9 +97,9 @@ def test_optimum_is_the_lowest_end_of_a_curve() -> None:
 
 def test_no_curve_ends_below_the_optimum_and_the_space_is_worth_searching() -> None:
     draws = [plain(config) for config in TASK.space(0).sample_configuration(2000)]
-    ends = np.array([TASK.true_loss(config) for config in draws])
-    assert ends.min() >= TASK.optimum
-    assert 0.05 < np.mean(ends == TASK.failure_loss) < 0.25
+    ends = np.array([TASK.true_loss(config) for config in draws], dtype=float)  # None: diverges
+    assert np.nanmin(ends) >= TASK.optimum
+    assert 0.05 < np.mean(np.isnan(ends)) < 0.25
     assert np.mean(ends < TASK.optimum + 0.1) < 0.1
 
 
@@ -197,13 +197,14 @@ def test_too_large_a_learning_rate_diverges_the_earlier_the_larger(g: float, fir
     healthy = 81 if first == math.inf else int(first) - 1
     assert statuses == ["ok"] * healthy + ["diverged"] * (81 - healthy)
     for report in reports[healthy:]:
-        assert (report.val_loss, report.test_loss, report.units) == (100.0, 100.0, 1)
+        assert np.isnan([report.val_loss, report.test_loss]).all()
+        assert report.units == 1
     assert all(0 < report.val_loss < 15 for report in reports[:healthy])
-    assert (TASK.true_loss(config) == TASK.failure_loss) == (first != math.inf)
+    assert (TASK.true_loss(config) is None) == (first != math.inf)
 
 
 @given(seed=st.integers(0, 2**31))
-def test_losses_are_positive_and_below_the_failure_loss(seed: int) -> None:
+def test_losses_are_positive_and_small(seed: int) -> None:
     config = plain(TASK.space(seed).sample_configuration())
     evaluation = TASK.start(config, seed)
     reports = [evaluation.advance(epoch) for epoch in (1, 9, 81)]
@@ -266,4 +267,4 @@ def test_rows_do_not_depend_on_process_or_hash_seed_and_need_neither_torch_nor_r
         for level in task.ladder.costs
         for report in [task.start(config, 7).advance(level)]
     ]
-    assert here == rows
+    assert json.dumps(here) == json.dumps(rows)  # NaN is not equal to itself

@@ -1,20 +1,21 @@
-"""Is every loss a number?"""
+"""Is every loss a number, and is there none where there is no result?"""
 
-import numpy as np
-
-from bohb_study.analysis.checks.base import Checked, Evidence, Finding
+from bohb_study.analysis.checks.base import Checked, Evidence
+from bohb_study.columns import misfitting_losses
 
 CHECK = "finite"
 
 
 def check_finite(study: Evidence) -> Checked:
-    """No NaN and no infinity: NaN survives halving, promoted over finite, better trials."""
-    checked = Checked(places=len(study.cells))
-    for which in ("val_loss", "test_loss"):
-        checked.findings += _not_finite(study, which)
-    return checked
+    """A result has a validation loss that is a number, and what failed has no losses at all.
 
-
-def _not_finite(study: Evidence, which: str) -> list[Finding]:
-    values = study.column(which)
-    return study.found(CHECK, ~np.isfinite(values), lambda i: f"{which} is {values[i]}")
+    NaN would survive halving, promoted over finite, better trials; and a number that stood for a
+    failure would be better than real losses of another scale. A test loss may be undefined.
+    """
+    val, test, status = (study.column(n) for n in ("val_loss", "test_loss", "status"))
+    findings = study.found(
+        CHECK,
+        misfitting_losses(study.frame),
+        lambda i: f"{status[i]}, with val_loss {val[i]} and test_loss {test[i]}",
+    )
+    return Checked(places=len(study.cells), findings=findings)

@@ -37,7 +37,6 @@ class ImageTask(Task):
     """Train on all training images, and measure what is the validation loss on the test images."""
 
     test_metric = "test error"
-    failure_test_loss = 1.0
     uses_gpu = True
 
     def __post_init__(self) -> None:
@@ -61,6 +60,11 @@ class ImageTask(Task):
     @abstractmethod
     def objective(self) -> Literal["cross_entropy", "error"]:
         """What ``val_loss`` is."""
+
+    @property
+    @abstractmethod
+    def diverged_from(self) -> float:
+        """Validation loss from which on a training counts as diverged."""
 
     @abstractmethod
     def recipe(self, config: Config) -> "Recipe":

@@ -46,7 +46,7 @@ class ImageEvaluation(Evaluation):
     """One training of a network.
 
     It has diverged once the mean training loss of an epoch is not finite, and at a report whose
-    validation loss is not finite or reaches ``failure_loss``. It goes on training all the same:
+    validation loss is not finite or reaches ``diverged_from``. It goes on training all the same:
     its epochs are charged, so they are run, and giving up early is for the scheduler to decide.
     """
 
@@ -107,7 +107,7 @@ class ImageEvaluation(Evaluation):
         seconds = time.perf_counter() - began
         val_loss = val[self._task.objective]
         extra = {name: val[name.removeprefix("val_")] for name in self._task.extra_names}
-        if self._diverged or not val_loss < self._task.failure_loss:
+        if self._diverged or not val_loss < self._task.diverged_from:
             return self._task.failure(units, seconds, "diverged")
         return Report(val_loss, test["error"], seconds, units, extra=extra)
 
