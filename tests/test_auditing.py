@@ -315,7 +315,7 @@ def test_a_model_that_never_picks(study: LoadedStudy) -> None:
     assert violated(audit_study(study)) == {
         "model": [f"{NAME}: none of {trials - 6} suggestions by the model once it could exist"]
     }
-    choices = {"kind": "categorical", "choices": [], "conditional": True}
+    choices = {"kind": "categorical", "choices": ["a", "b"], "conditional": True}
     study.study["tasks"]["branin-mf"]["space"] = {"learner": choices}
     model = audit_study(study).checks["model"]
     assert model.state == "known"

@@ -4,7 +4,7 @@ from bohb_study.analysis.aggregate import Aggregate, Estimate, aggregate, bootst
 from bohb_study.analysis.align import Axis, align
 from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
 from bohb_study.analysis.finals import final_incumbents, finals_summary
-from bohb_study.analysis.incumbent import RULES, Rule, incumbent, main_rule
+from bohb_study.analysis.incumbent import RULES, Rule, can_validate, incumbent, main_rule
 from bohb_study.analysis.summary import summary
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "align",
     "anytime",
     "bootstrap_seed",
+    "can_validate",
     "estimate",
     "final_incumbents",
     "finals_summary",

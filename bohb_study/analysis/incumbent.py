@@ -78,8 +78,17 @@ _BECOMES: dict[Rule, Callable[[Ints, Floats], npt.NDArray[np.bool_]]] = {
 
 
 def main_rule(frame: pd.DataFrame) -> Rule:
-    """The rule that a task's results are read by: ``validated`` where ``true_loss`` exists."""
-    return "validated" if frame["true_loss"].notna().any() else "full"
+    """The rule that a task's results are read by: ``validated`` where it ``can_validate``."""
+    return "validated" if can_validate(frame) else "full"
+
+
+def can_validate(frame: pd.DataFrame) -> bool:
+    """Whether ``true_loss`` is known of every report that succeeded, so curves have no gap.
+
+    It is not where a configuration that did well at a low fidelity would diverge at full fidelity.
+    """
+    known = frame.loc[frame["status"] == "ok", "true_loss"].notna()
+    return bool(len(known) and known.all())
 
 
 def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:

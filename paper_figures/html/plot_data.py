@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bohb_study.analysis import RULES, Axis, Rule, aggregate, align, main_rule
+from bohb_study.analysis import RULES, Axis, Rule, aggregate, align, can_validate, main_rule
 from bohb_study.analysis.aggregate import kind_of, label_of
 from bohb_study.analysis.cells import require_complete
 from bohb_study.analysis.incumbent import chosen
@@ -77,7 +77,7 @@ def _look(method: str) -> Json:
 
 def _task(study: FigureStudy, task: TaskFacts, methods: list[str]) -> Json:
     own = study.frame[study.frame["task"] == task.name]
-    noise_free = bool(own["true_loss"].notna().any())
+    noise_free = can_validate(own)
     timed = bool(own["virtual_seconds"].notna().all())
     axes: list[Axis] = ["full_evals", "virtual_seconds"] if timed else ["full_evals"]
     rules = [rule for rule in RULES if rule != "validated" or noise_free]

@@ -71,6 +71,16 @@ def test_validated_needs_true_loss(cell: Cell) -> None:
         incumbent(frame, "validated", TOP)
 
 
+def test_the_main_rule_needs_the_noise_free_loss_of_all_that_succeeded(cell: Cell) -> None:
+    """Else the curve would have a gap where a configuration would diverge at full fidelity."""
+    frame = cell([(3, 0.5), (9, 0.4)], true=[0.5, 0.4])
+    assert main_rule(frame) == "validated"
+    frame.loc[frame.index[0], "true_loss"] = np.nan
+    assert main_rule(frame) == "full"
+    frame.loc[frame.index[0], "status"] = "diverged"
+    assert main_rule(frame) == "validated"
+
+
 def test_the_incumbent_is_named_by_its_own_row(cell: Cell) -> None:
     found = incumbent(cell(GOLDEN), "full", TOP)
     assert found["seq"].tolist()[3:] == [3, 3, 5, 5]

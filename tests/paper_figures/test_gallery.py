@@ -286,9 +286,7 @@ def test_check_of_a_damaged_parquet_is_one_line_an_item(
     lines = said.out.splitlines()
     assert len(lines) == 3
     for name, line in zip(("anytime-one", "table-finals"), lines, strict=False):
-        assert line.startswith(
-            f"{name}: {paper}/one/cells.parquet: is not the file that was packed"
-        )
+        assert line.startswith(f"{name}: {paper}/one/cells.parquet: is not the file in SHA256SUMS")
     assert "Traceback" not in said.err
 
 

@@ -46,7 +46,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     for cell in config.cells():
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget, config.workers))
         record = {"engine": "virtual", "ledger": asdict(result.account), "seconds": result.seconds}
-        write_cell(folder, cell, result.frame, {**record, "space": result.space})
+        of_study = {"study": config.id, "space": result.space}
+        write_cell(folder, cell, result.frame, {**record, **of_study})
     study = load_study(folder)
     bad = study.frame["status"] != "ok"
     return replace(study, frame=study.frame.assign(**{x: study.frame[x].mask(bad) for x in LOSSES}))

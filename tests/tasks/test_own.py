@@ -338,7 +338,7 @@ def test_a_wrong_file_is_one_line(wrong: str, write: Write, tmp_path: Path) -> N
         ("my.txt:MyTask", "my.txt is no .py file"),
         (":MyTask", "nothing is no .py file"),
         ("no/my.py:MyTask", "cannot read {cwd}/no/my.py: No such file or directory"),
-        ("folder.py:MyTask", "cannot read {cwd}/folder.py: Is a directory"),
+        ("folder.py:MyTask", "cannot read {cwd}/folder.py: is no file"),
     ],
 )
 def test_what_is_no_file_or_no_class(
