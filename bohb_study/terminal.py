@@ -162,7 +162,9 @@ def summary_table(study: LoadedStudy) -> Table:
     several = len(study.study["tasks"]) > 1
     for heading in [*(["task"] if several else []), "method"]:
         table.add_column(heading, no_wrap=True)
-    tested = any(len(_metrics(task)) > 1 for task in study.study["tasks"].values())
+    # nothing is held out where both losses measure one thing
+    held_out = {name: len(_metrics(task)) > 1 for name, task in study.study["tasks"].items()}
+    tested = any(held_out.values())
     losses = [_heading([own[0] for own in scores.values()], "validation loss")]
     losses += [_heading([own[1] for own in scores.values()], "test loss")] if tested else []
     for heading in ("trials", "charged", "unspent", *losses):
@@ -182,13 +184,17 @@ def summary_table(study: LoadedStudy) -> Table:
                 str(row["charged"]),
                 str(row["unspent"]),
                 loss_in_words(row, "val", scores[task][0]),
-                *([loss_in_words(row, "test", scores[task][1])] if tested else []),
+                *([_tested(row, scores[task][1], held_out[task])] if tested else []),
                 rungs_word(bracket_checks(evidence, task, method)),
                 f"{row['train_seconds']:.1f}",
                 f"{row['search_seconds']:.1f}",
                 f"{engine[task, method]:.1f}",
             )
     return table
+
+
+def _tested(row: "pd.Series[Any]", score: Score, held_out: bool) -> str:
+    return loss_in_words(row, "test", score) if held_out else "n/a"
 
 
 def yardstick_lines(study: LoadedStudy, found: pd.DataFrame) -> list[str]:

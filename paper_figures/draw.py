@@ -21,7 +21,7 @@ FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
 
 
 def draw_study(
-    path: Path | str, out: Path | None = None, *, allow_missing: bool = False
+    path: Path | str, out: Path | str | None = None, *, allow_missing: bool = False
 ) -> list[Path]:
     """Draw every figure of the study at ``path``; the same study gives the same bytes.
 
@@ -41,7 +41,7 @@ def draw_study(
     """
     path = Path(path)
     _, study = open_study(path, allow_missing=allow_missing)
-    folder = out or path / "figures"
+    folder = Path(out) if out else path / "figures"
     files = []
     for name, figure, caption in figures_of(study):
         within = None if out else path

@@ -1,5 +1,7 @@
 """Axes that a reader can read values from: plain numbers as ticks, logarithmic where it helps."""
 
+import sys
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -76,7 +78,8 @@ def fit(axes: Axes, values: Floats, *, log: bool, most: int = 20) -> None:
         return
     room = (high / low) ** MARGIN if high > low else 1.1
     axes.set_yscale("log", nonpositive="clip")
-    axes.set_ylim(low / room, high * room)
+    # the least numbers that there are leave no room below them
+    axes.set_ylim(max(low / room, min(low, sys.float_info.min)), high * room)
     plain_log_ticks(axes.yaxis, low, high, most)
 
 

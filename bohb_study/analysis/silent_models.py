@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from bohb_study.analysis.checks.base import Evidence
 from bohb_study.analysis.checks.model import observations_needed
-from bohb_study.analysis.rungs import is_observation
+from bohb_study.analysis.rungs import ModelShare, is_observation, model_share
 
 
 def silent_models(study: Evidence) -> Iterator[str]:
@@ -13,16 +15,35 @@ def silent_models(study: Evidence) -> Iterator[str]:
         needed = observations_needed(study, task, method)
         if needed is None:
             continue
-        rows = study.rows(task, method)
-        by_model = rows["model_based"].fillna(False).astype(bool).groupby(rows["seed"]).any()
-        silent = by_model.index[~by_model]
-        if not len(silent):
+        rows, top = study.rows(task, method), study.tasks[task].top
+        shares = model_share(rows, needed, top)
+        silent = [one for one in shares if not one.model_based + one.too_early]
+        if not silent:
             continue
-        seen = rows[rows["seed"].isin(silent) & is_observation(rows, study.tasks[task].top)]
-        most = seen.groupby(["seed", "level"]).size().max() if len(seen) else 0
-        cells = f"{len(silent)} of {len(by_model)} cell{'' if len(by_model) == 1 else 's'}"
+        cells = f"{len(silent)} of {len(shares)} cell{'' if len(shares) == 1 else 's'}"
+        why = "; ".join(_reasons(rows, silent, needed, top))
+        yield f"{task}: {method} made no suggestion from its model in {cells}: {why}"
+
+
+def _reasons(rows: pd.DataFrame, silent: list[ModelShare], needed: int, top: int) -> Iterator[str]:
+    """Too few observations, enough of them too late, or chance: each where it is so."""
+    seen = rows[is_observation(rows, top)]
+    most = seen.groupby(["seed", "level"]).size().groupby("seed").max()
+    had = {one.seed: int(most.get(one.seed, 0)) for one in silent}
+    few = [n for n in had.values() if n < needed]
+    late = [one for one in silent if had[one.seed] >= needed and not one.suggestions]
+    chance = sum(one.suggestions for one in silent)
+    if few:
+        at_most = "at most " if len(few) > 1 else ""
         yield (
-            f"{task}: {method} made no suggestion from its model in {cells}: a model needs "
-            f"{needed} observations at one fidelity, there {'was' if most == 1 else 'were'} "
-            f"{'at most ' if len(silent) > 1 else ''}{most}"
+            f"a model needs {needed} observations at one fidelity, there "
+            f"{'was' if max(few) == 1 else 'were'} {at_most}{max(few)}"
+        )
+    if late:
+        yield f"no trial was suggested after the {needed} observations that a model needs"
+    if chance:
+        several = chance != 1
+        yield (
+            f"the {f'{chance} suggestions' if several else 'only suggestion'} after it could exist "
+            f"{'were' if several else 'was'} drawn at random, as a share of them is"
         )

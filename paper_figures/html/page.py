@@ -23,7 +23,7 @@ REPORT = "report.html"
 
 
 def write_report(
-    study_folder: Path | str, out: Path | None = None, *, allow_missing: bool = False
+    study_folder: Path | str, out: Path | str | None = None, *, allow_missing: bool = False
 ) -> Path:
     """Write the page of a study; the same study gives the same bytes.
 
@@ -42,7 +42,7 @@ def write_report(
     """
     folder = Path(study_folder)
     loaded, study = open_study(folder, allow_missing=allow_missing)
-    path = out or folder / REPORT
+    path = Path(out) if out else folder / REPORT
     content = page(folder, loaded, study).encode()
     replace_files({path: content}, within=None if out else folder)
     return path

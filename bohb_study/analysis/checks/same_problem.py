@@ -95,12 +95,15 @@ def _compare_losses(study: Evidence, checked: Checked, pauses: Mapping[str, Resu
     same = np.ones(max(len(order) - 1, 0), dtype=bool)
     for part in (group, config, level):
         same &= np.diff(part[order]) == 0
+    said = np.zeros(len(same), dtype=bool)
     for which in ("val_loss", "test_loss"):
         values = study.column(which)[kept][order]
         # what is infinite is another check's business; one without a loss did not end alike
         none = np.isnan(values)
         differ = (np.abs(np.diff(values)) > 0) | (none[1:] != none[:-1])
-        bad = np.flatnonzero(same & differ)
+        # where nothing is held out both are one loss, which differs once
+        bad = np.flatnonzero(same & differ & ~said)
+        said[bad] = True
         groups, at, counts = np.unique(group[order][bad], return_index=True, return_counts=True)
         for _, i, count in zip(groups, at, counts, strict=True):
             one, other = (int(kept[order[bad[i] + j]]) for j in (0, 1))
