@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bohb_study.losses import LOSS_LIMIT
+
 if TYPE_CHECKING:
     import pandera.pandas as pandera
 
@@ -21,9 +23,6 @@ SCHEMA_VERSION = 2
 LOSSES_MISSING_SINCE = 2
 """Version from which a training without a result has no loss. Before, a number of the task's stood
 for it."""
-LOSS_LIMIT = 2.0**1000
-"""A loss must stay below it, sign aside (1.07e301), so that sums and means of losses are finite."""
-
 Kind = Literal["int", "float", "str", "bool"]
 """Type of a column; "int" and "bool" are nullable pandas types where the column may be NA."""
 

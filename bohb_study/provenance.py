@@ -48,7 +48,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
 """Packages that decide what stands in a row, as they are imported -> whose versions count."""
 STORING = ("pandas", "pyarrow")
 """Packages that store rows and decide nothing."""
-CODE = ("tasks", "methods", "engines", "seeding.py", "budget.py")
+CODE = ("tasks", "methods", "engines", "seeding.py", "budget.py", "losses.py")
 """The parts of this package that decide what stands in a row."""
 NAMES = ("tasks/registry.py", "methods/registry.py")
 """Files in them that only say where a task or a method is."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
 
-from bohb_study.columns import LOSS_LIMIT
+from bohb_study.losses import LOSS_LIMIT
 from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.noted_searcher import NotedSearcher
 from bohb_study.seeding import model_seed

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from bohb_study.columns import LOSS_LIMIT
+from bohb_study.losses import LOSS_LIMIT
 from bohb_study.seeding import Config
 from bohb_study.tasks.ladder import Ladder
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bohb_study.columns import Kind
 from bohb_study.seeding import Value, plain_value
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
+
+    from bohb_study.columns import Kind
 
 
 def space_sha256(space: "ConfigurationSpace") -> str:
@@ -36,7 +37,7 @@ def describe_space(space: "ConfigurationSpace") -> dict[str, dict[str, Any]]:
     }
 
 
-def column_kind(hyperparameter: Any) -> tuple[Kind, bool]:
+def column_kind(hyperparameter: Any) -> "tuple[Kind, bool]":
     """The type of a hyperparameter's column, and whether its values are JSON text there.
 
     They are where they are not all of one type, so that 1, 1.0, "1" and None stay what they are.
@@ -55,7 +56,7 @@ def column_kind(hyperparameter: Any) -> tuple[Kind, bool]:
     return "str", True
 
 
-_KINDS: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "str"}
+_KINDS: "dict[type, Kind]" = {bool: "bool", int: "int", float: "float", str: "str"}
 
 
 def stored_value(value: Any, as_json: bool) -> Any:

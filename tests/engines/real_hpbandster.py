@@ -44,6 +44,8 @@ class TaskWorker(Worker):
             level = ladder.next_level(level, first)
             report = evaluation.advance(level)
         self.jobs.append((config, budget, report.val_loss))
+        if report.status != "ok":
+            raise RuntimeError("a training without a result is a crash, as HpBandSter has it")
         return {"loss": report.val_loss, "info": None}
 
 

@@ -15,8 +15,9 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float
 
 from bohb_study.analysis.incumbent import RULES, chosen
 from bohb_study.analysis.rungs import check_rungs
-from bohb_study.columns import LOSS_LIMIT, validate
+from bohb_study.columns import validate
 from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.losses import LOSS_LIMIT
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, STATUS, TIME, WORST, seen, succeeded
 from bohb_study.methods.registry import ALL

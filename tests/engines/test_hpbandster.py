@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ def real_jobs(method: str, task: str, eta: int, iterations: int, generator: str)
     return jobs
 
 
+def comparable(jobs: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Jobs with None for the loss of a crash, which is NaN and equals nothing."""
+    return [(config, budget, None if math.isnan(loss) else loss) for config, budget, loss in jobs]
+
+
 @pytest.mark.parametrize(
     ("method", "name", "eta", "generator", "bands"),
     [
@@ -94,7 +100,7 @@ def test_same_jobs_as_hpbandsters_own_master(
         )
         for _, row in rows.iterrows()
     ]
-    assert ours == [tuple(job) for job in real]
+    assert comparable(ours) == comparable(real)
     if method == "hpbandster-bohb":
         assert rows["model_based"].sum() > 10 * bands
 

@@ -13,7 +13,7 @@ from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
 from bohb_study.methods.asha_bohb import TellingASHA
-from bohb_study.methods.base import METRIC, TIME, Problem
+from bohb_study.methods.base import METRIC, TIME, WORST, Problem
 from bohb_study.study import Cell
 from bohb_study.tasks import Task, make_task
 
@@ -109,7 +109,8 @@ def test_the_model_hears_of_every_rung_once(
     seen = frame[frame["rung"].notna()]
     assert len(frame[(frame["decision"] == "end") & frame["rung"].isna()]) <= workers
     ladder = job.task.ladder
-    rows = {int(level): own["val_loss"].tolist() for level, own in seen.groupby("level")}
+    losses = seen["val_loss"].fillna(WORST)  # which a failure is told as
+    rows = {int(level): own.tolist() for level, own in losses.groupby(seen["level"])}
     assert heard == {ladder.time(level): losses for level, losses in rows.items()}
     # the top, where all are stopped
     assert bohber.losses[ladder.max_time] == rows[ladder.top]

