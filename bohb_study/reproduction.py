@@ -1,7 +1,7 @@
 """Does a stored study come out again? Reruns its cells and compares row by row."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,13 +247,35 @@ def _difference(study: LoadedStudy, cell: Cell, rerun: pd.DataFrame) -> Differen
     return None if stored == here else Difference(0, "(hash of all rows)", stored[:8], here[:8])
 
 
-def choose(study: LoadedStudy, sample: int | None) -> list[Cell]:
+def unavailable(study: LoadedStudy, *, download: bool = False) -> dict[str, str]:
+    """The tasks of a study whose data or packages are not on this machine, and why.
+
+    Files of users are not looked at: nothing of them is executed.
+    """
+    found = {}
+    names = dict.fromkeys(task for task, _, _ in study.cells)
+    for name in [name for name in names if name not in study.study.get("task_files", {})]:
+        try:
+            task = config_of(study, [Cell(name, "", 0)]).tasks()[name]
+            task.prepare(download=download)
+            task.space(0)  # the space of a table is in the table
+        except UsageError as why:
+            found[name] = str(why)
+    return found
+
+
+def choose(study: LoadedStudy, sample: int | None, without: Collection[str] = ()) -> list[Cell]:
     """The cells to run again: all of them, or ``sample`` drawn by the study's id.
+
+    Args:
+        study: the stored study.
+        sample: how many; all if None.
+        without: tasks of which none is taken.
 
     Raises:
         UsageError: the sample is not between 1 and the number of cells.
     """
-    cells = [Cell(*key) for key in study.cells]
+    cells = [Cell(*key) for key in study.cells if key[0] not in without]
     if sample is None:
         return cells
     if not 1 <= sample <= len(cells):

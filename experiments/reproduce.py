@@ -30,6 +30,7 @@ from bohb_study.reproduction import (
     files_of,
     reasons,
     reproduce,
+    unavailable,
 )
 from bohb_study.store import load_study
 from bohb_study.tasks.own import executes, read_own
@@ -45,7 +46,7 @@ class Reproduce:
     study: Annotated[Path, tyro.conf.Positional]
     """Folder of the stored study, as it was run or packed."""
     sample: int | None = None
-    """Run only so many cells again, drawn by the study's id."""
+    """Run only so many cells again, drawn by the study's id among those that can be run here."""
     anyway: tyro.conf.FlagCreatePairsOff[bool] = False
     """Run and compare although numerics, code or versions are not those that ran the study."""
     numerics: Mode | None = None
@@ -68,7 +69,11 @@ def main(argv: Sequence[str]) -> int:
     study = load_study(options.study)
     gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
-    cells = choose(study, options.sample)
+    # a sample is of what can be run here; all cells are all cells
+    absent = unavailable(study, download=options.download) if options.sample is not None else {}
+    for task, reason in absent.items():
+        print(f"left out: {task}: {reason}", file=sys.stderr)
+    cells = choose(study, options.sample, absent)
     if options.trust:
         for line in executes(read_own(f["task"]) for f in files_of(study, cells).values()):
             print(line, file=sys.stderr)

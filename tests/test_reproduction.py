@@ -25,6 +25,7 @@ from bohb_study.reproduction import (
     compare_frames,
     reasons,
     reproduce,
+    unavailable,
 )
 from bohb_study.runner import run_study
 from bohb_study.store import LoadedStudy, load_study
@@ -211,6 +212,24 @@ def test_samples_differ_from_study_to_study_and_reach_every_cell(
 ) -> None:
     drawn = [choose(study(f"{number:08x}"), 2) for number in range(40)]
     assert {cell for cells in drawn for cell in cells} == set(CELLS)
+
+
+def test_a_sample_is_of_what_can_be_run_here(
+    study: Callable[..., LoadedStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of tasks whose optional package is not installed."""
+    stored = study()
+    record = stored.cells["digits", "grid", 0]
+    stored.cells.update({("lcdb-23", "grid", seed): record for seed in range(5)})
+    stored.study["tasks"]["lcdb-23"] = {}
+    stored.study["config"]["task"] = ["digits", "lcdb-23"]
+    monkeypatch.setattr("bohb_study.tasks.lcdb_curves.find_spec", lambda name: None)
+    absent = unavailable(stored)
+    assert list(absent) == ["lcdb-23"]
+    assert "needs the package lcdb" in absent["lcdb-23"]
+    assert {cell.task for cell in choose(stored, 10, absent)} == {"digits"}
+    with pytest.raises(UsageError, match=r"must be between 1 and 10 "):
+        choose(stored, 11, absent)
 
 
 @pytest.mark.parametrize("sample", [0, -1, 11])
