@@ -198,12 +198,16 @@ def _other_code(study: LoadedStudy, cell: Cell, config: StudyConfig) -> str:
     here = cell_parts(cell.task, cell.method, engine, config.source(cell.task))
     if record.get("code") == code_hash(here):
         return ""
-    changed = differences(_versions(record), _versions({"versions": versions()}))
+    then, now = (
+        {name: text for name, text in _versions(said).items() if name in here}
+        for said in (record, {"versions": versions()})
+    )
+    changed = differences(then, now)
     if record.get("schema", 1) < SYNTAX_SCHEMA:
         # hashed byte by byte: whether anything that matters changed since cannot be told
         changed = [*changed, f"the code of {_commit(record)} was hashed in another way"]
-    elif then := read_code(study.path):
-        changed = differences({k: v for k, v in then.items() if k in here}, here) or changed
+    elif parts := read_code(study.path):
+        changed = differences({k: v for k, v in parts.items() if k in here}, here) or changed
     return "code: " + ("; ".join(changed) or f"that of {_commit(record)} is not the code here")
 
 
