@@ -56,10 +56,15 @@ def hashes(found: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {cell: one["sha256"] for cell, one in found.items()}
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_rows_of_the_baseline_are_the_golden_ones(name: str) -> None:
-    found = run(**SETTINGS[name])
-    assert hashes(found) == GOLDEN
+@pytest.mark.parametrize(
+    ("name", "studies"),
+    [("as it is", ("stock", "images")), ("features disabled, wrong core type", ())],
+)
+def test_rows_of_the_baseline_are_the_golden_ones(name: str, studies: tuple[str, ...]) -> None:
+    """All cells under the settings, which is the harder thing; some without them."""
+    found = run(*studies, **SETTINGS[name])
+    assert hashes(found) == {cell: GOLDEN[cell] for cell in found}
+    assert studies or found.keys() == GOLDEN.keys()
     assert all(numerics.is_portable(one["numerics"]) for one in found.values())
 
 
@@ -73,7 +78,8 @@ def test_a_notebook_that_has_loaded_them_gets_the_same_rows(first: str) -> None:
 def test_rays_workers_and_actors_compute_by_the_baseline() -> None:
     found = run("digits", "--engine", "tune", **SETTINGS["features disabled, wrong core type"])
     assert hashes(found).items() <= GOLDEN.items()
-    assert all(one["numerics"]["torch"] == "AVX2" for one in found.values())
+    # trials compute in actors, each of which refuses other kernels
+    assert all(numerics.is_portable(one["numerics"]) for one in found.values())
 
 
 def test_native_rows_follow_the_settings_so_the_golden_test_can_fail() -> None:
