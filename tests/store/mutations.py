@@ -5,6 +5,9 @@ packed study, and prints a table; exit 1 where something changed what is loaded 
 ended in a traceback or took long.
 """
 
+import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
+
+# isort: split
 import json
 import os
 import random
