@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 from bohb_study import numerics
 
 if TYPE_CHECKING:
-    from bohb_study.runner import run_study
+    from bohb_study.running.runner import run_study
     from bohb_study.store import load_results, load_study
     from bohb_study.study import StudyConfig
-    from bohb_study.tasks.function import FunctionTask
+    from bohb_study.tasks.user.training_function import FunctionTask
 
 __version__ = "0.1.0"
 
 __all__ = ["FunctionTask", "StudyConfig", "load_results", "load_study", "run_study"]
 
 _HOME = {
-    "FunctionTask": "bohb_study.tasks.function",
+    "FunctionTask": "bohb_study.tasks.user.training_function",
     "StudyConfig": "bohb_study.study",
     "load_results": "bohb_study.store",
     "load_study": "bohb_study.store",
-    "run_study": "bohb_study.runner",
+    "run_study": "bohb_study.running.runner",
 }
 
 

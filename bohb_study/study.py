@@ -13,7 +13,7 @@ from bohb_study.errors import UsageError
 from bohb_study.methods import check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.tasks import Task, is_file, make_task
-from bohb_study.tasks.own import OwnTask, check_trusted, own_tasks
+from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
 
 Engine = Literal["auto", "tune", "virtual"]
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import tyro
 
-from bohb_study import cli, terminal
-from bohb_study.analysis.audit import Audit
-from bohb_study.auditing import audit_study, store_audit
-from bohb_study.execution import RunOptions
-from bohb_study.runner import StudyRun, run_study
+from bohb_study.audit.study_audit import audit_study, store_audit
+from bohb_study.audit.verdict import Audit
+from bohb_study.cli import command_line, terminal
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.runner import StudyRun, run_study
 from bohb_study.store import LoadedStudy, load_study, write_csv
-from bohb_study.store.audits import AUDIT_FILE
+from bohb_study.store.sidecars.audit_json import AUDIT_FILE
 from bohb_study.study import StudyConfig
 
 
@@ -44,7 +44,7 @@ class Compare:
 
 def main(argv: Sequence[str]) -> int:
     """Run the study that the command line asks for; returns the exit code."""
-    options = cli.parse(Compare, argv, description=__doc__ or "")
+    options = command_line.parse(Compare, argv, description=__doc__ or "")
     out = terminal.console()
     if options.list:
         for table in terminal.list_tables():
@@ -102,7 +102,7 @@ def write(study: LoadedStudy, audit: Audit, options: Compare) -> None:
         StudyError, OSError: the disk is full, or a file cannot be written.
     """
     from paper_figures import draw_study  # matplotlib is slow to import
-    from paper_figures.html import write_report
+    from paper_figures.report import write_report
 
     out = terminal.console()
     files = [study.path / "cells"]
@@ -124,4 +124,4 @@ def _again(argv: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

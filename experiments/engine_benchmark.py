@@ -20,12 +20,12 @@ from typing import Any, Literal
 
 import tyro
 
-from bohb_study import cli, terminal
-from bohb_study.benchmarking import tables, verdicts
+from bohb_study.benchmarking import measurement_tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case
 from bohb_study.benchmarking.fresh import measure_all
+from bohb_study.cli import command_line, terminal
 from bohb_study.errors import UsageError
-from bohb_study.provenance import cpu_model, git_state, versions
+from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 
@@ -70,7 +70,7 @@ class EngineBenchmark:
             if not values or len(set(values)) < len(values):
                 given = " ".join(f"{value:g}" for value in values)
                 raise UsageError(f"{flag} {given}: give at least one, and none twice")
-        cli.check_repeats(self.repeats)
+        command_line.check_repeats(self.repeats)
         for count in self.workers:
             StudyConfig(task=(TASK,), methods=self.methods, workers=count)
         for budget in self.budgets:
@@ -88,12 +88,12 @@ class EngineBenchmark:
                 "--peer syne-tune: Syne Tune is not installed; "
                 "pip install -e '.[syne-tune]' -c constraints.txt"
             )
-        cli.check_file("--out", self.out)
+        command_line.check_file("--out", self.out)
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = cli.parse(EngineBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(EngineBenchmark, argv, description=__doc__ or "")
     planned = verdicts.cases(
         options.methods, options.workers, options.budgets, peer=options.peer is not None
     )
@@ -124,9 +124,9 @@ def main(argv: Sequence[str]) -> int:
         record[name] = [{**asdict(line), "holds": line.holds} for line in lines]
     replace_files({options.out: json_bytes(record)})
     out = terminal.console()
-    out.print(tables.cost_table(measured.values(), options.repeats))
+    out.print(measurement_tables.cost_table(measured.values(), options.repeats))
     if real:
-        out.print(tables.wall_table(real.values()))
+        out.print(measurement_tables.wall_table(real.values()))
     for note in notes:
         out.print(note, highlight=False)
     for line in (line for lines in found.values() for line in lines):
@@ -149,4 +149,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

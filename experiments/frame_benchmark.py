@@ -19,10 +19,10 @@ from pathlib import Path
 
 import tyro
 
-from bohb_study import cli
 from bohb_study.benchmarking.frames import write_made_up
+from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
-from bohb_study.provenance import cpu_model, git_state, versions
+from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
 
 MOST_ROWS = 50_000_000
@@ -55,12 +55,12 @@ class FrameBenchmark:
                 f"--methods {self.methods} --seeds {self.seeds} --rows {self.rows}: {asked:,} "
                 f"rows; must be at most {MOST_ROWS:,}"
             )
-        cli.check_file("--out", self.out)
+        command_line.check_file("--out", self.out)
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = cli.parse(FrameBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(FrameBenchmark, argv, description=__doc__ or "")
     with tempfile.TemporaryDirectory() as folder:
         print("making up the study", file=sys.stderr)
         write_made_up(Path(folder), options.methods, options.seeds, options.rows)
@@ -87,4 +87,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

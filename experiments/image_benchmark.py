@@ -19,11 +19,11 @@ import tyro
 from rich import box
 from rich.table import Table
 
-from bohb_study import cli, terminal
+from bohb_study.cli import command_line, terminal
 from bohb_study.errors import UsageError
-from bohb_study.provenance import cpu_model, git_state, versions
+from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
-from bohb_study.tasks.images.sources import SOURCES
+from bohb_study.tasks.training.images.sources import SOURCES
 
 MOST_IMAGES = 60_000
 """Training images that there are."""
@@ -56,7 +56,7 @@ class ImageBenchmark:
             ("--images", (self.images,), 64, MOST_IMAGES),
             ("--batch-sizes", self.batch_sizes, 1, MOST_IMAGES),
             ("--loader-workers", self.loader_workers, 0, MOST_LOADERS),
-            ("--repeats", (self.repeats,), 1, cli.MOST_REPEATS),
+            ("--repeats", (self.repeats,), 1, command_line.MOST_REPEATS),
         ):
             given = " ".join(map(str, values))
             if not values or len(set(values)) < len(values):
@@ -65,7 +65,7 @@ class ImageBenchmark:
                 raise UsageError(f"{flag} {given}: must be at least {least}")
             if max(values) > most:
                 raise UsageError(f"{flag} {given}: must be at most {most:,}")
-        cli.check_file("--out", self.out)
+        command_line.check_file("--out", self.out)
         try:
             SOURCES["fashion-mnist"].find(self.data)
         except UsageError:
@@ -78,7 +78,7 @@ class ImageBenchmark:
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = cli.parse(ImageBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(ImageBenchmark, argv, description=__doc__ or "")
     from bohb_study.benchmarking.image_loading import OURS, Speed, measure  # imports torch
 
     table = Table(
@@ -116,4 +116,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

@@ -16,8 +16,8 @@ from typing import Annotated
 
 import tyro
 
-from bohb_study import cli
-from bohb_study.auditing import audit_folder
+from bohb_study.audit.study_audit import audit_folder
+from bohb_study.cli import command_line
 from bohb_study.store import load_study, pack
 
 
@@ -35,7 +35,7 @@ class Pack:
 
 def main(argv: Sequence[str]) -> int:
     """Pack the study that the command line names; returns the exit code."""
-    options = cli.parse(Pack, argv, description=__doc__ or "")
+    options = command_line.parse(Pack, argv, description=__doc__ or "")
     pack(options.study, options.target)
     packed = load_study(options.target)
     audit = None if packed.thinned else audit_folder(packed)
@@ -50,4 +50,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

@@ -22,24 +22,24 @@ from typing import Annotated
 import tyro
 from rich.table import Table
 
-from bohb_study import cli, terminal
-from bohb_study.analysis.thin import thin
-from bohb_study.auditing import audit_folder
+from bohb_study.analysis.incumbents.compact import compact
+from bohb_study.audit.study_audit import audit_folder
+from bohb_study.cli import command_line, terminal
 from bohb_study.errors import UsageError
-from bohb_study.execution import RunOptions
-from bohb_study.paper.derived import derive
+from bohb_study.identity import git_state
+from bohb_study.paper.derive import derive
 from bohb_study.paper.effort import effort, measured_effort
-from bohb_study.paper.references import references, store_references
+from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
+from bohb_study.paper.normalisation_references import references, store_references
+from bohb_study.paper.report_table import paper_table
 from bohb_study.paper.reports import REPORTS, update_readme, write_report
-from bohb_study.paper.studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.table import paper_table
-from bohb_study.provenance import git_state
-from bohb_study.retraining import retrain_finals
-from bohb_study.runner import run_study
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.retraining import retrain_finals
+from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
-from bohb_study.store.audits import AUDIT_FILE
-from bohb_study.store.derived import write_derived
-from bohb_study.store.sums import TABLE_FILE, seal_folder, write_packed
+from bohb_study.store.checksums import TABLE_FILE, seal_folder, write_packed
+from bohb_study.store.sidecars.audit_json import AUDIT_FILE
+from bohb_study.store.sidecars.derived_frames import write_derived
 from bohb_study.study import StudyConfig
 
 PAPER = Path("results/paper")
@@ -84,7 +84,7 @@ class Paper:
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for what cannot be run."""
         if self.repeats is not None:
-            cli.check_repeats(self.repeats)
+            command_line.check_repeats(self.repeats)
         RunOptions(self.out, jobs=self.jobs)  # says it better
         if self.full and self.paper == PAPER:
             object.__setattr__(self, "paper", self.out / "paper-full")
@@ -92,7 +92,7 @@ class Paper:
 
 def main(argv: Sequence[str]) -> int:
     """Run the study that the command line names; returns the exit code."""
-    options = cli.parse(Paper, argv, description=__doc__ or "")
+    options = command_line.parse(Paper, argv, description=__doc__ or "")
     out = terminal.console()
     if options.list:
         out.print(studies_table())
@@ -164,7 +164,7 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     loaded = load_study(done.path)
     audit = audit_folder(loaded)
     tops = {name: task["top"] for name, task in loaded.study["tasks"].items()}
-    pack(done.path, target, thin(loaded.frame, tops) if study.thinned else None)
+    pack(done.path, target, compact(loaded.frame, tops) if study.thinned else None)
     study_id = loaded.study["id"]
     store_references(target, study_id, references(config.tasks(), loaded.frame))
     if study.thinned:
@@ -232,4 +232,4 @@ def _again(argv: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

@@ -19,11 +19,11 @@ from typing import Annotated
 
 import tyro
 
-from bohb_study import cli, terminal
-from bohb_study.execution import RunOptions
+from bohb_study.cli import command_line, terminal
 from bohb_study.numerics import Mode
-from bohb_study.progress import make_progress
-from bohb_study.reproduction import (
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.progress import make_progress
+from bohb_study.running.reproduction import (
     NotReproducibleError,
     check_possible,
     choose,
@@ -33,7 +33,7 @@ from bohb_study.reproduction import (
     unavailable,
 )
 from bohb_study.store import load_study
-from bohb_study.tasks.own import executes, read_own
+from bohb_study.tasks.user.user_task import executes, read_own
 
 MOST = 4
 """At most so many reasons stand in one line."""
@@ -65,7 +65,7 @@ class Reproduce:
 
 def main(argv: Sequence[str]) -> int:
     """Reproduce the study that the command line names; returns the exit code."""
-    options = cli.parse(Reproduce, argv, description=__doc__ or "")
+    options = command_line.parse(Reproduce, argv, description=__doc__ or "")
     study = load_study(options.study)
     gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
@@ -116,4 +116,4 @@ def _blamed(why: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

@@ -16,17 +16,18 @@ from pathlib import Path
 
 import tyro
 
-from bohb_study import cli
 from bohb_study.analysis import RULES, Axis
+from bohb_study.cli import command_line
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.files import replace_files
-from paper_figures.gallery import (
+from paper_figures.gallery_plan import PLAN, Item, items
+from paper_figures.paper_gallery import (
     FIGURES,
     PAGE,
     SUMS,
-    Made,
+    RenderedItem,
+    RenderOptions,
     Studies,
-    Wish,
     differences,
     edited,
     make,
@@ -34,8 +35,7 @@ from paper_figures.gallery import (
     read_sums,
     sums,
 )
-from paper_figures.plan import PLAN, Item, items
-from paper_figures.style import VENUES
+from paper_figures.toolkit.style import VENUES
 
 PAPER = Path("results/paper")
 """Where the packed studies are, each in a folder of its own."""
@@ -94,20 +94,20 @@ class Draw:
                 raise UsageError(f"{flag} {given}: not known; allowed: {', '.join(known)}")
         if self.html and not self.study:
             raise UsageError("--html: needs --study, the folder of one study")
-        if self.check and (self.study or self.out or self.wish != Wish()):
+        if self.check and (self.study or self.out or self.wish != RenderOptions()):
             raise UsageError("--check: compares the paper's figures as they are, without options")
 
     @property
-    def wish(self) -> Wish:
+    def wish(self) -> RenderOptions:
         """What is to be other than the paper has it."""
         axis = AXES[self.x] if self.x else None
         rule = next((rule for rule in RULES if rule == self.incumbent), None)
-        return Wish(self.venue, self.task, self.methods, rule, axis, self.allow_missing)
+        return RenderOptions(self.venue, self.task, self.methods, rule, axis, self.allow_missing)
 
 
 def main(argv: Sequence[str]) -> int:
     """Do what the command line asks for; returns the exit code."""
-    options = cli.parse(Draw, argv, description=__doc__ or "")
+    options = command_line.parse(Draw, argv, description=__doc__ or "")
     if options.list:
         print(*(item.name for item in PLAN), sep="\n")
         return 0
@@ -129,7 +129,7 @@ def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
     Where tasks, methods or an axis are named and figures are not, those that cannot show them are
     left out.
     """
-    whole = options.wish == Wish() and not options.figure and options.out is None
+    whole = options.wish == RenderOptions() and not options.figure and options.out is None
     some = bool(options.task or options.methods or options.x) and not options.figure
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
     studies, made = Studies(options.paper, options.wish), []
@@ -162,7 +162,7 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
     """
     gallery = HOME / "gallery"
     expected = read_sums(gallery / SUMS)
-    studies, made, wrong = Studies(options.paper, Wish()), [], 0
+    studies, made, wrong = Studies(options.paper, RenderOptions()), [], 0
     for number, item in enumerate(wanted, start=1):
         try:
             made.append(make(item, studies))
@@ -210,7 +210,7 @@ def draw_one(study: Path, options: Draw) -> int:
 
 def html(study: Path, options: Draw) -> int:
     """Write the page of one study; returns the exit code."""
-    from paper_figures.html import write_report
+    from paper_figures.report import write_report
 
     print(write_report(study, options.out, allow_missing=options.allow_missing))
     return 0
@@ -222,7 +222,7 @@ def not_drawn(skipped: Mapping[str, Exception]) -> None:
         print(f"not drawn: {name}: {error}", file=sys.stderr)
 
 
-def warn(made: Made) -> None:
+def warn(made: RenderedItem) -> None:
     """Say what is not as it should be with what was drawn."""
     if made.warning:
         print(f"warning: {made.warning}", file=sys.stderr)
@@ -248,4 +248,4 @@ def write(files: Mapping[Path, bytes], within: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(command_line.run(main))

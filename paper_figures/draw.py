@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from bohb_study import numerics
 from bohb_study.analysis import bootstrap_seed
-from bohb_study.paper.references import stored_references
+from bohb_study.paper.normalisation_references import stored_references
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
-from paper_figures import anytime, final_dots, finals
-from paper_figures.data import FigureStudy, figure_study
-from paper_figures.save import save
+from paper_figures.figure_study import FigureStudy, figure_study
+from paper_figures.figures import anytime, finals, finals_data
+from paper_figures.toolkit.save import save
 
 FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
     "anytime": anytime.figure,
@@ -67,6 +67,6 @@ def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureS
 def figures_of(study: FigureStudy) -> Iterator[tuple[str, Figure, str]]:
     """Every figure that the study has the data for: its name, the figure, its caption."""
     for name, draw in FIGURES.items():
-        if name == "finals" and not final_dots.any_panel(study):
+        if name == "finals" and not finals_data.any_panel(study):
             continue
         yield name, *draw(study)

@@ -3,8 +3,8 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from paper_figures import style
-from paper_figures.data import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.toolkit import style
 
 
 @dataclass(frozen=True)

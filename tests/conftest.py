@@ -134,8 +134,8 @@ def image_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The cache folder of this test alone, on a machine without packages of data."""
-    from bohb_study.tasks.images import batches, decoded
-    from bohb_study.tasks.images.sources import SOURCES
+    from bohb_study.tasks.training.images import batches, decoded
+    from bohb_study.tasks.training.images.sources import SOURCES
 
     def forget() -> None:
         batches.load_parts.cache_clear()
@@ -168,13 +168,13 @@ def small_paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
-    from bohb_study.analysis.thin import thin
+    from bohb_study.analysis.incumbents.compact import compact
     from bohb_study.engines.base import CellJob, run_cell
-    from bohb_study.paper.correlations import rung_correlations_of
-    from bohb_study.paper.derived import derived_from_rows
-    from bohb_study.paper.references import references, store_references
+    from bohb_study.paper.derive import derived_from_rows
+    from bohb_study.paper.normalisation_references import references, store_references
+    from bohb_study.paper.random_correlations import rung_correlations_of
     from bohb_study.store import load_study, pack, write_cell, write_study
-    from bohb_study.store.derived import write_derived
+    from bohb_study.store.sidecars.derived_frames import write_derived
     from bohb_study.study import StudyConfig
 
     methods = ("bohb", "hyperband", "random")
@@ -188,7 +188,7 @@ def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
         record |= {"git": {"commit": "abc1234", "dirty": False}, "study": config.id}
         write_cell(run, cell, result.frame, record)
     loaded = load_study(run)
-    pack(run, target, thin(loaded.frame, {task: tasks[task].ladder.top}))
+    pack(run, target, compact(loaded.frame, {task: tasks[task].ladder.top}))
     store_references(target, config.id, references(tasks, loaded.frame))
     derived = derived_from_rows(loaded)
     both = [derived["correlations"], rung_correlations_of(tasks[task], 40)]

@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study import cli
-from bohb_study.analysis.audit import CHECKS, Audit
-from bohb_study.auditing import audit_folder, audit_study
-from bohb_study.columns import HP
+from bohb_study.audit.study_audit import audit_folder, audit_study
+from bohb_study.audit.verdict import CHECKS, Audit
+from bohb_study.cli import command_line
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
+from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, pack, read_cell, write_cell, write_study
-from bohb_study.store.audits import read_audit
 from bohb_study.store.sealed import sealed_json
+from bohb_study.store.sidecars.audit_json import read_audit
 from bohb_study.study import Cell, StudyConfig
 
 ROOT = Path(__file__).parents[1]
@@ -284,7 +284,7 @@ def test_a_defect_that_is_not_declared_is_a_violation(
     path = store(tmp_path / "study", StudyConfig(("branin-mf",), ("bohb-stock",), 16, 1))
     assert audit_study(load_study(path)).holds
     stock = replace(get_method("bohb-stock"), known_defect=None)
-    monkeypatch.setattr("bohb_study.auditing.get_method", lambda name: stock)
+    monkeypatch.setattr("bohb_study.audit.study_audit.get_method", lambda name: stock)
     assert list(violated(audit_study(load_study(path)))) == ["rungs"]
 
 
@@ -370,7 +370,7 @@ def test_a_method_without_any_result(study: LoadedStudy) -> None:
 def test_a_rule_that_looks_at_the_test_part(
     study: LoadedStudy, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bohb_study.analysis.incumbent import chosen
+    from bohb_study.analysis.incumbents.rules import chosen
 
     def peeking(rows: pd.DataFrame, rule: Any, top: int) -> Any:
         test, val = rows["test_loss"], rows["val_loss"]
@@ -379,7 +379,7 @@ def test_a_rule_that_looks_at_the_test_part(
             rows.assign(val_loss=seen.where(test.notna() | (by != "presence"))), rule, top
         )
 
-    monkeypatch.setattr("bohb_study.analysis.checks.incumbents.chosen", peeking)
+    monkeypatch.setattr("bohb_study.audit.checks.incumbent_rules.chosen", peeking)
     tested = study.frame["val_loss"].rank(pct=True).sub(0.5).abs() * 100
     found = violated(audit_study(replace(study, frame=study.frame.assign(test_loss=tested))))
     assert list(found) == ["incumbents"]
@@ -440,13 +440,14 @@ def test_rows_may_be_stored_in_any_order(study: LoadedStudy) -> None:
     assert audit_study(replace(study, frame=shuffled)).holds
 
 
-def test_a_yardstick_has_a_budget_of_its_own(
+def test_a_baseline_has_a_budget_of_its_own(
     study: LoadedStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twice = replace(get_method("random"), budget_factor=2)
     real = get_method
     monkeypatch.setattr(
-        "bohb_study.auditing.get_method", lambda name: twice if name == "random" else real(name)
+        "bohb_study.audit.study_audit.get_method",
+        lambda name: twice if name == "random" else real(name),
     )
     found = violated(audit_study(study))
     assert found == {
@@ -553,7 +554,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     compare = script("compare")
     words = ["--task", "branin-mf", "--methods", "random", "bohb-stock", "--budget", "8"]
     words += ["--seeds", "1", "--out", str(tmp_path)]
-    assert cli.run(compare.main, words) == 0  # a known defect is reported, and no failure
+    assert command_line.run(compare.main, words) == 0  # a known defect is reported, and no failure
     lines = capsys.readouterr().out.splitlines()
     assert "audit: holds (9 checks, 2 cells)" in lines
     assert sum(line.startswith("rungs: branin-mf/bohb-stock: ") for line in lines) == 1
@@ -565,7 +566,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     frame, record = read_cell(path, cell)
     frame.loc[0, "full_evals"] = 3.0
     write_cell(path, cell, frame, record)  # its hash is right again
-    assert cli.run(compare.main, words) == 1
+    assert command_line.run(compare.main, words) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "audit: does not hold: order (9 checks, 2 cells)" in lines
     assert "order: branin-mf/random/0: row 0: full_evals 3 at 81 units, not 1" in lines
@@ -573,7 +574,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     assert stored["holds"] is False
 
     packed = [str(path), str(tmp_path / "packed")]
-    assert cli.run(script("pack").main, packed) == 1
+    assert command_line.run(script("pack").main, packed) == 1
     assert "audit: does not hold" in capsys.readouterr().out
     assert (tmp_path / "packed" / "audit.json").exists()
 

@@ -11,7 +11,7 @@ import pytest
 
 from bohb_study.analysis import Estimate
 from bohb_study.errors import StudyError
-from bohb_study.paper.ablations import ablations_report
+from bohb_study.paper.ablation_claims import ablations_report
 from bohb_study.paper.claims import (
     ClaimsReport,
     TextTable,
@@ -20,10 +20,11 @@ from bohb_study.paper.claims import (
     within,
     written,
 )
-from bohb_study.paper.counting_ones import counting_ones_report
-from bohb_study.paper.dehb import AT, dehb_report
+from bohb_study.paper.counting_ones_claims import counting_ones_report
+from bohb_study.paper.dehb_claims import AT, dehb_report
 from bohb_study.paper.effort import measured_effort
-from bohb_study.paper.fcnet import fcnet_report
+from bohb_study.paper.fcnet_claims import fcnet_report
+from bohb_study.paper.named_studies import STUDIES, paper_studies
 from bohb_study.paper.reports import (
     BEGIN,
     END,
@@ -36,7 +37,6 @@ from bohb_study.paper.reports import (
     update_readme,
     write_report,
 )
-from bohb_study.paper.studies import STUDIES, paper_studies
 from bohb_study.store import LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from bohb_study import cli
-from bohb_study.columns import COLUMNS, build_frame
+from bohb_study.cli import command_line
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.methods import METHODS
 from bohb_study.numerics import expected
-from bohb_study.provenance import cell_hash, code_parts, versions
+from bohb_study.schema import COLUMNS, build_frame
 from bohb_study.store import write_cell, write_study
-from bohb_study.store.code import write_code
+from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
 from paper_figures.__main__ import main as paper_figures
@@ -62,7 +62,7 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
 
     def run(main: Main, *words: str | Path, code: int = 2) -> str:
         before = files(tmp_path)
-        assert cli.run(main, [str(word) for word in words]) == code
+        assert command_line.run(main, [str(word) for word in words]) == code
         out, said = capsys.readouterr()
         assert out == ""
         assert said.count("\n") == 1
@@ -172,7 +172,7 @@ BAD: dict[str, str] = {
 def test_words_that_can_name_nothing(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(compare, words) == 2
+    assert command_line.run(compare, words) == 2
     assert capsys.readouterr().err.startswith(f"error: {said}")
 
 
@@ -191,7 +191,7 @@ def test_a_path_that_is_too_long_for_any_command(
 ) -> None:
     name = 300 * "n"
     main = paper_figures if command == "paper_figures" else script(command)
-    assert cli.run(main, [*words.split(), name]) == 2
+    assert command_line.run(main, [*words.split(), name]) == 2
     assert capsys.readouterr().err.count(f"{name}: a name has 300 bytes; at most 255") == 1
 
 
@@ -211,7 +211,7 @@ def test_what_was_given_is_said_whole_on_a_narrow_terminal(
 @pytest.mark.parametrize("words", ["--methods bhob", "--budget nan", "--bugdet 2", "--name a/b"])
 def test_debug_shows_where(words: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        cli.run(compare, [*words.split(), "--debug", "--out", str(tmp_path / "out")])
+        command_line.run(compare, [*words.split(), "--debug", "--out", str(tmp_path / "out")])
     assert not any(tmp_path.iterdir())
 
 
@@ -265,7 +265,7 @@ def test_an_address_where_nobody_listens(
 def test_an_address_that_listens_and_never_answers(
     port: int, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bohb_study.engines.cluster.CONNECT_SECONDS", 3.0)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.CONNECT_SECONDS", 3.0)
     began = time.monotonic()
     said = refused(compare, "--address", f"localhost:{port}", "--out", tmp_path / "out")
     assert said == f"--address localhost:{port}: no Ray cluster answered within 3 s"
@@ -286,7 +286,7 @@ def shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
     """Runs compare.py, which must write no file; returns what it prints, on one line."""
 
     def run(*words: str) -> str:
-        assert cli.run(compare, [*words, "--out", str(tmp_path / "out")]) == 0
+        assert command_line.run(compare, [*words, "--out", str(tmp_path / "out")]) == 0
         out, said = capsys.readouterr()
         assert said == ""
         assert not any(tmp_path.iterdir())
@@ -354,7 +354,7 @@ def test_bad_words_are_refused_when_only_looking(
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        cli.run(compare, ["--help"])
+        command_line.run(compare, ["--help"])
     assert end.value.code == 0
     assert "--budget" in capsys.readouterr().out
 
@@ -462,9 +462,9 @@ def test_reproduce_at_an_address_where_nobody_listens(
 
 def test_debug_shows_where_in_the_others_too(study: Path) -> None:
     with pytest.raises(UsageError):
-        cli.run(reproduce, [str(study), "--sample", "0", "--debug"])
+        command_line.run(reproduce, [str(study), "--sample", "0", "--debug"])
     with pytest.raises(UsageError):
-        cli.run(paper_figures, ["--study", "nowhere", "--debug"])
+        command_line.run(paper_figures, ["--study", "nowhere", "--debug"])
 
 
 FIGURES_BAD: dict[str, str] = {
@@ -530,7 +530,7 @@ PLAIN = """\
     ids=["UTF-8", "any other encoding", "nothing"],
 )
 def test_a_box_becomes_one_line(box: str, said: str) -> None:
-    assert cli.one_line(box) == said
+    assert command_line.one_line(box) == said
 
 
 @pytest.mark.parametrize(
@@ -550,19 +550,19 @@ def test_what_is_raised_becomes_one_line_and_an_exit_code(
     def main(words: Sequence[str]) -> int:
         raise error
 
-    assert cli.run(main, []) == code
+    assert command_line.run(main, []) == code
     printed = capsys.readouterr().err
     assert printed.startswith(said)
     assert printed.count("\n") == 1
     with pytest.raises(type(error)):
-        cli.run(main, ["--debug"])
+        command_line.run(main, ["--debug"])
 
 
 def test_a_message_is_one_line_whatever_stands_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     def main(words: Sequence[str]) -> int:
         raise UsageError("--out a\nb\x1b[31m\udcff größe: no")
 
-    assert cli.run(main, []) == 2
+    assert command_line.run(main, []) == 2
     assert capsys.readouterr().err == "error: --out a\\nb\\x1b[31m\\udcff größe: no\n"
 
 
@@ -570,14 +570,14 @@ def test_a_file_that_cannot_be_used_is_named(capsys: pytest.CaptureFixture[str])
     def main(words: Sequence[str]) -> int:
         raise OSError(28, "No space left on device", "results/x.png")
 
-    assert cli.run(main, []) == 1
+    assert command_line.run(main, []) == 1
     assert capsys.readouterr().err == "error: results/x.png: No space left on device\n"
 
 
 def test_words_come_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["script", "one", "two"])
     got: list[str] = []
-    assert cli.run(lambda words: got.extend(words) or 7) == 7
+    assert command_line.run(lambda words: got.extend(words) or 7) == 7
     assert got == ["one", "two"]
 
 
@@ -598,7 +598,7 @@ def test_what_a_task_file_warns_of_is_heard_once(
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
         words = ["--task", f"{file}:task", "--methods", "random", "--dry-run"]
-        assert cli.run(compare, words) == 0
+        assert command_line.run(compare, words) == 0
     said = capsys.readouterr().err
     assert said.splitlines() == [
         "FunctionTask train: failure_loss= is no longer needed: a training that fails is ranked "

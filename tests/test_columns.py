@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandera.errors import SchemaError, SchemaErrors
 
-from bohb_study import columns
-from bohb_study.columns import COLUMNS, Column, Kind
+from bohb_study import schema
+from bohb_study.schema import COLUMNS, Column, Kind
 
 HPS: dict[str, Kind] = {"lr": "float", "l1": "int", "act": "str", "bias": "bool"}
 EXTRA = ["val_error"]
@@ -47,35 +47,35 @@ FULL: dict[str, Any] = {
 MISSING = (
     "bracket", "rung", "model_based", "val_loss", "test_loss", "true_loss", "virtual_seconds",
 )  # fmt: skip
-SPARSE = {name: FULL[name] for name in columns.NAMES} | dict.fromkeys(MISSING)
+SPARSE = {name: FULL[name] for name in schema.NAMES} | dict.fromkeys(MISSING)
 SPARSE["status"] = "failed"
 """A row with NA wherever it is allowed, its hyperparameters and extra measurements included."""
 
 
 def frame(*rows: dict[str, Any]) -> pd.DataFrame:
-    return columns.build_frame(rows or (FULL, SPARSE), HPS, EXTRA)
+    return schema.build_frame(rows or (FULL, SPARSE), HPS, EXTRA)
 
 
 def test_names_are_unique_and_every_column_says_what_it_means() -> None:
-    assert len(set(columns.NAMES)) == len(COLUMNS)
+    assert len(set(schema.NAMES)) == len(COLUMNS)
     assert all(column.meaning for column in COLUMNS)
-    assert set(columns.CELL) <= set(columns.NAMES)
+    assert set(schema.CELL) <= set(schema.NAMES)
 
 
 def test_rows_keep_their_values_and_columns_their_order() -> None:
     built = frame(FULL, SPARSE)
-    assert list(built.columns) == [*columns.NAMES, "extra.val_error", *("hp." + n for n in HPS)]
+    assert list(built.columns) == [*schema.NAMES, "extra.val_error", *("hp." + n for n in HPS)]
     assert built.loc[0].to_dict() == FULL
     missing = {name for name, value in built.loc[1].items() if pd.isna(value)}
-    assert missing == {c.name for c in columns.columns_for(HPS, EXTRA) if c.nullable}
+    assert missing == {c.name for c in schema.columns_for(HPS, EXTRA) if c.nullable}
 
 
 @pytest.mark.parametrize("rows", [(), (FULL,), (SPARSE,), (FULL, SPARSE)])
 def test_types_do_not_depend_on_what_is_missing(rows: tuple[dict[str, Any], ...]) -> None:
-    built = columns.build_frame(rows, HPS, EXTRA)
+    built = schema.build_frame(rows, HPS, EXTRA)
     pd.testing.assert_series_equal(built.dtypes, frame().dtypes)
-    pd.testing.assert_frame_equal(columns.validate(built), built)
-    assert columns.kinds_of(built) == (HPS, EXTRA)
+    pd.testing.assert_frame_equal(schema.validate(built), built)
+    assert schema.kinds_of(built) == (HPS, EXTRA)
 
 
 @given(
@@ -85,12 +85,12 @@ def test_types_do_not_depend_on_what_is_missing(rows: tuple[dict[str, Any], ...]
     extra=st.lists(st.text("abcdef_", min_size=1), unique=True, max_size=4),
 )
 def test_kinds_are_read_back_from_a_frame(hps: dict[str, Kind], extra: list[str]) -> None:
-    assert columns.kinds_of(columns.build_frame([SPARSE], hps, extra)) == (hps, extra)
+    assert schema.kinds_of(schema.build_frame([SPARSE], hps, extra)) == (hps, extra)
 
 
 def test_stored_schema_holds_the_frame_exactly() -> None:
     table = pa.Table.from_pandas(
-        frame(), schema=columns.arrow_schema(HPS, EXTRA), preserve_index=False, safe=True
+        frame(), schema=schema.arrow_schema(HPS, EXTRA), preserve_index=False, safe=True
     )
     table.validate(full=True)
     pd.testing.assert_frame_equal(table.to_pandas(), frame())
@@ -100,7 +100,7 @@ def test_stored_schema_holds_the_frame_exactly() -> None:
 def test_missing_value_is_refused(column: Column) -> None:
     damaged = {**FULL, column.name: None}
     with pytest.raises((SchemaError, TypeError, ValueError), match=f"{column.name}|NAType"):
-        columns.validate(frame(FULL, damaged))
+        schema.validate(frame(FULL, damaged))
 
 
 @pytest.mark.parametrize(
@@ -121,36 +121,36 @@ def test_missing_value_is_refused(column: Column) -> None:
 )
 def test_value_out_of_range_is_refused(name: str, value: object) -> None:
     with pytest.raises(SchemaError, match=name):
-        columns.validate(frame(FULL, {**FULL, name: value}))
+        schema.validate(frame(FULL, {**FULL, name: value}))
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 @pytest.mark.parametrize("name", ["val_loss", "test_loss"])
 def test_what_has_no_result_has_no_losses(name: str, status: str) -> None:
     without = {**FULL, "status": status, "val_loss": None, "test_loss": None}
-    columns.validate(frame(FULL, without))
+    schema.validate(frame(FULL, without))
     with pytest.raises(SchemaError, match="val_loss must be a finite number where status is ok"):
-        columns.validate(frame(FULL, {**without, name: 1e6}))
+        schema.validate(frame(FULL, {**without, name: 1e6}))
 
 
 def test_a_result_may_have_no_test_loss_and_be_of_any_size_that_can_be_summed() -> None:
     large = np.nextafter(2.0**1000, 0)
-    columns.validate(frame(FULL, {**FULL, "val_loss": -large, "test_loss": None}))
+    schema.validate(frame(FULL, {**FULL, "val_loss": -large, "test_loss": None}))
     assert np.isfinite(np.full(2**20, large).sum())
 
 
 def test_frames_of_before_lose_what_stood_for_a_result() -> None:
     rows = [FULL, {**FULL, "status": "diverged"}, {**FULL, "status": "failed"}]
-    stored = columns.build_frame(rows, HPS, EXTRA)
+    stored = schema.build_frame(rows, HPS, EXTRA)
     before = stored.copy()
-    read = columns.upgraded(stored, 1)
+    read = schema.upgraded(stored, 1)
     none = {"val_loss": None, "test_loss": None}
-    expected = columns.build_frame([FULL, *({**row, **none} for row in rows[1:])], HPS, EXTRA)
+    expected = schema.build_frame([FULL, *({**row, **none} for row in rows[1:])], HPS, EXTRA)
     pd.testing.assert_frame_equal(read, expected, check_exact=True)
-    columns.validate(read)
+    schema.validate(read)
     pd.testing.assert_frame_equal(stored, before)
-    pd.testing.assert_frame_equal(columns.upgraded(read, 1), read)
-    assert columns.upgraded(stored, columns.SCHEMA_VERSION) is stored
+    pd.testing.assert_frame_equal(schema.upgraded(read, 1), read)
+    assert schema.upgraded(stored, schema.SCHEMA_VERSION) is stored
 
 
 def damaged_shapes() -> dict[str, pd.DataFrame]:
@@ -166,7 +166,7 @@ def damaged_shapes() -> dict[str, pd.DataFrame]:
 @pytest.mark.parametrize("reason", damaged_shapes())
 def test_frame_of_another_shape_is_refused(reason: str) -> None:
     with pytest.raises((SchemaError, SchemaErrors), match=reason):
-        columns.validate(damaged_shapes()[reason])
+        schema.validate(damaged_shapes()[reason])
 
 
 OTHER: dict[Kind, Any] = {"int": 9, "float": 0.123, "str": "another", "bool": True}
@@ -176,7 +176,7 @@ OTHER: dict[Kind, Any] = {"int": 9, "float": 0.123, "str": "another", "bool": Tr
 def test_hash_sees_every_column_but_the_measured(column: Column) -> None:
     changed = {**FULL, column.name: OTHER[column.kind]}
     assert changed != FULL
-    same = columns.rows_hash(frame(changed)) == columns.rows_hash(frame(FULL))
+    same = schema.rows_hash(frame(changed)) == schema.rows_hash(frame(FULL))
     assert same == column.measured
 
 
@@ -190,7 +190,7 @@ def test_hash_sees_hyperparameters_extras_order_and_the_last_bit() -> None:
         [FULL, {**second, "val_loss": np.nextafter(0.5, 1.0)}],
         [FULL, {**second, "rung": None}],
     ]
-    hashes = {columns.rows_hash(frame(*rows)) for rows in [[FULL, second], *changes]}
+    hashes = {schema.rows_hash(frame(*rows)) for rows in [[FULL, second], *changes]}
     assert len(hashes) == len(changes) + 1
 
 

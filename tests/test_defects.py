@@ -15,26 +15,26 @@ import pytest
 from matplotlib.axes import Axes
 
 from bohb_study.analysis import anytime, incumbent, main_rule, summary
-from bohb_study.analysis.aggregate import aggregate, estimate
-from bohb_study.analysis.align import align
-from bohb_study.analysis.bootstrap import resampled_counts
-from bohb_study.analysis.cells import cells_of
-from bohb_study.analysis.correlation import spearman_interval
-from bohb_study.analysis.endpoint import task_tests
-from bohb_study.analysis.improvement import improvement
-from bohb_study.analysis.incumbent import Trace, trace
-from bohb_study.analysis.ranks import rank_curves
-from bohb_study.analysis.readings import read_off
-from bohb_study.analysis.speedup import speedups
+from bohb_study.analysis.comparisons.endpoint import task_tests
+from bohb_study.analysis.comparisons.mean_ranks import rank_curves
+from bohb_study.analysis.comparisons.speed_ups import speedups
+from bohb_study.analysis.diagnostics.rung_correlation import spearman_interval
+from bohb_study.analysis.frame_cells import cells_of
+from bohb_study.analysis.incumbents.alignment import align
+from bohb_study.analysis.incumbents.at_moment import incumbent_at
+from bohb_study.analysis.incumbents.rules import Trace, trace
+from bohb_study.analysis.statistics.aggregate import aggregate, estimate
+from bohb_study.analysis.statistics.bootstrap import resampled_counts
+from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.errors import StudyError
-from bohb_study.execution import RunOptions
-from bohb_study.runner import run_study
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.runner import run_study
 from bohb_study.store import load_study
 from bohb_study.store.cells import NotDoneError
 from bohb_study.study import StudyConfig
-from paper_figures import anytime as anytime_figure
-from paper_figures import ranks as ranks_figure
-from paper_figures.data import FigureStudy, Provenance, TaskFacts
+from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
+from paper_figures.figures import anytime as anytime_figure
+from paper_figures.figures import ranks as ranks_figure
 
 TOP = 9
 Patch = pytest.MonkeyPatch
@@ -98,7 +98,7 @@ def no_look_ahead(_: Path) -> None:
     other = cell([0.5, 0.5, 0.5], levels=[TOP, TOP + 4, TOP], seed=1).assign(level=TOP)
     aligned = align({i: incumbent(c, "full", TOP) for i, c in enumerate((one, other))})
     assert aligned[0].loc[22 / 9] == 0.9
-    at = read_off(one, "full", {"toy": TOP}, [1, 2.5, 3], 3)["value"].tolist()
+    at = incumbent_at(one, "full", {"toy": TOP}, [1, 2.5, 3], 3)["value"].tolist()
     assert at == [0.9, 0.9, 0.1]
 
 
@@ -180,7 +180,7 @@ def final_means_full_fidelity(_: Path) -> None:
     ledger = {("toy", "random", 0): {"charged": 20, "unspent": 0}}
     assert summary(frame, ledger, {"toy": TOP})["val_loss"].tolist() == [0.3]
     assert main_rule(frame) == "full"
-    assert read_off(frame, "full", {"toy": TOP}, [2], 3)["value"].tolist() == [0.3]
+    assert incumbent_at(frame, "full", {"toy": TOP}, [2], 3)["value"].tolist() == [0.3]
 
 
 def plant_mixed_fidelities(patch: Patch) -> None:

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bohb_study import cli
-from bohb_study.benchmarking import tables, verdicts
+from bohb_study.benchmarking import measurement_tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case, Cost, Measured
 from bohb_study.benchmarking.fresh import measure_all, measure_fresh
+from bohb_study.cli import command_line
+from bohb_study.cli.terminal import WIDE
 from bohb_study.errors import StudyError
 from bohb_study.tasks import make_task
-from bohb_study.terminal import WIDE
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "engine_benchmark.py"
 COST = Cost(10, 810, 0.5, 1.0, 200.0, 250.0, {"training": 0.1, "engine": 0.4})
@@ -81,7 +81,7 @@ def test_a_run_measures_each_method_by_workers_and_by_budget(run: Run) -> None:
         assert measured["trials_per_cpu_second"] == pytest.approx(measured["trials"] / cpu)
         micro = measured["cpu_microseconds_per_report"]
         assert micro == pytest.approx(1e6 * cpu / measured["reports"])
-        assert measured["seconds"].keys() == set(tables.PARTS)
+        assert measured["seconds"].keys() == set(measurement_tables.PARTS)
         assert sum(measured["seconds"].values()) <= measured["wall_seconds"]
         assert 50 < measured["imported_mb"] <= measured["peak_mb"] < 600
     # 81 epochs, 81 epochs shared by two workers, 243 epochs
@@ -207,8 +207,8 @@ def test_every_case_has_its_line_in_the_tables() -> None:
     ]
     text = StringIO()
     console = Console(file=text, width=WIDE)
-    console.print(tables.cost_table(both, 3))
-    console.print(tables.wall_table(both))
+    console.print(measurement_tables.cost_table(both, 3))
+    console.print(measurement_tables.wall_table(both))
     lines = [line.split() for line in text.getvalue().splitlines()]
     assert ["virtual", "hyperband", "64", "800", "10", "810", "0.500", "1620", "20", "617.3",
             "20%", "80%", "200", "250"] in lines  # fmt: skip
@@ -264,7 +264,7 @@ def test_bad_usage_is_one_line(
 ) -> None:
     """Fails where minutes are spent before a typing error is told, or it is told by a traceback."""
     main: Callable[..., int] = script.main
-    assert cli.run(main, words.split()) == 2
+    assert command_line.run(main, words.split()) == 2
     out, said = capsys.readouterr()
     assert out == ""
     assert said.count("\n") == 1
@@ -276,7 +276,7 @@ def test_a_peer_that_is_not_there_is_one_line(
 ) -> None:
     """Fails where the user is not told what to install."""
     monkeypatch.setattr(script, "find_spec", lambda name: None)
-    assert cli.run(script.main, ["--peer", "syne-tune"]) == 2
+    assert command_line.run(script.main, ["--peer", "syne-tune"]) == 2
     assert capsys.readouterr().err == (
         "error: --peer syne-tune: Syne Tune is not installed; "
         "pip install -e '.[syne-tune]' -c constraints.txt\n"

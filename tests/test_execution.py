@@ -11,7 +11,7 @@ import pytest
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Running
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.execution import (
+from bohb_study.running.execution import (
     Ended,
     RunOptions,
     allowed_units,
@@ -20,7 +20,7 @@ from bohb_study.execution import (
     idle_gpu,
     session,
 )
-from bohb_study.runner import run_study
+from bohb_study.running.runner import run_study
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 
@@ -94,8 +94,8 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         asked.append(address)
         yield
 
-    monkeypatch.setattr("bohb_study.engines.cluster.connected", connected)
-    monkeypatch.setattr("bohb_study.engines.cluster.check_resources", lambda cpus, gpus: None)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.connected", connected)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.check_resources", lambda cpus, gpus: None)
     monkeypatch.setattr("ray.init", lambda *args, **kwargs: pytest.fail("Ray was started"))
     return asked
 
@@ -169,7 +169,7 @@ class Runs:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
-    monkeypatch.setattr("bohb_study.engines.local.run_cells", runs.run_cells)
+    monkeypatch.setattr("bohb_study.running.pools.local.run_cells", runs.run_cells)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
     return runs
 
@@ -177,8 +177,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Runs:
 @pytest.fixture
 def by_ray(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
-    monkeypatch.setattr("bohb_study.engines.cluster.run_cells", runs.run_cells)
-    monkeypatch.setattr("bohb_study.engines.cluster.cells_at_once", runs.cells_at_once)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.run_cells", runs.run_cells)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.cells_at_once", runs.cells_at_once)
     return runs
 
 
@@ -290,7 +290,7 @@ def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One of engine tune holds none: its trials' actors do."""
-    from bohb_study.engines import cluster
+    from bohb_study.running.pools import cluster
     from bohb_study.tasks import make_task
 
     cpus: list[float] = []
@@ -325,7 +325,7 @@ def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
 
 def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was ignored: the cells would have run on the Ray that this process has, in silence."""
-    from bohb_study.engines import cluster
+    from bohb_study.running.pools import cluster
 
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: True)
     match = r"^--address localhost:1: this process is connected to Ray already; leave it out"

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bohb_study import cli, load_results
+from bohb_study import load_results
+from bohb_study.cli import command_line
 from bohb_study.errors import StudyError
-from bohb_study.execution import RunOptions
-from bohb_study.runner import run_study
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.runner import run_study
 from bohb_study.store import locked
 from bohb_study.store.files import replace_files
 from bohb_study.store.locking import unwritable
@@ -91,7 +92,7 @@ def test_a_study_that_can_only_be_read_is_shown(
     read_only: Path, compare: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(read_only.rglob("*"))
-    assert cli.run(compare, [*SMALL, "--out", str(read_only.parent)]) == 0
+    assert command_line.run(compare, [*SMALL, "--out", str(read_only.parent)]) == 0
     out, said = capsys.readouterr()
     assert "audit: holds" in out
     assert "counting-ones-8" in out
@@ -105,7 +106,7 @@ def test_what_is_missing_cannot_be_run_where_nothing_can_be_written(
     read_only: Path, compare: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [*SMALL[:-1], "3", "--out", str(read_only.parent)]
-    assert cli.run(compare, words) == 2
+    assert command_line.run(compare, words) == 2
     said = capsys.readouterr().err
     reason = "cannot be written: Read-only file system; 2 of 3 cells are not done"
     assert said == f"error: --out {read_only.parent}: {read_only} {reason}\n"
@@ -115,10 +116,10 @@ def test_a_study_that_can_only_be_read_is_drawn_elsewhere(
     read_only: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drawn = ["--study", str(read_only), "--figure", "anytime"]
-    assert cli.run(paper_figures, [*drawn, "--out", str(tmp_path / "drawn")]) == 0
+    assert command_line.run(paper_figures, [*drawn, "--out", str(tmp_path / "drawn")]) == 0
     assert (tmp_path / "drawn" / "anytime.pdf").exists()
     capsys.readouterr()
-    assert cli.run(paper_figures, drawn) == 2
+    assert command_line.run(paper_figures, drawn) == 2
     assert capsys.readouterr().err.startswith(f"error: --out: cannot write {read_only}/figures/")
 
 
@@ -191,7 +192,7 @@ def test_a_full_disk_is_exit_1_after_the_table(
     written = Path.write_bytes
     monkeypatch.setattr(os, "replace", replace)
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
-    assert cli.run(compare, [*SMALL, "--out", str(study.parent)]) == 1
+    assert command_line.run(compare, [*SMALL, "--out", str(study.parent)]) == 1
     out, said = capsys.readouterr()
     assert "audit: holds" in out
     assert f"  {study / 'cells'}\n" in out

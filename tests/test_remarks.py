@@ -10,7 +10,7 @@ from ConfigSpace import Float
 
 from bohb_study import FunctionTask
 from bohb_study.engines.base import CellJob, CellResult, run_cell
-from bohb_study.runner import _best, remarks
+from bohb_study.running.runner import _best, remarks
 from bohb_study.study import Cell
 
 SPACE = (Float("x", (0.0, 1.0)),)

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_study import numerics, provenance
-from bohb_study.columns import COLUMNS, SCHEMA_VERSION, build_frame, rows_hash
+from bohb_study import identity, numerics
 from bohb_study.errors import UsageError
-from bohb_study.execution import RunOptions
-from bohb_study.progress import make_progress
-from bohb_study.reproduction import (
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.progress import make_progress
+from bohb_study.running.reproduction import (
     Difference,
     NotReproducibleError,
     check_possible,
@@ -27,7 +26,8 @@ from bohb_study.reproduction import (
     reproduce,
     unavailable,
 )
-from bohb_study.runner import run_study
+from bohb_study.running.runner import run_study
+from bohb_study.schema import COLUMNS, SCHEMA_VERSION, build_frame, rows_hash
 from bohb_study.store import LoadedStudy, load_study
 from bohb_study.study import Cell, StudyConfig
 
@@ -177,7 +177,7 @@ def study() -> Callable[..., LoadedStudy]:
     def made(study_id: str = "ab12cd34", workers: int = 1, code: str = "") -> LoadedStudy:
         record = {
             "schema": SCHEMA_VERSION,
-            "versions": provenance.versions(),
+            "versions": identity.versions(),
             "numerics": numerics.expected("portable", torch=True),
             "git": {"commit": "c0ffee"},
         }
@@ -186,7 +186,7 @@ def study() -> Callable[..., LoadedStudy]:
         cells = {
             (cell.task, cell.method, cell.seed): {
                 **record,
-                "code": code or provenance.cell_hash(cell.task, cell.method, "tune"),
+                "code": code or identity.cell_hash(cell.task, cell.method, "tune"),
             }
             for cell in CELLS
         }
@@ -223,7 +223,7 @@ def test_a_sample_is_of_what_can_be_run_here(
     stored.cells.update({("lcdb-23", "grid", seed): record for seed in range(5)})
     stored.study["tasks"]["lcdb-23"] = {}
     stored.study["config"]["task"] = ["digits", "lcdb-23"]
-    monkeypatch.setattr("bohb_study.tasks.lcdb_curves.find_spec", lambda name: None)
+    monkeypatch.setattr("bohb_study.tasks.tabular.lcdb_curves.find_spec", lambda name: None)
     absent = unavailable(stored)
     assert list(absent) == ["lcdb-23"]
     assert "needs the package lcdb" in absent["lcdb-23"]
@@ -254,7 +254,7 @@ def test_a_study_at_several_workers_cannot_where_tune_ran_it(
     several = study(workers=2)
     key = ("digits", "random", 3)
     for (task, method, _), record in several.cells.items():
-        record |= {"engine": "virtual", "code": provenance.cell_hash(task, method, "virtual")}
+        record |= {"engine": "virtual", "code": identity.cell_hash(task, method, "virtual")}
     check_possible(several)
     several.cells[key] |= {"engine": engine}
     if engine is None:

@@ -17,17 +17,19 @@ import pytest
 
 from bohb_study.engines.base import Finished
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.execution import RunOptions
-from bohb_study.provenance import code_hash, task_parts
-from bohb_study.retraining import TrainingJob, chosen, plan, retrain_finals
-from bohb_study.runner import run_study
+from bohb_study.identity import code_hash, task_parts
+from bohb_study.running import retraining_plan
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.retraining import retrain_finals
+from bohb_study.running.retraining_plan import TrainingJob, chosen
+from bohb_study.running.runner import run_study
 from bohb_study.seeding import canonical, config_id
 from bohb_study.store import LoadedStudy, load_study, locked, read_finals
-from bohb_study.store.finals import FINALS_FILE, Final, Training
 from bohb_study.store.sealed import sealed_json
+from bohb_study.store.sidecars.finals_json import FINALS_FILE, Final, Training
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
-from bohb_study.tasks.own import read_own
+from bohb_study.tasks.user.user_task import read_own
 
 ROOT = Path(__file__).parents[1]
 TASK = '''
@@ -137,7 +139,7 @@ class Serial:
 @pytest.fixture
 def serial(monkeypatch: pytest.MonkeyPatch) -> Serial:
     runs = Serial()
-    monkeypatch.setattr("bohb_study.engines.local.run_cells", runs)
+    monkeypatch.setattr("bohb_study.running.pools.local.run_cells", runs)
     return runs
 
 
@@ -190,7 +192,7 @@ def test_columns_that_are_not_the_configuration_are_refused(
 def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_data(
     study: LoadedStudy,
 ) -> None:
-    planned = plan(study, 3)
+    planned = retraining_plan(study, 3)
     cells = [one.cell for one in chosen(study)]
     first, again, last = planned[:4], planned[4:12], planned[12:]
     assert [(job.cell.repeat, job.cell.seed) for job in first] == [(0, c.seed) for c in cells]
@@ -207,7 +209,7 @@ def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_da
 def test_a_cell_without_a_successful_full_evaluation_has_no_part(study: LoadedStudy) -> None:
     frame = study.frame.copy()
     frame.loc[(frame["method"] == "grid") & (frame["seed"] == 0), "status"] = "diverged"
-    planned = plan(dataclasses.replace(study, frame=frame), 1)
+    planned = retraining_plan(dataclasses.replace(study, frame=frame), 1)
     names = [str(job.cell) for job in planned if job.cell.method == "grid"]
     assert names == ["Toy/grid/1, retrained 0", "Toy/grid/1, all data 0"]
 
@@ -216,7 +218,7 @@ def test_where_nothing_is_trained_nothing_is_planned(
     study: LoadedStudy, toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(toy, "retrain", Task.retrain)
-    assert plan(study, 3) == []
+    assert retraining_plan(study, 3) == []
 
 
 def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) -> None:
@@ -225,7 +227,7 @@ def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) 
     file.write_text(before + "\n")
     try:
         with pytest.raises(StudyError, match="its tasks are not those that were run"):
-            plan(study, 1, trust=True)
+            retraining_plan(study, 1, trust=True)
     finally:
         file.write_text(before)
 
@@ -236,7 +238,7 @@ def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) 
 def test_trainings_have_fresh_seeds_and_are_kept(folder: Path, serial: Serial) -> None:
     finals = retrain_finals(folder, 3)
     study = load_study(folder)
-    planned = plan(study, 3)
+    planned = retraining_plan(study, 3)
     assert serial.ran == [job.cell for job in planned] == [final.training for final in finals]
     for job, final in zip(planned, finals, strict=True):
         expected = job.task.retrain(job.config, job.cell.seed, job.cell.repeat).advance(9)
@@ -257,10 +259,12 @@ def test_what_two_methods_chose_is_trained_once(
     folder: Path, serial: Serial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Methods that draw the same configurations often choose the same; another seed is another."""
-    job = plan(load_study(folder), 1)[0]
+    job = retraining_plan(load_study(folder), 1)[0]
     twin = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin"))
     other = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin", seed=7))
-    monkeypatch.setattr("bohb_study.retraining.run.plan", lambda study, n, **_: [job, twin, other])
+    monkeypatch.setattr(
+        "bohb_study.running.retraining.plan", lambda study, n, **_: [job, twin, other]
+    )
     finals = retrain_finals(folder, 1)
     assert serial.ran == [job.cell, other.cell]
     assert [final.training for final in finals] == [job.cell, twin.cell, other.cell]
@@ -439,7 +443,7 @@ import sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from bohb_study import cli
-from bohb_study.retraining import retrain_finals
+from bohb_study.running.retraining import retrain_finals
 main = lambda words: len(retrain_finals(Path(words[0]), 1, 2, trust=True)) and 0
 sys.exit(cli.run(main, sys.argv[1:]))
 """

@@ -18,11 +18,11 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 
-from bohb_study.columns import HP
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.engines.virtual import run_cell
 from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS
+from bohb_study.schema import HP
 from bohb_study.seeding import config_id
 from bohb_study.study import Cell
 from bohb_study.tasks import ComputedTask

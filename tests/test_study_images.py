@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from bohb_study import cli
-from bohb_study.engines import local
+from bohb_study.cli import command_line
 from bohb_study.engines.base import CellJob, Finished, run_cell
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.execution import RunOptions, prepare
-from bohb_study.reproduction import NotReproducibleError, check_possible, choose, reproduce
-from bohb_study.runner import run_study
+from bohb_study.running.execution import RunOptions, prepare
+from bohb_study.running.pools import local
+from bohb_study.running.reproduction import NotReproducibleError, check_possible, choose, reproduce
+from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, write_study
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
-from bohb_study.tasks.images.sources import Source, download_folder
+from bohb_study.tasks.training.images.sources import Source, download_folder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
@@ -45,7 +45,7 @@ def write(tmp_path: Path, image_files: Any) -> Write:
 
 def forget() -> None:
     """What a new process would not know."""
-    from bohb_study.tasks.images import batches, decoded
+    from bohb_study.tasks.training.images import batches, decoded
 
     decoded.load.cache_clear()
     batches.load_parts.cache_clear()
@@ -193,7 +193,7 @@ def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
 
 
 def _silent() -> Any:
-    from bohb_study.progress import make_progress
+    from bohb_study.running.progress import make_progress
 
     return make_progress()
 
@@ -267,7 +267,7 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Said:
 
     def run(*words: str) -> str:
         out = tmp_path / "out"
-        assert cli.run(compare, [*words, "--out", str(out)]) == 2
+        assert command_line.run(compare, [*words, "--out", str(out)]) == 2
         printed, said = capsys.readouterr()
         assert printed == ""
         assert said.count("\n") == 1
@@ -319,11 +319,11 @@ def test_compare_downloads_where_it_is_told_to(
 
 
 def test_looking_takes_no_data(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(compare, ["--list"]) == 0
+    assert command_line.run(compare, ["--list"]) == 0
     listed = capsys.readouterr().out
     for option in ("fashion-mnist.subset=0", "cifar10.epochs=9", "cifar10-resnet.width=16"):
         assert option in listed
-    assert cli.run(compare, ["--dry-run", "--task", "mnist", "cifar10-resnet"]) == 0
+    assert command_line.run(compare, ["--dry-run", "--task", "mnist", "cifar10-resnet"]) == 0
     assert "30000 epochs" in capsys.readouterr().out
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from bohb_study import cli
-from bohb_study.auditing import audit_study
-from bohb_study.columns import COLUMNS, build_frame
+from bohb_study.audit.study_audit import audit_study
+from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
-from bohb_study.execution import RunOptions
-from bohb_study.paper.derived import derive
-from bohb_study.provenance import cell_hash, code_parts, versions
-from bohb_study.reproduction import NotReproducibleError, check_possible, config_of
-from bohb_study.retraining import retrain_finals
-from bohb_study.runner import run_study
+from bohb_study.identity import cell_hash, code_parts, versions
+from bohb_study.paper.derive import derive
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.reproduction import NotReproducibleError, check_possible, config_of
+from bohb_study.running.retraining import retrain_finals
+from bohb_study.running.runner import run_study
+from bohb_study.schema import COLUMNS, build_frame
 from bohb_study.store import (
     asked_cells,
     load_study,
@@ -29,10 +29,10 @@ from bohb_study.store import (
     write_cell,
     write_study,
 )
-from bohb_study.store.code import write_code
+from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
-from bohb_study.tasks.own import executes
+from bohb_study.tasks.user.user_task import executes
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -239,11 +239,11 @@ def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
     scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, words = received("# another"), ["--anyway", "--jobs", "1", "--sample", "1"]
-    assert cli.run(scripts["reproduce"], [str(folder), *words]) == 2
+    assert command_line.run(scripts["reproduce"], [str(folder), *words]) == 2
     assert "would be executed: look at it, then" in capsys.readouterr().err
     assert not Path("executed").exists()
     # rows that are made up differ: what counts is that the file was executed, and named before
-    assert cli.run(scripts["reproduce"], [str(folder), *words, "--trust"]) == 1
+    assert command_line.run(scripts["reproduce"], [str(folder), *words, "--trust"]) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"executes {Path('my.py').absolute()} (sha256 ")
     assert Path("executed").exists()
@@ -322,7 +322,7 @@ def test_reproduce_refuses_by_exit_2_in_one_line(
 ) -> None:
     folder = store(config())
     Path("my.py").write_text(TEXT + "#")
-    assert cli.run(scripts["reproduce"], [str(folder)]) == 2
+    assert command_line.run(scripts["reproduce"], [str(folder)]) == 2
     out, said = capsys.readouterr()
     assert out == ""
     assert said.startswith(f"error: study: --task {MINE}: its file is not the one that was run ")
@@ -333,14 +333,14 @@ def test_compare_plans_it_and_names_a_wrong_one(
     scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--dry-run", "--task-option", "MyTask.noise=0.1", "--task"]
-    assert cli.run(scripts["compare"], [*words, MINE]) == 0
+    assert command_line.run(scripts["compare"], [*words, MINE]) == 0
     rows = [
         [cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.split("\n")
     ]
     assert ["MyTask", "random", "3", "450 units", "50 trials of 9 units"] in [
         row[1:-1] for row in rows
     ]
-    assert cli.run(scripts["compare"], ["--dry-run", "--task", "my.py:MyTusk"]) == 2
+    assert command_line.run(scripts["compare"], ["--dry-run", "--task", "my.py:MyTusk"]) == 2
     said = capsys.readouterr().err
     assert said == "error: --task my.py:MyTusk: no such task; did you mean MyTask?\n"
 
@@ -354,7 +354,7 @@ def test_the_example_of_a_training_function(
     """The four methods spend the same on it, and none of its trainings fails."""
     task = f"{EXAMPLES}/train_function.py:task"
     words = ["--budget", "3", "--seeds", "1", "--jobs", "1", "--out", str(tmp_path / "results")]
-    assert cli.run(scripts["compare"], ["--task", task, *words]) == 0
+    assert command_line.run(scripts["compare"], ["--task", task, *words]) == 0
     out = capsys.readouterr().out
     assert "tumours: loss, charged in epochs" in out
     (folder,) = (tmp_path / "results").iterdir()
@@ -371,7 +371,7 @@ def test_the_example_of_a_ray_function_needs_ray_tune(
     scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--task", f"{EXAMPLES}/ray_function.py:task", "--engine", "virtual"]
-    assert cli.run(scripts["compare"], words) == 2
+    assert command_line.run(scripts["compare"], words) == 2
     assert capsys.readouterr().err == (
         "error: --engine virtual: parabola calls tune.report, so it runs under engine tune alone; "
         "allowed: auto, tune\n"
@@ -389,11 +389,11 @@ def test_a_function_without_a_state_is_refused_to_bohb(
         "task = FunctionTask(train, [Float('x', (0, 1))], 9)\n"
     )
     for more in ([], ["--dry-run"]):
-        assert cli.run(scripts["compare"], ["--task", "plain.py:task", *more]) == 2
+        assert command_line.run(scripts["compare"], ["--task", "plain.py:task", *more]) == 2
         assert capsys.readouterr().err == (
             "error: --methods bohb: it pauses trials, and train cannot go on after a pause: let "
             "its function take and yield a state; or use grid, random, random-2x, median, asha, "
             "asha-bohb, tpe, tpe-univariate, gp\n"
         )
     words = ["--task", "plain.py:task", "--dry-run", "--methods", "grid", "random", "asha"]
-    assert cli.run(scripts["compare"], words) == 0
+    assert command_line.run(scripts["compare"], words) == 0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bohb_study import terminal
-from bohb_study.analysis.rungs import BracketCheck
-from bohb_study.columns import build_frame
-from bohb_study.reproduction import Comparison, Difference
+from bohb_study.analysis.diagnostics.brackets import BracketCheck
+from bohb_study.cli import terminal
+from bohb_study.running.reproduction import Comparison, Difference
+from bohb_study.schema import build_frame
 from bohb_study.store import LoadedStudy
 from bohb_study.study import Cell, StudyConfig
 

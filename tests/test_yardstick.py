@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from bohb_study import terminal
-from bohb_study.execution import RunOptions
+from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
-from bohb_study.paper.table import paper_table
-from bohb_study.progress import make_progress
-from bohb_study.reproduction import reproduce
-from bohb_study.retraining import plan
-from bohb_study.runner import run_study
+from bohb_study.paper.report_table import paper_table
+from bohb_study.running import retraining_plan
+from bohb_study.running.execution import RunOptions
+from bohb_study.running.progress import make_progress
+from bohb_study.running.reproduction import reproduce
+from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
 from paper_figures import draw_study
-from paper_figures.data import figure_study
+from paper_figures.figure_study import figure_study
 
 CONFIG = StudyConfig(
     task=("digits",),
@@ -56,12 +56,14 @@ def test_a_stored_study_knows_its_yardsticks(folder: Path, form: str, tmp_path: 
         pack(folder, tmp_path / "pack")
         folder = tmp_path / "pack"
     study = load_study(folder)
-    assert study.yardsticks == {"random-2x": 2}
-    assert figure_study(study, 0, allow_missing=False).yardsticks == {"random-2x": 2}
+    assert study.larger_budgets == {"random-2x": 2}
+    assert figure_study(study, 0, allow_missing=False).larger_budgets == {"random-2x": 2}
 
 
 def test_a_study_of_before_has_none() -> None:
-    assert load_study(Path(__file__).parents[1] / "results/paper/fashion-mnist").yardsticks == {}
+    assert (
+        load_study(Path(__file__).parents[1] / "results/paper/fashion-mnist").larger_budgets == {}
+    )
 
 
 def test_the_table_has_no_row_of_it_and_a_line_below(
@@ -83,7 +85,7 @@ def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
 
 
 def test_it_is_not_trained_again(folder: Path) -> None:
-    planned = plan(load_study(folder), 2)
+    planned = retraining_plan(load_study(folder), 2)
     assert {job.cell.method for job in planned} == {"random"}
     assert len(planned) == 4
 

@@ -1,11 +1,17 @@
 """From frames of reports to what figures and tables show: pure functions, no files, no drawing."""
 
-from bohb_study.analysis.aggregate import Aggregate, Estimate, aggregate, bootstrap_seed, estimate
-from bohb_study.analysis.align import Axis, align
-from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
-from bohb_study.analysis.finals import final_incumbents, finals_summary
-from bohb_study.analysis.incumbent import RULES, Rule, can_validate, incumbent, main_rule
-from bohb_study.analysis.summary import summary
+from bohb_study.analysis.comparisons.final_results import summary
+from bohb_study.analysis.incumbents.alignment import Axis, align
+from bohb_study.analysis.incumbents.anytime_curves import AnytimeData, MethodCurves, anytime
+from bohb_study.analysis.incumbents.final_incumbents import final_incumbents, finals_summary
+from bohb_study.analysis.incumbents.rules import RULES, Rule, can_validate, incumbent, main_rule
+from bohb_study.analysis.statistics.aggregate import (
+    Aggregate,
+    Estimate,
+    aggregate,
+    bootstrap_seed,
+    estimate,
+)
 
 __all__ = [
     "RULES",

@@ -17,13 +17,13 @@ import pandas as pd
 
 from bohb_study.analysis import RULES, anytime, main_rule
 from bohb_study.benchmarking.measure import memory_mb
-from bohb_study.columns import HP, Kind, columns_for, typed
+from bohb_study.schema import HP, Kind, columns_for, typed
 from bohb_study.store import load_study
 from bohb_study.store.cells import parquet_bytes
+from bohb_study.store.compressed_records import records_json
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.store.loading import PACKED_ROWS
-from bohb_study.store.records import records_json
-from bohb_study.store.studies import PACKED_RECORDS, STUDY_FILE
+from bohb_study.store.study_folders import PACKED_RECORDS, STUDY_FILE
 
 TASK, TOP = "digits", 27
 HYPERPARAMETERS: dict[str, Kind] = {"l1": "int", "l2": "int", "lr": "float", "batch_size": "int"}

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from bohb_study.tasks.denormals import flushed_denormals
-from bohb_study.tasks.images.batches import PADDING, Images
-from bohb_study.tasks.images.decoded import load
-from bohb_study.tasks.images.networks import lenet
-from bohb_study.tasks.images.splits import moments
-from bohb_study.tasks.images.training import ONEDNN_FROM, onednn
+from bohb_study.tasks.training.denormals import flushed_denormals
+from bohb_study.tasks.training.images.batches import PADDING, Images
+from bohb_study.tasks.training.images.decoded import load
+from bohb_study.tasks.training.images.image_training import ONEDNN_FROM, onednn
+from bohb_study.tasks.training.images.networks import lenet
+from bohb_study.tasks.training.images.splits import moments
 
 Work = Literal["load", "load, augmented", "train LeNet"]
 WORKS: tuple[Work, ...] = ("load", "load, augmented", "train LeNet")

@@ -32,7 +32,7 @@ def measure(case: Case) -> Cost:
         run(replace(case, budget=FIRST_RUN))
     context: AbstractContextManager[None] = nullcontext()
     if case.runner == "tune":
-        from bohb_study.engines import cluster
+        from bohb_study.running.pools import cluster
 
         context = cluster.connected(None)
     with context:

@@ -39,7 +39,7 @@ class _Function(FunctionTrainable):
     closing = False
 
     def _trainable_func(self, config: dict[str, Any]) -> None:
-        from bohb_study.tasks.global_random import seed_all  # imports torch
+        from bohb_study.tasks.training.global_random import seed_all  # imports torch
 
         self.thread = threading.current_thread()
         seed_all(self.seed)
@@ -68,7 +68,7 @@ class _Function(FunctionTrainable):
                 )
 
 
-class _NotedCheckpoint(tune.Checkpoint):
+class _RecordingCheckpoint(tune.Checkpoint):
     """A checkpoint that knows whether anybody asked where it is."""
 
     read = False
@@ -109,7 +109,7 @@ class RayFunctionEvaluation(Evaluation):
         self._function.task = task
         self._result: Any = None
         """Ray's own record of the last report, with its checkpoint."""
-        self._restored: _NotedCheckpoint | None = None
+        self._restored: _RecordingCheckpoint | None = None
         self._spare: tune.Checkpoint | None = None
         """The last checkpoint, where no pause needs it."""
 
@@ -186,7 +186,7 @@ class RayFunctionEvaluation(Evaluation):
                 "go on from there: give tune.report a checkpoint=, or use methods that never pause"
             )
         self._spare = checkpoint
-        self._restored = _NotedCheckpoint(checkpoint.path, checkpoint.filesystem)
+        self._restored = _RecordingCheckpoint(checkpoint.path, checkpoint.filesystem)
         self._result.checkpoint = self._restored
         self._function.load_checkpoint(self._result)
 

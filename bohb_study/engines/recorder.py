@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bohb_study.budget import Ledger
-from bohb_study.columns import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.methods.base import Pair
-from bohb_study.methods.noted_scheduler import Note
+from bohb_study.methods.recording.recording_scheduler import Note
+from bohb_study.schema import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
 from bohb_study.seeding import Config, config_id
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.fingerprints import column_kind, space_sha256, stored_value

@@ -6,9 +6,9 @@ from typing import Any
 import ray
 from ray import tune
 
-from bohb_study.engines.guarded import GuardedEvaluation, interruptible
+from bohb_study.engines.guard import GuardedEvaluation, interruptible
 from bohb_study.methods.base import seen
-from bohb_study.methods.noted_scheduler import FIRST_RUNG, without_notes
+from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, without_notes
 from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Evaluation, Task

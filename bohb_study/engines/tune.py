@@ -19,8 +19,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from bohb_study import numerics
-from bohb_study.engines.accounts import LedgerActor
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
+from bohb_study.engines.ledger_actor import LedgerActor
 from bohb_study.engines.ray_function import RayFunctionTrainable
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable

@@ -30,13 +30,13 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
-from bohb_study.engines.guarded import GuardedEvaluation, interruptible
+from bohb_study.engines.guard import GuardedEvaluation, interruptible
+from bohb_study.engines.paused_states import States
 from bohb_study.engines.recorder import Recorder
-from bohb_study.engines.states import States
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Pair, seen
-from bohb_study.methods.noted_scheduler import FIRST_RUNG
+from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
 from bohb_study.seeding import Config
 from bohb_study.tasks import Ladder, Report
 

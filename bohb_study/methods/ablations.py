@@ -10,10 +10,10 @@ from ray.tune.schedulers import HyperBandForBOHB
 
 from bohb_study.methods.base import Method, Pair, Problem
 from bohb_study.methods.bohb import bohb_searcher
-from bohb_study.methods.generator import bohb_model_after
+from bohb_study.methods.hpbandster.generator import bohb_model_after
 from bohb_study.methods.hyperband import (
     FillsBracketsOnce,
-    MendedHyperBandForBOHB,
+    PatchedHyperBandForBOHB,
     TellsOfEnds,
     hyperband_scheduler,
     ray_plan,
@@ -54,7 +54,7 @@ def _random_fraction(name: str, share: float) -> Method:
         scheduler="Ray's HyperBandForBOHB, two defects mended",
         uses_fidelity=True,
         source=SOURCE,
-        build=partial(_build, scheduler=MendedHyperBandForBOHB, random_fraction=share),
+        build=partial(_build, scheduler=PatchedHyperBandForBOHB, random_fraction=share),
         plan=ray_plan,
         model_after=bohb_model_after,
         pauses=True,

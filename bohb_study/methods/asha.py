@@ -18,8 +18,8 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
 from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Method, Pair, Problem
-from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 
 _ABOVE_FAILURES = nextafter(-WORST, 0.0)
 """The lowest reward above those of failures."""
@@ -105,7 +105,7 @@ class IncrementalASHA(ASHAScheduler):
             super().on_trial_add(tune_controller, trial)
 
 
-class NotedASHA(NotedScheduler):
+class RecordingASHA(RecordingScheduler):
     """Notes of Ray's ASHAScheduler with one bracket: every rung judges."""
 
     def rung_times(self) -> tuple[int, ...]:
@@ -133,7 +133,7 @@ def _build(problem: Problem) -> Pair:
         grace_period=1,
         reduction_factor=ladder.eta,
     )
-    return Pair(random_searcher(problem), NotedASHA(scheduler, ladder))
+    return Pair(random_searcher(problem), RecordingASHA(scheduler, ladder))
 
 
 METHOD = Method(

@@ -9,10 +9,10 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from bohb_study.methods.asha import IncrementalASHA, NotedASHA
+from bohb_study.methods.asha import IncrementalASHA, RecordingASHA
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
 from bohb_study.methods.bohb import bohb_searcher
-from bohb_study.methods.generator import bohb_model_after
+from bohb_study.methods.hpbandster.generator import bohb_model_after
 
 
 class TellingASHA(IncrementalASHA):
@@ -50,7 +50,7 @@ def _build(problem: Problem) -> Pair:
         grace_period=1,
         reduction_factor=ladder.eta,
     )
-    return Pair(bohb_searcher(problem), NotedASHA(scheduler, ladder))
+    return Pair(bohb_searcher(problem), RecordingASHA(scheduler, ladder))
 
 
 METHOD = Method(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ray.tune.search import Searcher
 
 from bohb_study.losses import LOSS_LIMIT
-from bohb_study.methods.noted_scheduler import NotedScheduler
-from bohb_study.methods.noted_searcher import NotedSearcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
+from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.seeding import model_seed
 from bohb_study.tasks import Ladder, Report, Task
 from bohb_study.tasks.encoding import decoder, encoding
@@ -46,8 +46,8 @@ def succeeded(result: Mapping[str, Any]) -> bool:
 class Pair:
     """A searcher and a scheduler for one cell, both with notes for the recorder."""
 
-    searcher: NotedSearcher
-    scheduler: NotedScheduler
+    searcher: RecordingSearcher
+    scheduler: RecordingScheduler
 
     def __post_init__(self) -> None:
         """Tell the scheduler whose time is not its own."""
@@ -79,9 +79,9 @@ class Problem:
         """The task's space as methods see it; what they suggest goes through ``noted``."""
         return encoding(self.task, seed).space
 
-    def noted(self, searcher: Searcher) -> NotedSearcher:
+    def recording(self, searcher: Searcher) -> RecordingSearcher:
         """The searcher with notes, in the task's own values."""
-        return NotedSearcher(searcher, decoder(self.task))
+        return RecordingSearcher(searcher, decoder(self.task))
 
     @property
     def model_seed(self) -> int:

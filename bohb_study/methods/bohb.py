@@ -15,9 +15,9 @@ from ConfigSpace import ConfigurationSpace
 from ray.tune.search.bohb import TuneBOHB
 
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
-from bohb_study.methods.generator import SeededBOHB, bohb_model_after
+from bohb_study.methods.hpbandster.generator import SeededBOHB, bohb_model_after
 from bohb_study.methods.hyperband import hyperband_scheduler, ray_plan
-from bohb_study.methods.noted_searcher import NotedSearcher
+from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.seeding import space_seed
 
 
@@ -65,7 +65,7 @@ class SeededTuneBOHB(TuneBOHB):
         return self.bohber.picked_by_model
 
 
-def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -> NotedSearcher:
+def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -> RecordingSearcher:
     """BOHB's searcher: until its model exists, the draws that random makes.
 
     Args:
@@ -81,7 +81,7 @@ def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -
         seed=problem.model_seed,
         space_seed=seed,
     )
-    return problem.noted(searcher)
+    return problem.recording(searcher)
 
 
 def _build(problem: Problem) -> Pair:

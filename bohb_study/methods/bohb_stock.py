@@ -11,7 +11,7 @@ from ray.tune.schedulers import HyperBandForBOHB
 from ray.tune.search.bohb import TuneBOHB
 
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
-from bohb_study.methods.generator import bohb_model_after
+from bohb_study.methods.hpbandster.generator import bohb_model_after
 from bohb_study.methods.hyperband import hyperband_scheduler, ray_plan
 from bohb_study.seeding import space_seed
 
@@ -45,7 +45,7 @@ class TellingTuneBOHB(TuneBOHB):
 def _build(problem: Problem) -> Pair:
     seed = space_seed(problem.task.name, problem.seed)
     searcher = TellingTuneBOHB(problem.space(seed), metric=METRIC, mode=MODE, seed=seed)
-    return Pair(problem.noted(searcher), hyperband_scheduler(problem, HyperBandForBOHB))
+    return Pair(problem.recording(searcher), hyperband_scheduler(problem, HyperBandForBOHB))
 
 
 METHOD = Method(

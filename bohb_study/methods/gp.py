@@ -14,7 +14,7 @@ next picks, depend on whether greenlet is installed, hence it is required.
 from optuna.samplers import GPSampler
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
+from bohb_study.methods.optuna.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
 
 
 def _build(problem: Problem) -> Pair:

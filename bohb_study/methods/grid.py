@@ -21,9 +21,9 @@ from ConfigSpace.hyperparameters import (
 from ConfigSpace.util import deactivate_inactive_hyperparameters
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
-from bohb_study.methods.full_fidelity import FullFidelity
-from bohb_study.methods.noted_scheduler import NotedScheduler
-from bohb_study.methods.searchers import SelfLimitingSearcher
+from bohb_study.methods.ray.full_fidelity import FullFidelity
+from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.seeding import canonical, derive
 from bohb_study.tasks.encoding import encoding
 
@@ -159,7 +159,7 @@ def _build(problem: Problem) -> Pair:
         mode=MODE,
     )
     scheduler = FullFidelity(time_attr=TIME, max_t=problem.ladder.max_time)
-    return Pair(problem.noted(searcher), NotedScheduler(scheduler, problem.ladder))
+    return Pair(problem.recording(searcher), RecordingScheduler(scheduler, problem.ladder))
 
 
 METHOD = Method(

@@ -5,9 +5,9 @@ Falkner, Klein, Hutter, BOHB: Robust and Efficient Hyperparameter Optimization a
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.generator import bohb_model_after
-from bohb_study.methods.hpbandster_master import LocalBOHB
-from bohb_study.methods.hpbandster_pair import hpbandster_pair, hpbandster_plan
+from bohb_study.methods.hpbandster.generator import bohb_model_after
+from bohb_study.methods.hpbandster.master import LocalBOHB
+from bohb_study.methods.hpbandster.pair import hpbandster_pair, hpbandster_plan
 from bohb_study.seeding import space_seed
 
 

@@ -4,8 +4,8 @@ Li et al., Hyperband, JMLR 18, 2018, arXiv 1603.06560. A finite space is sampled
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.hpbandster_master import LocalHyperBand
-from bohb_study.methods.hpbandster_pair import hpbandster_pair, hpbandster_plan
+from bohb_study.methods.hpbandster.master import LocalHyperBand
+from bohb_study.methods.hpbandster.pair import hpbandster_pair, hpbandster_plan
 from bohb_study.seeding import space_seed
 
 

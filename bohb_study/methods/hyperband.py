@@ -12,8 +12,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import HyperBandForBOHB, TrialScheduler
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem, Rung
-from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.tasks import Ladder
 
 
@@ -70,11 +70,11 @@ class TellsOfEnds(HyperBandForBOHB):
         return decision
 
 
-class MendedHyperBandForBOHB(TellsOfEnds, FillsBracketsOnce):
+class PatchedHyperBandForBOHB(TellsOfEnds, FillsBracketsOnce):
     """Ray's HyperBandForBOHB without its two defects; a drop-in replacement."""
 
 
-class NotedHyperband(NotedScheduler):
+class RecordingHyperband(RecordingScheduler):
     """Notes of Ray's HyperBandForBOHB, stock or mended: a bracket's milestone judges."""
 
     restarts = True
@@ -113,11 +113,11 @@ def ray_plan(ladder: Ladder) -> list[list[Rung]]:
 
 
 def hyperband_scheduler(
-    problem: Problem, scheduler: type[HyperBandForBOHB] = MendedHyperBandForBOHB
-) -> NotedHyperband:
+    problem: Problem, scheduler: type[HyperBandForBOHB] = PatchedHyperBandForBOHB
+) -> RecordingHyperband:
     """A scheduler for a problem, with notes: Ray's own, or a subclass with one mend or both."""
     ladder = problem.ladder
-    return NotedHyperband(
+    return RecordingHyperband(
         scheduler(
             time_attr=TIME,
             metric=METRIC,

@@ -16,8 +16,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
 
 from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Method, Pair, Problem, succeeded
-from bohb_study.methods.noted_scheduler import NotedScheduler
 from bohb_study.methods.random import random_searcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 
 _CONTINUE: str = TrialScheduler.CONTINUE
 _PAUSE: str = TrialScheduler.PAUSE
@@ -179,7 +179,7 @@ class IncrementalMedian(MedianStoppingRule):
             insort(self._means[time], mean)
 
 
-class NotedMedian(NotedScheduler):
+class RecordingMedian(RecordingScheduler):
     """Notes of IncrementalMedian: each trial goes from rung to rung; it can stop between them."""
 
     def due(self, trial: Trial) -> int | None:
@@ -200,7 +200,7 @@ def _build(problem: Problem) -> Pair:
         hard_stop=True,
         max_t=ladder.max_time,
     )
-    return Pair(random_searcher(problem), NotedMedian(scheduler, ladder))
+    return Pair(random_searcher(problem), RecordingMedian(scheduler, ladder))
 
 
 METHOD = Method(

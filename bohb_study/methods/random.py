@@ -9,11 +9,11 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Method, Pair, Problem
-from bohb_study.methods.draws import Draws
-from bohb_study.methods.full_fidelity import FullFidelity
-from bohb_study.methods.noted_scheduler import NotedScheduler
-from bohb_study.methods.noted_searcher import NotedSearcher
-from bohb_study.methods.searchers import SelfLimitingSearcher
+from bohb_study.methods.ray.full_fidelity import FullFidelity
+from bohb_study.methods.ray.random_draws import Draws
+from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
+from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.seeding import canonical, space_seed
 
 PATIENCE = 20
@@ -57,15 +57,15 @@ class RandomSearch(SelfLimitingSearcher):
         return None
 
 
-def random_searcher(problem: Problem) -> NotedSearcher:
+def random_searcher(problem: Problem) -> RecordingSearcher:
     """The random searcher that random, asha and hyperband share: the same draws for all three."""
     seed = space_seed(problem.task.name, problem.seed)
-    return problem.noted(RandomSearch(problem.space(seed), metric=METRIC, mode=MODE))
+    return problem.recording(RandomSearch(problem.space(seed), metric=METRIC, mode=MODE))
 
 
 def _build(problem: Problem) -> Pair:
     scheduler = FullFidelity(time_attr=TIME, max_t=problem.ladder.max_time)
-    return Pair(random_searcher(problem), NotedScheduler(scheduler, problem.ladder))
+    return Pair(random_searcher(problem), RecordingScheduler(scheduler, problem.ladder))
 
 
 METHOD = Method(

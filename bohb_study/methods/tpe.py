@@ -11,7 +11,7 @@ min(ceil(n / 10), 25) of n trials are the good ones; the newest 25 weigh most; `
 from optuna.samplers import TPESampler
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
+from bohb_study.methods.optuna.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
 
 
 def _build(problem: Problem) -> Pair:

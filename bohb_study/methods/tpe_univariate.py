@@ -7,7 +7,7 @@ in ``tpe``, but for ``multivariate``, which Optuna 5 turns on where it is not st
 from optuna.samplers import TPESampler
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
+from bohb_study.methods.optuna.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
 
 
 def _build(problem: Problem) -> Pair:

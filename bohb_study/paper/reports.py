@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bohb_study.errors import StudyError
-from bohb_study.paper.ablations import ablations_report
+from bohb_study.paper.ablation_claims import ablations_report
 from bohb_study.paper.claims import ClaimsReport, claims_table
-from bohb_study.paper.counting_ones import counting_ones_report
-from bohb_study.paper.dehb import dehb_report
-from bohb_study.paper.fcnet import fcnet_report
-from bohb_study.paper.main import main_report
-from bohb_study.paper.studies import paper_studies
+from bohb_study.paper.counting_ones_claims import counting_ones_report
+from bohb_study.paper.dehb_claims import dehb_report
+from bohb_study.paper.fcnet_claims import fcnet_report
+from bohb_study.paper.main_claims import main_report
+from bohb_study.paper.named_studies import paper_studies
 from bohb_study.store import load_study
+from bohb_study.store.checksums import write_packed
 from bohb_study.store.files import json_bytes, replace_files
-from bohb_study.store.sums import write_packed
 
 CLAIMS = "claims"
 """Stem of the files, beside the packed study that the group is named after, or its first."""

@@ -10,11 +10,11 @@ and nothing is written outside the folder.
 """
 
 from bohb_study.store.cells import CellState, Origin, cell_record, cell_state, read_cell, write_cell
-from bohb_study.store.export import pack, write_csv
-from bohb_study.store.finals import finals_frame, read_finals
 from bohb_study.store.loading import LoadedStudy, load_results, load_study
 from bohb_study.store.locking import locked
-from bohb_study.store.studies import (
+from bohb_study.store.packs import pack, write_csv
+from bohb_study.store.sidecars.finals_json import finals_frame, read_finals
+from bohb_study.store.study_folders import (
     asked_cells,
     newest_folder,
     read_study,

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bohb_study.columns import (
+from bohb_study.errors import StudyError
+from bohb_study.schema import (
     CELL,
     SCHEMA_VERSION,
     arrow_schema,
@@ -24,9 +25,8 @@ from bohb_study.columns import (
     rows_hash,
     upgraded,
 )
-from bohb_study.errors import StudyError
+from bohb_study.store.compressed_records import check_record
 from bohb_study.store.files import read_file, replace_files
-from bohb_study.store.records import check_record
 from bohb_study.store.sealed import SEALED_SINCE, read_json, sealed_json
 from bohb_study.store.shapes import Told
 from bohb_study.study import Cell, StudyConfig, identity_id

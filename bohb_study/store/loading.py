@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from bohb_study.budget import units_allowed
-from bohb_study.columns import CELL, SCHEMA_VERSION, Kind, build_frame, kinds_of, upgraded
 from bohb_study.errors import StudyError
+from bohb_study.schema import CELL, SCHEMA_VERSION, Kind, build_frame, kinds_of, upgraded
 from bohb_study.store import shapes
 from bohb_study.store.cells import (
     NotDoneError,
@@ -29,17 +29,17 @@ from bohb_study.store.cells import (
     told_record,
     verified,
 )
+from bohb_study.store.checksums import check_sums
+from bohb_study.store.compressed_records import check_record, records_of
 from bohb_study.store.files import read_file
-from bohb_study.store.records import check_record, records_of
 from bohb_study.store.sealed import SEALED_SINCE, read_json
-from bohb_study.store.studies import (
+from bohb_study.store.study_folders import (
     PACK_AGAIN,
     PACKED_RECORDS,
     asked_cells,
     is_packed,
     read_study,
 )
-from bohb_study.store.sums import check_sums
 from bohb_study.study import Cell
 from bohb_study.tasks import Ladder
 
@@ -77,7 +77,7 @@ class LoadedStudy:
         return Ladder(**{**values, "costs": tuple(values["costs"])})
 
     @property
-    def yardsticks(self) -> dict[str, int]:
+    def larger_budgets(self) -> dict[str, int]:
         """Methods whose cells were given a multiple of the study's budget, and that multiple.
 
         They have no part where equal budgets are compared.

@@ -13,7 +13,7 @@ from bohb_study.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from bohb_study.tasks.computed import ComputedTask
-    from bohb_study.tasks.function import FunctionTask
+    from bohb_study.tasks.user.training_function import FunctionTask
 
 __all__ = [
     "TASKS",
@@ -32,7 +32,7 @@ __all__ = [
 
 _HOME = {
     "ComputedTask": "bohb_study.tasks.computed",
-    "FunctionTask": "bohb_study.tasks.function",
+    "FunctionTask": "bohb_study.tasks.user.training_function",
 }
 
 
@@ -69,7 +69,7 @@ def task_class(name: str) -> type[Task]:
         UsageError: no such task; names the near ones.
     """
     if is_file(name):
-        from bohb_study.tasks.own import read_own
+        from bohb_study.tasks.user.user_task import read_own
 
         return read_own(name).task_class
     if name not in TASKS:
@@ -98,7 +98,7 @@ def make_task(name: str, options: dict[str, str] | None = None, eta: int | None 
         UsageError: unknown task or option, a value of the wrong type, or an eta that does not fit.
     """
     if is_file(name):
-        from bohb_study.tasks.own import read_own
+        from bohb_study.tasks.user.user_task import read_own
 
         return read_own(name).make(options, eta)
     return build_task(task_class(name), name, options, eta)

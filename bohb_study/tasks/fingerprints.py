@@ -13,7 +13,7 @@ from bohb_study.seeding import Value, plain_value
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-    from bohb_study.columns import Kind
+    from bohb_study.schema import Kind
 
 
 def space_sha256(space: "ConfigurationSpace") -> str:

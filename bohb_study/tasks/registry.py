@@ -1,38 +1,38 @@
 """The names of the tasks: names alone, so a new task changes no code that others depend on."""
 
 TASKS: dict[str, str] = {
-    "digits": "bohb_study.tasks.digits:Digits",
-    **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.lenet:LeNet"),
-    "cifar10-resnet": "bohb_study.tasks.resnet:CifarResNet",
-    "synthetic-curves": "bohb_study.tasks.synthetic_curves:SyntheticCurves",
+    "digits": "bohb_study.tasks.training.digits:Digits",
+    **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.training.lenet:LeNet"),
+    "cifar10-resnet": "bohb_study.tasks.training.resnet:CifarResNet",
+    "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
-        f"counting-ones-{dimensions}": "bohb_study.tasks.counting_ones:CountingOnes"
+        f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"
         for dimensions in (8, 16, 32, 64, 100)
     },
     **{
-        f"mfh{dimensions}{kind}": "bohb_study.tasks.mfhartmann:MFHartmann"
+        f"mfh{dimensions}{kind}": "bohb_study.tasks.functions.mfhartmann:MFHartmann"
         for dimensions in (3, 6)
         for kind in ("", "-good", "-moderate", "-bad", "-terrible")
     },
-    "branin-mf": "bohb_study.tasks.branin:Branin",
-    "forrester-mf": "bohb_study.tasks.forrester:Forrester",
+    "branin-mf": "bohb_study.tasks.functions.branin:Branin",
+    "forrester-mf": "bohb_study.tasks.functions.forrester:Forrester",
     **{
-        f"fcnet-{data}": "bohb_study.tasks.fcnet:FCNet"
+        f"fcnet-{data}": "bohb_study.tasks.tabular.fcnet:FCNet"
         for data in ("naval", "parkinsons", "protein", "slice")
     },
     **{
-        f"hpobench-mlp-{data}": "bohb_study.tasks.hpobench_mlp:HPOBenchMLP"
+        f"hpobench-mlp-{data}": "bohb_study.tasks.tabular.hpobench_mlp:HPOBenchMLP"
         for data in (
             "australian", "blood-transfusion", "car", "credit-g", "kc1", "phoneme", "segment",
             "vehicle",
         )
     },
     **{
-        f"nasbench201-{data}": "bohb_study.tasks.nasbench201:NASBench201"
+        f"nasbench201-{data}": "bohb_study.tasks.tabular.nasbench201:NASBench201"
         for data in ("cifar10", "cifar100", "imagenet")
     },
     **{
-        f"lcdb-{openml_id}": "bohb_study.tasks.lcdb:LCDB"
+        f"lcdb-{openml_id}": "bohb_study.tasks.tabular.lcdb:LCDB"
         for openml_id in (
             23, 44, 679, 720, 722, 728, 735, 741, 761, 823, 847, 897, 901, 914, 930, 934, 959, 980,
             991, 1042, 1053, 1067, 1479, 1485, 1566, 4134, 40981, 41027, 41142, 41144, 41156, 41158,

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import bootstrap, trim_mean
 
-from bohb_study.analysis.aggregate import aggregate, bootstrap_seed, estimate, iqm, kind_of
+from bohb_study.analysis.statistics.aggregate import (
+    aggregate,
+    bootstrap_seed,
+    estimate,
+    iqm,
+    kind_of,
+)
 from bohb_study.errors import StudyError
 
 NAN = math.nan

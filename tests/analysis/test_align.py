@@ -6,7 +6,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.align import align
+from bohb_study.analysis.incumbents.alignment import align
 
 NAN = math.nan
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.area import areas, log_mean
-from bohb_study.analysis.normalise import Reference
+from bohb_study.analysis.incumbents.area import areas, log_mean
+from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]
@@ -44,7 +44,7 @@ def test_nothing_is_clipped_and_nothing_beyond_the_budget_counts(cell: Cell) -> 
 
 def test_yardsticks_and_tasks_without_a_reference_are_left_out(cell: Cell) -> None:
     frame = pd.concat([cell([(9, 3.0)]), cell([(9, 1.0)], method="random-2x")])
-    assert area(frame, 4, yardsticks=["random-2x"]) == [1.0]
+    assert area(frame, 4, larger_budgets=["random-2x"]) == [1.0]
     with pytest.raises(StudyError, match="no task has a reference"):
         areas(frame, TOPS, {"toy": 4}, {})
     with pytest.raises(StudyError, match="no curve"):

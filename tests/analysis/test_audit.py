@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.checks.base import Evidence, MethodFacts, TaskFacts, evidence
-from bohb_study.analysis.checks.ledger import check_ledger
-from bohb_study.analysis.checks.space import check_range
+from bohb_study.audit.checks.accounting import check_ledger
+from bohb_study.audit.checks.value_ranges import check_range
+from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
 
 LR = {"kind": "float", "lower": 0.1, "upper": 1.0, "conditional": False}
 UNITS = {"kind": "int", "lower": 1, "upper": 9, "conditional": True}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from bohb_study.analysis.bootstrap import (
+from bohb_study.analysis.statistics.bootstrap import (
     RESAMPLES,
     interval,
     observed_interval,

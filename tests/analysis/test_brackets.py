@@ -1,7 +1,7 @@
 """Rungs of brackets as frames."""
 
-from bohb_study.analysis.brackets import COLUMNS, bracket_counts, bracket_frame
-from bohb_study.analysis.rungs import BracketCheck
+from bohb_study.analysis.diagnostics.bracket_counts import COLUMNS, bracket_counts, bracket_frame
+from bohb_study.analysis.diagnostics.brackets import BracketCheck
 
 PLAN = ((1, 9), (3, 3), (9, 1))
 

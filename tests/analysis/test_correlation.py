@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import kendalltau, spearmanr
 
-from bohb_study.analysis.correlation import (
+from bohb_study.analysis.diagnostics.rung_correlation import (
     COLUMNS,
     correlate,
     rung_correlations,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.curves import AnytimeData, MethodCurves, anytime
+from bohb_study.analysis.incumbents.anytime_curves import AnytimeData, MethodCurves, anytime
 from bohb_study.errors import StudyError, UsageError
 
 Cell = Callable[..., pd.DataFrame]
@@ -136,7 +136,7 @@ def test_a_yardstick_runs_along_a_fraction_of_what_it_spent(cell: Cell, axis: st
             cell(losses, method="random-2x", seconds=[3.0, 6.0, 9.0, 12.0]),
         ]
     )
-    data = anytime(frame, "full", TOPS, axis=axis, yardsticks={"random-2x": 2})
+    data = anytime(frame, "full", TOPS, axis=axis, larger_budgets={"random-2x": 2})
     scale = 1 if axis == "full_evals" else 3
     assert one(data, "random").runs.index.tolist() == [scale, 2 * scale]
     twice = one(data, "random-2x")

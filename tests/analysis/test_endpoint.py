@@ -12,9 +12,9 @@ from scipy.stats import PermutationMethod, mannwhitneyu, norm, wilcoxon
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from bohb_study.analysis.endpoint import TaskTests, signed_rank, task_tests
-from bohb_study.analysis.improvement import improvement
-from bohb_study.analysis.power import critical, detectable, pairs_needed, smallest_p
+from bohb_study.analysis.comparisons.endpoint import TaskTests, signed_rank, task_tests
+from bohb_study.analysis.statistics.improvement import improvement
+from bohb_study.analysis.statistics.power import critical, detectable, pairs_needed, smallest_p
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.area import areas
-from bohb_study.analysis.curves import anytime
-from bohb_study.analysis.endpoint import task_tests
-from bohb_study.analysis.finals import final_incumbents
-from bohb_study.analysis.incumbent import RULES, Rule, incumbent
-from bohb_study.analysis.normalise import Reference
-from bohb_study.analysis.ranks import rank_curves
-from bohb_study.analysis.readings import paired_gain, read_off
-from bohb_study.analysis.speedup import speedups
-from bohb_study.analysis.summary import summary
-from bohb_study.analysis.targets import runtimes
-from bohb_study.analysis.thin import thin
+from bohb_study.analysis.comparisons.endpoint import task_tests
+from bohb_study.analysis.comparisons.final_results import summary
+from bohb_study.analysis.comparisons.mean_ranks import rank_curves
+from bohb_study.analysis.comparisons.speed_ups import speedups
+from bohb_study.analysis.comparisons.targets import runtimes
+from bohb_study.analysis.incumbents.anytime_curves import anytime
+from bohb_study.analysis.incumbents.area import areas
+from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
+from bohb_study.analysis.incumbents.compact import compact
+from bohb_study.analysis.incumbents.final_incumbents import final_incumbents
+from bohb_study.analysis.incumbents.rules import RULES, Rule, incumbent
+from bohb_study.analysis.statistics.normalisation import Reference
 
 Cell = Callable[..., pd.DataFrame]
 Reports = Sequence[tuple[int, float]]
@@ -73,7 +73,7 @@ def test_what_fails_improves_no_summary(
     before = frame_of(cell, study)
     after = fail(before, statuses)
     at = [1.0, 2.0, BUDGET]
-    read = [read_off(f, rule, TOPS, at, BUDGET)["value"] for f in (before, after)]
+    read = [incumbent_at(f, rule, TOPS, at, BUDGET)["value"] for f in (before, after)]
     assert (worst(read[1]) >= worst(read[0])).all()
     area = [areas(f, TOPS, BUDGETS, REFERENCES, rule)["area"] for f in (before, after)]
     assert (worst(area[1]) >= worst(area[0]) - 1e-12).all()
@@ -88,7 +88,7 @@ def test_what_fails_improves_no_summary(
     table = [summary(f, ledgers(f), TOPS).set_index("method") for f in (before, after)]
     assert worst(table[1]["val_loss"])[0] >= worst(table[0]["val_loss"])[0]
     assert (table[1]["undefined"] >= table[0]["undefined"]).all()
-    readings = [read_off(f, rule, TOPS, [BUDGET], BUDGET) for f in (before, after)]
+    readings = [incumbent_at(f, rule, TOPS, [BUDGET], BUDGET) for f in (before, after)]
     wins = [paired_gain(r, "toy", "bohb", "random", BUDGET, 0)[1] for r in readings]
     assert wins[1] <= wins[0]
     assert wins[1] == primary[1].wins
@@ -113,7 +113,7 @@ def test_no_number_stands_for_a_failure(
     pd.testing.assert_frame_equal(one, other)
     one, other = (final_incumbents(f, TOPS) for f in (nothing, something))
     pd.testing.assert_frame_equal(one, other)
-    thinned = thin(nothing, TOPS)
+    thinned = compact(nothing, TOPS)
     for (_, whole), (_, less) in zip(
         nothing.groupby(["method", "seed"]), thinned.groupby(["method", "seed"]), strict=True
     ):
@@ -151,7 +151,7 @@ def test_a_pair_with_an_undefined_incumbent_counts(cell: Cell, which: str) -> No
     frame = frame.assign(
         status=frame["status"].mask(gone, "failed"), val_loss=frame["val_loss"].mask(gone)
     )
-    readings = read_off(frame, "full", TOPS, [1.0], 1.0)
+    readings = incumbent_at(frame, "full", TOPS, [1.0], 1.0)
     gain, wins = paired_gain(readings, "toy", "bohb", "random", 1.0, 0)
     assert (gain.undefined, gain.n, wins) == (1, 2, 0.25 if which == "bohb" else 0.75)
     assert gain.in_words() == "none in 1 of 2 seeds"

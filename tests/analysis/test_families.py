@@ -1,6 +1,6 @@
 import pytest
 
-from bohb_study.analysis.families import FAMILIES, family_of
+from bohb_study.analysis.comparisons.families import FAMILIES, family_of
 from bohb_study.tasks.registry import TASKS
 
 

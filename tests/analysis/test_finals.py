@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis import estimate, final_incumbents, finals_summary
-from bohb_study.columns import build_frame
 from bohb_study.errors import StudyError
+from bohb_study.schema import build_frame
 
 TOPS = {"digits": 9}
 

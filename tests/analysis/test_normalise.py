@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_study.analysis.normalise import Reference, normalised
+from bohb_study.analysis.statistics.normalisation import Reference, normalised
 
 LOSSES = st.lists(st.integers(-100, 100) | st.none(), min_size=1, max_size=12)
 

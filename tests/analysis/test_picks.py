@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_study.analysis.picks import SUMMARY, picks, picks_summary
+from bohb_study.analysis.diagnostics.suggestions import SUMMARY, picks, suggestions_summary
 from bohb_study.errors import StudyError
 
 Report = tuple[int, int, float, float, bool | None]
@@ -39,7 +39,7 @@ def test_quartiles_by_stretch_and_kind_of_what_reached_the_top() -> None:
     losses = [4.0, 1.0, 3.0, 2.0, 5.0]
     rows: list[Report] = [(i, 9, 1.0 + i / 10, loss, True) for i, loss in enumerate(losses)]
     rows += [(5, 9, 8.0, 7.0, False), (6, 1, 8.5, 0.0, False), (7, 9, 9.0, 9.0, False)]
-    got = picks_summary(picks(cell(rows)), {"toy": 9}, budget=9)
+    got = suggestions_summary(picks(cell(rows)), {"toy": 9}, budget=9)
     assert tuple(got.columns) == SUMMARY
     kinds = got[["part", "model_based", "trials"]].to_numpy().tolist()
     assert kinds == [[1, True, 5], [3, False, 2]]
@@ -48,7 +48,7 @@ def test_quartiles_by_stretch_and_kind_of_what_reached_the_top() -> None:
 
 
 def test_the_noise_free_loss_of_all_picks_where_it_is_known() -> None:
-    got = picks_summary(picks(cell(TWO, true=True)), {"toy": 9}, budget=9)
+    got = suggestions_summary(picks(cell(TWO, true=True)), {"toy": 9}, budget=9)
     assert set(got["quantity"]) == {"true_loss"}
     assert got["trials"].sum() == 2
     assert got["median"].tolist() == [-97, -94]
@@ -57,17 +57,17 @@ def test_the_noise_free_loss_of_all_picks_where_it_is_known() -> None:
 @given(st.lists(st.floats(0.01, 9.0), min_size=1, max_size=30), st.integers(1, 5))
 def test_every_pick_is_in_one_stretch(times: list[float], parts: int) -> None:
     rows: list[Report] = [(i, 9, time, 1.0, bool(i % 2)) for i, time in enumerate(times)]
-    got = picks_summary(picks(cell(rows)), {"toy": 9}, 9, parts)
+    got = suggestions_summary(picks(cell(rows)), {"toy": 9}, 9, parts)
     assert got["trials"].sum() == len(times)
     assert got["part"].between(1, parts).all()
 
 
 def test_a_task_without_a_top_is_named() -> None:
     with pytest.raises(StudyError, match="task toy"):
-        picks_summary(picks(cell(TWO)), {}, 9)
+        suggestions_summary(picks(cell(TWO)), {}, 9)
 
 
 def test_no_model_no_rows() -> None:
     none = picks(cell([(0, 9, 1.0, 1.0, None)]))
     assert none.empty
-    assert tuple(picks_summary(none, {"toy": 9}, 9).columns) == SUMMARY
+    assert tuple(suggestions_summary(none, {"toy": 9}, 9).columns) == SUMMARY

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import trim_mean
 
-from bohb_study.analysis.aggregate import estimate
-from bohb_study.analysis.align import align
-from bohb_study.analysis.curves import anytime
-from bohb_study.analysis.endpoint import task_tests
-from bohb_study.analysis.incumbent import Rule, incumbent
-from bohb_study.analysis.ranks import rank_curves
-from bohb_study.analysis.readings import read_off
+from bohb_study.analysis.comparisons.endpoint import task_tests
+from bohb_study.analysis.comparisons.mean_ranks import rank_curves
+from bohb_study.analysis.incumbents.alignment import align
+from bohb_study.analysis.incumbents.anytime_curves import anytime
+from bohb_study.analysis.incumbents.at_moment import incumbent_at
+from bohb_study.analysis.incumbents.rules import Rule, incumbent
+from bohb_study.analysis.statistics.aggregate import estimate
 
 Cell = Callable[..., pd.DataFrame]
 Reports = list[tuple[int, float]]
@@ -62,8 +62,8 @@ def test_what_is_read_at_a_moment_does_not_depend_on_what_comes_later(
     frame, at = frame_of(cell, study[:1]), moment / 9
     past = frame[frame["units_total"] <= moment]
     later = frame.assign(val_loss=frame["val_loss"].where(frame["units_total"] <= moment, -1e9))
-    seen = read_off(later, rule, TOPS, [at], BUDGET).set_index(["method", "seed"])["value"]
-    known = read_off(past, rule, TOPS, [at], BUDGET).set_index(["method", "seed"])["value"]
+    seen = incumbent_at(later, rule, TOPS, [at], BUDGET).set_index(["method", "seed"])["value"]
+    known = incumbent_at(past, rule, TOPS, [at], BUDGET).set_index(["method", "seed"])["value"]
     pd.testing.assert_series_equal(seen.loc[known.index], known)
     assert seen.drop(known.index).isna().all()  # cells that had no report yet
     held = align({seed: incumbent(c, rule, 9) for seed, c in later.groupby(["method", "seed"])})

@@ -9,9 +9,9 @@ import scikit_posthocs
 from scipy.stats import friedmanchisquare, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-from bohb_study.analysis.blocks import BlockTests, block_tests, family_scores
-from bohb_study.analysis.ranks import RankCurves, common_methods, rank_curves
-from bohb_study.analysis.stratified import family_weights
+from bohb_study.analysis.comparisons.friedman import BlockTests, block_tests, family_scores
+from bohb_study.analysis.comparisons.mean_ranks import RankCurves, common_methods, rank_curves
+from bohb_study.analysis.statistics.stratified import family_weights
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.incumbent import Rule, incumbent
-from bohb_study.analysis.readings import paired_gain, read_off, values_of
-from bohb_study.analysis.thin import thin
+from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain, values_of
+from bohb_study.analysis.incumbents.compact import compact
+from bohb_study.analysis.incumbents.rules import Rule, incumbent
 from bohb_study.errors import StudyError
 
 TOP = 9
@@ -50,7 +50,7 @@ REPORTS = [(1, 0.1), (9, 0.8), (9, 0.5), (3, 0.2), (9, 0.6)]
 
 
 def read(frame: pd.DataFrame, at: Sequence[float], rule: Rule = "full", **more: Any) -> list[float]:
-    return read_off(frame, rule, {"t": TOP}, at, **{"budget": 4, **more})["value"].tolist()
+    return incumbent_at(frame, rule, {"t": TOP}, at, **{"budget": 4, **more})["value"].tolist()
 
 
 def test_a_value_holds_from_its_report_on_and_no_earlier() -> None:
@@ -88,7 +88,7 @@ def test_gains_are_differences_seed_by_seed() -> None:
         for method, losses in (("bohb", better), ("random", worse))
         for seed, loss in enumerate(losses)
     )
-    readings = read_off(frame, "full", {"t": TOP}, [1], 1)
+    readings = incumbent_at(frame, "full", {"t": TOP}, [1], 1)
     assert values_of(readings, "t", "random", 1).tolist() == worse
     gain, wins = paired_gain(readings, "t", "bohb", "random", 1, seed=0)
     # the middle two of -0.1, 0, 0.1, 0.2
@@ -101,7 +101,7 @@ def test_gains_are_differences_seed_by_seed() -> None:
 
 def test_seeds_are_never_dropped() -> None:
     frame = pd.concat([cell([(9, 0.1)], "bohb", 0), cell([(9, 0.2)], "random", 1)])
-    readings = read_off(frame, "full", {"t": TOP}, [1], 1)
+    readings = incumbent_at(frame, "full", {"t": TOP}, [1], 1)
     with pytest.raises(StudyError, match=r"^t: bohb and random have different seeds$"):
         paired_gain(readings, "t", "bohb", "random", 1, seed=0)
     with pytest.raises(StudyError, match=r"^t/asha: nothing was read at 1$"):
@@ -119,7 +119,7 @@ def test_a_thinned_frame_has_the_same_incumbents(
     one: list[tuple[int, float]], other: list[tuple[int, float]]
 ) -> None:
     whole = pd.concat([cell(one), cell(other, seed=1)], ignore_index=True)
-    thinned = thin(whole, {"t": TOP})
+    thinned = compact(whole, {"t": TOP})
     assert len(thinned) <= len(whole)
     for seed, reports in enumerate((one, other)):
         few, all_rows = thinned[thinned["seed"] == seed], whole[whole["seed"] == seed]
@@ -135,4 +135,4 @@ def test_a_thinned_frame_has_the_same_incumbents(
 
 def test_thinning_leaves_out_what_changes_nothing() -> None:
     many = cell([(9, 0.5), *[(9, 0.9)] * 50, (9, 0.1), *[(9, 0.9)] * 50])
-    assert thin(many, {"t": TOP})["seq"].tolist() == [0, 51, 101]
+    assert compact(many, {"t": TOP})["seq"].tolist() == [0, 51, 101]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.resumption import resumption
+from bohb_study.analysis.diagnostics.resumption import resumption
 
 
 def rows(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.rungs import ModelShare, check_rungs, model_share
+from bohb_study.analysis.diagnostics.brackets import ModelShare, check_rungs, model_share
 
 BAND = [[(1, 9), (3, 3), (9, 1)], [(3, 5), (9, 2)], [(9, 3)]]
 Judged = tuple[int, int, int]

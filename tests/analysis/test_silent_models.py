@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bohb_study.analysis import silent_models as module
-from bohb_study.analysis.silent_models import silent_models
+from bohb_study.audit import silent_models as module
+from bohb_study.audit.silent_models import silent_models
 
 
 def study(rows: pd.DataFrame, needed: int, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.speedup import speedups
+from bohb_study.analysis.comparisons.speed_ups import speedups
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]
@@ -141,7 +141,7 @@ def test_times_may_be_counted_in_seconds(cell: Cell) -> None:
 
 def test_what_has_no_part_in_it(study: Study, cell: Cell) -> None:
     frame = study({"random": [falling(2)] * 3, "random-2x": [falling(1)] * 3})
-    assert list(found(frame, yardsticks=["random-2x"]).index) == ["random"]
+    assert list(found(frame, larger_budgets=["random-2x"]).index) == ["random"]
     with pytest.raises(StudyError, match="no task has random"):
         found(frame[frame["method"] != "random"])
     with pytest.raises(StudyError, match="missing cells: toy/asha/1"):

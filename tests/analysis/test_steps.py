@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.incumbent import RULES, incumbent
-from bohb_study.analysis.steps import CellSteps, cell_steps
+from bohb_study.analysis.incumbents.rules import RULES, incumbent
+from bohb_study.analysis.incumbents.step_functions import CellSteps, cell_steps
 from bohb_study.errors import StudyError, UsageError
 
 Cell = Callable[..., pd.DataFrame]
@@ -43,7 +43,7 @@ def test_a_failed_report_is_no_result(cell: Cell) -> None:
 
 def test_seconds_and_yardsticks_have_their_own_axes(cell: Cell) -> None:
     frame = cell([(9, 1.0), (9, 0.5)], seconds=[7.0, 8.0], method="random-2x")
-    (own,) = cell_steps(frame, TOPS, axis="virtual_seconds", yardsticks={"random-2x": 2})
+    (own,) = cell_steps(frame, TOPS, axis="virtual_seconds", larger_budgets={"random-2x": 2})
     assert own.x.tolist() == [3.5, 4.0]
     assert own.full_evals.tolist() == [0.5, 1.0]
 

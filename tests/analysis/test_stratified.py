@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bohb_study.analysis.stratified import Runs, family_weights, spread
+from bohb_study.analysis.statistics.stratified import Runs, family_weights, spread
 from bohb_study.errors import StudyError
 
 RNG = np.random.default_rng(3)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.summary import summary
+from bohb_study.analysis.comparisons.final_results import summary
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from bohb_study.analysis.survival import HALF, median_time, resampled_medians
+from bohb_study.analysis.statistics.survival import HALF, median_time, resampled_medians
 
 OBSERVATIONS = st.lists(
     st.tuples(st.integers(1, 8).map(float), st.booleans()), min_size=1, max_size=14

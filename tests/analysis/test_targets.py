@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.normalise import Reference
-from bohb_study.analysis.targets import LEVELS, reached, reached_spread, runtimes
+from bohb_study.analysis.comparisons.targets import LEVELS, reached, reached_spread, runtimes
+from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]
@@ -30,8 +30,8 @@ def test_runtimes_by_hand(cell: Cell) -> None:
     levels = np.array([1.0, 0.5, 0.1])
     frame = cell([(9, 2.0), (9, 1.0), (9, 0.3)])
     assert times(frame, levels=levels)["runtime"].tolist() == [2, 3, np.inf]
-    yardstick = times(frame, levels=levels, yardsticks={"random": 2})
-    assert yardstick["runtime"].tolist() == [1, 1.5, np.inf]
+    larger_budget = times(frame, levels=levels, larger_budgets={"random": 2})
+    assert larger_budget["runtime"].tolist() == [1, 1.5, np.inf]
 
 
 def test_families_count_alike_and_tasks_in_them(cell: Cell) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bohb_study.analysis.timesplit import COLUMNS, PARTS, mean_time, time_split
+from bohb_study.analysis.diagnostics.time_split import COLUMNS, PARTS, mean_time, time_split
 
 FULL = {"wall": 10.0, "training": 4.0, "searching": 3.0, "scheduling": 1.0, "engine": 2.0}
 OLD = {"wall": 20.0, "training": 8.0, "searching": 2.0, "engine": 10.0}

@@ -16,7 +16,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from ray import cloudpickle
 
 from bohb_study.engines.base import CellJob
-from bohb_study.engines.states import States
+from bohb_study.engines.paused_states import States
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.study import Cell

@@ -18,7 +18,7 @@ from hpbandster.core.worker import Worker
 from hpbandster.optimizers import BOHB, HyperBand
 
 from bohb_study.methods.base import Problem
-from bohb_study.methods.generator import SeededBOHB
+from bohb_study.methods.hpbandster.generator import SeededBOHB
 from bohb_study.seeding import plain, space_seed
 from bohb_study.tasks import make_task
 

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float
 
-from bohb_study.analysis.incumbent import RULES, chosen
-from bohb_study.analysis.rungs import check_rungs
-from bohb_study.columns import validate
+from bohb_study.analysis.diagnostics.brackets import check_rungs
+from bohb_study.analysis.incumbents.rules import RULES, chosen
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.losses import LOSS_LIMIT
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, STATUS, TIME, WORST, seen, succeeded
 from bohb_study.methods.registry import ALL
+from bohb_study.schema import validate
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Ladder, Report, Task

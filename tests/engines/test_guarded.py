@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from bohb_study.engines.guarded import GuardedEvaluation, interruptible
+from bohb_study.engines.guard import GuardedEvaluation, interruptible
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Ladder, Report, Task

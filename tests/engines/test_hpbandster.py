@@ -14,13 +14,13 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 from hpbandster.optimizers import BOHB, HyperBand
 
-from bohb_study.analysis.rungs import check_rungs
+from bohb_study.analysis.diagnostics.brackets import check_rungs
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
-from bohb_study.methods.hpbandster_master import LocalBOHB, LocalHyperBand
-from bohb_study.methods.hpbandster_pair import hpbandster_plan
-from bohb_study.reproduction import compare_frames
+from bohb_study.methods.hpbandster.master import LocalBOHB, LocalHyperBand
+from bohb_study.methods.hpbandster.pair import hpbandster_plan
+from bohb_study.running.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import Ladder, make_task
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bohb_study.engines import local
 from bohb_study.engines.base import CellJob, Finished, Running, run_cell
 from bohb_study.numerics import Mode
-from bohb_study.reproduction import compare_frames
+from bohb_study.running.pools import local
+from bohb_study.running.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 
@@ -188,7 +188,7 @@ import sys
 from pathlib import Path
 import ray
 from bohb_study import StudyConfig, load_results, run_study
-from bohb_study.execution import RunOptions
+from bohb_study.running.execution import RunOptions
 
 print("once")
 config = StudyConfig(task=("loud.py:Loud",), methods=("grid", "random"), budget=5, seeds=2)

@@ -11,11 +11,11 @@ import torch
 from bohb_study.engines import tune, virtual
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.errors import StudyError
-from bohb_study.reproduction import compare_frames
+from bohb_study.running.reproduction import compare_frames
 from bohb_study.seeding import trial_seed
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
-from bohb_study.tasks.global_random import seed_all
+from bohb_study.tasks.training.global_random import seed_all
 
 pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.usefixtures("runtime")]
 

@@ -10,11 +10,11 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer
 
 from bohb_study.budget import Ledger
-from bohb_study.columns import build_frame, rows_hash, validate
 from bohb_study.engines.base import CellJob
 from bohb_study.engines.recorder import Recorder, hyperparameter_kinds
-from bohb_study.methods.noted_scheduler import Note
-from bohb_study.methods.noted_searcher import Suggestion
+from bohb_study.methods.recording.recording_scheduler import Note
+from bohb_study.methods.recording.recording_searcher import Suggestion
+from bohb_study.schema import build_frame, rows_hash, validate
 from bohb_study.seeding import Config, config_id
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Ladder, Report, Task

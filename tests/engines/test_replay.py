@@ -13,7 +13,7 @@ from ray import cloudpickle
 from bohb_study.engines import tune, virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
-from bohb_study.reproduction import Difference, compare_frames
+from bohb_study.running.reproduction import Difference, compare_frames
 from bohb_study.seeding import Config
 from bohb_study.study import Cell
 from bohb_study.tasks import ComputedTask, Evaluation, Report

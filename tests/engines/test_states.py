@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bohb_study.engines.states import States
+from bohb_study.engines.paused_states import States
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bohb_study.analysis.rungs import check_rungs, model_share
-from bohb_study.columns import rows_hash, validate
+from bohb_study.analysis.diagnostics.brackets import check_rungs, model_share
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.engines.tune import run_cell, run_pair
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
-from bohb_study.reproduction import compare_frames
+from bohb_study.running.reproduction import compare_frames
+from bohb_study.schema import rows_hash, validate
 from bohb_study.seeding import config_id, space_seed
 
 pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.usefixtures("runtime")]

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.rungs import check_rungs
-from bohb_study.columns import rows_hash, validate
+from bohb_study.analysis.diagnostics.brackets import check_rungs
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob, CellResult, run_cell
-from bohb_study.engines.states import States
+from bohb_study.engines.paused_states import States
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
-from bohb_study.reproduction import compare_frames
+from bohb_study.running.reproduction import compare_frames
+from bohb_study.schema import rows_hash, validate
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 
@@ -120,7 +120,7 @@ def test_more_workers_are_done_sooner(job: Any) -> None:
 SCRIPT = """
 import sys
 import numpy as np
-from bohb_study.columns import rows_hash
+from bohb_study.schema import rows_hash
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.methods import METHODS
 from bohb_study.study import Cell

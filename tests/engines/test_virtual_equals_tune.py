@@ -8,7 +8,7 @@ import pytest
 from bohb_study.engines import tune, virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS
-from bohb_study.reproduction import compare_frames
+from bohb_study.running.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 

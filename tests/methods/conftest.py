@@ -17,7 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from bohb_study.methods.base import METRIC, TIME, Pair, Problem
-from bohb_study.methods.noted_scheduler import FIRST_RUNG, Note
+from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, Note
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Ladder, Task
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.rungs import check_rungs, model_share
+from bohb_study.analysis.diagnostics.brackets import check_rungs, model_share
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import ABLATIONS, METHODS, get_method

@@ -8,7 +8,7 @@ import scipy.stats as sps
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bohb_study.methods.candidates import draw_candidates, truncated_normals
+from bohb_study.methods.hpbandster.candidates import draw_candidates, truncated_normals
 
 MEANS = st.floats(0, 1) | st.sampled_from([0.0, 5e-324, 1e-12, 0.5, 1 - 2**-53, 1.0])
 WIDTHS = st.floats(1e-9, 1e6) | st.sampled_from([3e-3, 0.1, 1.0])

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
-from bohb_study.methods.density import LazyModel, densities
+from bohb_study.methods.hpbandster.density import LazyModel, densities
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning:statsmodels")  # divides by zero
 

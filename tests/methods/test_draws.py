@@ -18,7 +18,7 @@ from ConfigSpace import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.methods.draws import AT_ONCE, Draws
+from bohb_study.methods.ray.random_draws import AT_ONCE, Draws
 from bohb_study.seeding import canonical
 
 floats = st.builds(

@@ -24,7 +24,7 @@ from hypothesis.extra import numpy as hnp
 from ray.tune.search.bohb.bohb_search import _BOHBJobWrapper
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
-from bohb_study.methods.generator import SeededBOHB
+from bohb_study.methods.hpbandster.generator import SeededBOHB
 from bohb_study.seeding import canonical, derive
 
 pytestmark = [
@@ -218,7 +218,7 @@ def degenerate(seed: int) -> ConfigurationSpace:
 
 def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
     """How often the generator warned in these words."""
-    records = [r for r in caplog.records if r.name == "bohb_study.methods.generator"]
+    records = [r for r in caplog.records if r.name == "bohb_study.methods.hpbandster.generator"]
     assert {r.levelname for r in records} <= {"WARNING"}
     return sum(words in r.getMessage() for r in records)
 
@@ -336,7 +336,7 @@ def test_a_model_is_fitted_when_a_pick_asks_for_it(monkeypatch: pytest.MonkeyPat
         fits.append(1)
         return KDEMultivariate(*args, **options)
 
-    monkeypatch.setattr("bohb_study.methods.generator.KDEMultivariate", counted)
+    monkeypatch.setattr("bohb_study.methods.hpbandster.generator.KDEMultivariate", counted)
     generator = SeededBOHB(space_of("float")(0), seed=0, random_fraction=0.0, num_samples=2)
     for config in space_of("float")(1).sample_configuration(50):
         observe(generator, dict(config))

@@ -10,7 +10,7 @@ from ray.tune.schedulers import HyperBandForBOHB
 
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung
-from bohb_study.methods.hyperband import MendedHyperBandForBOHB, NotedHyperband, ray_plan
+from bohb_study.methods.hyperband import PatchedHyperBandForBOHB, RecordingHyperband, ray_plan
 from bohb_study.methods.random import random_searcher
 from bohb_study.tasks import Ladder, Task
 
@@ -20,19 +20,19 @@ Plan = list[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of each bracket the levels and the trials that reach them."""
 
 
-class OnlyFirstMend(MendedHyperBandForBOHB):
+class OnlyFirstMend(PatchedHyperBandForBOHB):
     """Opens its brackets in time, and keeps from the searcher what ends a trial."""
 
     on_trial_result = HyperBandForBOHB.on_trial_result
 
 
-class OnlySecondMend(MendedHyperBandForBOHB):
+class OnlySecondMend(PatchedHyperBandForBOHB):
     """The other way round."""
 
     on_trial_add = HyperBandForBOHB.on_trial_add
 
 
-class Remembering(MendedHyperBandForBOHB):
+class Remembering(PatchedHyperBandForBOHB):
     """Both mends, and everything kept for ever as Ray keeps it."""
 
     on_trial_remove = HyperBandForBOHB.on_trial_remove
@@ -60,7 +60,7 @@ def run(curvy: Callable[..., Task], problem: Callable[..., Problem], controller:
     ) -> Any:
         task = curvy(top)
         own = scheduler(time_attr=TIME, metric=METRIC, mode=MODE, max_t=top, reduction_factor=3)
-        pair = Pair(random_searcher(problem(task)), NotedHyperband(own, task.ladder))
+        pair = Pair(random_searcher(problem(task)), RecordingHyperband(own, task.ladder))
         driver = controller(pair, task.ladder)
         driver.run(samples, loss, workers)
         return driver
@@ -86,7 +86,7 @@ def test_as_shipped_one_bracket_halves_and_the_rest_runs_to_the_top(run: Run) ->
 
 
 def test_mended_all_brackets_are_halved_as_planned(run: Run) -> None:
-    driver = run(MendedHyperBandForBOHB)
+    driver = run(PatchedHyperBandForBOHB)
     assert rungs(driver.reports) == BAND * 2
     assert len(driver.reports) == 150
 
@@ -101,7 +101,7 @@ def test_observations_that_end_a_trial_reach_the_searcher_only_mended(run: Run) 
     # the last result at each of the 2 x 6 rungs ends its trial, as it is the worst or at the top
     assert len(lost.observed) == 46 - 12
     assert lost.observed.count(9) == 6
-    mended = run(MendedHyperBandForBOHB)
+    mended = run(PatchedHyperBandForBOHB)
     assert len(mended.observed) == 46
     assert mended.observed.count(9) == 12
     judged = [r.level for r in mended.reports if r.note.rung is not None]
@@ -116,8 +116,8 @@ def test_methods_use_the_scheduler_that_they_say(
         for name in ("hyperband", "bohb", "bohb-stock")
     }
     assert used == {
-        "hyperband": MendedHyperBandForBOHB,
-        "bohb": MendedHyperBandForBOHB,
+        "hyperband": PatchedHyperBandForBOHB,
+        "bohb": PatchedHyperBandForBOHB,
         "bohb-stock": HyperBandForBOHB,
     }
 
@@ -158,7 +158,7 @@ def test_forgetting_changes_no_decision(
 ) -> None:
     """Over several bands; the last bracket is cut off half full."""
     remembering, forgetting = (
-        run(kind, top, samples, workers, loss) for kind in (Remembering, MendedHyperBandForBOHB)
+        run(kind, top, samples, workers, loss) for kind in (Remembering, PatchedHyperBandForBOHB)
     )
     assert forgetting.chosen == remembering.chosen
     assert forgetting.reports == remembering.reports
@@ -169,7 +169,7 @@ def test_forgetting_changes_no_decision(
 @pytest.mark.parametrize("workers", [1, 4])
 def test_what_is_kept_does_not_grow(run: Run, workers: int) -> None:
     def kept(samples: int) -> tuple[int, int, int]:
-        scheduler = run(MendedHyperBandForBOHB, 9, samples, workers, shuffled).scheduler.scheduler
+        scheduler = run(PatchedHyperBandForBOHB, 9, samples, workers, shuffled).scheduler.scheduler
         brackets = [b for band in scheduler._hyperbands for b in band if b is not None]
         return len(scheduler._hyperbands), len(brackets), len(scheduler._trial_info)
 
@@ -183,7 +183,7 @@ def test_what_is_kept_does_not_grow(run: Run, workers: int) -> None:
 
 def test_a_trial_may_be_ended_twice(run: Run) -> None:
     """As Ray does where stopping a trial raised: the second time there is nothing to do."""
-    driver = run(MendedHyperBandForBOHB)
+    driver = run(PatchedHyperBandForBOHB)
     for trial in driver.trials:
         driver.scheduler.on_trial_error(driver, trial)
 
@@ -251,4 +251,4 @@ def test_the_plan_is_what_rays_own_brackets_hold(eta: int, top: int) -> None:
 
 @pytest.mark.parametrize(("top", "samples"), [(3, 5), (27, 49)])
 def test_the_plan_is_what_is_run(run: Run, top: int, samples: int) -> None:
-    assert rungs(run(MendedHyperBandForBOHB, top, samples).reports) == planned(ladder_to(top))
+    assert rungs(run(PatchedHyperBandForBOHB, top, samples).reports) == planned(ladder_to(top))

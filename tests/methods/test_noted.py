@@ -14,8 +14,13 @@ from ray.tune.search import Searcher
 from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS, get_method
 from bohb_study.methods.base import METRIC, TIME, Pair, Problem
-from bohb_study.methods.noted_scheduler import FIRST_RUNG, Note, NotedScheduler, without_notes
-from bohb_study.methods.noted_searcher import NotedSearcher
+from bohb_study.methods.recording.recording_scheduler import (
+    FIRST_RUNG,
+    Note,
+    RecordingScheduler,
+    without_notes,
+)
+from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.tasks import Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -73,8 +78,8 @@ def test_ladders_on_which_rungs_are_lost_are_refused_and_no_others(
         ("asha", 5, "IncrementalASHA", "(1, 3, 9, 27, 81)"),
         *((method, 5, "HpBandSterScheduler", "(3, 9, 27, 81, 243)") for method in HPBANDSTERS),
         ("asha-bohb", 5, "TellingASHA", "(1, 3, 9, 27, 81)"),
-        ("hyperband", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
-        ("bohb", 6, "MendedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
+        ("hyperband", 6, "PatchedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
+        ("bohb", 6, "PatchedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb-stock", 6, "HyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
     ],
 )
@@ -242,7 +247,9 @@ def test_brackets_are_numbered_as_they_are_opened(
 def test_words_for_decisions(
     decision: str, level: int, due: int | None, note: Note, curvy: Toys
 ) -> None:
-    scheduler = NotedScheduler(Mock(on_trial_result=Mock(return_value=decision)), curvy(9).ladder)
+    scheduler = RecordingScheduler(
+        Mock(on_trial_result=Mock(return_value=decision)), curvy(9).ladder
+    )
     scheduler.due = Mock(return_value=due)
     trial = Mock(trial_id="t")
     assert scheduler.on_trial_result(Mock(), trial, {TIME: level, METRIC: 0.5}) == decision
@@ -278,7 +285,7 @@ NOTHING = {"on_trial_result", "on_trial_complete", "on_trial_remove", "on_trial_
 def test_searchers_calls_are_passed_through(call: str) -> None:
     inner = Mock(metric="loss", mode="min")
     getattr(inner, call).return_value = True
-    answer = getattr(NotedSearcher(inner), call)(*SEARCHER_CALLS[call])
+    answer = getattr(RecordingSearcher(inner), call)(*SEARCHER_CALLS[call])
     getattr(inner, call).assert_called_once_with(*SEARCHER_CALLS[call])
     assert len(inner.method_calls) == 1
     assert answer is (None if call in NOTHING else True)
@@ -288,7 +295,7 @@ def test_searchers_calls_are_passed_through(call: str) -> None:
 def test_schedulers_calls_are_passed_through(call: str, curvy: Toys) -> None:
     inner = Mock()
     getattr(inner, call).return_value = True
-    answer = getattr(NotedScheduler(inner, curvy(9).ladder), call)(*SCHEDULER_CALLS[call])
+    answer = getattr(RecordingScheduler(inner, curvy(9).ladder), call)(*SCHEDULER_CALLS[call])
     getattr(inner, call).assert_called_once_with(*SCHEDULER_CALLS[call])
     assert len(inner.method_calls) == 1
     assert answer is (None if call in NOTHING else True)
@@ -296,14 +303,14 @@ def test_schedulers_calls_are_passed_through(call: str, curvy: Toys) -> None:
 
 def test_a_trials_end_is_passed_through_with_all_that_is_known() -> None:
     inner = Mock(metric="loss", mode="min")
-    NotedSearcher(inner).on_trial_complete("t", {"loss": 1}, error=True)
+    RecordingSearcher(inner).on_trial_complete("t", {"loss": 1}, error=True)
     inner.on_trial_complete.assert_called_once_with("t", result={"loss": 1}, error=True)
 
 
 @pytest.mark.parametrize("base", [Searcher, TrialScheduler])
 def test_no_call_that_ray_makes_is_left_to_the_base_class(base: type) -> None:
     """What the wrapped object overrides would otherwise never be asked."""
-    wrapper = NotedSearcher if base is Searcher else NotedScheduler
+    wrapper = RecordingSearcher if base is Searcher else RecordingScheduler
     public = {name for name, value in vars(base).items() if name[0] != "_" and callable(value)}
     # warm starts, which no method has; and saving, which Ray asks of the innermost searcher
     unused = {"add_evaluated_point", "add_evaluated_trials", "save_to_dir", "restore_from_dir"}
@@ -313,7 +320,7 @@ def test_no_call_that_ray_makes_is_left_to_the_base_class(base: type) -> None:
 def test_schedulers_own_answers(curvy: Toys) -> None:
     inner = FIFOScheduler()
     inner._metric = "loss"
-    scheduler = NotedScheduler(inner, curvy(9).ladder)
+    scheduler = RecordingScheduler(inner, curvy(9).ladder)
     assert scheduler.metric == "loss"
     assert scheduler.debug_string() == inner.debug_string()
     assert inner.supports_buffered_results
@@ -327,7 +334,7 @@ def test_suggestions_are_numbered_and_the_end_is_not_one() -> None:
     inner = Mock(metric="loss", mode="min", spec=Searcher)
     answers = [{"n": np.int64(3)}, None, {"n": np.int64(4)}, Searcher.FINISHED]
     inner.suggest.side_effect = answers
-    searcher = NotedSearcher(inner)
+    searcher = RecordingSearcher(inner)
     assert [searcher.suggest(trial) for trial in "abcd"] == answers
     assert {trial: s.number for trial, s in searcher.suggestions.items()} == {"a": 0, "c": 1}
     assert type(searcher.suggestions["c"].config["n"]) is int
@@ -337,7 +344,7 @@ def test_suggestions_are_numbered_and_the_end_is_not_one() -> None:
 
 def test_whether_the_model_picked_is_noted_with_each_suggestion() -> None:
     inner = Mock(metric="loss", mode="min", suggest=lambda trial: {"trial": trial})
-    searcher = NotedSearcher(inner)
+    searcher = RecordingSearcher(inner)
     for trial, inner.picked_by_model in (("a", False), ("b", True), ("c", False)):
         searcher.suggest(trial)
     assert [s.model_based for s in searcher.suggestions.values()] == [False, True, False]
@@ -348,7 +355,7 @@ def test_seconds_are_those_spent_inside_the_searcher() -> None:
         time.sleep(0.01)
 
     inner = Mock(suggest=slow, on_trial_result=slow, on_trial_complete=slow, metric="l", mode="min")
-    searcher = NotedSearcher(inner)
+    searcher = RecordingSearcher(inner)
     calls = (
         lambda: searcher.suggest("t"),
         lambda: searcher.on_trial_result("t", {}),
@@ -361,7 +368,7 @@ def test_seconds_are_those_spent_inside_the_searcher() -> None:
 
 
 def test_what_is_forgotten_changes_no_later_number() -> None:
-    searcher = NotedSearcher(Mock(metric="l", mode="min", suggest=lambda trial: {"x": 1}))
+    searcher = RecordingSearcher(Mock(metric="l", mode="min", suggest=lambda trial: {"x": 1}))
     for trial in "abc":
         searcher.suggest(trial)
         searcher.forget(trial)
@@ -417,7 +424,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for side in ("searcher", "scheduler"):
-        monkeypatch.setattr(f"bohb_study.methods.noted_{side}.perf_counter", clock)
+        monkeypatch.setattr(f"bohb_study.methods.recording.recording_{side}.perf_counter", clock)
     return clock
 
 
@@ -436,7 +443,7 @@ def test_seconds_of_the_scheduler_are_those_of_all_its_calls(clock: Clock, curvy
         "on_trial_error": (None, trial),
         "choose_trial_to_run": (None,),
     }
-    scheduler = NotedScheduler(Mock(**dict.fromkeys(calls, slow)), curvy(9).ladder)
+    scheduler = RecordingScheduler(Mock(**dict.fromkeys(calls, slow)), curvy(9).ladder)
     for call, arguments in calls.items():
         getattr(scheduler, call)(*arguments)
         assert scheduler.take_seconds() == 3.0, call
@@ -458,9 +465,9 @@ def test_each_second_is_counted_once(clock: Clock, curvy: Toys) -> None:
     def remove(*_: Any) -> None:
         clock.now += 10.0
 
-    searcher = NotedSearcher(Mock(metric="l", mode="min", on_trial_result=learn))
+    searcher = RecordingSearcher(Mock(metric="l", mode="min", on_trial_result=learn))
     inner = Mock(on_trial_result=judge, on_trial_remove=remove)
-    pair = Pair(searcher, NotedScheduler(inner, curvy(9).ladder))
+    pair = Pair(searcher, RecordingScheduler(inner, curvy(9).ladder))
     pair.searcher.on_trial_result("t", {})  # before the call: none of its business
     pair.scheduler.on_trial_result(None, Mock(trial_id="t"), {TIME: 1, METRIC: 0.5})
     assert pair.scheduler.take_seconds() == 11.0
@@ -468,11 +475,11 @@ def test_each_second_is_counted_once(clock: Clock, curvy: Toys) -> None:
 
 
 def test_state_is_the_notes_without_the_searcher() -> None:
-    searcher = NotedSearcher(Mock(metric="l", mode="min", suggest=lambda trial: {"x": 1}))
+    searcher = RecordingSearcher(Mock(metric="l", mode="min", suggest=lambda trial: {"x": 1}))
     searcher.suggest("a")
     state = searcher.get_state()
     searcher.suggest("b")
-    other = NotedSearcher(Mock(metric="l", mode="min"))
+    other = RecordingSearcher(Mock(metric="l", mode="min"))
     own = other.searcher
     other.set_state(state)
     assert other.suggestions.keys() == {"a"}

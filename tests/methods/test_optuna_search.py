@@ -33,7 +33,7 @@ from optuna.trial import TrialState
 
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, STATUS, WORST, Problem
-from bohb_study.methods.optuna_search import ASKS, STARTUP_TRIALS, OptunaSearch
+from bohb_study.methods.optuna.optuna_search import ASKS, STARTUP_TRIALS, OptunaSearch
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Task
 
@@ -436,7 +436,7 @@ def test_nothing_is_said_and_optunas_own_logging_is_left_alone(
 
 SCRIPT = """
 import sys
-from bohb_study.columns import rows_hash
+from bohb_study.schema import rows_hash
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.methods import METHODS, get_method
 from bohb_study.study import Cell

@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 
 from bohb_study.methods.grid import GridSearch
 from bohb_study.methods.random import RandomSearch
-from bohb_study.methods.searchers import SelfLimitingSearcher
+from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
 from bohb_study.tasks import Task
 
 Make = Callable[[], SelfLimitingSearcher]

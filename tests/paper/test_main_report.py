@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.incumbent import incumbent
+from bohb_study.analysis.incumbents.rules import incumbent
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
-from bohb_study.paper.main import OTHERS, main_report
+from bohb_study.paper.main_claims import OTHERS, main_report
 from bohb_study.store import LoadedStudy, load_study
-from bohb_study.store.derived import read_derived, write_derived
 from bohb_study.store.files import json_bytes
+from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -166,7 +166,7 @@ def test_yardsticks_and_several_workers_have_no_part(
     assert main_report(packs["one"], packs["two"], workers) == report
     doubled = {key: _doubled(record, key[1]) for key, record in packs["one"].cells.items()}
     one = replace(packs["one"], cells=doubled)
-    assert one.yardsticks == {"hyperband": 2}
+    assert one.larger_budgets == {"hyperband": 2}
     found = main_report(one)
     assert set(found.numbers["ranks"]) == {"bohb", "random"}
     assert [gain["other"] for gain in found.numbers["gains"]] == ["random"]

@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.normalise import Reference, normalised
+from bohb_study.analysis.statistics.normalisation import Reference, normalised
 from bohb_study.errors import StudyError
-from bohb_study.paper.references import references, store_references, stored_references
+from bohb_study.paper.normalisation_references import (
+    references,
+    store_references,
+    stored_references,
+)
 from bohb_study.seeding import plain
-from bohb_study.store.references import write_references
+from bohb_study.store.sidecars.references_json import write_references
 from bohb_study.tasks import make_task
 
 ROWS = [

@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bohb_study.columns import SCHEMA_VERSION, build_frame
+from bohb_study.schema import SCHEMA_VERSION, build_frame
 from bohb_study.store import write_cell
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell
-from paper_figures.data import FigureStudy, Provenance, TaskFacts
+from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
 
 TOP = 27
 

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from bohb_study.analysis import anytime
 from bohb_study.errors import StudyError, UsageError
-from paper_figures import style
-from paper_figures.anytime import figure
-from paper_figures.data import FigureStudy
-from paper_figures.panels import panels
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.anytime import figure
+from paper_figures.figures.anytime_data import panels
+from paper_figures.toolkit import style
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -299,7 +299,7 @@ def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
 ) -> None:
     twice = make_frame(["random"], 3, budget=20).assign(method="random-2x")
     frames = [make_frame(["random", "bohb"], 3, budget=10), twice]
-    drawn, caption = figure(make_study(*frames, yardsticks={"random-2x": 2}))
+    drawn, caption = figure(make_study(*frames, larger_budgets={"random-2x": 2}))
     axes = drawn.axes[0]
     assert axes.get_xlim() == (1, 10)
     own, same = (lines(axes, "_centre/")[f"_centre/{m}"] for m in ("random-2x", "random"))

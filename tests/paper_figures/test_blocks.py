@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from paper_figures.blocks import Blocks
+from paper_figures.toolkit.panel_grid import Blocks
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.normalise import Reference
+from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
-from paper_figures.data import FigureStudy, Provenance, joined, together
+from paper_figures.figure_study import FigureStudy, Provenance, joined, together
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -33,7 +33,7 @@ def study(make_frame: Frames, make_study: Studies) -> FigureStudy:
     finals = pd.concat(frames)[["task", "method", "seed"]].drop_duplicates()
     return make_study(
         *frames,
-        yardsticks={"random-2x": 2},
+        larger_budgets={"random-2x": 2},
         finals=finals,
         references={"digits": Reference(0.1, 1.0, "", 5), "mfh3": Reference(-3.9, -1.0, "", 5)},
         **beside(["digits", "mfh3"], methods),
@@ -52,8 +52,8 @@ def test_some_tasks_and_methods_alone_in_every_frame(study: FigureStudy) -> None
         assert list(getattr(cut, name).index) == list(range(len(getattr(cut, name))))
     assert [task.name for task in cut.tasks] == ["mfh3"]
     assert cut.methods == ("bohb", "random")
-    assert cut.yardsticks == {}
-    assert study.of(None, ["random-2x"]).yardsticks == {"random-2x": 2}
+    assert cut.larger_budgets == {}
+    assert study.of(None, ["random-2x"]).larger_budgets == {"random-2x": 2}
     assert len(study.frame) > len(cut.frame)  # the whole is as it was
     own = study.frame[(study.frame["task"] == "mfh3") & (study.frame["method"] != "random-2x")]
     pd.testing.assert_frame_equal(cut.frame, own.reset_index(drop=True))
@@ -64,7 +64,7 @@ def test_nothing_named_is_everything(study: FigureStudy) -> None:
         whole = study.of(*asked)
         pd.testing.assert_frame_equal(whole.frame, study.frame)
         assert whole.tasks == study.tasks
-        assert whole.yardsticks == study.yardsticks
+        assert whole.larger_budgets == study.larger_budgets
     none = replace(study, finals=None, **dict.fromkeys(BESIDE, pd.DataFrame()))
     assert none.of(["digits"]).finals is None
     assert none.of(["digits"]).whole.empty
@@ -96,7 +96,7 @@ def test_several_studies_as_one(
     frame = make_frame(["grid", "bohb"], 3, task="mfh6", budget=2).assign(**{"hp.x1": 0.5})
     other = make_study(
         frame,
-        yardsticks={"grid": 3},
+        larger_budgets={"grid": 3},
         problems=("a cell is missing",),
         references={"mfh6": Reference(-3.3, 0.0, "", 5)},
         **beside(["mfh6"], ["grid"]),
@@ -113,7 +113,7 @@ def test_several_studies_as_one(
     assert both.finals is not None
     assert study.finals is not None
     assert len(both.finals) == len(study.finals)
-    assert both.yardsticks == {"random-2x": 2, "grid": 3}
+    assert both.larger_budgets == {"random-2x": 2, "grid": 3}
     assert set(both.references) == {"digits", "mfh3", "mfh6"}
     assert both.problems == ("a cell is missing",)
     assert joined([other]).finals is None

@@ -12,12 +12,12 @@ from bohb_study.engines.base import CellJob
 from bohb_study.engines.virtual import run_pair
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
-from bohb_study.methods.density import densities
+from bohb_study.methods.hpbandster.density import densities
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
-from paper_figures import density_at
-from paper_figures.data import FigureStudy, Provenance, TaskFacts
-from paper_figures.surrogate import figure, moments
+from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
+from paper_figures.figures import surrogate_data
+from paper_figures.figures.surrogate import figure, moments
 
 
 class Lived(NamedTuple):
@@ -60,15 +60,15 @@ def study() -> FigureStudy:
 
 
 def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -> None:
-    space, _ = density_at.space_of(lived.task)
-    told = density_at.told(lived.rows)
+    space, _ = surrogate_data.space_of(lived.task)
+    told = surrogate_data.told(lived.rows)
     assert len(told) == len(lived.models) > 100
     # in a frame of several tasks a column may have another type than in its own
     hps = [c for c in lived.rows if c.startswith("hp.")]
     wider = lived.rows.astype({c: "str" for c in hps if lived.rows[c].dtype == "Int64"})
     ladder = make_task(lived.task).ladder
     for i in range(0, len(told), 23):
-        generator = density_at.generator_at(wider, space, told["full_evals"].iloc[i])
+        generator = surrogate_data.generator_at(wider, space, told["full_evals"].iloc[i])
         live_model = lived.models[i]
         if live_model is None:
             assert not generator.kde_models
@@ -86,33 +86,33 @@ def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -
 
 
 def test_the_first_model_is_there_when_it_is_said_and_no_sooner(lived: Lived) -> None:
-    space, _ = density_at.space_of(lived.task)
-    first = density_at.first_model(lived.rows, space)
-    told = density_at.told(lived.rows)
+    space, _ = surrogate_data.space_of(lived.task)
+    first = surrogate_data.first_model(lived.rows, space)
+    told = surrogate_data.told(lived.rows)
     (at,) = np.flatnonzero(told["full_evals"] == first)
     assert lived.models[at] is not None
     assert lived.models[at - 1] is None
     with pytest.raises(StudyError, match="never had observations enough"):
-        density_at.first_model(lived.rows.iloc[:3], space)
+        surrogate_data.first_model(lived.rows.iloc[:3], space)
 
 
 def test_reports_between_rungs_teach_the_model_nothing(lived: Lived) -> None:
     between = lived.rows.assign(rung=lived.rows["rung"].mask(lived.rows["seq"] % 3 == 0))
-    seen = density_at.told(between.sample(frac=1, random_state=0))
+    seen = surrogate_data.told(between.sample(frac=1, random_state=0))
     assert seen["seq"].tolist() == [n for n in lived.rows["seq"] if n % 3]
 
 
 def test_in_two_dimensions_the_marginal_is_the_integral() -> None:
-    space, _ = density_at.space_of("branin-mf")
+    space, _ = surrogate_data.space_of("branin-mf")
     rows = live("branin-mf", 6).rows
-    generator = density_at.generator_at(rows, space, 6)
+    generator = surrogate_data.generator_at(rows, space, 6)
     kde = generator.kde_models[max(generator.kde_models)]["bad"]
     other = np.linspace(-0.5, 1.5, 40_001)
     for index in (0, 1):
         x = kde.data[0, index] + 0.0007  # where the density is not nothing
         points = np.column_stack([np.full_like(other, x), other])[:, [index, 1 - index]]
         whole = np.trapezoid(densities(kde, points), other)
-        (own,) = density_at.marginal(kde, index, np.array([x]))
+        (own,) = surrogate_data.marginal(kde, index, np.array([x]))
         assert own == pytest.approx(whole, rel=1e-6)
         assert own > 1
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.normalise import Reference
-from bohb_study.analysis.targets import reached, runtimes
+from bohb_study.analysis.comparisons.targets import reached, runtimes
+from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError
-from paper_figures.data import FigureStudy
-from paper_figures.ecdf import figure, panels
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.ecdf import figure, panels
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -74,7 +74,7 @@ def test_a_yardstick_is_drawn_at_the_multiple_of_its_cost(
     both = replace(
         digits,
         frame=pd.concat([digits.frame, twice], ignore_index=True),
-        yardsticks={"random-2x": 2},
+        larger_budgets={"random-2x": 2},
     )
     curves = {curve.method: curve for curve in panels(both)[0].curves}
     last = curves["random"].x[-2]  # before the end of the axis, where both hold

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from bohb_study.analysis import estimate, final_incumbents
 from bohb_study.errors import StudyError
 from bohb_study.seeding import config_id
-from bohb_study.store.finals import Final, Training, write_finals
+from bohb_study.store.sidecars.finals_json import Final, Training, write_finals
 from paper_figures import draw_study
-from paper_figures.data import FigureStudy
-from paper_figures.final_dots import panels
-from paper_figures.finals import figure
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.finals import figure
+from paper_figures.figures.finals_data import panels
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -170,7 +170,7 @@ def test_without_trainings_there_is_nothing_to_draw(
 def test_it_is_drawn_only_where_trainings_are_stored(
     stored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paper_figures.save.DPI", 40)
+    monkeypatch.setattr("paper_figures.toolkit.save.DPI", 40)
     assert [file.stem for file in draw_study(stored)] == ["anytime"] * 3
     frame = pd.concat(
         [pd.read_parquet(file) for file in sorted(stored.glob("cells/*/*/*.parquet"))]

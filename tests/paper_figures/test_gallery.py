@@ -14,30 +14,31 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from bohb_study import cli
-from bohb_study.analysis.incumbent import chosen
+from bohb_study.analysis.incumbents.rules import chosen
+from bohb_study.cli import command_line
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods.registry import METHODS
-from bohb_study.paper.studies import STUDIES
+from bohb_study.paper.named_studies import STUDIES
 from bohb_study.store import load_study
+from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
-from bohb_study.store.sums import SUMS_FILE, seal_folder
 from paper_figures import __main__ as program
-from paper_figures import plan, save, style
-from paper_figures.gallery import (
+from paper_figures import gallery_plan
+from paper_figures.gallery_plan import PLAN, Item, items
+from paper_figures.paper_gallery import (
     FIGURES,
     SERIES,
     TABLES,
-    Made,
+    RenderedItem,
+    RenderOptions,
     Studies,
-    Wish,
     differences,
     make,
     page,
     read_sums,
     sums,
 )
-from paper_figures.plan import PLAN, Item, items
+from paper_figures.toolkit import save, style
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,8 +126,8 @@ def test_differences_name_the_file_and_both_hashes() -> None:
 
 
 def test_the_page_shows_every_figure_and_table_with_its_command() -> None:
-    one = Made(SMALL[0], {"anytime-one.png": b""}, "A caption.")
-    two = Made(SMALL[3], {"table-finals.md": b""}, "| a |\n| --- |\n")
+    one = RenderedItem(SMALL[0], {"anytime-one.png": b""}, "A caption.")
+    two = RenderedItem(SMALL[3], {"table-finals.md": b""}, "| a |\n| --- |\n")
     assert page([one, two]).decode().endswith(
         "## anytime-one\n\n![anytime-one](gallery/anytime-one.png)\n\nA caption.\n\n"
         "`python -m paper_figures --figure anytime-one`\n\n"
@@ -156,11 +157,11 @@ def drawn(small_paper: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _draw(home: Path, small: Sequence[Item], paper: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         _set(patch, home, small)
-        assert cli.run(program.main, ["--paper", str(paper)]) == 0
+        assert command_line.run(program.main, ["--paper", str(paper)]) == 0
 
 
 def _set(patch: pytest.MonkeyPatch, home: Path, small: Sequence[Item]) -> None:
-    patch.setattr(plan, "PLAN", tuple(small))
+    patch.setattr(gallery_plan, "PLAN", tuple(small))
     patch.setattr(program, "PLAN", tuple(small))
     patch.setattr(program, "HOME", home)
 
@@ -188,24 +189,26 @@ def run(home: Path, paper: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``python -m paper_figures`` with words, for ``CHEAP`` in copies of gallery and paper."""
     _set(monkeypatch, home, CHEAP)
     monkeypatch.chdir(home.parent)
-    return lambda *words: cli.run(program.main, ["--paper", str(paper), *map(str, words)])
+    return lambda *words: command_line.run(program.main, ["--paper", str(paper), *map(str, words)])
 
 
 @pytest.fixture
-def quick(run: Run, paper: Path, monkeypatch: pytest.MonkeyPatch, made: dict[Item, Made]) -> Run:
+def quick(
+    run: Run, paper: Path, monkeypatch: pytest.MonkeyPatch, made: dict[Item, RenderedItem]
+) -> Run:
     """The same, drawing nothing: what is drawn is given."""
     monkeypatch.setattr(program, "make", lambda item, _: made[item])
     return run
 
 
 @pytest.fixture(scope="module")
-def made(small_paper: Path) -> dict[Item, Made]:
-    studies = Studies(small_paper, Wish())
+def made(small_paper: Path) -> dict[Item, RenderedItem]:
+    studies = Studies(small_paper, RenderOptions())
     return {item: make(item, studies) for item in CHEAP}
 
 
 def test_an_item_is_drawn_from_its_studies_cut_to_what_it_shows(small_paper: Path) -> None:
-    studies = Studies(small_paper, Wish())
+    studies = Studies(small_paper, RenderOptions())
     (both,) = studies.of(Item("x", "rungs", ("one", "two"), ("bohb", "random")))
     assert [task.name for task in both.tasks] == ["mfh3-good", "counting-ones-8"]
     assert both.methods == ("bohb", "random")
@@ -219,7 +222,7 @@ def test_an_item_is_drawn_from_its_studies_cut_to_what_it_shows(small_paper: Pat
 
 
 def test_a_wish_goes_before_the_plan(small_paper: Path) -> None:
-    wish = Wish("icml", ("mfh3-good",), ("hyperband",), "any", "full_evals")
+    wish = RenderOptions("icml", ("mfh3-good",), ("hyperband",), "any", "full_evals")
     item = Item("x", "rungs", ("one", "two"), ("bohb",), ("counting-ones-8",))
     (study,) = Studies(small_paper, wish).of(item)
     assert [task.name for task in study.tasks] == ["mfh3-good"]
@@ -396,7 +399,7 @@ def test_three_processes_give_the_same_bytes(
         for seed in seeds
     ]
     monkeypatch.setattr(save, "DPI", FINE)
-    here = make(items(("anytime-dehb",))[0], Studies(tmp_path / "paper", Wish())).files
+    here = make(items(("anytime-dehb",))[0], Studies(tmp_path / "paper", RenderOptions())).files
     assert set(here) == {f"anytime-dehb.{form}" for form in ("pdf", "png", "svg")}
     assert [process.wait() for process in running] == [0, 0]
     for seed in seeds:

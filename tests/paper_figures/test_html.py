@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from bohb_study.analysis import RULES, anytime, incumbent
 from bohb_study.errors import StudyError, UsageError
-from paper_figures import style
-from paper_figures.data import FigureStudy
 from paper_figures.draw import open_study
-from paper_figures.html import write_report
-from paper_figures.html.markup import embedded_json, filled, table, text
-from paper_figures.html.plot_data import plot_data
-from paper_figures.html.summary import from_markdown, summary_of
-from paper_figures.html.theme import DARK_CARD, LEAST_CONTRAST, contrast, dashes, on_dark
+from paper_figures.figure_study import FigureStudy
+from paper_figures.report import write_report
+from paper_figures.report.markup import embedded_json, filled, table, text
+from paper_figures.report.plot_data import plot_data
+from paper_figures.report.summary_table import from_markdown, summary_of
+from paper_figures.report.theme import DARK_CARD, LEAST_CONTRAST, contrast, dashes, on_dark
+from paper_figures.toolkit import style
 
 TOP = 27
 Json = dict[str, Any]
@@ -129,7 +129,7 @@ def test_a_yardstick_is_divided_by_what_it_spent(
         [make_frame(["random"], 1, budget=2), make_frame(["random-2x"], 1, budget=4)],
         ignore_index=True,
     )
-    (task,) = plot_data(make_study(frame, yardsticks={"random-2x": 2}))["tasks"]
+    (task,) = plot_data(make_study(frame, larger_budgets={"random-2x": 2}))["tasks"]
     ends = {name: own["runs"][0]["end"] for name, own in task["methods"].items()}
     assert ends["random"]["full_evals"] == ends["random-2x"]["full_evals"] == 2
     assert task["methods"]["random-2x"]["factor"] == 2

@@ -16,8 +16,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from paper_figures.html import write_report
-from paper_figures.html.theme import DARK_CARD, contrast
+from paper_figures.report import write_report
+from paper_figures.report.theme import DARK_CARD, contrast
 
 HEIGHT = 900
 LEAST_FONT = 12

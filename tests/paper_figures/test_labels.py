@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from paper_figures.labels import End, apart, end_labels, fit
+from paper_figures.toolkit.labels import End, apart, end_labels, fit
 
 PLACES = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(0.5, 20)), min_size=1, max_size=12)
 

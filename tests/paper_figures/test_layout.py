@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.columns import build_frame
 from bohb_study.errors import StudyError
-from paper_figures.data import FigureStudy
-from paper_figures.layout import figure
-from paper_figures.projections import projection
+from bohb_study.schema import build_frame
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.grid_random import figure
+from paper_figures.figures.grid_random_data import projection
 
 Studies = Callable[..., FigureStudy]
 TOP = 27

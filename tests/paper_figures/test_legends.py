@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis import MethodCurves
-from paper_figures import legends, style
-from paper_figures.data import FigureStudy
-from paper_figures.panels import MOST_BANDS, banded, panels
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.anytime_data import MOST_BANDS, banded, panels
+from paper_figures.toolkit import legends, style
 
 MANY = ("asha", "bohb", "grid", "hyperband", "random", "tpe")
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from paper_figures import anytime, overview, scales, speedup
-from paper_figures.data import FigureStudy, Provenance
+from paper_figures.figure_study import FigureStudy, Provenance
+from paper_figures.figures import anytime, overview, speedup
+from paper_figures.toolkit import scales
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]

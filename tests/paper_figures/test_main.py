@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bohb_study import cli
+from bohb_study.cli import command_line
+from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.files import replace_files
 from bohb_study.store.sealed import sealed_json
-from bohb_study.store.sums import SUMS_FILE, seal_folder
 from paper_figures import __main__ as program
-from paper_figures import plan, save, style
+from paper_figures import gallery_plan
 from paper_figures.__main__ import main
-from paper_figures.plan import PLAN, Item
+from paper_figures.gallery_plan import PLAN, Item
+from paper_figures.toolkit import save, style
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -42,11 +43,11 @@ def _coarse() -> Iterator[None]:
 @pytest.fixture
 def run(small_paper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The program with words, for a plan of three items, in a folder of its own."""
-    monkeypatch.setattr(plan, "PLAN", SMALL)
+    monkeypatch.setattr(gallery_plan, "PLAN", SMALL)
     monkeypatch.setattr(program, "PLAN", SMALL)
     monkeypatch.setattr(program, "HOME", tmp_path / "home")
     monkeypatch.chdir(tmp_path)
-    return lambda *words: cli.run(main, ["--paper", str(small_paper), *map(str, words)])
+    return lambda *words: command_line.run(main, ["--paper", str(small_paper), *map(str, words)])
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_without_results_paper_one_line_and_exit_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for words in ([], ["--check"]):
-        assert cli.run(main, words) == 2
+        assert command_line.run(main, words) == 2
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err == "error: no studies in results/paper: name one with --study PATH\n"
@@ -172,7 +173,7 @@ def test_an_axis_leaves_out_what_does_not_have_it(
 ) -> None:
     """Ranks alone have no seconds; whoever names them is told."""
     both = (Item("ranks", "ranks", ("one",)), SMALL[1])
-    monkeypatch.setattr(plan, "PLAN", both)
+    monkeypatch.setattr(gallery_plan, "PLAN", both)
     monkeypatch.setattr(program, "PLAN", both)
     assert run("--x", "seconds") == 0
     said = capsys.readouterr().err.splitlines()
@@ -187,7 +188,7 @@ def test_a_gallery_has_no_holes(
 ) -> None:
     paper = tmp_path / "paper"
     shutil.copytree(small_paper / "one", paper / "one")
-    assert cli.run(main, ["--paper", str(paper)]) == 2
+    assert command_line.run(main, ["--paper", str(paper)]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said[-1].startswith(f"error: {paper}/two: no study here")
     assert not (tmp_path / "home" / "README.md").exists()
@@ -265,10 +266,10 @@ def test_a_missing_cell_stops_with_exit_1_unless_allowed(
 ) -> None:
     monkeypatch.setattr(program, "FIGURES", {"anytime": program.FIGURES["anytime"]})
     (stored / "cells/digits/bohb/1.json").unlink()
-    assert cli.run(main, ["--study", str(stored)]) == 1
+    assert command_line.run(main, ["--study", str(stored)]) == 1
     assert "digits/bohb/1" in capsys.readouterr().err
     assert not (stored / "figures").exists()
-    assert cli.run(main, ["--study", str(stored), "--allow-missing"]) == 0
+    assert command_line.run(main, ["--study", str(stored), "--allow-missing"]) == 0
     assert (stored / "figures/anytime.pdf").exists()
 
 
@@ -306,7 +307,7 @@ def test_the_page_of_a_study_is_named(
         return out
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("paper_figures.html.write_report", write_report)
+        patch.setattr("paper_figures.report.write_report", write_report)
         out = tmp_path / "page.html"
         assert run("--html", "--study", small_paper / "one", "--out", out) == 0
     assert capsys.readouterr().out == f"{out}\n"
@@ -314,4 +315,4 @@ def test_the_page_of_a_study_is_named(
 
 
 def test_the_whole_plan_is_what_is_drawn_by_default() -> None:
-    assert plan.items(()) is PLAN
+    assert gallery_plan.items(()) is PLAN

@@ -13,19 +13,19 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bohb_study import cli
-from bohb_study.columns import HP
+from bohb_study.cli import command_line
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, write_cell, write_study
 from bohb_study.study import StudyConfig
-from paper_figures import save
 from paper_figures.__main__ import main
-from paper_figures.data import FigureStudy, figure_study
-from paper_figures.derived import with_derived
-from paper_figures.gallery import FIGURES, TABLES
-from paper_figures.html.page import page
-from paper_figures.rounding import settle
+from paper_figures.figure_study import FigureStudy, figure_study
+from paper_figures.packed_frames import with_derived
+from paper_figures.paper_gallery import FIGURES, TABLES
+from paper_figures.report.page import page
+from paper_figures.toolkit import save
+from paper_figures.toolkit.rounding import settle
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -186,5 +186,5 @@ def test_the_command_draws_rungs_and_curves_without_a_complete_bracket(
     shutil.copytree(ran.path, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(save, "DPI", 30)
-        assert cli.run(main, ["--study", str(folder), "--figure", "rungs", "curves"]) == 0
+        assert command_line.run(main, ["--study", str(folder), "--figure", "rungs", "curves"]) == 0
     assert "not drawn" not in capsys.readouterr().err

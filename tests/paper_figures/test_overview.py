@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis import anytime
-from paper_figures.data import FigureStudy
-from paper_figures.overview import figure
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.overview import figure
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]

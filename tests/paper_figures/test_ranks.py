@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bohb_study.analysis.ranks import rank_curves
+from bohb_study.analysis.comparisons.mean_ranks import rank_curves
 from bohb_study.errors import StudyError
-from paper_figures.data import FigureStudy
-from paper_figures.ranks import figure, ranks
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.ranks import figure, ranks
 
 Make = Callable[..., pd.DataFrame]
 MakeStudy = Callable[..., FigureStudy]
@@ -25,7 +25,7 @@ def study(make_frame: Make, make_study: MakeStudy) -> FigureStudy:
     twice = make_frame(["random"], 3, budget=8).assign(method="random-2x")
     other = make_frame(["bohb", "random", "asha"], 3, task="mfh3-good", budget=4)
     made = make_study(
-        one, twice, other, twice.assign(task="mfh3-good"), yardsticks={"random-2x": 2}
+        one, twice, other, twice.assign(task="mfh3-good"), larger_budgets={"random-2x": 2}
     )
     return replace(made, tasks=tuple(replace(task, budget=BUDGET) for task in made.tasks))
 

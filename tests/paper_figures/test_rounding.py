@@ -10,11 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bohb_study.analysis.normalise import Reference
+from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.numbers import stable
-from paper_figures import anytime, curves, ecdf, final_table, ranks, save, scales, speedup, stock
-from paper_figures.data import FigureStudy
-from paper_figures.rounding import settle
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures import anytime, ecdf, learning_curves, ranks, speedup, stock
+from paper_figures.tables import final_results_table
+from paper_figures.toolkit import save, scales
+from paper_figures.toolkit.rounding import settle
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -53,7 +55,7 @@ def disturbed(study: FigureStudy, seed: int) -> FigureStudy:
     return replace(study, frame=frame, whole=frame)
 
 
-@pytest.mark.parametrize("draw", [anytime, ranks, ecdf, speedup, curves, stock])
+@pytest.mark.parametrize("draw", [anytime, ranks, ecdf, speedup, learning_curves, stock])
 def test_last_bits_change_no_byte(study: FigureStudy, draw: object) -> None:
     one, other = (
         save.render(*_drawn(own, draw), own.provenance) for own in (study, disturbed(study, 1))
@@ -67,7 +69,7 @@ def _drawn(study: FigureStudy, draw: object) -> tuple[Figure, str, str]:
 
 
 def test_last_bits_change_no_letter_of_a_table(study: FigureStudy) -> None:
-    assert final_table.table(study) == final_table.table(disturbed(study, 2))
+    assert final_results_table.table(study) == final_results_table.table(disturbed(study, 2))
 
 
 def test_it_would_show_without(study: FigureStudy, monkeypatch: pytest.MonkeyPatch) -> None:

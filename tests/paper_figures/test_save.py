@@ -10,9 +10,9 @@ from PIL import Image
 
 from bohb_study.store.sealed import sealed_json
 from paper_figures import draw_study
-from paper_figures.anytime import figure
-from paper_figures.data import FigureStudy
-from paper_figures.save import render
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.anytime import figure
+from paper_figures.toolkit.save import render
 
 
 @pytest.fixture(scope="module")

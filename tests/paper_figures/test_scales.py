@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from paper_figures import scales
+from paper_figures.toolkit import scales
 
 
 @settings(max_examples=50, deadline=None)

@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.bootstrap import resampled_counts
-from bohb_study.analysis.steps import CellSteps
+from bohb_study.analysis.incumbents.step_functions import CellSteps
+from bohb_study.analysis.statistics.bootstrap import resampled_counts
 from bohb_study.errors import StudyError, UsageError
-from paper_figures import time_to_target
-from paper_figures.data import FigureStudy
-from paper_figures.scaling import figure, ideal, shades
-from paper_figures.time_to_target import _reached, _time, scaling
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures import scaling_data
+from paper_figures.figures.scaling import figure, ideal, shades
+from paper_figures.figures.scaling_data import _reached, _time, scaling
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -70,7 +70,7 @@ def test_many_seeds_have_an_interval_that_never_reached_seeds_widen() -> None:
 
 def test_the_order_of_the_seeds_changes_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     few = resampled_counts(20, 0)[:5]  # of many resamples the ends would move too little to tell
-    monkeypatch.setattr(time_to_target, "resampled_counts", lambda *_: few)
+    monkeypatch.setattr(scaling_data, "resampled_counts", lambda *_: few)
     times = np.arange(1.0, 21.0)
     expected = _reached(4, times, times < 15, 0)
     for seed in range(5):

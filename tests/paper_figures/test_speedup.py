@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from bohb_study.errors import StudyError
 from bohb_study.numbers import number
-from paper_figures.data import FigureStudy
-from paper_figures.speedup import figure
-from paper_figures.speedup_dots import speedup_dots
-from paper_figures.speedup_table import table
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.speedup import figure
+from paper_figures.figures.speedup_data import speedup_dots
+from paper_figures.tables.speedup_table import table
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -35,7 +35,7 @@ def falling(method: str, at: int, seeds: int = 3, task: str = "digits") -> pd.Da
 def study(make_study: Studies) -> FigureStudy:
     tries = {"random": 6, "bohb": 3, "asha": 9, "random-2x": 1}
     frames = [falling(method, at) for method, at in tries.items()]
-    own = make_study(*frames, falling("bohb", 2, task="alone"), yardsticks={"random-2x": 2})
+    own = make_study(*frames, falling("bohb", 2, task="alone"), larger_budgets={"random-2x": 2})
     return replace(own, tasks=tuple(replace(task, budget=8.0) for task in own.tasks))
 
 

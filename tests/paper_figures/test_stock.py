@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from bohb_study.errors import StudyError
-from paper_figures.data import FigureStudy
-from paper_figures.stock import figure, gains
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.stock import figure, gains
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]

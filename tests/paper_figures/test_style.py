@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 
 from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS
-from paper_figures import style
+from paper_figures.toolkit import style
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 BLINDNESS = {

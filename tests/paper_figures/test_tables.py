@@ -11,9 +11,9 @@ from scipy.stats import trim_mean, wilcoxon
 
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval, number
-from paper_figures import final_table, pairwise
-from paper_figures.data import FigureStudy
-from paper_figures.table import Table, bold
+from paper_figures.figure_study import FigureStudy
+from paper_figures.tables import final_results_table, pairwise_tests
+from paper_figures.tables.table import Table, bold
 
 Make = Callable[..., pd.DataFrame]
 MakeStudy = Callable[..., FigureStudy]
@@ -25,7 +25,7 @@ def study(make_frame: Make, make_study: MakeStudy) -> FigureStudy:
     frame = make_frame(["bohb", "random", "grid"], 8, budget=8)
     twice = make_frame(["random"], 8, budget=16).assign(method="random-2x")
     twice["val_loss"] /= 100  # the lowest of all
-    made = make_study(frame, twice, yardsticks={"random-2x": 2})
+    made = make_study(frame, twice, larger_budgets={"random-2x": 2})
     return replace(made, tasks=(replace(made.tasks[0], budget=BUDGET),))
 
 
@@ -106,8 +106,8 @@ def test_a_row_has_a_cell_for_each_heading() -> None:
 
 
 def test_every_method_is_tested_against_the_declared_one(study: FigureStudy) -> None:
-    table = pairwise.table(study)
-    assert table.headings == pairwise.HEADINGS
+    table = pairwise_tests.table(study)
+    assert table.headings == pairwise_tests.HEADINGS
     assert [row[1] for row in table.rows] == ["**Random**", "Grid"]
     primary = dict(zip(table.headings, table.rows[0], strict=True))
     bohb, random = last(study, "bohb"), last(study, "random")
@@ -131,8 +131,8 @@ def test_every_method_is_tested_against_the_declared_one(study: FigureStudy) -> 
 
 def test_a_pair_is_shown_from_the_declared_methods_side(study: FigureStudy) -> None:
     """grid against bohb: bohb comes first in the legend, and second in that comparison."""
-    bohb = {row[1].strip("*"): row for row in pairwise.table(study).rows}
-    grid = {row[1].strip("*"): row for row in pairwise.table(study, ("grid", "random")).rows}
+    bohb = {row[1].strip("*"): row for row in pairwise_tests.table(study).rows}
+    grid = {row[1].strip("*"): row for row in pairwise_tests.table(study, ("grid", "random")).rows}
     there, back = bohb["Grid"], grid["BOHB"]
     assert float(there[3]) == -float(back[3])
     assert float(there[5].split()[0]) == 100 - float(back[5].split()[0])
@@ -145,18 +145,18 @@ def test_several_tasks_end_with_all_of_them_and_others_are_named(study: FigureSt
     frames[2] = frames[2][frames[2]["method"] != "random"]
     tasks = tuple(replace(study.tasks[0], name=str(frame["task"].iloc[0])) for frame in frames)
     many = replace(study, frame=pd.concat(frames, ignore_index=True), tasks=tasks)
-    table = pairwise.table(many)
+    table = pairwise_tests.table(many)
     assert [row[0] for row in table.rows] == ["digits", "", "mfh3-good", "", "all 2 tasks", ""]
     assert table.rows[4][6] == table.rows[0][6]  # the mean of two alike
     assert "Not tested, for want of one of the two: branin-mf." in table.notes
     with pytest.raises(StudyError, match="no task has both bohb and gp"):
-        pairwise.table(study, ("bohb", "gp"))
+        pairwise_tests.table(study, ("bohb", "gp"))
 
 
 def test_the_final_table_has_each_methods_incumbents_and_bolds_the_lowest(
     study: FigureStudy,
 ) -> None:
-    table = final_table.table(study)
+    table = final_results_table.table(study)
     assert table.headings == ("task", "method", "final loss", "test loss")
     rows = {row[1]: row for row in table.rows}
     assert list(rows) == ["BOHB", "Random", "Random, 2x budget", "Grid"]
@@ -181,15 +181,15 @@ def test_regret_no_test_part_and_undefined_seeds_are_said(study: FigureStudy) ->
     frame = study.frame.assign(true_loss=study.frame["val_loss"] + 0.5)
     facts = replace(study.tasks[0], optimum=0.25, test_metric=study.tasks[0].val_metric + " again")
     exact = replace(study, frame=frame, tasks=(facts,))
-    table = final_table.table(exact)
+    table = final_results_table.table(exact)
     assert table.headings == ("task", "method", "final loss")
-    found = final_table.finals(exact)
+    found = final_results_table.finals(exact)
     assert all(one.regret and one.rule == "validated" for one in found)
     assert "Final loss is regret, the distance to the optimum, on digits." in table.notes
-    full = final_table.finals(replace(exact, rule="full"))[0]
+    full = final_results_table.finals(replace(exact, rule="full"))[0]
     assert not full.regret
     cut = study.frame[(study.frame["seed"] > 0) | (study.frame["level"] < 27)]
-    undefined = final_table.table(replace(study, frame=cut))
+    undefined = final_results_table.table(replace(study, frame=cut))
     assert {row[2] for row in undefined.rows} == {"none in 1 of 8 seeds"}
 
 
@@ -209,7 +209,7 @@ def test_trained_again_has_a_column(study: FigureStudy) -> None:
         for row in best.to_dict("records")
         for repeat in (0.0, 0.5)
     ]
-    table = final_table.table(replace(study, finals=pd.DataFrame(again)))
+    table = final_results_table.table(replace(study, finals=pd.DataFrame(again)))
     assert table.headings[-1] == "retrained"
     assert [row[-1] for row in table.rows] == ["**4.750 [1.25, 8.25]**", "-", "-", "-"]
     assert any(note.startswith("Retrained, off the ledger") for note in table.notes)
@@ -217,14 +217,14 @@ def test_trained_again_has_a_column(study: FigureStudy) -> None:
 
 def test_a_yardstick_that_ties_with_the_best_is_not_bold(study: FigureStudy) -> None:
     frame = study.frame.assign(val_loss=0.5)
-    rows = final_table.table(replace(study, frame=frame)).rows
+    rows = final_results_table.table(replace(study, frame=frame)).rows
     assert [row[2].startswith("**") for row in rows] == [True, True, False, True]
 
 
 def test_scores_have_their_own_sign_and_the_highest_is_bold(study: FigureStudy) -> None:
     facts = replace(study.tasks[0], val_metric="-accuracy", test_metric="test error")
     turned = study.frame.assign(val_loss=-study.frame["val_loss"])
-    table = final_table.table(replace(study, frame=turned, tasks=(facts,)))
+    table = final_results_table.table(replace(study, frame=turned, tasks=(facts,)))
     shown = {row[1]: row for row in table.rows}
     assert not any("-" in row[2] for row in table.rows)
     centres = {

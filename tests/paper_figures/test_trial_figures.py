@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bohb_study.analysis import estimate, incumbent
-from bohb_study.analysis.correlation import correlation_frame, rung_correlations
-from bohb_study.analysis.picks import picks, picks_summary
+from bohb_study.analysis.diagnostics.rung_correlation import correlation_frame, rung_correlations
+from bohb_study.analysis.diagnostics.suggestions import picks, suggestions_summary
 from bohb_study.errors import StudyError
-from paper_figures import curves, model, rung_panels, rungs, time
-from paper_figures.data import FigureStudy
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures import learning_curves, model_suggestions, rungs, rungs_data, time_spent
 
 METHODS = ["random", "asha", "bohb"]
 TOP = 27
@@ -61,10 +61,10 @@ def study(
         frame,
         whole=frame,
         correlations=rung_correlations(frame, {"digits": [1, 3, 9, 27]}),
-        picks=picks_summary(picks(frame), {"digits": TOP}, 50),
+        picks=suggestions_summary(picks(frame), {"digits": TOP}, 50),
         brackets=counts(),
         seconds=seconds(),
-        yardsticks={"random-2x": 2},
+        larger_budgets={"random-2x": 2},
     )
 
 
@@ -88,7 +88,7 @@ def fits(figure: Figure, *texts: Any) -> None:
 
 
 def test_curves_show_each_trial_of_the_first_seed(study: FigureStudy) -> None:
-    shown = curves.panels(study)
+    shown = learning_curves.panels(study)
     assert [panel.method for panel in shown] == ["bohb", "asha", "random"]
     for panel in shown:
         own = study.whole[(study.whole["method"] == panel.method) & (study.whole["seed"] == 0)]
@@ -101,13 +101,13 @@ def test_curves_show_each_trial_of_the_first_seed(study: FigureStudy) -> None:
             assert trial.losses.tolist() == rows["val_loss"].tolist()
             assert trial.finished == (rows["level"].max() == TOP)
     assert shown[0].rungs == (1, 3, 9, 27)
-    fewer = curves.panels(replace(study, yardsticks={"random": 2}))
+    fewer = learning_curves.panels(replace(study, larger_budgets={"random": 2}))
     assert [panel.method for panel in fewer] == ["bohb", "asha"]
 
 
 def test_curves_are_drawn_as_far_as_they_went(study: FigureStudy) -> None:
-    figure, caption = curves.figure(study)
-    (panel, *_), (axes, *_) = curves.panels(study), figure.axes
+    figure, caption = learning_curves.figure(study)
+    (panel, *_), (axes, *_) = learning_curves.panels(study), figure.axes
     drawn = {tuple(x) for x, _ in lines(axes, "_trial/") + lines(axes, "_incumbent/")}
     assert drawn == {tuple(trial.levels) for trial in panel.trials}
     assert len(lines(axes, "_trial/")) == len(panel.trials) - 1
@@ -122,20 +122,20 @@ def test_curves_are_drawn_as_far_as_they_went(study: FigureStudy) -> None:
 def test_diverged_reports_are_not_drawn(study: FigureStudy) -> None:
     whole = study.whole.copy()
     whole.loc[whole["level"] == 5, ["status", "val_loss"]] = ["diverged", 1e6]
-    shown = curves.panels(replace(study, whole=whole))
+    shown = learning_curves.panels(replace(study, whole=whole))
     assert max(panel.losses.max() for panel in shown) < 1e3
 
 
 def test_curves_need_a_task_with_curves(study: FigureStudy) -> None:
     with pytest.raises(StudyError, match="cannot be drawn"):
-        curves.panels(replace(study, whole=pd.DataFrame()))
+        learning_curves.panels(replace(study, whole=pd.DataFrame()))
     rungs_only = study.whole[study.whole["level"].isin([1, 3, 9, 27])]
     with pytest.raises(StudyError, match="no task with learning curves"):
-        curves.panels(replace(study, whole=rungs_only))
+        learning_curves.panels(replace(study, whole=rungs_only))
 
 
 def test_rungs_as_planned_and_not(study: FigureStudy) -> None:
-    ((bohb, stock),) = rung_panels.bracket_panels(study)
+    ((bohb, stock),) = rungs_data.bracket_panels(study)
     assert (bohb.method, bohb.verdict, bohb.complete) == ("bohb", "as planned", 6)
     assert (stock.method, stock.verdict, stock.complete) == ("bohb-stock", "not as planned", 3)
     assert [len(kind) for kind in bohb.brackets] == [4, 1]
@@ -143,12 +143,12 @@ def test_rungs_as_planned_and_not(study: FigureStudy) -> None:
         (27, 27), (9, 9), (3, 3), (1, 48)
     ]  # fmt: skip
     cut_off = study.brackets[~study.brackets["complete"]]
-    ((one, _),) = rung_panels.bracket_panels(replace(study, brackets=cut_off.assign(bracket=0)))
+    ((one, _),) = rungs_data.bracket_panels(replace(study, brackets=cut_off.assign(bracket=0)))
     assert one.verdict == "none complete"
 
 
 def test_unselected_and_selected_correlations_are_apart(study: FigureStudy) -> None:
-    (panel,) = rung_panels.correlation_panels(study)
+    (panel,) = rungs_data.correlation_panels(study)
     assert panel.source == "random search"
     assert [line.method for line in panel.lines][:1] == [None]
     own = study.correlations
@@ -165,12 +165,12 @@ def test_a_sample_off_the_ledger_stands_in_with_its_interval(study: FigureStudy)
         [["digits", "random", 0, 9, TOP, 200, 200, False, 0.5, 0.3, 0.4, 0.6, True]]
     )
     both = pd.concat([rows, off], ignore_index=True)
-    (panel,) = rung_panels.correlation_panels(replace(study, correlations=both))
+    (panel,) = rungs_data.correlation_panels(replace(study, correlations=both))
     assert panel.source == "off the ledger"
     (rung,) = panel.lines[0].rungs
     found = (rung.spearman.low, rung.spearman.centre, rung.spearman.high)
     assert found == pytest.approx((0.4, 0.5, 0.6))
-    (none,) = rung_panels.correlation_panels(replace(study, correlations=rows))
+    (none,) = rungs_data.correlation_panels(replace(study, correlations=rows))
     assert none.source == "none"
     assert None not in [line.method for line in none.lines]
 
@@ -179,7 +179,7 @@ def test_a_cell_without_a_correlation_is_not_left_out(study: FigureStudy) -> Non
     rows = study.correlations.copy()
     rows.loc[(rows["method"] == "asha") & (rows["seed"] == 1), "spearman"] = np.nan
     gone = rows[(rows["method"] != "bohb") | (rows["seed"] != 1) | (rows["lower"] == 1)]
-    (panel,) = rung_panels.correlation_panels(replace(study, correlations=gone))
+    (panel,) = rungs_data.correlation_panels(replace(study, correlations=gone))
     (bohb,) = [line for line in panel.lines if line.method == "bohb"]
     assert [np.isfinite(rung.spearman.centre) for rung in bohb.rungs] == [True, False, False]
     assert "asha" not in [line.method for line in panel.lines]
@@ -202,7 +202,7 @@ def test_the_figure_of_rungs(study: FigureStudy) -> None:
 
 
 def test_picks_of_either_kind(study: FigureStudy) -> None:
-    (panel,) = model.panels(study)
+    (panel,) = model_suggestions.panels(study)
     assert panel.method == "bohb"
     assert panel.selected  # no noise-free loss is known
     own = study.whole[(study.whole["method"] == "bohb") & (study.whole["seed"] == 0)]
@@ -213,7 +213,7 @@ def test_picks_of_either_kind(study: FigureStudy) -> None:
     assert panel.model[0].loss == estimate(summary["median"].to_numpy(), 0)
     assert (panel.model[0].start, panel.model[0].end) == (0, 50 / 3)
     fewer = study.picks.drop(summary.index[0])
-    (gap,) = model.panels(replace(study, picks=fewer))
+    (gap,) = model_suggestions.panels(replace(study, picks=fewer))
     assert [part.start for part in gap.model if part.start == 0] == []
 
 
@@ -221,16 +221,19 @@ def test_noise_free_losses_are_shown_as_regret_of_all_picks(study: FigureStudy) 
     whole = study.whole.assign(true_loss=study.whole["val_loss"] + 1)
     task = replace(study.tasks[0], optimum=0.5)
     known = replace(
-        study, whole=whole, picks=picks_summary(picks(whole), {"digits": TOP}, 50), tasks=(task,)
+        study,
+        whole=whole,
+        picks=suggestions_summary(picks(whole), {"digits": TOP}, 50),
+        tasks=(task,),
     )
-    (panel,) = model.panels(known)
+    (panel,) = model_suggestions.panels(known)
     assert (panel.quantity, panel.reference, panel.selected) == ("regret", 0.5, False)
     assert len(panel.dots) == picks(whole)["seed"].eq(0).sum()
 
 
 def test_the_figure_of_the_model(study: FigureStudy) -> None:
-    figure, caption = model.figure(study)
-    (panel,), (axes,) = model.panels(study), figure.axes
+    figure, caption = model_suggestions.figure(study)
+    (panel,), (axes,) = model_suggestions.panels(study), figure.axes
     dots = {name: lines(axes, f"_dots/{name}")[0][1] for name in ("random", "model")}
     by_model = panel.dots["model_based"]
     assert dots["model"] == panel.dots.loc[by_model, "loss"].tolist()
@@ -239,16 +242,16 @@ def test_the_figure_of_the_model(study: FigureStudy) -> None:
     assert "only picks that reached full fidelity" in caption
     fits(figure)
     with pytest.raises(StudyError, match="no picks"):
-        model.figure(replace(study, picks=pd.DataFrame()))
+        model_suggestions.figure(replace(study, picks=pd.DataFrame()))
 
 
-def test_time_is_split_without_yardsticks(study: FigureStudy) -> None:
-    (panel,) = time.panels(study)
+def test_time_is_split_without_larger_budgets(study: FigureStudy) -> None:
+    (panel,) = time_spent.panels(study)
     assert [one.method for one in panel.methods] == ["bohb", "asha", "random"]
     first = panel.methods[0]
     assert (first.cells, first.wall, first.searching) == (2, 10.5, 3.5)
-    assert sum(first.share(part) for part in time.PARTS) == pytest.approx(1)
-    figure, caption = time.figure(study)
+    assert sum(first.share(part) for part in time_spent.PARTS) == pytest.approx(1)
+    figure, caption = time_spent.figure(study)
     shares, dots = figure.axes
     widths = [bar.get_width() for bar in shares.patches]
     assert sum(widths) == pytest.approx(300)
@@ -257,12 +260,12 @@ def test_time_is_split_without_yardsticks(study: FigureStudy) -> None:
     assert "mean" in caption
     fits(figure, *shares.get_yticklabels())
     with pytest.raises(StudyError, match="seconds of no cell"):
-        time.figure(replace(study, seconds=pd.DataFrame()))
+        time_spent.figure(replace(study, seconds=pd.DataFrame()))
 
 
 def test_each_venue_has_its_width(study: FigureStudy) -> None:
     widths = {
-        venue: time.figure(replace(study, venue=venue))[0].get_figwidth()
+        venue: time_spent.figure(replace(study, venue=venue))[0].get_figwidth()
         for venue in ("neurips", "icml", "slides")
     }
     assert len(set(widths.values())) == 3

@@ -1,5 +1,5 @@
-from bohb_study.progress import CellProgress
-from bohb_study.progress.bars import BarProgress
+from bohb_study.running.progress import CellProgress
+from bohb_study.running.progress.bars import BarProgress
 from bohb_study.scores import Score
 
 

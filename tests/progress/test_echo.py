@@ -7,13 +7,13 @@ import sys
 import termios
 from pathlib import Path
 
-from bohb_study.progress.echo import hide_control_keys
+from bohb_study.running.progress.echo import hide_control_keys
 
 SCRIPT = """
 import os, sys, termios
 os.setsid()
 terminal = os.open(sys.argv[1], os.O_RDWR)  # the first one that a session opens is its own
-from bohb_study.progress.echo import hide_control_keys
+from bohb_study.running.progress.echo import hide_control_keys
 
 def shown():
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHOCTL)

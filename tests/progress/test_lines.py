@@ -1,5 +1,5 @@
-from bohb_study.progress import CellProgress
-from bohb_study.progress.lines import LineProgress
+from bohb_study.running.progress import CellProgress
+from bohb_study.running.progress.lines import LineProgress
 from bohb_study.scores import Score
 
 

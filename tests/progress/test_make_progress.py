@@ -1,8 +1,8 @@
 import pytest
 
-from bohb_study.progress import CellProgress, make_progress
-from bohb_study.progress.bars import BarProgress
-from bohb_study.progress.lines import LineProgress
+from bohb_study.running.progress import CellProgress, make_progress
+from bohb_study.running.progress.bars import BarProgress
+from bohb_study.running.progress.lines import LineProgress
 
 
 def test_an_interrupt_leaves_the_study_bar_and_gives_the_cursor_back(cells, terminal):

@@ -1,7 +1,7 @@
 import pytest
 
-from bohb_study.progress import CellProgress
-from bohb_study.progress.tally import Tally, duration
+from bohb_study.running.progress import CellProgress
+from bohb_study.running.progress.tally import Tally, duration
 
 
 def test_units_count_stored_running_and_ended_cells(clock, cells):

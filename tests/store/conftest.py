@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from ConfigSpace import ConfigurationSpace
 
-from bohb_study.columns import build_frame
+from bohb_study.schema import build_frame
 from bohb_study.store import study_folder, write_cell, write_study
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import TASKS, Ladder, Task

@@ -24,10 +24,11 @@ from typing import Any
 
 import pandas as pd
 
-from bohb_study.auditing import audit_folder, audit_study
+from bohb_study.audit.study_audit import audit_folder, audit_study
+from bohb_study.cli.terminal import summary_table
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.provenance import code_parts
+from bohb_study.identity import code_parts
 from bohb_study.store import (
     LoadedStudy,
     Origin,
@@ -37,15 +38,14 @@ from bohb_study.store import (
     write_cell,
     write_study,
 )
-from bohb_study.store.audits import read_audit
-from bohb_study.store.code import read_code, write_code
-from bohb_study.store.derived import read_derived, write_derived
-from bohb_study.store.finals import Final, Training, read_finals, write_finals
-from bohb_study.store.references import read_references, write_references
+from bohb_study.store.checksums import SUMS_FILE, TABLE_FILE, seal_folder, write_packed
+from bohb_study.store.code_file import read_code, write_code
 from bohb_study.store.sealed import SELF, sealed_json
-from bohb_study.store.sums import SUMS_FILE, TABLE_FILE, seal_folder, write_packed
+from bohb_study.store.sidecars.audit_json import read_audit
+from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
+from bohb_study.store.sidecars.finals_json import Final, Training, read_finals, write_finals
+from bohb_study.store.sidecars.references_json import read_references, write_references
 from bohb_study.study import Cell, StudyConfig
-from bohb_study.terminal import summary_table
 
 SECONDS = 5
 """After which reading is said to hang."""

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bohb_study.columns import SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash
 from bohb_study.errors import StudyError
+from bohb_study.schema import SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash
 from bohb_study.store import Origin, cell_record, cell_state, read_cell, write_cell
 from bohb_study.store.cells import ORIGIN, cell_paths, parquet_bytes
 from bohb_study.store.sealed import read_json, sealed_json

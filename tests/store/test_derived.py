@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bohb_study.columns import build_frame
 from bohb_study.errors import StudyError
-from bohb_study.store.derived import DERIVED_FILE, read_derived, write_derived
+from bohb_study.schema import build_frame
+from bohb_study.store.sidecars.derived_frames import DERIVED_FILE, read_derived, write_derived
 
 ROW = {
     "task": "toy", "method": "random", "seed": 0, "seq": 0, "trial": 0, "config_id": "a",

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from bohb_study.store import load_study, pack
-from bohb_study.store.derived import DERIVED_FILES, read_derived
-from bohb_study.store.references import REFERENCES_FILE, read_references
+from bohb_study.store.sidecars.derived_frames import DERIVED_FILES, read_derived
+from bohb_study.store.sidecars.references_json import REFERENCES_FILE, read_references
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 

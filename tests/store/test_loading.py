@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bohb_study.columns import SCHEMA_VERSION, rows_hash, validate
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.reproduction import compare_frames
+from bohb_study.running.reproduction import compare_frames
+from bohb_study.schema import SCHEMA_VERSION, rows_hash, validate
 from bohb_study.store import load_results, load_study, pack, read_cell, write_cell, write_csv
 from bohb_study.store.cells import cell_paths, parquet_bytes
-from bohb_study.store.finals import (
+from bohb_study.store.loading import PACKED_ROWS
+from bohb_study.store.sidecars.finals_json import (
     FINALS_FILE,
     Final,
     Training,
@@ -22,7 +23,6 @@ from bohb_study.store.finals import (
     read_finals,
     write_finals,
 )
-from bohb_study.store.loading import PACKED_ROWS
 from bohb_study.study import Cell
 
 MakeStudy = Callable[..., Path]

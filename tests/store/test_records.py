@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_study.store.records import records_json, records_of
+from bohb_study.store.compressed_records import records_json, records_of
 
 VALUES = st.one_of(
     st.none(),

@@ -4,7 +4,11 @@ from pathlib import Path
 import pytest
 
 from bohb_study.errors import StudyError
-from bohb_study.store.references import REFERENCES_FILE, read_references, write_references
+from bohb_study.store.sidecars.references_json import (
+    REFERENCES_FILE,
+    read_references,
+    write_references,
+)
 
 ONE = {"curvy": {"best": 0.25, "median": 0.5, "source": "by hand", "count": 3}}
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError
-from bohb_study.store.code import CODE_FILE, read_code, write_code
+from bohb_study.schema import SCHEMA_VERSION
+from bohb_study.store.code_file import CODE_FILE, read_code, write_code
 from bohb_study.store.sealed import parsed, read_json, sealed_json
 
 DATA = {"schema": SCHEMA_VERSION, "name": "näive", "list": [1, {"self": "x"}], "rate": 1e-300}

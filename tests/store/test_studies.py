@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bohb_study.columns import SCHEMA_VERSION
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import (
     asked_cells,
     load_study,

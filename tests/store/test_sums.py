@@ -9,7 +9,7 @@ import pytest
 
 from bohb_study.errors import StudyError
 from bohb_study.store import load_study, pack
-from bohb_study.store.sums import (
+from bohb_study.store.checksums import (
     SUMS_FILE,
     TABLE_FILE,
     read_sums,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from bohb_study.seeding import Config
-from bohb_study.tasks.branin import Branin, branin
+from bohb_study.tasks.functions.branin import Branin, branin
 
 TASK = Branin()
 MINIMA = ((-math.pi, 12.275), (math.pi, 2.275), (9.42478, 2.475))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Task, make_task
-from bohb_study.tasks.counting_ones import CountingOnes
+from bohb_study.tasks.functions.counting_ones import CountingOnes
 
 DIMENSIONS = (8, 16, 32, 64, 100)
 TASK = CountingOnes()

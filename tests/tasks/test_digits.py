@@ -18,10 +18,10 @@ from sklearn.datasets import load_digits
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, split_seed, trial_seed
 from bohb_study.tasks import Report, make_task
-from bohb_study.tasks.denormals import flushed_denormals
-from bohb_study.tasks.digits import TRAIN_IMAGES, Digits
-from bohb_study.tasks.digits_split import split_indices
-from bohb_study.tasks.digits_training import load_data, network, windows
+from bohb_study.tasks.training.denormals import flushed_denormals
+from bohb_study.tasks.training.digits import TRAIN_IMAGES, Digits
+from bohb_study.tasks.training.digits_split import split_indices
+from bohb_study.tasks.training.digits_training import load_data, network, windows
 
 TASK = Digits()
 CONFIG: Config = {"l1": 48, "l2": 24, "lr": 0.03, "batch_size": 64}
@@ -166,7 +166,7 @@ def test_stored_state_is_left_be_by_those_who_gave_and_took_it() -> None:
 
 def test_another_process_gives_the_same_reports(straight: list[dict[str, Any]]) -> None:
     code = (
-        "import json; from bohb_study.tasks.digits import Digits;"
+        "import json; from bohb_study.tasks.training.digits import Digits;"
         f"evaluation = Digits().start({CONFIG!r}, 0);"
         "reports = [evaluation.advance(epoch) for epoch in (1, 2, 3)];"
         "print(json.dumps([[r.val_loss, r.test_loss, dict(r.extra)] for r in reports]))"

@@ -18,8 +18,8 @@ from sklearn.datasets import load_digits
 
 from bohb_study.seeding import split_seed
 from bohb_study.tasks import make_task
-from bohb_study.tasks.digits_split import split_indices
 from bohb_study.tasks.fingerprints import describe_space, indices_sha256, space_sha256
+from bohb_study.tasks.training.digits_split import split_indices
 
 
 def space(seed: int = 0, upper: float = 1.0) -> ConfigurationSpace:
@@ -75,7 +75,7 @@ def test_digits_tell_the_split_that_is_trained_on() -> None:
 def test_images_tell_the_split_that_is_trained_on(image_data: Path) -> None:
     from torch import device
 
-    from bohb_study.tasks.images.batches import load_parts
+    from bohb_study.tasks.training.images.batches import load_parts
 
     options = {"data": str(image_data), "subset": "200", "epochs": "3"}
     task = make_task("mnist", options)

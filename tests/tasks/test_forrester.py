@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from bohb_study.seeding import Config
-from bohb_study.tasks.forrester import Forrester, forrester
+from bohb_study.tasks.functions.forrester import Forrester, forrester
 
 TASK = Forrester()
 

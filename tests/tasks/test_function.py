@@ -14,10 +14,10 @@ import torch
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 
 from bohb_study import FunctionTask
-from bohb_study.engines.guarded import GuardedEvaluation
+from bohb_study.engines.guard import GuardedEvaluation
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import config_id, retraining_seed, trial_seed
-from bohb_study.tasks import global_random
+from bohb_study.tasks.training import global_random
 
 SPACE = (Float("x", (0.0, 1.0)), Integer("n", (1, 4)))
 CONFIG: dict[str, Any] = {"x": 0.25, "n": 2}

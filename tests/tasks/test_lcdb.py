@@ -11,9 +11,10 @@ from pyarrow import csv
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
-from bohb_study.tasks import TASKS, lcdb_curves, make_task
-from bohb_study.tasks.lcdb import LCDB, TOPS
-from bohb_study.tasks.lcdb_curves import LEARNERS, accuracies
+from bohb_study.tasks import TASKS, make_task
+from bohb_study.tasks.tabular import lcdb_curves
+from bohb_study.tasks.tabular.lcdb import LCDB, TOPS
+from bohb_study.tasks.tabular.lcdb_curves import LEARNERS, accuracies
 
 needs_data = pytest.mark.skipif(find_spec("lcdb") is None, reason="needs the extra lcdb")
 GRID = {2**i for i in range(4, 20)}

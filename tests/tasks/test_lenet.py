@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import make_task, option_fields, task_class
-from bohb_study.tasks.images.networks import lenet
-from bohb_study.tasks.images.sources import SOURCES
+from bohb_study.tasks.training.images.networks import lenet
+from bohb_study.tasks.training.images.sources import SOURCES
 
 NAMES = ("cifar10", "fashion-mnist", "mnist")
 CONFIG: Config = {"l1": 120, "l2": 84, "lr": 0.01, "batch_size": 4}

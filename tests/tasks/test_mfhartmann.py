@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import TASKS, make_task
-from bohb_study.tasks.mfhartmann import (
+from bohb_study.tasks.functions.mfhartmann import (
     BIAS_AND_NOISE,
     FIDELITIES,
     MFHartmann,

@@ -19,7 +19,7 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import config_id, plain
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task, task_class
-from bohb_study.tasks.own import own_tasks, read_own
+from bohb_study.tasks.user.user_task import own_tasks, read_own
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -234,7 +234,7 @@ WRONG: dict[str, tuple[str, str]] = {
         "MyTask is no task, and no subclass of bohb_study.tasks.Task that",
     ),
     "imported": (
-        "from bohb_study.tasks.digits import Digits as MyTask",
+        "from bohb_study.tasks.training.digits import Digits as MyTask",
         "MyTask is no task, and no subclass of bohb_study.tasks.Task that this file defines",
     ),
     "abstract": (CLASS + "levels = (1, 3)", "MyTask lacks hyperparameters, loss"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bohb_study import columns
+from bohb_study import schema
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, canonical, plain, space_seed
 from bohb_study.tasks import TASKS, Report, Task, make_task, task_class
@@ -80,7 +80,7 @@ def test_first_level_is_finite_and_costs_what_the_ladder_says(task: Task) -> Non
     config = draw(task, 1)[0]
     level = task.ladder.next_level(0)
     report = task.start(config, STUDY_SEED).advance(level)
-    assert report.status in columns.STATUSES
+    assert report.status in schema.STATUSES
     assert math.isfinite(report.val_loss) == math.isfinite(report.test_loss)
     assert math.isfinite(report.val_loss) == (report.status == "ok")
     assert report.units == task.ladder.step_units(0, level)

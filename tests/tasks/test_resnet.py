@@ -15,8 +15,8 @@ from torch import nn
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks import make_task, option_fields, task_class
-from bohb_study.tasks.images.networks import Block, resnet
-from bohb_study.tasks.resnet import CifarResNet, cosine
+from bohb_study.tasks.training.images.networks import Block, resnet
+from bohb_study.tasks.training.resnet import CifarResNet, cosine
 
 TASK = CifarResNet()
 CONFIG: Config = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 128}

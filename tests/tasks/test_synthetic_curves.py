@@ -22,7 +22,7 @@ from scipy.optimize import minimize_scalar
 
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import make_task
-from bohb_study.tasks.synthetic_curves import BEST_LR, SyntheticCurves, curve, diverges_at
+from bohb_study.tasks.functions.synthetic_curves import BEST_LR, SyntheticCurves, curve, diverges_at
 
 TASK = SyntheticCurves()
 BEST: Config = {

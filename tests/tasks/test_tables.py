@@ -16,10 +16,10 @@ import pytest
 from bohb_study.losses import LOSS_LIMIT
 from bohb_study.seeding import Config, plain, space_seed
 from bohb_study.tasks import TASKS, make_task
-from bohb_study.tasks.fcnet import DATASETS as FCNET
-from bohb_study.tasks.fcnet import FCNet
-from bohb_study.tasks.nasbench201 import DATASETS as NASBENCH
-from bohb_study.tasks.tables import PlainUnpickler, TableTask
+from bohb_study.tasks.tabular.fcnet import DATASETS as FCNET
+from bohb_study.tasks.tabular.fcnet import FCNet
+from bohb_study.tasks.tabular.nasbench201 import DATASETS as NASBENCH
+from bohb_study.tasks.tabular.tables import PlainUnpickler, TableTask
 
 NAMES = [name for name in TASKS if name.startswith(("fcnet-", "hpobench-mlp-", "nasbench201-"))]
 

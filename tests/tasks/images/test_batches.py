@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import v2
 
-from bohb_study.tasks.images import batches
-from bohb_study.tasks.images.batches import PADDING, Images, load_parts, moved_and_mirrored
-from bohb_study.tasks.images.decoded import load
-from bohb_study.tasks.images.splits import moments, split
+from bohb_study.tasks.training.images import batches
+from bohb_study.tasks.training.images.batches import PADDING, Images, load_parts, moved_and_mirrored
+from bohb_study.tasks.training.images.decoded import load
+from bohb_study.tasks.training.images.splits import moments, split
 
 CPU = torch.device("cpu")
 LAYOUTS = [torch.channels_last, torch.contiguous_format]

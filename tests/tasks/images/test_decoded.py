@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bohb_study.tasks.images import decoded
-from bohb_study.tasks.images.decoded import Decoded, load
-from bohb_study.tasks.images.formats import Part
-from bohb_study.tasks.images.sources import SOURCES
+from bohb_study.tasks.training.images import decoded
+from bohb_study.tasks.training.images.decoded import Decoded, load
+from bohb_study.tasks.training.images.formats import Part
+from bohb_study.tasks.training.images.sources import SOURCES
 
 NAMES = ("mnist", "fashion-mnist", "cifar10")
 SMALL = (30, 20)
@@ -85,7 +85,7 @@ def test_another_process_decodes_nothing(tmp_path: Path, image_files: Any) -> No
     ours = load("cifar10", str(tmp_path))
     code = (
         "from dataclasses import replace;"
-        "from bohb_study.tasks.images.decoded import SOURCES, load;"
+        "from bohb_study.tasks.training.images.decoded import SOURCES, load;"
         "SOURCES['cifar10'] = replace(SOURCES['cifar10'], read=None);"
         f"print(load('cifar10', {str(tmp_path)!r}).sha256)"
     )
@@ -169,8 +169,8 @@ def test_two_processes_at_once_leave_one_whole_folder(
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from bohb_study.tasks.images import decoded
-from bohb_study.tasks.images.sources import SOURCES
+from bohb_study.tasks.training.images import decoded
+from bohb_study.tasks.training.images.sources import SOURCES
 source, here = SOURCES["mnist"], Path(sys.argv[2])
 def read(files):
     (here / sys.argv[3]).touch()
@@ -271,7 +271,7 @@ def test_nothing_half_written_is_left(
 def test_reading_data_takes_no_torch() -> None:
     """Seconds for a command line that only looks at them."""
     code = (
-        "import sys, bohb_study.tasks.images.decoded, bohb_study.tasks.lenet as lenet;"
+        "import sys, bohb_study.tasks.training.images.decoded, bohb_study.tasks.training.lenet;"
         "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
     )
     run = subprocess.run(

@@ -14,9 +14,9 @@ import pytest
 from torchvision import datasets
 
 from bohb_study.errors import UsageError
-from bohb_study.tasks.images.decoded import load
-from bohb_study.tasks.images.formats import Part
-from bohb_study.tasks.images.sources import SOURCES
+from bohb_study.tasks.training.images.decoded import load
+from bohb_study.tasks.training.images.formats import Part
+from bohb_study.tasks.training.images.sources import SOURCES
 
 NAMES = ("mnist", "fashion-mnist", "cifar10")
 LAYOUTS = [

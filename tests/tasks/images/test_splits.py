@@ -9,9 +9,9 @@ import pytest
 from bohb_study.errors import UsageError
 from bohb_study.seeding import split_seed
 from bohb_study.tasks import make_task
-from bohb_study.tasks.images import splits
-from bohb_study.tasks.images.formats import Part
-from bohb_study.tasks.images.splits import Split, moments, split
+from bohb_study.tasks.training.images import splits
+from bohb_study.tasks.training.images.formats import Part
+from bohb_study.tasks.training.images.splits import Split, moments, split
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.permutation(np.repeat(np.arange(10), range(80, 180, 10)))  # classes of unequal size
@@ -110,7 +110,7 @@ def test_the_model_of_time_counts_the_images_of_the_parts(
 ) -> None:
     from dataclasses import replace
 
-    from bohb_study.tasks.images.sources import SOURCES
+    from bohb_study.tasks.training.images.sources import SOURCES
 
     task: Any = make_task(name, {"subset": str(subset), "data": str(image_data)})
     monkeypatch.setitem(SOURCES, task.source, replace(SOURCES[task.source], size=(400, 100)))

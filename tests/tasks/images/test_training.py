@@ -18,10 +18,10 @@ import torch
 
 from bohb_study.seeding import Config, derive, retraining_seed, trial_seed
 from bohb_study.tasks import Evaluation, Report, make_task
-from bohb_study.tasks.images import training
-from bohb_study.tasks.images.hardware import Hardware, hardware
-from bohb_study.tasks.images.task import ImageTask
-from bohb_study.tasks.images.training import ONEDNN_FROM
+from bohb_study.tasks.training.images import image_training
+from bohb_study.tasks.training.images.hardware import Hardware, hardware
+from bohb_study.tasks.training.images.image_task import ImageTask
+from bohb_study.tasks.training.images.image_training import ONEDNN_FROM
 
 LENET: Config = {"l1": 32, "l2": 16, "lr": 0.01, "batch_size": 16}
 RESNET: Config = {"lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32}
@@ -226,7 +226,7 @@ def test_both_kinds_of_convolutions_train_alike(
 ) -> None:
     case = Case("mnist", image_data)
     report = case.start().advance(1)
-    monkeypatch.setattr(training, "ONEDNN_FROM", 17)
+    monkeypatch.setattr(image_training, "ONEDNN_FROM", 17)
     other = case.start()
     assert other._layout is torch.contiguous_format
     assert other.advance(1).val_loss == pytest.approx(report.val_loss, rel=1e-3)
@@ -236,7 +236,7 @@ def test_both_kinds_of_convolutions_train_alike(
 def mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU would do, on the CPU."""
     given = Hardware(torch.device("cpu"), torch.bfloat16)
-    monkeypatch.setattr(training, "hardware", lambda: given)
+    monkeypatch.setattr(image_training, "hardware", lambda: given)
 
 
 @pytest.mark.usefixtures("mixed")

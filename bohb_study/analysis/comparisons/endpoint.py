@@ -1,0 +1,229 @@
+"""Methods compared on one task, seed by seed: one primary endpoint, and everything else with it.
+
+The primary endpoint is declared before: one pair of methods at the whole budget, tested at 0.05.
+All other comparisons (other pairs, and every pair at 10 and 30 % of the budget) are one family
+under Holm's correction. Undefined incumbents are worse than any defined one; no pair is dropped.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata, wilcoxon
+from statsmodels.stats.multitest import multipletests
+
+from bohb_study.analysis.frame_cells import require_complete
+from bohb_study.analysis.incumbents.at_moment import incumbent_at, values_of
+from bohb_study.analysis.incumbents.rules import Rule, main_rule
+from bohb_study.analysis.statistics.aggregate import iqm
+from bohb_study.analysis.statistics.improvement import improvement
+from bohb_study.analysis.statistics.power import ALPHA, detectable, pairs_needed, smallest_p
+from bohb_study.errors import StudyError
+
+Floats = npt.NDArray[np.float64]
+
+PAIR = ("bohb", "random")
+"""Methods of the primary endpoint where no others are declared."""
+MOST_EXACT = 50
+"""Pairs up to which p is exact, as scipy has it without ties."""
+SHARES = (0.1, 0.3, 1.0)
+"""Of the budget, at which incumbents are compared; the last is that of the primary endpoint."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``method`` against ``other`` at one moment; positive gains and shares over 1/2 favour it."""
+
+    task: str
+    method: str
+    other: str
+    share: float
+    """Of the budget."""
+    primary: bool
+    pairs: int
+    """Seeds that both have."""
+    nonzero: int
+    """Pairs with a difference; one undefined incumbent is one, two are a tie."""
+    wins: float
+    """Share of the seeds in which ``method`` is lower, ties counting one half."""
+    gain: float
+    """Interquartile mean of other - method; NaN where an incumbent is undefined."""
+    p: float
+    """Wilcoxon signed-rank, two-sided."""
+    adjusted: float
+    """The same after Holm's correction; of the primary endpoint, p itself."""
+    family: int
+    """Tests that the correction is for; 1 for the primary endpoint."""
+    smallest: float
+    """The least ``adjusted`` that the nonzero pairs allow."""
+    detectable: float
+    """The least mean difference that these pairs would have shown with a probability of 80 %, in
+    the unit of the loss: ``power.detectable`` times their standard deviation. Infinite where 0.05
+    cannot be reached; NaN where an incumbent is undefined."""
+    probability: float
+    """Probability of improvement over all pairs of runs; see ``improvement``."""
+    low: float
+    """Of its 95 % interval; NaN under ten seeds."""
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class TaskTests:
+    """All comparisons on one task."""
+
+    task: str
+    rule: Rule
+    primary: Comparison
+    family: tuple[Comparison, ...]
+    """By share, then in the order of the methods."""
+    missing: tuple[str, ...]
+    """``task/method/seed`` of cells that are not there; empty unless that was allowed."""
+    losses: pd.DataFrame
+    """At the whole budget: one row a seed, one column a method; infinite where undefined, NaN
+    where the cell is missing."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a comparison, columns as in ``Comparison``; the primary endpoint first."""
+        return pd.DataFrame([asdict(one) for one in (self.primary, *self.family)])
+
+    def sentences(self) -> Iterator[str]:
+        """What the seeds allow: the least p, and where 0.05 is out of reach."""
+        least = min((one.smallest for one in self.family), default=self.primary.smallest)
+        yield (
+            f"{self.task}: smallest p that the pairs allow: {self.primary.smallest:.2g} for the "
+            f"primary endpoint, {least:.2g} in the family of {len(self.family)}."
+        )
+        if self.primary.smallest > ALPHA:
+            yield (
+                f"{self.task}: the primary endpoint cannot reach {ALPHA}: "
+                f"{self.primary.nonzero} of its pairs differ, {pairs_needed(1)} are needed."
+            )
+        short = sum(one.smallest > ALPHA for one in self.family)
+        if short:
+            yield (
+                f"{self.task}: {short} of the {len(self.family)} other comparisons cannot reach "
+                f"{ALPHA}: fewer than {pairs_needed(len(self.family))} of their pairs differ."
+            )
+
+
+def task_tests(
+    frame: pd.DataFrame,
+    top: int,
+    budget: float,
+    seed: int,
+    pair: tuple[str, str] = PAIR,
+    *,
+    rule: Rule | None = None,
+    methods: Sequence[str] | None = None,
+    allow_missing: bool = False,
+) -> TaskTests:
+    """Test every pair of methods on one task.
+
+    Args:
+        frame: rows of the task, in any order, without yardsticks.
+        top: units of one full evaluation.
+        budget: full evaluations that each cell was allowed.
+        seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
+        pair: methods of the primary endpoint.
+        rule: how incumbents are chosen; the task's main rule where not given.
+        methods: what is compared, in this order; all, sorted, where not given.
+        allow_missing: pair the seeds that two methods share; the missing cells are then named.
+
+    Raises:
+        StudyError: methods have unequal seeds, there is none of the pair, or no seed is shared.
+    """
+    if methods is not None:
+        frame = frame[frame["method"].isin(methods)]
+    missing = require_complete(frame, allow_missing)
+    task = str(frame["task"].iloc[0])
+    present = sorted(frame["method"].unique())
+    for method in pair:
+        if method not in present:
+            raise StudyError(f"{task}: the primary endpoint needs {method}, which has no rows")
+    rule = rule or main_rule(frame)
+    readings = incumbent_at(frame, rule, {task: top}, [share * budget for share in SHARES], budget)
+    # undefined is worse than anything; what is missing altogether stays NaN
+    known = readings.assign(value=readings["value"].fillna(np.inf))
+    values = {
+        share: pd.DataFrame({m: values_of(known, task, m, share * budget) for m in present})
+        for share in SHARES
+    }
+    in_order = [method for method in methods or present if method in present]
+    others = [one for one in combinations(in_order, 2) if set(one) != set(pair)]
+    asked = [(share, one) for share in SHARES[::-1] for one in (pair, *others)]
+    primary, *rest = [
+        _compare(task, one, share, values[share], seed, len(asked) - 1 if i else 1)
+        for i, (share, one) in enumerate(asked)
+    ]
+    return TaskTests(task, rule, primary, _holm(rest), missing, values[SHARES[-1]])
+
+
+def _compare(
+    task: str, pair: tuple[str, str], share: float, values: pd.DataFrame, seed: int, family: int
+) -> Comparison:
+    """One comparison, p not yet adjusted; the primary endpoint is a family of one."""
+    both = values[list(pair)].dropna().to_numpy(dtype=np.float64)
+    if not len(both):
+        raise StudyError(f"{task}: {' and '.join(pair)} share no seed")
+    mine, others = both.T
+    with np.errstate(invalid="ignore"):  # undefined both: a tie, not inf - inf
+        gains = np.sort(np.where(mine == others, 0.0, others - mine))
+    nonzero = gains[gains != 0]
+    defined = bool(np.isfinite(both).all())
+    p = signed_rank(nonzero)
+    return Comparison(
+        task,
+        *pair,
+        share,
+        primary=family == 1,
+        pairs=len(both),
+        nonzero=len(nonzero),
+        wins=float(np.mean((gains > 0) + 0.5 * (gains == 0))),
+        gain=float(iqm(gains[:, None])[0]) if defined else float("nan"),
+        p=p,
+        adjusted=p,
+        family=family,
+        smallest=smallest_p(family, len(nonzero)),
+        detectable=_least_effect(nonzero, family) if defined else float("nan"),
+        **improvement([mine], [others], seed)._asdict(),
+    )
+
+
+def signed_rank(nonzero: Floats) -> float:
+    """Two-sided p of the exact Wilcoxon signed-rank test, ties sharing their mean rank.
+
+    Each rank belongs to either sign with probability 1/2: the distribution of their sum is a
+    convolution, exact with ties as well, where scipy's test goes through all 2^n signs one by one.
+
+    Args:
+        nonzero: differences other than 0, shape (n,), of which some may be infinite.
+    """
+    if len(nonzero) > MOST_EXACT:
+        finite = np.abs(nonzero[np.isfinite(nonzero)])
+        beyond = 2 * finite.max(initial=1.0)  # any value above the others has their ranks
+        return float(wilcoxon(np.clip(nonzero, -beyond, beyond)).pvalue)
+    twice = np.rint(2 * rankdata(np.abs(nonzero))).astype(np.int64)  # mean ranks of ties are halves
+    chances = np.ones(1)
+    for rank in twice:
+        padded = np.pad(chances, (0, rank))
+        chances = (padded + np.roll(padded, rank)) / 2
+    smaller = min(twice[nonzero > 0].sum(), twice[nonzero < 0].sum())
+    return min(1.0, 2 * float(chances[: smaller + 1].sum()))
+
+
+def _least_effect(nonzero: Floats, family: int) -> float:
+    if smallest_p(family, len(nonzero)) > ALPHA:
+        return float("inf")
+    # by a power of two, which changes no bit: squares of the largest losses would overflow
+    scale = 2.0 ** int(np.frexp(np.abs(nonzero).max())[1])
+    spread = float((nonzero / scale).std(ddof=1)) * scale
+    return detectable(len(nonzero), ALPHA / family) * spread
+
+
+def _holm(compared: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    adjusted = multipletests([one.p for one in compared], method="holm")[1]
+    return tuple(replace(one, adjusted=float(p)) for one, p in zip(compared, adjusted, strict=True))

@@ -1,0 +1,1 @@
+"""From the rows of a cell to its incumbent under a rule, and to curves over cost or time."""

@@ -1,0 +1,1 @@
+"""Centres, intervals and tests, on arrays and nothing else."""

@@ -1,0 +1,1 @@
+"""The audit: the evidence that a study leaves, nine checks of it, and a verdict."""

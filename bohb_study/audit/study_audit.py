@@ -1,0 +1,88 @@
+"""Audits a study that is stored: what the checks are told of its tasks and methods."""
+
+from datetime import UTC, datetime
+
+from bohb_study.analysis.diagnostics.brackets import Plan
+from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
+from bohb_study.audit.verdict import Audit, audit
+from bohb_study.errors import StudyError
+from bohb_study.identity import git_state
+from bohb_study.methods import get_method
+from bohb_study.methods.base import Method
+from bohb_study.store import LoadedStudy, asked_cells
+from bohb_study.store.sidecars.audit_json import write_audit
+
+
+def audit_study(study: LoadedStudy) -> Audit:
+    """All checks of a study in memory, as it was run or packed; see ``analysis.audit``.
+
+    Raises:
+        StudyError: rows were left out when it was packed.
+    """
+    return audit(evidence_of(study))
+
+
+def audit_folder(study: LoadedStudy) -> Audit:
+    """Audit a study and store what came of it as audit.json in its folder.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    found = audit_study(study)
+    store_audit(study, found)
+    return found
+
+
+def store_audit(study: LoadedStudy, found: Audit) -> None:
+    """Store what came of the audit of a study as audit.json in its folder.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    when = {"audited": datetime.now(UTC).isoformat(timespec="seconds"), "git": git_state()}
+    write_audit(study.path, study.study["id"], {**when, **found.to_json()})
+
+
+def evidence_of(study: LoadedStudy) -> Evidence:
+    """Rows and records of a study, with what study.json and the methods say of them.
+
+    Raises:
+        StudyError: rows were left out when it was packed.
+    """
+    if study.thinned:
+        raise StudyError(
+            f"{study.path}: packed without the rows at which no incumbent changed; its audit.json "
+            "and table.md are of all rows"
+        )
+    tasks = {name: _task_facts(study, name) for name in study.study["tasks"]}
+    config = study.study["config"]
+    return evidence(
+        study.frame,
+        records=study.cells,
+        asked=[(cell.task, cell.method, cell.seed) for cell in asked_cells(study.study)],
+        tasks=tasks,
+        methods={name: _method_facts(study, get_method(name)) for name in study.study["methods"]},
+        budget=config["budget"],
+        workers=config["workers"],
+    )
+
+
+def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:
+    stored, ladder = study.study["tasks"][name], study.ladder(name)
+    return TaskFacts(
+        ladder.costs,
+        ladder.curve,
+        ladder.resumable,
+        stored.get("space"),
+        stored.get("only_engine"),
+    )
+
+
+def _method_facts(study: LoadedStudy, method: Method) -> MethodFacts:
+    plans: dict[str, Plan] = {}
+    for name in study.study["tasks"]:
+        ladder = study.ladder(name)
+        if method.plan and len(ladder.costs) > 1:
+            band = method.plan(ladder)
+            plans[name] = [[(rung.level, rung.trials) for rung in bracket] for bracket in band]
+    return MethodFacts(plans, method.model_after, method.budget_factor, method.known_defect)

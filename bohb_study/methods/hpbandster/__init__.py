@@ -1,0 +1,1 @@
+"""HpBandSter's generators and its master, seeded and driven from outside."""

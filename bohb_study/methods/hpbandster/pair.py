@@ -1,0 +1,151 @@
+"""HpBandSter's master as a Ray Tune searcher and scheduler.
+
+The searcher asks the master for runs and tells it results; the scheduler takes up, puts away and
+ends trials as the master says.
+"""
+
+import math
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung, succeeded
+from bohb_study.methods.hpbandster.master import LocalMaster
+from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
+from bohb_study.tasks import Ladder
+
+
+class HpBandSterSearcher(SelfLimitingSearcher):
+    """Suggests the master's new configurations. Needs HpBandSterScheduler and no num_samples.
+
+    HpBandSter halves a rung when it is asked for the next run, so it must be asked to the end.
+    """
+
+    def __init__(self, master: LocalMaster, metric: str, time_attr: str) -> None:
+        """Minimise ``metric``; ``time_attr`` is the scheduler's."""
+        super().__init__(metric=metric, mode=MODE)
+        self.master = master
+        self._time_attr = time_attr
+
+    @property
+    def picked_by_model(self) -> bool | None:
+        """Whether the last suggestion was the model's; None where there is no model."""
+        return getattr(self.master.config_generator, "picked_by_model", None)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next new configuration; None while enough trials run or are about to go on."""
+        return self.master.new_config(trial_id, self._max_concurrent)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Tell the master what is due; it hears nothing of what is reported in between."""
+        if result[self._time_attr] >= self.master.due(trial_id):
+            self.master.observe(trial_id, result[self.metric] if succeeded(result) else None)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Forget the trial."""
+        self.master.forget(trial_id)
+
+
+class HpBandSterScheduler(FIFOScheduler):
+    """Puts trials away at the rungs, and takes up or ends them when the master has judged."""
+
+    def __init__(self, master: LocalMaster, time_attr: str, max_t: int) -> None:
+        """Follow ``master``; ``time_attr`` is 1 at the first rung and ``max_t`` at the top."""
+        super().__init__()
+        self.master = master
+        self._time_attr = time_attr
+        self._max_t = max_t
+        self._trials: dict[str, Trial] = {}
+        """Those that have not ended, in order of suggestion."""
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Remember the trial."""
+        self._trials[trial.trial_id] = trial
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """PAUSE at the rung that is due, STOP at the top."""
+        time = result[self._time_attr]
+        decision: str = TrialScheduler.CONTINUE
+        if time >= self._max_t:
+            # the controller tells the searcher of no result that ends a trial
+            tune_controller.search_alg.on_trial_result(trial.trial_id, result)
+            decision = TrialScheduler.STOP
+        elif time >= self.master.due(trial.trial_id):
+            decision = TrialScheduler.PAUSE
+        return decision
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Promoted trials first, in HpBandSter's order, then new ones; ends those left behind."""
+        # the one that reported last may still be saving its state: then it ends another time
+        for trial in list(self._trials.values()):
+            if trial.status == Trial.PAUSED and self.master.dropped(trial.trial_id):
+                tune_controller.stop_trial(trial)
+        for trial_id in self.master.resumed:
+            if self._trials[trial_id].status in (Trial.PAUSED, Trial.PENDING):
+                return self._trials[trial_id]
+        for trial in self._trials.values():
+            if trial.status == Trial.PENDING:
+                return trial
+        return None
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Forget the trial."""
+        self._trials.pop(trial.trial_id, None)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Forget the trial."""
+        self._trials.pop(trial.trial_id, None)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Forget the trial."""
+        self._trials.pop(trial.trial_id, None)
+
+
+class RecordingHpBandSter(RecordingScheduler):
+    """Notes of HpBandSter: the budget of a trial's run judges."""
+
+    restarts = True
+
+    def rung_times(self) -> tuple[int, ...]:
+        """HpBandSter's budgets, ascending."""
+        return tuple(round(budget) for budget in self.scheduler.master.budgets)
+
+    def due(self, trial: Trial) -> int | None:
+        """The budget to which the trial was sent."""
+        due: int = self.scheduler.master.due(trial.trial_id)
+        return due
+
+    def bracket_of(self, trial: Trial) -> object:
+        """HpBandSter's iteration."""
+        iteration: object = self.scheduler.master.iteration_of(trial.trial_id)
+        return iteration
+
+
+def hpbandster_pair(problem: Problem, master: LocalMaster) -> Pair:
+    """Searcher and scheduler for a problem, both of ``master``."""
+    ladder = problem.ladder
+    searcher = HpBandSterSearcher(master, METRIC, TIME)
+    scheduler = HpBandSterScheduler(master, TIME, ladder.max_time)
+    return Pair(problem.recording(searcher), RecordingHpBandSter(scheduler, ladder))
+
+
+def hpbandster_plan(ladder: Ladder) -> list[list[Rung]]:
+    """The brackets of one band by HpBandSter's rule, in its own floating-point expressions.
+
+    n0 = floor((k+1)/(s+1)) eta^s, then int(n0 eta^-i), at least 1. (Ray takes the ceiling of
+    (k+1)/(s+1) eta^s and of n / eta.) k is the number of steps of the ladder; the bracket that
+    halves most is opened first.
+    """
+    steps = len(ladder.costs) - 1
+    band = []
+    for s in range(steps, -1, -1):
+        n0 = int(math.floor((steps + 1) / (s + 1)) * ladder.eta**s)
+        levels = ladder.costs[steps - s :]
+        band.append(
+            [Rung(level, max(int(n0 * ladder.eta ** (-i)), 1)) for i, level in enumerate(levels)]
+        )
+    return band

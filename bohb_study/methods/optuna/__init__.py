@@ -1,0 +1,1 @@
+"""Samplers of Optuna as searchers of Ray Tune."""

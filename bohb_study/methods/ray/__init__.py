@@ -1,0 +1,1 @@
+"""Searchers and schedulers for Ray Tune that several methods share."""

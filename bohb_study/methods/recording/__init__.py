@@ -1,0 +1,1 @@
+"""Wrappers that record what searchers suggest and schedulers decide."""

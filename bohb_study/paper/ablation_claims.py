@@ -1,0 +1,111 @@
+"""What each part of BOHB is worth: BOHB against itself with one thing changed, paired by seed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bohb_study.analysis import bootstrap_seed, main_rule
+from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
+from bohb_study.errors import StudyError
+from bohb_study.numbers import number
+from bohb_study.paper.claims import ClaimsReport, TextTable, above_zero, written
+from bohb_study.store import LoadedStudy
+
+CHANGED = {
+    "hyperband": "no model",
+    "bohb-stock": "neither mend (as Ray ships it)",
+    "bohb-halving-mended": "ends not told to the model",
+    "bohb-ends-told": "brackets not mended",
+    "hpbandster-bohb": "HpBandSter's brackets",
+    "bohb-random-0": "random fraction 0",
+    "bohb-random-10": "random fraction 0.1",
+    "bohb-random-67": "random fraction 2/3",
+}
+"""Method -> what it has instead of what ``bohb`` has."""
+HEADLINE = ("hyperband", "bohb-stock", "hpbandster-bohb")
+
+
+def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
+    """``bohb`` of ``base`` over its variants there, and over ``bohb`` as it is in ``others``.
+
+    Args:
+        base: the study with the variants.
+        others: the same tasks and seeds with another ladder or halving rate.
+    """
+    found, labels = _end(base), dict(CHANGED)
+    for other in others:
+        mine = _end(other)
+        name = f"bohb, {_setting(other)}"
+        labels[name] = _setting(other)
+        found = pd.concat([found, mine[mine["method"] == "bohb"].assign(method=name)])
+    seed = bootstrap_seed(base.study["id"])
+    tasks = list(base.study["tasks"])
+    rows, numbers = [], dict[str, dict[str, Any]]()
+    for method in [m for m in labels if m in set(found["method"])]:
+        cells = []
+        for task in tasks:
+            if not ((found["task"] == task) & (found["method"] == method)).any():
+                cells.append("-")
+                continue
+            gain, wins = paired_gain(found, task, "bohb", method, 1.0, seed)
+            numbers.setdefault(method, {})[task] = {
+                "gain": gain.centre, "low": gain.low, "high": gain.high, "share": wins,
+            }  # fmt: skip
+            mark = {"yes": " **+**", "no": " **-**"}.get(above_zero(gain), "")
+            cells.append(f"{written(gain)}{mark}, {wins:.0%}")
+        rows.append((labels[method], f"`{method}`", *cells))
+    scale = tuple(number(_median(found, task, "bohb")) for task in tasks)
+    rows.append(("(median regret of bohb itself)", "`bohb`", *scale))
+    table = TextTable(
+        "What bohb gains over itself with one thing changed", ("changed", "method", *tasks),
+        tuple(rows),
+    )  # fmt: skip
+    return ClaimsReport("ablations", (), (table,), tuple(_notes(base, others)), {"gains": numbers})
+
+
+def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
+    study = base.study
+    yield (
+        f"{study['name']}-{study['id']}: {study['seeds']} seeds, {study['config']['budget']:g} "
+        "full evaluations a cell, one worker"
+        + "".join(f"; {o.study['name']}-{o.study['id']}: {_setting(o)}" for o in others)
+    )
+    yield (
+        "how much lower bohb's noise-free regret (or loss) is at the end, paired by seed: "
+        "interquartile mean and 95 % bootstrap interval; then the share of seeds in which bohb is "
+        "lower (ties count one half)"
+    )
+    yield (
+        "**+** and **-**: the interval is above or below zero. Many comparisons were made and none "
+        "corrected for: description, not a test"
+    )
+
+
+def _setting(study: LoadedStudy) -> str:
+    """What a study changes for all its methods."""
+    config: Mapping[str, Any] = study.study["config"]
+    options = {text.rpartition(".")[2] for text in config["task_option"]}
+    parts = [f"eta {config['eta']}"] if config["eta"] else []
+    parts += [f"lowest rung {text.partition('=')[2]}" for text in sorted(options) if "rung" in text]
+    if not parts:
+        raise StudyError(f"{study.path}: changes neither eta nor the lowest rung")
+    return ", ".join(parts)
+
+
+def _end(study: LoadedStudy) -> pd.DataFrame:
+    """Value of each cell's incumbent at the end, as regret where the optimum is known; at = 1."""
+    parts = []
+    budget = study.study["config"]["budget"]
+    for name, task in study.study["tasks"].items():
+        frame = study.frame[study.frame["task"] == name]
+        found = incumbent_at(frame, main_rule(frame), {name: task["top"]}, [budget], budget)
+        optimum = 0.0 if task["optimum"] is None else task["optimum"]
+        parts.append(found.assign(value=found["value"] - optimum, at=1.0))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _median(found: pd.DataFrame, task: str, method: str) -> float:
+    mine = found[(found["task"] == task) & (found["method"] == method)]
+    return float(mine["value"].fillna(np.inf).median())

@@ -1,0 +1,257 @@
+"""The named studies: what ``experiments/paper.py NAME`` runs."""
+
+import difflib
+from dataclasses import dataclass
+
+from bohb_study.errors import UsageError
+from bohb_study.running.retraining import REPEATS
+from bohb_study.study import StudyConfig
+
+
+@dataclass(frozen=True)
+class PaperStudy:
+    """A study by its name; its tasks are looked up when it is asked for."""
+
+    name: str
+    """First part of its folders' names."""
+    what: str
+    """One line for ``--list``."""
+    task: tuple[str, ...]
+    methods: tuple[str, ...]
+    budget: float
+    """Full evaluations of a cell."""
+    seeds: int
+    task_option: tuple[str, ...] = ()
+    eta: int | None = None
+    workers: int = 1
+    """Trials that a cell runs side by side."""
+    repeats: int = REPEATS
+    """Fresh trainings of each final incumbent, where something is trained."""
+    group: str = ""
+    """Studies that are run and reported together; its own name where not given."""
+    thinned: bool = False
+    """Packed without the rows at which no incumbent changes."""
+    whole: tuple[str, ...] = ()
+    """Tasks of which a thinned pack keeps all rows of the first seed, for figures of trials."""
+    full: tuple[float, int] | None = None
+    """Budget and seeds of the paper itself, where this machine runs less."""
+
+    def config(self, seeds: int | None = None, *, full: bool = False) -> StudyConfig:
+        """The study, with another number of seeds where one is given.
+
+        Args:
+            seeds: 0 .. seeds-1; the study's own number where not given.
+            full: the budget and the seeds of the paper.
+
+        Raises:
+            UsageError: a task or an option is not known here, the seeds cannot be, or there is no
+                larger version.
+        """
+        if full and self.full is None:
+            sizes = [study.name for study in STUDIES.values() if study.full]
+            raise UsageError(f"--full: {self.name} is run whole; allowed for {', '.join(sizes)}")
+        budget, count = self.full if full and self.full else (self.budget, self.seeds)
+        return StudyConfig(
+            task=self.task,
+            methods=self.methods,
+            budget=budget,
+            seeds=count if seeds is None else seeds,
+            workers=self.workers,
+            task_option=self.task_option,
+            eta=self.eta,
+        )
+
+
+COUNTING_ONES = tuple(f"counting-ones-{d}" for d in (8, 16, 32, 64))
+FITTING_ALL = (
+    "grid", "random", "random-2x", "median", "asha", "asha-bohb", "hyperband", "bohb",
+    "bohb-stock", "hpbandster-hyperband", "hpbandster-bohb", "tpe", "tpe-univariate", "gp",
+)  # fmt: skip
+"""Every method, for tasks with several fidelities."""
+FITTING_ONE = ("grid", "random", "random-2x", "tpe", "tpe-univariate", "gp")
+"""Those that fit a task with a single fidelity."""
+LCDB_TASKS = ("lcdb-23", "lcdb-44", "lcdb-679", "lcdb-720", "lcdb-722", "lcdb-728")
+"""The first six by number: a choice that no result has influenced."""
+WORKERS = (1, 4, 16, 64)
+ABLATION_TASKS = ("counting-ones-8", "counting-ones-32", "mfh3", "mfh6-bad", "branin-mf")
+
+STUDIES = {
+    study.name: study
+    for study in (
+        PaperStudy(
+            "digits",
+            "a small network on 1,797 images, final configurations trained again",
+            task=("digits",),
+            methods=FITTING_ALL,
+            budget=50,
+            seeds=10,
+            group="main",
+            thinned=True,
+            repeats=5,
+            whole=("digits",),
+        ),
+        PaperStudy(
+            "fidelities",
+            "computed tasks with several fidelities",
+            task=(
+                "mfh3-good", "mfh3-bad", "mfh6-good", "mfh6-bad",
+                "counting-ones-8", "counting-ones-32", *LCDB_TASKS,
+            ),
+            methods=FITTING_ALL,
+            budget=50,
+            seeds=20,
+            group="main",
+            thinned=True,
+            whole=("mfh6-good", "counting-ones-8"),
+        ),
+        PaperStudy(
+            "tables",
+            "tables of trainings with a single fidelity",
+            task=(
+                "fcnet-naval", "fcnet-parkinsons", "fcnet-protein",
+                "hpobench-mlp-car", "hpobench-mlp-phoneme", "hpobench-mlp-segment",
+                "nasbench201-cifar10", "nasbench201-cifar100",
+            ),
+            methods=FITTING_ONE,
+            budget=50,
+            seeds=20,
+            group="main",
+            thinned=True,
+        ),
+        *(
+            PaperStudy(
+                f"workers-{workers}",
+                f"{workers} at a time, on modelled seconds",
+                task=("mfh6-good",),
+                methods=("random", "asha", "asha-bohb", "hyperband", "bohb"),
+                budget=200,
+                seeds=20,
+                workers=workers,
+                group="main",
+                thinned=True,
+            )
+            for workers in WORKERS
+        ),
+        PaperStudy(
+            "fashion-mnist",
+            "LeNet on 10,000 images of clothes; about two hours on two cores",
+            task=("fashion-mnist",),
+            methods=("grid", "random", "asha", "hyperband", "bohb"),
+            budget=20,
+            seeds=4,
+            task_option=("fashion-mnist.subset=10000", "fashion-mnist.epochs=9"),
+        ),
+        PaperStudy(
+            "counting-ones",
+            "the BOHB paper's toy problem in 8 to 64 dimensions",
+            task=COUNTING_ONES,
+            methods=(
+                "random", "tpe", "tpe-univariate", "hpbandster-hyperband", "hpbandster-bohb",
+                "bohb", "asha",
+            ),
+            budget=256,
+            seeds=16,
+            thinned=True,
+            full=(8192, 512),
+        ),
+        PaperStudy(
+            "counting-ones-reference",
+            "random and Hyperband, for values that were computed independently",
+            task=COUNTING_ONES[:2],
+            methods=("random", "hpbandster-hyperband"),
+            budget=1000,
+            seeds=64,
+            group="counting-ones",
+            thinned=True,
+        ),
+        PaperStudy(
+            "dehb",
+            "DEHB's toy problems; enough budget for 300 evaluations of any fidelity",
+            task=("counting-ones-100", "mfh3", "mfh6"),
+            methods=("asha", "hyperband", "bohb", "hpbandster-hyperband", "hpbandster-bohb"),
+            budget=45,
+            seeds=20,
+            task_option=("counting-ones-100.rungs=dehb",),
+            thinned=True,
+        ),
+        PaperStudy(
+            "dehb-full",
+            "the same for methods whose every evaluation is a full one",
+            task=("counting-ones-100", "mfh3", "mfh6"),
+            methods=("random", "tpe"),
+            budget=300,
+            seeds=20,
+            task_option=("counting-ones-100.rungs=dehb",),
+            group="dehb",
+            thinned=True,
+        ),
+        PaperStudy(
+            "fcnet",
+            "tables of real trainings, 62,208 configurations each",
+            task=("fcnet-parkinsons", "fcnet-protein", "fcnet-naval", "fcnet-slice"),
+            methods=("random", "tpe", "tpe-univariate"),
+            budget=100,
+            seeds=50,
+            thinned=True,
+        ),
+        PaperStudy(
+            "ablations",
+            "BOHB with one thing changed at a time",
+            task=ABLATION_TASKS,
+            methods=(
+                "bohb", "hyperband", "bohb-stock", "bohb-halving-mended", "bohb-ends-told",
+                "hpbandster-bohb", "bohb-random-0", "bohb-random-10", "bohb-random-67",
+            ),
+            budget=50,
+            seeds=20,
+            thinned=True,
+        ),
+        PaperStudy(
+            "ablations-eta",
+            "the same with eta 9",
+            task=ABLATION_TASKS,
+            methods=("bohb", "hyperband"),
+            budget=50,
+            seeds=20,
+            eta=9,
+            group="ablations",
+            thinned=True,
+        ),
+        PaperStudy(
+            "ablations-rungs",
+            "the same without the two lowest rungs",
+            task=ABLATION_TASKS,
+            methods=("bohb", "hyperband"),
+            budget=50,
+            seeds=20,
+            task_option=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
+            group="ablations",
+            thinned=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def paper_studies(name: str) -> list[PaperStudy]:
+    """The studies called ``name``, or that belong to that group.
+
+    Raises:
+        UsageError: there is none; names those that there are.
+    """
+    group = [study for study in STUDIES.values() if name and name == (study.group or study.name)]
+    return group or [paper_study(name)]
+
+
+def paper_study(name: str) -> PaperStudy:
+    """The study called ``name``.
+
+    Raises:
+        UsageError: there is none; names those that there are.
+    """
+    if name in STUDIES:
+        return STUDIES[name]
+    if not name:
+        raise UsageError(f"NAME: name a study; known: {', '.join(STUDIES)}")
+    close = difflib.get_close_matches(name, STUDIES, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(STUDIES)}"
+    raise UsageError(f"{name}: no such study; {hint}")

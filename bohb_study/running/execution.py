@@ -1,0 +1,245 @@
+"""How cells are run: which engine, in which processes, with which resources."""
+
+import math
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bohb_study import interrupts
+from bohb_study.errors import UsageError
+from bohb_study.methods import check_fits, get_method
+from bohb_study.running.progress import CellProgress, Progress
+from bohb_study.study import Cell, StudyConfig
+from bohb_study.tasks import Task
+
+if TYPE_CHECKING:
+    from bohb_study.engines.base import CellJob, CellResult, EngineName, Finished, Running
+
+GPU = Path("/dev/nvidia0")
+"""Is there where a GPU is; asking torch would take seconds."""
+MOST_JOBS = 1024
+"""Cells at a time: each is a process of some 300 MB, and no machine has more CPUs for them. On a
+cluster all CPUs are kept busy where no number is given."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How and where a study is run; none of it changes a row."""
+
+    out: Path = Path("results")
+    """Folder of all studies."""
+    name: str = "compare"
+    """First part of the study's folder name."""
+    fresh: bool = False
+    """Start over in a new folder; nothing is deleted."""
+    jobs: int | None = None
+    """Cells that run at the same time; as many as the machine has CPUs for where not given."""
+    address: str | None = None
+    """A running Ray cluster, as host:port, ray://host:port or auto; a local one where not given."""
+    download: bool = False
+    """Fetch data sets that are not on this machine."""
+    cpus_per_trial: float = 1
+    """CPUs that each trial takes."""
+    gpus_per_trial: float = 0
+    """GPUs, or a share of one, that each trial takes."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, naming the flag, for a value that cannot be."""
+        if not str(self.out):
+            raise UsageError("--out '': empty; name a folder, or leave it out")
+        object.__setattr__(self, "out", Path(self.out))  # people write text
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"--jobs {self.jobs}: must be at least 1")
+        if self.jobs is not None and self.jobs > MOST_JOBS:
+            raise UsageError(f"--jobs {self.jobs}: must be at most {MOST_JOBS:,}")
+        for flag, value, least in (
+            ("--cpus-per-trial", self.cpus_per_trial, "above 0"),
+            ("--gpus-per-trial", self.gpus_per_trial, "0 or above"),
+        ):
+            if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
+                raise UsageError(f"{flag} {value:g}: must be a number, {least}")
+
+
+def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineName":
+    """The engine that runs the cells of ``task``.
+
+    ``auto`` takes virtual for one worker, where rows are those of tune and nothing is spent on
+    actors, and for computed tasks, which tune could only slow down. GPUs belong to Ray.
+
+    Raises:
+        UsageError: engine virtual and GPUs, or a task that needs the other engine.
+    """
+    if task.only_engine and config.engine not in ("auto", task.only_engine):
+        raise UsageError(
+            f"--engine {config.engine}: {task.name} calls tune.report, so it runs under engine "
+            f"{task.only_engine} alone; allowed: auto, {task.only_engine}"
+        )
+    if options.gpus_per_trial and config.engine == "virtual":
+        raise UsageError(
+            f"--gpus-per-trial {options.gpus_per_trial:g}: engine virtual gives none out; allowed "
+            "with --engine tune"
+        )
+    if config.engine != "auto":
+        return config.engine
+    if options.gpus_per_trial or task.only_engine:
+        return "tune"
+    return "virtual" if config.workers == 1 or task.computed else "tune"
+
+
+def idle_gpu(config: StudyConfig, options: RunOptions, device: Path = GPU) -> str | None:
+    """A line about a GPU of this machine that could train and is not asked to; None without one."""
+    if options.gpus_per_trial or config.engine == "virtual" or not device.exists():
+        return None
+    names = [name for name, task in config.tasks().items() if task.uses_gpu]
+    if not names:
+        return None
+    return (
+        f"{' and '.join(names)} trains on the CPU; --gpus-per-trial 1, or a share such as 0.25, "
+        "gives its trials the GPU that is here"
+    )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A cell that has ended, well or not."""
+
+    finished: "Finished[CellResult]"
+    engine: "EngineName"
+    began: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it began."""
+        return (datetime.now(UTC) - self.began).total_seconds()
+
+
+def prepare(config: StudyConfig, options: RunOptions) -> None:
+    """See that the data of all tasks are on this machine, before anything is run or written.
+
+    Raises:
+        UsageError: data are missing, damaged or too few.
+    """
+    for task in config.tasks().values():
+        task.prepare(download=options.download)
+
+
+def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
+    """The units that each of ``cells`` may spend, by the cell's name."""
+    from bohb_study.engines.base import CellJob
+
+    tasks = config.tasks()
+    return {str(cell): CellJob(cell, tasks[cell.task], config.budget).allowed for cell in cells}
+
+
+@contextmanager
+def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> Iterator[None]:
+    """All that running ``cells`` takes: a connection to Ray, where Ray is needed.
+
+    Raises:
+        UsageError: a method does not fit its task, nobody answers at the address, or no node could
+            ever hold a trial.
+    """
+    # Ray takes seconds to import; a study that is complete needs none of it
+    from bohb_study.engines.base import CellJob
+
+    tasks = config.tasks()
+    engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
+    for cell in {(cell.task, cell.method): cell for cell in cells}.values():
+        method, task = get_method(cell.method), tasks[cell.task]
+        check_fits(method, task)
+        method.build(CellJob(cell, task, config.budget).problem)
+    if engines == {"virtual"} and options.address is None:
+        yield
+        return
+    from bohb_study.running.pools import cluster
+
+    with cluster.connected(options.address):
+        interrupts.begin()  # Ray takes SIGTERM for itself when it starts
+        cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
+        yield
+
+
+def execute(
+    config: StudyConfig,
+    cells: Sequence[Cell],
+    options: RunOptions,
+    folder: Path,
+    progress: Progress,
+) -> Generator[Ended, None, None]:
+    """Run cells side by side within a ``session``.
+
+    Args:
+        config: the study that the cells are of.
+        cells: what to run.
+        options: where and how.
+        folder: the study's folder, reachable from all nodes of a cluster.
+        progress: is told how far the running cells are.
+
+    Yields:
+        Each cell as it ends.
+    """
+    from bohb_study.engines.base import CellJob, Finished
+
+    tasks = config.tasks()
+    engines = {name: engine_of(config, task, options) for name, task in tasks.items()}
+    storage = _shared_storage(options, folder)
+    jobs = [
+        CellJob(
+            cell,
+            tasks[cell.task],
+            config.budget,
+            config.workers,
+            engines[cell.task],
+            options.cpus_per_trial,
+            options.gpus_per_trial,
+            storage,
+            config.numerics,
+        )
+        for cell in cells
+    ]
+    allowed = allowed_units(config, cells)
+    began: dict[Cell, datetime] = {}
+    # one engine after the other: both take all CPUs
+    for engine in sorted(set(engines.values())):
+        own = [job for job in jobs if job.engine == engine]
+        with closing(_run(own, config.workers, options)) as events:
+            for event in events:
+                began.setdefault(event.cell, datetime.now(UTC))
+                if isinstance(event, Finished):
+                    yield Ended(event, engine, began[event.cell])
+                    continue
+                name = str(event.cell)
+                progress.update(CellProgress(name, event.done, allowed[name], event.best))
+
+
+def _run(
+    jobs: "Sequence[CellJob]", workers: int, options: RunOptions
+) -> "Generator[Running | Finished[CellResult], None, None]":
+    """Run cells of one engine: here, or where Ray runs them."""
+    if not jobs:
+        return
+    if jobs[0].engine == "virtual" and options.address is None:
+        from bohb_study.running.pools import local
+
+        cpus = len(os.sched_getaffinity(0))
+        at_once = max(1, cpus // math.ceil(options.cpus_per_trial))
+        yield from local.run_cells(jobs, options.jobs or at_once)
+    else:
+        from bohb_study.running.pools import cluster
+
+        # engine tune gives CPUs to each worker of a cell, virtual to the cell
+        each = options.cpus_per_trial * (workers if jobs[0].engine == "tune" else 1)
+        yield from cluster.run_cells(jobs, options.jobs or cluster.cells_at_once(each))
+
+
+def _shared_storage(options: RunOptions, folder: Path) -> str | None:
+    """States of paused trials must be reachable from every node of a cluster."""
+    if options.address is None:
+        return None
+    from bohb_study.store.files import make_folder
+
+    return str(make_folder(folder / ".scratch", folder).resolve())

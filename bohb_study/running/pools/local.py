@@ -1,0 +1,137 @@
+"""Processes of this machine for a whole study, without Ray: each runs one job at a time.
+
+They are started by ``subprocess`` and not by ``multiprocessing``, which would run the user's own
+script again in each of them, and in a session of their own, so that Ctrl-C reaches them through
+this process alone.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ray import cloudpickle
+
+from bohb_study.engines.base import Finished, Job, Result, Running
+from bohb_study.numerics import Mode, environment
+
+POLL_SECONDS = 0.25
+END_SECONDS = 5.0
+"""How long a process may take to end when it is told to."""
+
+
+class WorkerProcess:
+    """One process and the job that it runs."""
+
+    def __init__(self, numerics: Mode = "portable") -> None:
+        """Start it; it imports what it needs while this process goes on.
+
+        Args:
+            numerics: by which kernels it computes, whatever this process has loaded.
+        """
+        self._numerics = numerics
+        self.pipe, theirs = Pipe()
+        # of its own, so that nothing is left behind however it ends
+        self._temporary = tempfile.TemporaryDirectory(prefix="bohb-study-")
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bohb_study.running.pools.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            # as in engine tune: stdout is for results, and HpBandSter prints its densities there
+            stdout=subprocess.DEVNULL,
+            env={
+                **environment(numerics),
+                "CUDA_VISIBLE_DEVICES": "",  # only Ray gives GPUs out
+                "PYTHONPATH": path,
+                "TMPDIR": self._temporary.name,
+            },
+            start_new_session=True,
+        )
+        theirs.close()
+        self.job: Job[Any] | None = None
+        self.last: Running | None = None
+        """The last that it told of the job that it runs."""
+
+    def begin(self, job: Job[Any]) -> None:
+        """Run ``job``; what comes of it arrives through ``pipe``."""
+        self.job, self.last = job, None
+        with contextlib.suppress(OSError):  # where it has died ``receive`` says so
+            self.pipe.send_bytes(cloudpickle.dumps(job))
+
+    def receive(self) -> Running | Finished[Any]:
+        """The next message; a job whose process died has failed."""
+        assert self.job is not None
+        try:
+            message: Running | Finished[Any] = cloudpickle.loads(self.pipe.recv_bytes())
+        except (EOFError, OSError):
+            code = self._process.wait()
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            return Finished(self.job.cell, None, f"its process {how}")
+        if isinstance(message, Running):
+            self.last = message
+        return message
+
+    def replaced(self) -> "WorkerProcess":
+        """End it, and start another like it."""
+        self.end()
+        return WorkerProcess(self._numerics)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another job."""
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        self.pipe.close()
+        self._process.terminate()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._temporary.cleanup()
+
+
+def run_cells(
+    jobs: Sequence[Job[Result]], at_once: int
+) -> Generator[Running | Finished[Result], None, None]:
+    """Run cells, or whatever jobs, side by side in processes of this machine.
+
+    Args:
+        jobs: what to run; all by the same kernels.
+        at_once: how many run at the same time, at least 1.
+
+    Yields:
+        How far each is, at least every ``POLL_SECONDS``, and how it ended. A process that dies
+        fails its own job only.
+    """
+    waiting = list(reversed(jobs))
+    workers = [WorkerProcess(job.numerics) for job in jobs[:at_once]]
+    try:
+        for worker in workers:
+            worker.begin(waiting.pop())
+        while busy := {w.pipe: w for w in workers if w.job is not None}:
+            ready = wait(list(busy), timeout=POLL_SECONDS)
+            if not ready:
+                yield from (w.last for w in busy.values() if w.last)
+            for pipe in ready:
+                assert isinstance(pipe, Connection)
+                worker = busy[pipe]
+                message = worker.receive()
+                if isinstance(message, Finished):
+                    worker.job = None
+                    if waiting:
+                        if not worker.alive:
+                            workers[workers.index(worker)] = worker = worker.replaced()
+                        worker.begin(waiting.pop())
+                yield message
+    finally:
+        for worker in workers:
+            worker.end()

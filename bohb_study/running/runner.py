@@ -1,0 +1,259 @@
+"""Which cells are left; runs them, checks their books and stores them."""
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.identity import cell_hash, code_parts, git_state, versions
+from bohb_study.numerics import BASELINE, differences, expected, missing
+from bohb_study.running.execution import (
+    Ended,
+    RunOptions,
+    allowed_units,
+    execute,
+    idle_gpu,
+    prepare,
+    session,
+)
+from bohb_study.running.progress import Progress, make_progress
+from bohb_study.scores import Score
+from bohb_study.store import (
+    Origin,
+    asked_cells,
+    cell_record,
+    cell_state,
+    locked,
+    newest_folder,
+    read_study,
+    study_folder,
+    write_cell,
+    write_study,
+)
+from bohb_study.store.code_file import CODE_FILE, write_code
+from bohb_study.store.locking import unwritable
+from bohb_study.store.study_folders import STUDY_FILE
+from bohb_study.study import Cell, StudyConfig
+
+if TYPE_CHECKING:
+    from bohb_study.engines.base import CellResult
+
+__all__ = ["CODE_FILE", "ProgressContext", "StudyRun", "remarks", "run_study"]
+
+
+@dataclass
+class StudyRun:
+    """What became of a study."""
+
+    path: Path
+    """The study's folder."""
+    ran: list[Cell] = field(default_factory=list)
+    """Cells that were run now."""
+    reused: list[Cell] = field(default_factory=list)
+    """Cells that were done before."""
+    failed: dict[Cell, str] = field(default_factory=dict)
+    """Cells that failed now, with one line each."""
+    read_only: str | None = None
+    """Why nothing can be written in the folder; None where something can."""
+
+
+ProgressContext = Callable[[], AbstractContextManager[Progress]]
+
+
+def run_study(
+    config: StudyConfig,
+    options: RunOptions | None = None,
+    progress: ProgressContext | None = None,
+) -> StudyRun:
+    """Run what is not done of a study, and store it cell by cell.
+
+    Cells that are done are kept as they are, so an interrupted study goes on where it was.
+
+    Args:
+        config: the study.
+        options: where and how.
+        progress: opens the display of how far it is; that of a terminal by default.
+
+    Raises:
+        UsageError: something asked for is not possible; nothing was run.
+        StudyError: the folder is being written by another process, holds cells of other code, or
+            cannot be written.
+        KeyboardInterrupt: after the finished cells have been stored.
+    """
+    options = options or RunOptions()
+    if options.download:  # a folder that is given is known by its data
+        prepare(config, options)
+    folder = None
+    if not options.fresh:
+        folder = newest_folder(options.out, options.name, config.id)
+    read_only = unwritable(folder) if folder else None
+    with ExitStack() as stack:
+        if folder and not read_only:  # nobody writes where nobody can
+            stack.enter_context(locked(folder))
+        origin = Origin.of(config)
+        reused = [
+            c for c in config.cells() if folder and cell_state(folder, c, origin)[0] == "done"
+        ]
+        left = [cell for cell in config.cells() if cell not in set(reused)]
+        if left and read_only:
+            raise UsageError(
+                f"--out {options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
+                f"{len(left) + len(reused)} cells are not done"
+            )
+        if left:
+            # all that can be refused is refused before anything is written
+            if folder:
+                _refuse_others(folder, config, reused, gpus=options.gpus_per_trial > 0)
+            prepare(config, options)
+            stack.enter_context(session(config, left, options))
+        if left or not folder:
+            made = study_folder(options.out, options.name, config.id, options.fresh)
+            if made != folder:
+                stack.enter_context(locked(made))
+            folder = made
+        run = StudyRun(folder, reused=reused, read_only=read_only)
+        # what was asked for before and is done needs no data any more
+        if left or not (folder / STUDY_FILE).exists():
+            write_study(folder, options.name, config, config.tasks())
+        if left:
+            write_code(folder, code_parts())
+            _run_left(config, options, run, left, progress)
+    return run
+
+
+def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, gpus: bool) -> None:
+    """Rows of different numerics or code, or of CPUs and GPUs, do not belong in one study."""
+    wanted: dict[str, str] = {}
+    origin = Origin.of(config)
+    known = (folder / STUDY_FILE).exists()
+    cells = dict.fromkeys([*asked, *(asked_cells(read_study(folder)) if known else ())])
+    for cell in cells:
+        if cell_state(folder, cell, origin)[0] != "done":
+            continue
+        record = cell_record(folder, cell, origin)
+        if gpus != (record.get("gpus_per_trial", 0) > 0):
+            here, there = ("without", "with") if gpus else ("with", "without")
+            raise StudyError(
+                f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
+                "numbers there; --fresh starts over in a new folder"
+            )
+        stored = record.get("numerics", {})
+        wanted = wanted or expected(config.numerics, torch=True)
+        if other := differences(stored, wanted):
+            raise StudyError(
+                f"{folder}: {cell} was computed otherwise than it would be here: "
+                f"{'; '.join(other)}; --fresh starts over in a new folder"
+            )
+        engine = record.get("engine", "tune")
+        code = cell_hash(cell.task, cell.method, engine, config.source(cell.task))
+        if record.get("code") != code:
+            raise StudyError(
+                f"{folder}: {cell} was run by other code or other versions of the packages "
+                "that decide rows; --fresh starts over in a new folder"
+            )
+
+
+def _run_left(
+    config: StudyConfig,
+    options: RunOptions,
+    run: StudyRun,
+    left: list[Cell],
+    open_progress: ProgressContext | None,
+) -> None:
+    scores = {name: Score.of(task.val_metric) for name, task in config.tasks().items()}
+    with open_progress() if open_progress else make_progress(scores=scores) as progress:
+        stored = {str(cell) for cell in run.reused}
+        progress.start(allowed_units(config, config.cells()), stored=stored)
+        if hint := idle_gpu(config, options):
+            progress.message(hint)
+        if config.numerics == "portable" and (why := missing()):
+            progress.message(
+                f"rows are this machine's own: {why}, and portable ones take {BASELINE}"
+            )
+        with closing(execute(config, left, options, run.path, progress)) as ended:
+            for event in ended:
+                error = _store(config, options, run, event)
+                cell, result = event.finished.cell, event.finished.result
+                if error:
+                    progress.message(f"{cell} failed: {error}")
+                elif result:
+                    for line in remarks(result, config.tasks()[cell.task].ladder.resumable):
+                        progress.message(f"{cell}: {line}")
+                best = _best(result.frame) if result else None
+                progress.finish(str(cell), ok=error is None, seconds=event.seconds, best=best)
+
+
+def remarks(result: "CellResult", resumable: bool) -> list[str]:
+    """What the person at the terminal should know of a cell, a line each.
+
+    Args:
+        result: of the cell.
+        resumable: whether a training of the task goes on after a pause.
+    """
+    from bohb_study.analysis.diagnostics.resumption import resumption  # analysis imports scipy
+
+    frame, failures = result.frame, result.failures
+    ends = frame.drop_duplicates("trial", keep="last")
+    lines = []
+    if failures:
+        trial, why = next(iter(failures.items()))
+        lines.append(f"{len(failures)} of {len(ends)} trainings failed; first trial {trial}: {why}")
+    elif not (ends["status"] == "ok").any():
+        lines.append(f"none of {len(ends)} trainings has a result: all diverged")
+    if frame.loc[frame["status"] == "ok", "test_loss"].isna().all() and _best(frame) is not None:
+        lines.append("the test loss is not defined in any row")
+    if resumable and (pauses := resumption(frame)).starts_over:
+        lines.append(f"{pauses}: it starts over; does a function ignore its state?")
+    return lines
+
+
+def _best(frame: Any) -> float | None:
+    """The lowest validation loss of all results; None where there is no result."""
+    ok = frame.loc[frame["status"] == "ok", "val_loss"]
+    return float(ok.min()) if len(ok) else None
+
+
+def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended) -> str | None:
+    """Check the cell's books and store it; a cell that breaks them has failed.
+
+    Returns:
+        Why it failed, in one line; None where it did not.
+    """
+    cell, result, error = event.finished.cell, event.finished.result, event.finished.error
+    record: dict[str, Any] = {
+        "study": config.id,
+        "identity": config.identity(),
+        "config": config.to_json(),
+        "workers": config.workers,
+        "engine": event.engine,
+        "gpus_per_trial": options.gpus_per_trial,
+        "versions": versions(),
+        "code": cell_hash(cell.task, cell.method, event.engine, config.source(cell.task)),
+        "git": git_state(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": event.began.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if result is not None:
+        record["ledger"] = asdict(result.account)
+        record["numerics"] = result.numerics
+        record["space"] = result.space
+        record["split"] = result.split
+        record["seconds"] = result.seconds
+        record["failures"] = {str(trial): why for trial, why in result.failures.items()}
+        broken = result.account.violations()
+        if broken:
+            error = "the ledger does not hold: " + "; ".join(broken)
+    if error is None and result is not None:
+        write_cell(run.path, cell, result.frame, record)
+        run.ran.append(cell)
+    else:
+        run.failed[cell] = str(error)
+        write_cell(run.path, cell, None, {**record, "error": error})
+    return error

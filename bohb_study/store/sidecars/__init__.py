@@ -1,0 +1,1 @@
+"""Files beside the cells: audit, retrained configurations, references, derived frames."""

@@ -1,0 +1,194 @@
+"""finals.json: what became of the final configurations when they were trained once more.
+
+These trainings are off the ledger: no method is charged for them, and they choose nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from bohb_study.errors import StudyError
+from bohb_study.schema import CELL, EXTRA, SCHEMA_VERSION
+from bohb_study.seeding import Config, config_id
+from bohb_study.store import shapes
+from bohb_study.store.checksums import write_packed
+from bohb_study.store.sealed import read_beside, sealed_json
+from bohb_study.store.study_folders import PACK_AGAIN, is_packed
+from bohb_study.study import Cell
+from bohb_study.tasks.base import Status
+
+FINALS_FILE = "finals.json"
+COLUMNS = (*CELL, "kind", "repeat", "config_id", "val_loss", "test_loss", "status", "seconds")
+"""Columns of ``finals_frame``; the task's further measurements follow as ``extra.<name>``."""
+
+Kind = Literal["retrained", "all data"]
+"""Trained again on the cell's own split, or once on all data but the test part."""
+
+
+_TRAINING = shapes.fields(
+    {
+        "task": shapes.name,
+        "method": shapes.name,
+        "seed": shapes.whole(0),
+        "kind": shapes.one_of(get_args(Kind)),
+        "repeat": shapes.whole(0),
+        "config_id": shapes.line,
+        "config": shapes.table(shapes.anything),
+        "val_loss": shapes.nullable(shapes.number),
+        "test_loss": shapes.nullable(shapes.number),
+        "status": shapes.one_of(get_args(Status)),
+        "seconds": shapes.number,
+        "extra": shapes.table(shapes.nullable(shapes.number), shapes.line),
+        "message": shapes.text,
+        "run": shapes.whole(0),
+    }
+)
+_FINALS = shapes.fields(
+    {
+        "runs": shapes.array(shapes.table(shapes.anything)),
+        "trainings": shapes.array(_TRAINING),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Training(Cell):
+    """One training more of the configuration that a cell chose."""
+
+    kind: Kind
+    repeat: int
+    """Number of the repetition, from 0; draws the training's seed."""
+
+    def __str__(self) -> str:
+        """``task/method/seed, retrained 0``."""
+        return f"{super().__str__()}, {self.kind} {self.repeat}"
+
+
+@dataclass(frozen=True)
+class Final:
+    """A training and what came of it."""
+
+    training: Training
+    config: Config
+    val_loss: float
+    """On all data measured on the test part, so that it says nothing. NaN without a result."""
+    test_loss: float
+    """NaN without a result, and where it is not defined."""
+    status: Status
+    seconds: float
+    """Measured; decides nothing."""
+    extra: Mapping[str, float | None] = field(default_factory=dict)
+    """Further measurements; None where there is none."""
+    message: str = ""
+    """Why it failed, in one line."""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """Code hash, versions, git commit and host of the run that it was trained in."""
+
+    @property
+    def config_id(self) -> str:
+        """Names the configuration."""
+        return config_id(self.config)
+
+
+def write_finals(folder: Path, study_id: str, finals: Sequence[Final]) -> None:
+    """Write finals.json of the study in ``folder``, all trainings at once.
+
+    Raises:
+        StudyError: the disk is full or the file cannot be written; what existed is untouched.
+    """
+    write_packed(folder, {FINALS_FILE: finals_bytes(study_id, finals)})
+
+
+def finals_bytes(study_id: str, finals: Sequence[Final]) -> bytes:
+    """finals.json of a study as it is stored."""
+    runs: list[Mapping[str, Any]] = []
+    for final in finals:
+        if final.run not in runs:
+            runs.append(final.run)
+    return sealed_json(
+        {
+            "schema": SCHEMA_VERSION,
+            "study": study_id,
+            "runs": [dict(run) for run in runs],
+            "trainings": [_to_json(final, runs) for final in finals],
+        }
+    )
+
+
+def read_finals(folder: Path, study_id: str) -> list[Final]:
+    """The trainings of finals.json, in the order written; none where there is no such file.
+
+    Raises:
+        StudyError: it is damaged, of a newer version, or of another study.
+    """
+    path = folder / FINALS_FILE
+    try:
+        stored = read_beside(path, study_id, _FINALS)
+        return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
+    except FileNotFoundError:
+        return []
+    except ValueError as why:
+        again = (
+            "remove it and run the same command again: the trainings of the final configurations "
+            "are repeated, all else is kept"
+        )
+        advice = PACK_AGAIN if is_packed(folder) else again
+        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
+
+
+def finals_frame(finals: Sequence[Final]) -> pd.DataFrame:
+    """One row a training, as analysis reads it: ``COLUMNS``, then ``extra.<name>``."""
+    rows = [
+        {
+            **{name: getattr(final.training, name) for name in (*CELL, "kind", "repeat")},
+            **{name: getattr(final, name) for name in COLUMNS[len(CELL) + 2 :]},
+            **{EXTRA + name: value for name, value in final.extra.items()},
+        }
+        for final in finals
+    ]
+    extra = dict.fromkeys(name for row in rows for name in row if name.startswith(EXTRA))
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *extra])
+    return frame.astype({"seed": "int64", "repeat": "int64"} | dict.fromkeys(extra, "float64"))
+
+
+def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
+    training = final.training
+    return {
+        **{name: getattr(training, name) for name in (*CELL, "kind", "repeat")},
+        "config_id": final.config_id,
+        "config": final.config,
+        "val_loss": _known(final.val_loss),
+        "test_loss": _known(final.test_loss),
+        "extra": dict(final.extra),
+        "status": final.status,
+        "message": final.message,
+        "seconds": round(final.seconds, 3),
+        "run": runs.index(final.run),
+    }
+
+
+def _known(loss: float) -> float | None:
+    """A loss as JSON has it."""
+    return loss if math.isfinite(loss) else None
+
+
+def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
+    training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
+    if row["run"] >= len(runs):
+        raise ValueError(f"{training}: there is no run {row['run']}")
+    names = ("config", "status", "seconds", "extra", "message")
+    # before schema 2 a number of the task's stood for the losses of a training without a result
+    none = row["status"] != "ok"
+    losses: dict[str, Any] = {
+        name: math.nan if none or row[name] is None else row[name]
+        for name in ("val_loss", "test_loss")
+    }
+    values = {name: row[name] for name in names}
+    final = Final(training, **losses, **values, run=runs[row["run"]])
+    if final.config_id != row["config_id"]:
+        raise ValueError(f"{training}: its configuration is not {row['config_id']}")
+    return final

@@ -1,0 +1,1 @@
+"""Tasks that are computed by a formula."""

@@ -1,0 +1,128 @@
+"""Images as batches of tensors: many at a time, never one by one in Python."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bohb_study.tasks.training.images.decoded import load
+from bohb_study.tasks.training.images.splits import moments, split
+
+BLOCK = 2048
+"""Images that are gathered and normalised together, about: the cost of a call is that of many
+small batches, and the memory that of few large ones."""
+PADDING = 4
+"""Pixels by which an augmented image may be moved, as in He et al. (arXiv 1512.03385)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of a data set and which of them a part has; shared, so never written to."""
+
+    images: Tensor
+    """All of them: uint8, shape (n, channels, height, width)."""
+    labels: Tensor
+    """Int64, shape (n,)."""
+    chosen: Tensor
+    """Indices of those that belong to the part, int64, shape (m,)."""
+    mean: Tensor
+    """Of the training part, shape (channels, 1, 1)."""
+    std: Tensor
+
+    def __len__(self) -> int:
+        """How many the part has."""
+        return len(self.chosen)
+
+    def batches(
+        self,
+        size: int,
+        order: Tensor | None = None,
+        augment: torch.Generator | None = None,
+        layout: torch.memory_format = torch.channels_last,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalised images and labels, ``size`` at a time.
+
+        Args:
+            size: of a batch; the last may be smaller.
+            order: a permutation of the part, shape (m,); None: as it is.
+            augment: draws how images are moved and mirrored; None: they are not.
+            layout: of the images in memory.
+
+        Yields:
+            Float32 of shape (size, channels, height, width), and labels of shape (size,).
+        """
+        indices = self.chosen if order is None else self.chosen[order]
+        for block in torch.split(indices, size * max(1, BLOCK // size)):
+            pixels = self.images.index_select(0, block)
+            if augment is not None:
+                pixels = moved_and_mirrored(pixels, augment)
+            values = pixels.float().sub_(self.mean).div_(self.std)
+            values = values.contiguous(memory_format=layout)
+            labels = self.labels.index_select(0, block)
+            yield from zip(torch.split(values, size), torch.split(labels, size), strict=True)
+
+
+class Parts(NamedTuple):
+    """The three parts of a data set."""
+
+    train: Images
+    val: Images
+    test: Images
+
+
+@lru_cache(maxsize=2)
+def load_parts(
+    name: str, data: str, subset: int, seed: int, device: torch.device, *, whole: bool = False
+) -> Parts:
+    """The parts of a data set under one split, made once per process.
+
+    On the CPU all processes share one copy of the images; a GPU gets one per process.
+
+    Args:
+        name: of one of ``sources.SOURCES``.
+        data: folder that is given for it; "" to look where it may be.
+        subset: as in ``splits.split``.
+        seed: ``seeding.split_seed``.
+        device: where the tensors are to be.
+        whole: as in ``splits.split``.
+    """
+    decoded = load(name, data)
+    drawn = split(decoded.train.labels, decoded.test.labels, subset, seed, whole=whole)
+    # of the training part alone: the others are unseen
+    mean, std = (
+        torch.from_numpy(m).view(-1, 1, 1).to(device) for m in moments(decoded.train, drawn.train)
+    )
+    train, test = (
+        tuple(torch.from_numpy(array).to(device) for array in part)
+        for part in (decoded.train, decoded.test)
+    )
+    return Parts(
+        *(
+            Images(images, labels, torch.from_numpy(chosen).to(device), mean, std)
+            for (images, labels), chosen in zip(
+                (train, test if whole else train, test), drawn, strict=True
+            )
+        )
+    )
+
+
+def moved_and_mirrored(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image moved by up to ``PADDING`` pixels both ways and mirrored or not.
+
+    What comes in at an edge is black, as in torchvision's ``RandomCrop``.
+
+    Args:
+        pixels: uint8, shape (n, channels, height, width).
+        generator: on the CPU, so that draws are the same on every device.
+    """
+    n, _, height, width = pixels.shape
+    shift = torch.randint(2 * PADDING + 1, (2, n), generator=generator).to(pixels.device)
+    mirror = torch.randint(2, (n,), generator=generator).bool().to(pixels.device)
+    padded = F.pad(pixels, (PADDING,) * 4)
+    places = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: (n, c, 9, 9, h, w)
+    moved = places[torch.arange(n, device=pixels.device), :, shift[0], shift[1]]
+    return torch.where(mirror.view(-1, 1, 1, 1), moved.flip(3), moved)

@@ -1,0 +1,210 @@
+"""One training on images, which can be put away and taken up again exactly."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bohb_study.seeding import derive, split_seed
+from bohb_study.tasks.base import Evaluation, Report
+from bohb_study.tasks.training.denormals import flushed_denormals
+from bohb_study.tasks.training.images.batches import Images, load_parts
+from bohb_study.tasks.training.images.hardware import hardware
+
+if TYPE_CHECKING:
+    from bohb_study.tasks.training.images.image_task import ImageTask
+
+EVALUATED = 500
+"""Images that are evaluated together."""
+ONEDNN_FROM = 16
+"""Batch size from which oneDNN's convolutions beat torch's own on a CPU core: with smaller batches
+their fixed cost is most of an update (870 us against 1,200 us for two images of 28x28)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a configuration is trained: by SGD with momentum."""
+
+    network: Callable[[int, int], nn.Module]
+    """Made for a number of channels and a side; draws its initial weights."""
+    learning_rate: Callable[[float], float]
+    """By epochs done, a fraction of one included."""
+    momentum: float
+    weight_decay: float
+    batch_size: int
+    augmented: bool
+
+
+class ImageEvaluation(Evaluation):
+    """One training of a network.
+
+    It has diverged once the mean training loss of an epoch is not finite, and at a report whose
+    validation loss is not finite or reaches ``diverged_from``. It goes on training all the same:
+    its epochs are charged, so they are run, and giving up early is for the scheduler to decide.
+    """
+
+    def __init__(self, task: "ImageTask", recipe: Recipe, seed: int, training_seed: int) -> None:
+        """Set up the initial weights.
+
+        Args:
+            task: which data, which losses.
+            recipe: how the configuration is trained.
+            seed: the study's; draws the split.
+            training_seed: draws initial weights, data order and augmentation.
+
+        Raises:
+            UsageError: the data are not there, or damaged.
+        """
+        torch.set_num_threads(1)  # sums depend on how they are divided among threads
+        self._task, self._recipe, self._seed = task, recipe, training_seed
+        self._hardware = hardware()
+        device = self._hardware.device
+        # CUDA has no deterministic kernel for some of what networks need, and would raise
+        torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+        split = split_seed(task.name, seed)
+        self._parts = load_parts(
+            task.source, task.data, task.subset, split, device, whole=task.whole
+        )
+        _, channels, side, _ = self._parts.train.images.shape
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(training_seed)
+            model = recipe.network(channels, side)
+        small = device.type == "cpu" and recipe.batch_size < ONEDNN_FROM
+        self._layout = torch.contiguous_format if small else torch.channels_last
+        self._model = model.to(device).to(memory_format=self._layout)
+        self._optimizer = torch.optim.SGD(
+            self._model.parameters(),
+            lr=recipe.learning_rate(0),
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._hardware.scaled)
+        self._epoch = 0
+        self._diverged = False
+
+    def advance(self, level: int) -> Report:
+        """Train up to epoch ``level`` and report.
+
+        Raises:
+            ValueError: ``level`` is not above the current epoch.
+        """
+        if level <= self._epoch:
+            raise ValueError(f"at epoch {self._epoch} already, cannot advance to {level}")
+        began = time.perf_counter()
+        units = level - self._epoch
+        with flushed_denormals(), onednn(self._layout is torch.channels_last):
+            while self._epoch < level:
+                self._diverged |= not math.isfinite(self._train_epoch())
+            val, test = self._evaluate(self._parts.val), self._evaluate(self._parts.test)
+        seconds = time.perf_counter() - began
+        val_loss = val[self._task.objective]
+        extra = {name: val[name.removeprefix("val_")] for name in self._task.extra_names}
+        if self._diverged or not val_loss < self._task.diverged_from:
+            return self._task.failure(units, seconds, "diverged")
+        return Report(val_loss, test["error"], seconds, units, extra=extra)
+
+    def _forward(self, images: Tensor) -> Tensor:
+        mixed = self._hardware.mixed
+        if mixed is None:
+            logits: Tensor = self._model(images)
+            return logits
+        with torch.autocast(images.device.type, dtype=mixed):
+            logits = self._model(images)
+        return logits.float()
+
+    def _train_epoch(self) -> float:
+        """One pass over the training part in the order of this epoch; its mean batch loss."""
+        recipe, part = self._recipe, self._parts.train
+        # A function of the epoch, so no generator has to be put away with the state; drawn on the
+        # CPU, so that the order is the same on every device.
+        generator = torch.Generator().manual_seed(derive(self._seed, "epoch", self._epoch + 1))
+        order = torch.randperm(len(part), generator=generator).to(part.chosen.device)
+        updates = math.ceil(len(part) / recipe.batch_size)
+        self._model.train()
+        losses = []
+        augment = generator if recipe.augmented else None
+        batches = part.batches(recipe.batch_size, order, augment, self._layout)
+        for update, (images, labels) in enumerate(batches):
+            self._optimizer.param_groups[0]["lr"] = recipe.learning_rate(
+                self._epoch + update / updates
+            )
+            self._optimizer.zero_grad()
+            loss = F.cross_entropy(self._forward(images), labels)
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+            losses.append(loss.detach())
+        self._epoch += 1
+        return torch.stack(losses).mean().item()
+
+    @torch.inference_mode()
+    def _evaluate(self, part: Images) -> dict[str, float]:
+        """Mean cross-entropy and share of errors on one part of the data."""
+        self._model.eval()
+        entropy = torch.zeros((), dtype=torch.float64, device=part.chosen.device)
+        errors = torch.zeros((), dtype=torch.int64, device=part.chosen.device)
+        with onednn(True):
+            for images, labels in part.batches(EVALUATED):
+                logits = self._forward(images)
+                entropy += F.cross_entropy(logits, labels, reduction="sum")
+                errors += (logits.argmax(dim=1) != labels).sum()
+        return {
+            "cross_entropy": entropy.item() / len(part),
+            "error": errors.item() / len(part),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """A copy of all that training changes; training on leaves it be.
+
+        On the CPU, wherever it is trained: a paused trial may go on elsewhere.
+        """
+        state = {
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "epoch": self._epoch,
+            "diverged": self._diverged,
+        }
+        return copy.deepcopy(_on_cpu(state))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state of the same task, seed and configuration."""
+        # Copied, because the optimizer would go on in the very tensors that it is given.
+        state = copy.deepcopy(state)
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self._epoch = state["epoch"]
+        self._diverged = state["diverged"]
+
+
+def _on_cpu(value: Any) -> Any:
+    """``value`` with its tensors on the CPU."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_on_cpu(item) for item in value]
+    return value
+
+
+@contextmanager
+def onednn(enabled: bool) -> Iterator[None]:
+    """Whether convolutions on the CPU are oneDNN's, in the block."""
+    # not by ``mkldnn.flags``, which warns of hardware that it does not find
+    flags: Any = torch.backends.mkldnn
+    before = flags.enabled
+    flags.enabled = enabled
+    try:
+        yield
+    finally:
+        flags.enabled = before

@@ -1,0 +1,266 @@
+"""What a figure is drawn from: a study's frame and the few facts about it that a figure states."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any, Protocol
+
+import pandas as pd
+
+from bohb_study.analysis import Axis, Rule
+from bohb_study.analysis.comparisons.families import family_of
+from bohb_study.analysis.frame_cells import narrow
+from bohb_study.analysis.statistics.normalisation import Reference
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.scores import Score
+from bohb_study.store.loading import join
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a figure says about a task."""
+
+    name: str
+    unit: str
+    """What the budget counts, in the singular."""
+    top: int
+    """Units of one full evaluation."""
+    val_metric: str
+    """What ``val_loss`` measures."""
+    optimum: float | None = None
+    """Lowest possible noise-free loss, where known."""
+    test_metric: str = "test loss"
+    """What ``test_loss`` measures."""
+    budget: float = 50.0
+    """Full evaluations that each cell was allowed."""
+
+    @property
+    def score(self) -> Score:
+        """What ``val_loss`` measures, as it is shown."""
+        return Score.of(self.val_metric)
+
+    @property
+    def test_score(self) -> Score:
+        """The same of ``test_loss``."""
+        return Score.of(self.test_metric)
+
+    @property
+    def family(self) -> str:
+        """Tasks of one family are averaged before families are."""
+        return family_of(self.name)
+
+
+SHORT = 12
+"""Letters of a commit in a caption."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a figure comes from; stored in the metadata of its files."""
+
+    study: str
+    """Name and id of the study."""
+    commit: str
+    """The commit, or commits, stored with its cells."""
+    rows: int
+    """Number of reports in its frame."""
+
+    def __str__(self) -> str:
+        """One line, as it stands in the files, with commits as short as they are unique."""
+        parts = [commit.partition("-") for commit in self.commit.split()]
+        commits = " ".join(f"{commit[:SHORT]}{dash}{rest}" for commit, dash, rest in parts)
+        return f"study {self.study}, commit {commits}, {self.rows} rows"
+
+
+@dataclass(frozen=True, eq=False)
+class FigureStudy:
+    """A study as figures see it."""
+
+    frame: pd.DataFrame
+    tasks: tuple[TaskFacts, ...]
+    provenance: Provenance
+    bootstrap_seed: int = 0
+    allow_missing: bool = False
+    """Draw although cells are missing; the caption then names them."""
+    problems: tuple[str, ...] = ()
+    """Cells that could not be read, one line each."""
+    workers: int = 1
+    """Trials that a cell ran side by side."""
+    finals: pd.DataFrame | None = None
+    """Final configurations trained again, from ``store.finals_frame``; None where none was."""
+    larger_budgets: Mapping[str, int] = field(default_factory=dict)
+    """Methods with a multiple of the budget, and that multiple."""
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    """Task -> what its losses are normalised with, as stored with the study; none where unknown."""
+    seconds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """One row a cell: ``task, method, seed``, and where measured ``wall, training, searching,
+    scheduling, engine`` in seconds."""
+    whole: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """All rows of some cells; of a study that is packed thinned, those of its first seed."""
+    correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Rank correlations between rungs, from ``analysis.correlation``."""
+    picks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Model-based and random picks, from ``analysis.picks``."""
+    brackets: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Planned and executed rungs, from ``analysis.rungs``."""
+    rule: Rule | None = None
+    """How incumbents are chosen; each task's main rule where not given."""
+    axis: Axis | None = None
+    """What curves run along; what fits the number of workers where not given."""
+    venue: str = "neurips"
+    """Whose page the figure is made for: a key of ``style.VENUES``."""
+
+    def of(
+        self, tasks: Sequence[str] | None = None, methods: Sequence[str] | None = None
+    ) -> "FigureStudy":
+        """The same study with some of its tasks and methods alone.
+
+        Raises:
+            UsageError: one of them is not in the study.
+        """
+        known = {"task": [task.name for task in self.tasks], "method": list(self.methods)}
+        for flag, column, asked in (("--task", "task", tasks), ("--methods", "method", methods)):
+            for name in asked or ():
+                if name not in known[column]:
+                    raise UsageError(
+                        f"{flag} {name}: not in it; there are {', '.join(known[column])}"
+                    )
+        kept = {"task": tasks or known["task"], "method": methods or known["method"]}
+
+        def cut(frame: pd.DataFrame) -> pd.DataFrame:
+            for column, names in kept.items():
+                if column in frame and list(names) != known[column]:
+                    frame = frame[frame[column].isin(names)]
+            return frame.reset_index(drop=True)
+
+        names = ("frame", "seconds", "whole", "correlations", "picks", "brackets")
+        frames: dict[str, Any] = {name: cut(getattr(self, name)) for name in names}
+        return replace(
+            self,
+            tasks=tuple(task for task in self.tasks if task.name in kept["task"]),
+            larger_budgets={m: n for m, n in self.larger_budgets.items() if m in kept["method"]},
+            finals=None if self.finals is None else cut(self.finals),
+            **frames,
+        )
+
+    @property
+    def common_axis(self) -> Axis:
+        """What fits all tasks: with several workers seconds, where they are known."""
+        timed = self.workers > 1 and bool(self.frame["virtual_seconds"].notna().all())
+        return "virtual_seconds" if timed else "full_evals"
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that have rows, sorted."""
+        return tuple(sorted(self.frame["method"].unique()))
+
+
+def together(sources: Sequence[Provenance]) -> Provenance:
+    """The source of what is drawn from several studies."""
+    return Provenance(
+        " ".join(source.study for source in sources),
+        " ".join(sorted({commit for source in sources for commit in source.commit.split()})),
+        sum(source.rows for source in sources),
+    )
+
+
+def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
+    """Several studies as one, where each task belongs to one of them; without hyperparameters.
+
+    Raises:
+        StudyError: two of them have the same task, or another number of workers.
+    """
+    first = studies[0]
+    names = [task.name for study in studies for task in study.tasks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise StudyError(f"{', '.join(twice)}: in several of the studies that are to be joined")
+    if len({study.workers for study in studies}) > 1:
+        raise StudyError("studies with different numbers of workers cannot be joined")
+    trained = [study.finals for study in studies if study.finals is not None]
+    derived: dict[str, Any] = {
+        name: pd.concat([getattr(study, name) for study in studies], ignore_index=True)
+        for name in ("seconds", "whole", "correlations", "picks", "brackets")
+    }
+    return replace(
+        first,
+        frame=join(narrow(study.frame) for study in studies),
+        tasks=tuple(chain.from_iterable(study.tasks for study in studies)),
+        provenance=together([study.provenance for study in studies]),
+        problems=tuple(chain.from_iterable(study.problems for study in studies)),
+        finals=pd.concat(trained, ignore_index=True) if trained else None,
+        larger_budgets={m: n for study in studies for m, n in study.larger_budgets.items()},
+        references={t: r for study in studies for t, r in study.references.items()},
+        **derived,
+    )
+
+
+class Loaded(Protocol):
+    """What is read of ``bohb_study.store.LoadedStudy``."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows of all cells."""
+
+    @property
+    def study(self) -> Mapping[str, Any]:
+        """The stored description."""
+
+    @property
+    def cells(self) -> Mapping[Any, Mapping[str, Any]]:
+        """The stored record of each cell."""
+
+    @property
+    def larger_budgets(self) -> Mapping[str, int]:
+        """Methods with a multiple of the study's budget."""
+
+    @property
+    def problems(self) -> Iterable[str]:
+        """Missing and damaged cells."""
+
+
+def figure_study(
+    loaded: Loaded,
+    bootstrap_seed: int,
+    *,
+    allow_missing: bool,
+    finals: pd.DataFrame | None = None,
+    references: Mapping[str, Reference] | None = None,
+) -> FigureStudy:
+    """A stored study as figures see it; tasks without rows are left out."""
+    drawn = set(loaded.frame["task"])
+    tasks = tuple(
+        TaskFacts(
+            name,
+            facts["unit"],
+            facts["top"],
+            facts["val_metric"],
+            facts["optimum"],
+            facts["test_metric"],
+            loaded.study["config"].get("budget", 50.0),
+        )
+        for name, facts in loaded.study["tasks"].items()
+        if name in drawn
+    )
+    commits = {_commit(record) for record in loaded.cells.values()}
+    provenance = Provenance(
+        study=f"{loaded.study['name']}-{loaded.study['id']}",
+        commit=" ".join(sorted(commits)) or "unknown",
+        rows=len(loaded.frame),
+    )
+    return FigureStudy(
+        loaded.frame,
+        tasks,
+        provenance,
+        bootstrap_seed,
+        allow_missing,
+        tuple(loaded.problems),
+        loaded.study["config"]["workers"],
+        finals,
+        loaded.larger_budgets,
+        references or {},
+    )
+
+
+def _commit(record: Mapping[str, Any]) -> str:
+    git = record.get("git") or {}
+    return str(git.get("commit") or "unknown") + ("-dirty" if git.get("dirty") else "")

@@ -1,0 +1,1 @@
+"""The figures, one module each; FIGURE_data computes what FIGURE draws."""

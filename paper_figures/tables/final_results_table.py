@@ -1,0 +1,183 @@
+"""The table of final results: what each method had found on each task when its budget was spent."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+
+from bohb_study.analysis import Estimate, Rule, estimate, final_incumbents, finals_summary
+from bohb_study.analysis.frame_cells import cells_of, narrow, require_complete
+from bohb_study.analysis.incumbents.rules import main_rule, trace
+from bohb_study.numbers import NONE, distance, stable
+from bohb_study.scores import Score
+from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.tables.table import Table, bold
+from paper_figures.toolkit import style
+
+REGRET = "regret"
+
+
+@dataclass(frozen=True)
+class Final:
+    """One method on one task."""
+
+    task: TaskFacts
+    method: str
+    rule: Rule
+    regret: bool
+    """Whether ``loss`` is the distance to the optimum."""
+    loss: Estimate
+    """Of the incumbents at the end, over seeds, as the rule plots it."""
+    test: Estimate | None
+    """Their test loss; None where the task has no test part."""
+    retrained: Estimate | None
+    """Test loss of the incumbents under rule full, trained again; None where they were not."""
+
+
+def finals(study: FigureStudy) -> list[Final]:
+    """What the table shows: by task, then in the order of the legend.
+
+    Raises:
+        StudyError: methods have unequal seeds and that is not allowed, there are no rows, or a
+            training is not of its cell's incumbent.
+        UsageError: a method has no line in ``style``.
+    """
+    require_complete(study.frame, study.allow_missing)
+    again = _retrained(study)
+    found = []
+    for task in study.tasks:
+        own = narrow(study.frame[study.frame["task"] == task.name])
+        rule = study.rule or main_rule(own)
+        # Only noise-free losses have a distance to the optimum; an observed one can lie below it.
+        regret = rule == "validated" and task.optimum is not None
+        zero = (task.optimum or 0.0) if regret else 0.0
+        # a task without a test part says of its test loss that it is the other
+        same = task.test_metric == task.val_metric
+        tested = not same and not task.test_metric.startswith(f"{task.val_metric} ")
+        last: dict[str, list[tuple[float, float]]] = {}
+        for (_, method, _), rows in cells_of(own):
+            ends = trace(rows, rule, task.top)
+            held = ends.held[-1]
+            test_losses = rows.sort_values("seq")["test_loss"].to_numpy(dtype=np.float64)
+            test_loss = float(test_losses[held]) if held >= 0 else float("nan")
+            last.setdefault(method, []).append((distance(ends.value[-1:], zero).item(), test_loss))
+        for method in style.in_order(set(last)):
+            losses, tests = np.array(last[method], dtype=np.float64).T
+            found.append(
+                Final(
+                    task,
+                    method,
+                    rule,
+                    regret,
+                    estimate(losses, study.bootstrap_seed),
+                    estimate(tests, study.bootstrap_seed) if tested else None,
+                    again.get((task.name, method)),
+                )
+            )
+    return found
+
+
+def table(study: FigureStudy) -> Table:
+    """One row per task and method; the best of a task is bold, yardsticks aside.
+
+    Raises:
+        StudyError: as ``finals``.
+        UsageError: as ``finals``.
+    """
+    found = finals(study)
+    tests = any(one.test is not None for one in found)
+    again = any(one.retrained is not None for one in found)
+    rows = []
+    for task in study.tasks:
+        own = [one for one in found if one.task is task]
+        regret = any(one.regret for one in own)
+        columns: list[tuple[list[Estimate | None], Score]] = [
+            ([one.loss for one in own], Score(REGRET) if regret else task.score)
+        ]
+        columns += [([one.test for one in own], task.test_score)] if tests else []
+        columns += [([one.retrained for one in own], task.test_score)] if again else []
+        compared = [one.method not in study.larger_budgets for one in own]
+        cells = [_column(column, score, compared) for column, score in columns]
+        for i, one in enumerate(own):
+            name = task.name if not i else ""
+            rows.append((name, style.line(one.method).label, *(column[i] for column in cells)))
+    headings = ["task", "method", "final loss"]
+    headings += ["test loss"] if tests else []
+    headings += ["retrained"] if again else []
+    return Table("Final results", tuple(headings), tuple(rows), tuple(_notes(study, found)))
+
+
+def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
+    """(task, method) -> test loss of its final configurations, trained again."""
+    if study.finals is None or study.finals.empty:
+        return {}
+    trained = study.frame[study.frame["task"].isin(study.finals["task"].unique())]
+    incumbents = final_incumbents(trained, {task.name: task.top for task in study.tasks})
+    again = finals_summary(incumbents, study.finals, study.bootstrap_seed)
+    return {
+        (row["task"], row["method"]): Estimate(
+            row["test_loss"],
+            row["test_low"],
+            row["test_high"],
+            row["kind"],
+            row["label"],
+            row["seeds"],
+            row["undefined"],
+        )
+        for row in again.to_dict("records")
+    }
+
+
+def _column(estimates: list[Estimate | None], score: Score, compared: list[bool]) -> list[str]:
+    """The cells of one task; the best of those that are compared is bold."""
+    centres = [
+        stable(one.centre)
+        for one, counts in zip(estimates, compared, strict=True)
+        if one is not None and counts and not isnan(one.centre)
+    ]
+    best = min(centres, default=float("nan"))
+    cells = []
+    for one, counts in zip(estimates, compared, strict=True):
+        text = NONE if one is None else one.in_words(score)
+        is_best = one is not None and counts and stable(one.centre) == best
+        cells.append(bold(text) if is_best else text)
+    return cells
+
+
+def _notes(study: FigureStudy, found: list[Final]) -> Iterable[str]:
+    losses = [one.loss for one in found]
+    labels, kinds, counts = (
+        " or ".join(dict.fromkeys(str(getattr(loss, name)) for loss in losses))
+        for name in ("label", "kind", "n")
+    )
+    yield (
+        f"{labels.capitalize()} over {counts} seed{'s' if counts != '1' else ''} [{kinds}]; lower "
+        f"is better{_higher(study)}; the best of a task is bold."
+    )
+    for rule in sorted({one.rule for one in found}):
+        yield f"Rule {rule}: {_names(one for one in found if one.rule == rule)}."
+    if any(one.regret for one in found):
+        regret = _names(one for one in found if one.regret)
+        yield f"Final loss is regret, the distance to the optimum, on {regret}."
+    if any(one.retrained is not None for one in found):
+        yield (
+            "Retrained, off the ledger: test loss of the final configurations under rule full, "
+            "trained again with fresh training seeds; of each seed their mean, then as above."
+        )
+    for method, factor in study.larger_budgets.items():
+        yield f"{style.line(method).label}: a yardstick with {factor} times the budget."
+    if missing := require_complete(study.frame, study.allow_missing):
+        yield f"Missing cells: {', '.join(missing)}."
+    yield f"Source: {study.provenance}."
+
+
+def _higher(study: FigureStudy) -> str:
+    """Of which scores more is better."""
+    scores = [one for task in study.tasks for one in (task.score, task.test_score) if one.negated]
+    names = " and ".join(dict.fromkeys(score.name for score in scores))
+    return f", but higher of {names}" if names else ""
+
+
+def _names(found: Iterable[Final]) -> str:
+    return ", ".join(dict.fromkeys(one.task.name for one in found))

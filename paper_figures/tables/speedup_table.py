@@ -1,0 +1,63 @@
+"""The table of the speed-ups over random search: a row a task and method, a column a target."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bohb_study.analysis.comparisons.speed_ups import SHARES
+from bohb_study.numbers import NONE, number
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.speedup_data import speedup_dots
+from paper_figures.tables.table import Table
+from paper_figures.toolkit import style
+
+NOT_REACHED = "not reached"
+
+
+def table(study: FigureStudy) -> Table:
+    """The speed-ups with their intervals, as the figure shows them.
+
+    Raises:
+        StudyError: no task has random search and another method, or methods have unequal seeds.
+        UsageError: a method has no line in ``style``.
+    """
+    shown = speedup_dots(study)
+    rows = [
+        (
+            "" if i else task.name,
+            style.line(method).label,
+            *(text(shown.of(task.name, method, share)) for share in SHARES),
+        )
+        for group in shown.groups
+        for task in group.tasks
+        for i, method in enumerate(group.methods)
+    ]
+    counts = " or ".join(map(str, sorted(set(shown.found["seeds"]))))
+    kinds = " or ".join(sorted(set(shown.found["kind"])))
+    notes = (
+        f"Kaplan-Meier median of random search's times over that of the method's, in {shown.time}, "
+        f"over {counts} seeds [{kinds}]; above 1: sooner than random search. Target: random's "
+        "interquartile mean at that share of the budget.",
+        f"{NOT_REACHED} (< x): the method's median is censored, and x is the most that its "
+        f"speed-up can be; > x: random's is. An end of an interval that is {NONE} is censored.",
+        f"Source: {study.provenance}.",
+    )
+    shares = tuple(f"{100 * share:g} %" for share in SHARES)
+    return Table("Speed-up over random search", ("task", "method", *shares), tuple(rows), notes)
+
+
+def text(own: "pd.Series[Any] | None") -> str:
+    """One speed-up as a cell of the table."""
+    if own is None:
+        return NONE
+    speedup, bound, low, high, median = (
+        float(own[name]) for name in ("speedup", "bound", "low", "high", "median")
+    )
+    ends = ", ".join(number(end, 2) if 0 < end < np.inf else NONE for end in (low, high))
+    if np.isfinite(speedup):
+        return f"{number(speedup, 2)} [{ends}]"
+    if not np.isfinite(bound):
+        return NOT_REACHED
+    shown = number(bound, 2)
+    return f"{NOT_REACHED} (< {shown})" if np.isinf(median) else f"> {shown} [{ends}]"

@@ -1,0 +1,222 @@
+"""How figures look: settings as data, and the one map from methods to lines.
+
+Functions return dicts of matplotlib settings and change nothing. Colours are told apart by
+colour-blind readers, line styles and markers without any colour.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import seaborn as sns
+from tueplots import axes, figsizes, fontsizes
+
+from bohb_study.errors import UsageError
+
+Dashes = str | tuple[float, tuple[float, ...]]
+Settings = dict[str, Any]
+"""Of matplotlib, by name."""
+
+_BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color_palette(
+    "colorblind"
+).as_hex()
+# More of Paul Tol's muted scheme, dark enough beside the ten.
+_INDIGO, _WINE = "#332288", "#882255"
+# Far from all of these under either kind of colour blindness; a light grey for the yardstick.
+_VIOLET, _PURPLE, _BLACK, _LIGHT_GREY = "#5533ff", "#6f4a8e", "#000000", "#a0a0a0"
+
+_LONG_DOT_DOT: Dashes = (0, (9, 1.2, 1, 1.2, 1, 1.2))  # not dots: Random has them
+
+
+@dataclass(frozen=True)
+class Line:
+    """How one method is drawn, in every figure."""
+
+    label: str
+    """The method's name, in its usual capitals."""
+    color: str
+    dashes: Dashes
+    """Line style as matplotlib takes it: a name, or (offset, on-off lengths)."""
+    marker: str
+    width: float = 1.0
+    """In points."""
+    zorder: float = 3.0
+    size: float = 3.4
+    """Of the marker, in points; a slender one needs more."""
+
+
+METHODS: dict[str, Line] = {
+    "bohb": Line("BOHB", _VERMILION, "solid", "o", width=1.9, zorder=4.0),
+    "hyperband": Line("Hyperband", _BLUE, (0, (5, 1.5)), "s"),
+    "asha": Line("ASHA", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "asha-bohb": Line("ASHA-BOHB", _VIOLET, (0, (12, 1.5)), "*", size=5.6),
+    "median": Line("Median rule", _BLACK, (0, (4, 3)), "d", size=4.2),
+    "random": Line("Random", "#4d4d4d", (0, (1, 1.2)), "D"),
+    "random-2x": Line("Random, 2x budget", _LIGHT_GREY, (0, (1, 1.8)), ".", width=0.7, zorder=2.5),
+    "grid": Line("Grid", _PINK, (0, (2.5, 1.5)), "v"),
+    "bohb-stock": Line("BOHB-stock", _BROWN, (0, (8, 1.5)), "P"),
+    "hpbandster-bohb": Line("HpBandSter-BOHB", _ORANGE, (0, (5, 1, 1, 1, 1, 1)), "X"),
+    "hpbandster-hyperband": Line("HpBandSter-Hyperband", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
+    "tpe": Line("TPE", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
+    "tpe-univariate": Line("TPE (univariate)", _PURPLE, (0, (2, 1, 2, 3)), "h"),
+    "gp": Line("GP", _WINE, _LONG_DOT_DOT, ">"),
+}
+"""Every method that a figure may show, in the order of the legend."""
+
+
+ABLATIONS: dict[str, Line] = {
+    "bohb-halving-mended": Line("BOHB, ends not told", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
+    "bohb-ends-told": Line("BOHB, brackets not mended", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "bohb-random-0": Line("BOHB, no random draws", _PINK, (0, (2.5, 1.5)), "v"),
+    "bohb-random-10": Line("BOHB, 1/10 random", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
+    "bohb-random-67": Line("BOHB, 2/3 random", _WINE, _LONG_DOT_DOT, ">"),
+}
+"""BOHB with one thing changed. They share looks with methods that are drawn elsewhere."""
+_LINES = {**METHODS, **ABLATIONS}
+
+
+def line(method: str) -> Line:
+    """How ``method`` is drawn.
+
+    Raises:
+        UsageError: the method has no line yet.
+    """
+    if method not in _LINES:
+        raise UsageError(
+            f"method {method!r} has no line in paper_figures/toolkit/style.py; "
+            f"known: {', '.join(METHODS)}; add one entry to METHODS"
+        )
+    return _LINES[method]
+
+
+def in_order(methods: set[str]) -> list[str]:
+    """The methods in the order of the legend.
+
+    Raises:
+        UsageError: a method has no line yet.
+    """
+    for method in sorted(methods):
+        line(method)
+    return [method for method in _LINES if method in methods]
+
+
+def strokes(look: Line) -> dict[str, Any]:
+    """A method's line as keyword arguments of ``plot`` and ``Line2D``."""
+    return {
+        "color": look.color,
+        "linestyle": look.dashes,
+        "linewidth": look.width,
+        "marker": look.marker,
+        "markersize": look.size,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.4,
+    }
+
+
+def _neurips(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    sizes = figsizes.neurips2024(nrows=rows, ncols=columns, height_to_width_ratio=ratio)
+    return {**fontsizes.neurips2024(), **sizes}
+
+
+def _icml(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    # two columns of text: one column of panels takes one of them (3.25 in), more take both
+    width = figsizes.icml2024_full if columns > 1 else figsizes.icml2024_half
+    return {
+        **fontsizes.icml2024(),
+        **width(nrows=rows, ncols=columns, height_to_width_ratio=ratio),
+    }
+
+
+def _jmlr(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    sizes = figsizes.jmlr2001(nrows=rows, ncols=columns, height_to_width_ratio=ratio)
+    return {**fontsizes.jmlr2001(), **sizes}
+
+
+SLIDE = (12.8 / 2.54, 7.2 / 2.54)
+"""Inches of what beamer leaves of a 16:9 slide below its title."""
+
+
+def _slides(rows: int, columns: int, ratio: float) -> dict[str, Any]:
+    width, height = SLIDE  # tueplots' own size takes neither rows nor columns
+    size = (width, min(height, width / columns * ratio * rows))
+    sizes = figsizes.beamer_169() | {"figure.figsize": size}
+    return {**fontsizes.beamer(), **sizes}
+
+
+TALLEST = 8.5
+"""Inches of a page of panels; below it stands the caption."""
+
+
+def tallest(venue: str) -> float:
+    """Inches that a figure may be high."""
+    return SLIDE[1] if venue == "slides" else TALLEST
+
+
+VENUES: dict[str, Callable[[int, int, float], dict[str, Any]]] = {
+    "neurips": _neurips,
+    "icml": _icml,
+    "jmlr": _jmlr,
+    "slides": _slides,
+}
+"""Page -> settings of a figure as wide as its text; rows, columns, height / width of a panel."""
+
+
+def page(rows: int, columns: int, venue: str = "neurips", ratio: float = 0.82) -> dict[str, Any]:
+    """Settings of a figure as wide as the text of the venue's page.
+
+    Args:
+        rows: of panels.
+        columns: of panels.
+        venue: a key of ``VENUES``.
+        ratio: height of a panel over its width.
+
+    Raises:
+        UsageError: there is no such venue.
+    """
+    if venue not in VENUES:
+        raise UsageError(f"--venue {venue}: no such page; allowed: {', '.join(VENUES)}")
+    return _look() | _smaller_labels(VENUES[venue](rows, columns, ratio))
+
+
+def saving() -> dict[str, Any]:
+    """Settings that matter when a figure is written: fonts as text, the same bytes every time."""
+    return {
+        "pdf.fonttype": 42,
+        "ps.fonttype": 42,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "bohb_study",
+        "savefig.bbox": "standard",
+        "text.usetex": False,
+    }
+
+
+def legend_size() -> float:
+    """Points of the text in legends and of direct labels, under the settings in force."""
+    size = matplotlib.rcParams["legend.fontsize"]
+    return float(size) if isinstance(size, int | float) else float(matplotlib.rcParams["font.size"])
+
+
+def _smaller_labels(sizes: dict[str, Any]) -> dict[str, Any]:
+    """Axis labels between ticks and text: at the text's own size they crowd two panels."""
+    between = (sizes["axes.labelsize"] + sizes["xtick.labelsize"]) / 2
+    small = {"axes.labelsize": between, "axes.titlesize": between - 0.5}
+    return sizes | small | {"legend.title_fontsize": sizes["legend.fontsize"]}
+
+
+def _look() -> dict[str, Any]:
+    """Theme, line widths and font, without sizes."""
+    return {
+        **sns.axes_style("ticks"),
+        **axes.lines(),
+        **axes.grid(grid_alpha=0.25),
+        **saving(),
+        "axes.grid": True,
+        "axes.grid.which": "major",
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "font.family": ["sans-serif"],
+        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
+        "legend.frameon": False,
+        "mathtext.fontset": "dejavusans",
+    }
