@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from bohb_study.interrupts import descendants
-
-ROOT = Path(__file__).parents[1]
+from repository import ROOT
 
 SLOW = "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
 TOY = """

@@ -17,6 +17,7 @@ from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
 from paper_figures import draw_study
 from paper_figures.figure_study import figure_study
+from repository import ROOT
 
 CONFIG = StudyConfig(
     task=("digits",),
@@ -61,9 +62,7 @@ def test_a_stored_study_knows_its_yardsticks(folder: Path, form: str, tmp_path: 
 
 
 def test_a_study_of_before_has_none() -> None:
-    assert (
-        load_study(Path(__file__).parents[1] / "results/paper/fashion-mnist").larger_budgets == {}
-    )
+    assert load_study(ROOT / "results/paper/fashion-mnist").larger_budgets == {}
 
 
 def test_the_table_has_no_row_of_it_and_a_line_below(

@@ -30,8 +30,8 @@ from bohb_study.store.sidecars.finals_json import FINALS_FILE, Final, Training
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.user.user_task import read_own
+from repository import ROOT
 
-ROOT = Path(__file__).parents[1]
 TASK = '''
 import os
 import time
