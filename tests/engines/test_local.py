@@ -129,7 +129,7 @@ def test_a_process_whose_parent_is_killed_ends_too(tmp_path: Path) -> None:
     """SIGKILL leaves no time to end anything: the processes find out by their pipe."""
     script = """
 import sys
-from bohb_study.engines import local
+from bohb_study.running.pools import local
 from bohb_study.engines.base import CellJob
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
