@@ -8,10 +8,10 @@ import pytest
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
 from bohb_study.paper.report_table import paper_table
-from bohb_study.running import retraining_plan
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import reproduce
+from bohb_study.running.retraining_plan import plan
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
@@ -84,7 +84,7 @@ def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
 
 
 def test_it_is_not_trained_again(folder: Path) -> None:
-    planned = retraining_plan(load_study(folder), 2)
+    planned = plan(load_study(folder), 2)
     assert {job.cell.method for job in planned} == {"random"}
     assert len(planned) == 4
 
