@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest_plugins = ["toy_cells"]
+pytest_plugins = ["in_process", "toy_cells"]
 
 
 class Drawn(NamedTuple):

@@ -549,6 +549,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    cells_run_here: None,
 ) -> None:
     monkeypatch.setattr("paper_figures.draw_study", lambda *_, **__: [])
     compare = script("compare")

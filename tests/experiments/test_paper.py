@@ -50,7 +50,10 @@ FILES = [
     *("references.json", "study.json", "table.md"),
 ]
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
+    pytest.mark.usefixtures("cells_run_here"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,9 @@ def _small() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def made(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(
+    script: ModuleType, cells_run_here: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """What a run leaves: results, and the packed study in paper."""
     folder = tmp_path_factory.mktemp("made")
     assert command_line.run(script.main, _words(folder)) == 0
