@@ -5,6 +5,7 @@ small paper: packed studies that were really run.
 import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
 
 # isort: split
+import gc
 import gzip
 import pickle
 from collections.abc import Iterator
@@ -17,6 +18,21 @@ import pandas as pd
 import pytest
 
 pytest_plugins = ["in_process", "toy_cells"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests first, so that no process is left with one of them at the end."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: no collection of garbage has to look at it again.
+
+    statsmodels collects at each correction for multiple tests, which took 0.15 s each.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Drawn(NamedTuple):
