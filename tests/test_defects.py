@@ -32,6 +32,7 @@ from bohb_study.running.runner import run_study
 from bohb_study.store import load_study
 from bohb_study.store.cells import NotDoneError
 from bohb_study.study import StudyConfig
+from in_process import in_process
 from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
 from paper_figures.figures import anytime as anytime_figure
 from paper_figures.figures import ranks as ranks_figure
@@ -289,7 +290,8 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stored study of two cells, one of which was damaged since."""
     config = StudyConfig(task=("forrester-mf",), methods=("random",), budget=2, seeds=2)
-    folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
+    with in_process():
+        folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
     rows = sorted(folder.rglob("*.parquet"))
     assert len(rows) == 2
     rows[1].write_bytes(rows[1].read_bytes()[:-1] + b"x")

@@ -52,7 +52,7 @@ FILES = [
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
-    pytest.mark.usefixtures("cells_run_here"),
+    pytest.mark.usefixtures("all_cells_run_here"),
 ]
 
 
@@ -78,7 +78,7 @@ def _small() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def made(
-    script: ModuleType, cells_run_here: None, tmp_path_factory: pytest.TempPathFactory
+    script: ModuleType, all_cells_run_here: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """What a run leaves: results, and the packed study in paper."""
     folder = tmp_path_factory.mktemp("made")

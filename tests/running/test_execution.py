@@ -362,7 +362,7 @@ def test_a_gpu_that_nobody_uses_is_told_of(
         assert "\n" not in line
 
 
-def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
+def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path, cells_run_here: None) -> None:
     """The same training gives other numbers on another device."""
 
     def study(seeds: int) -> StudyConfig:

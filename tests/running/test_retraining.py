@@ -29,6 +29,7 @@ from bohb_study.store.sidecars.finals_json import FINALS_FILE, Final, Training
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.user.user_task import read_own
+from in_process import in_process
 from repository import ROOT
 
 TASK = '''
@@ -106,7 +107,8 @@ def toy_config(folder: Path) -> StudyConfig:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study of the toy: two methods, two seeds."""
     folder = tmp_path_factory.mktemp("toy")
-    return run_study(toy_config(folder), RunOptions(out=folder, jobs=1)).path
+    with in_process():
+        return run_study(toy_config(folder), RunOptions(out=folder, jobs=1)).path
 
 
 @pytest.fixture
@@ -450,7 +452,8 @@ sys.exit(command_line.run(main, sys.argv[1:]))
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> None:
     """As a terminal sends it, to the whole group; the same command then goes on."""
-    folder = run_study(toy_config(tmp_path), RunOptions(out=tmp_path, jobs=1)).path
+    with in_process():
+        folder = run_study(toy_config(tmp_path), RunOptions(out=tmp_path, jobs=1)).path
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", SCRIPT, str(folder)],
         stderr=subprocess.PIPE,

@@ -140,7 +140,9 @@ def test_other_data_at_the_same_place_are_refused(
     assert (folder / "study.json").read_bytes() == before
 
 
-def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Path) -> None:
+def test_what_is_finished_needs_its_data_no_more(
+    image_files: Any, tmp_path: Path, cells_run_here: None
+) -> None:
     """Found by itself: started again on a machine without them, the study is there as it was."""
     place = download_folder()
     image_files.write("mnist", place, None, SIZES)
@@ -172,7 +174,7 @@ SMALL = ("mnist.epochs=3", "mnist.subset=100")
 
 
 def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
-    write: Write, tmp_path: Path
+    write: Write, tmp_path: Path, cells_run_here: None
 ) -> None:
     asked = config(*SMALL, given(write("mnist", "data")), methods=("asha",))
     options = RunOptions(out=tmp_path / "out", jobs=1)

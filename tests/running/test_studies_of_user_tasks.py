@@ -350,7 +350,10 @@ def test_compare_plans_it_and_names_a_wrong_one(
 
 
 def test_the_example_of_a_training_function(
-    scripts: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    scripts: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    cells_run_here: None,
 ) -> None:
     """The four methods spend the same on it, and none of its trainings fails."""
     task = f"{EXAMPLES}/train_function.py:task"

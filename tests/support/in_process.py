@@ -30,8 +30,15 @@ def in_process() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cells_run_here() -> Iterator[None]:
-    """``in_process`` for the tests of a file."""
+    """``in_process`` for a test."""
+    with in_process():
+        yield
+
+
+@pytest.fixture(scope="module")
+def all_cells_run_here() -> Iterator[None]:
+    """``in_process`` for the rest of a file and its other fixtures."""
     with in_process():
         yield
