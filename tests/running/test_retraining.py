@@ -476,7 +476,8 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> 
     kept = stored(folder)
     assert len(kept) == 1
     assert not list(folder.glob(".finals*"))
-    done = retrain_finals(folder, 1, jobs=2)
+    with in_process():
+        done = retrain_finals(folder, 1)
     assert len(done) == 6
     again = {f.training: f for f in done}
     assert all(again[f.training].extra == f.extra for f in kept)
