@@ -118,15 +118,23 @@ def run(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def run_on_ray(names: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
-    """The same of whole studies by engine tune, as the runner stores them."""
+def run_on_ray(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
+    """The same by engine tune, as the runner stores it; of methods that are named by a cell."""
     from bohb_study import StudyConfig, load_study, run_study
     from bohb_study.running.execution import RunOptions
 
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            config = StudyConfig(**STUDIES[name], seeds=1, numerics=mode, engine="tune")  # type: ignore[arg-type]
+        for name, given in STUDIES.items():
+            methods = tuple(
+                method
+                for method in given["methods"]
+                if name in words or any(f"{task}/{method}/0" in words for task in given["task"])
+            )
+            if not methods:
+                continue
+            study = {**given, "methods": methods}
+            config = StudyConfig(**study, seeds=1, numerics=mode, engine="tune")  # type: ignore[arg-type]
             done = run_study(config, RunOptions(out=Path(folder), name=name, jobs=1))
             loaded = load_study(done.path)
             for key, record in loaded.cells.items():
@@ -142,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", default=[*STUDIES], help="studies, or cells")
     parser.add_argument("--numerics", default="portable", choices=("portable", "native"))
-    parser.add_argument("--ray", action="store_true", help="whole studies by engine tune")
+    parser.add_argument("--ray", action="store_true", help="by engine tune")
     parser.add_argument("--first", help="import this before bohb_study, as a notebook may")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()

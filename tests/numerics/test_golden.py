@@ -74,9 +74,8 @@ def test_a_notebook_that_has_loaded_them_gets_the_same_rows(first: str, studies:
 
 @pytest.mark.ray
 def test_rays_workers_and_actors_compute_by_the_baseline() -> None:
-    found = run("digits", "--ray", **OTHER_MACHINE)
-    assert hashes(found).items() <= GOLDEN.items()
-    assert len(found) == 2
+    found = run("digits/random/0", "--ray", **OTHER_MACHINE)
+    assert hashes(found) == {"digits/random/0": GOLDEN["digits/random/0"]}
     # trials compute in actors, each of which refuses other kernels
     assert all(numerics.is_portable(one["numerics"]) for one in found.values())
 
