@@ -8,6 +8,7 @@ import numpy as np
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.numerics import Mode
+from bohb_study.schema import removed_since
 from bohb_study.seeding import derive
 from bohb_study.store import CellRecord, LoadedStudy
 from bohb_study.store.stored_study import TaskFile
@@ -111,6 +112,7 @@ def prepare_rerun(
             "its rows depend on the order of arrival and cannot be reproduced"
         )
     cells = choose(study, None) if cells is None else cells
+    _check_hashes(study, cells)
     for file in files_of(study, cells).values():
         _check_file(study.path, file)
     resolved = config_of(study, cells, numerics, trust=trust).resolve()
@@ -164,6 +166,17 @@ def same_study(study: LoadedStudy, *, trust: bool = False) -> Study:
             f"be {config.id} here"
         )
     return config.resolve()
+
+
+def _check_hashes(study: LoadedStudy, cells: Sequence[Cell]) -> None:
+    """Where rows were left out, all that can be compared is the hash of all columns of then."""
+    for cell in cells if study.thinned else ():
+        schema = study.cells[cell.task, cell.method, cell.seed].schema
+        if gone := removed_since(schema):
+            raise NotReproducibleError(
+                f"{study.path}: {cell}: its rows were left out when it was packed, and the hash of "
+                f"them is over columns that are no longer computed: {', '.join(gone)}"
+            )
 
 
 def _check_file(path: Path, file: TaskFile) -> None:

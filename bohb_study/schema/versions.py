@@ -243,6 +243,12 @@ def added_since(schema: int) -> set[str]:
     return set(_names(COLUMNS)) - set(names)
 
 
+def removed_since(schema: int) -> list[str]:
+    """The columns of version ``schema`` that are no longer computed, by their names of then."""
+    changes = _changes_since(schema)
+    return [change.column.name for change in changes if isinstance(change, Removed)]
+
+
 def rows_hash(frame: pd.DataFrame, schema: int = SCHEMA_VERSION) -> str:
     """sha256 of the rows without what was measured: equal for runs that are reproductions.
 
