@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from bohb_study.audit.study_audit import audit_study, store_audit
+from bohb_study.audit.study_audit import audit_study, evidence_of, store_audit
 from bohb_study.audit.verdict import Audit
 from bohb_study.cli import command_line, terminal
 from bohb_study.running.execution import RunOptions
@@ -68,11 +68,12 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
         print(f"missing: {problem}", file=sys.stderr)
     for cell, error in run.failed.items():
         print(f"failed: {cell}: {error}", file=sys.stderr)
-    audit = audit_study(study)
+    evidence = evidence_of(study)
+    audit = audit_study(study, evidence)
     if study.frame.empty:
         return 1
-    out.print(terminal.summary_table(study))
-    for line in terminal.silent_lines(study):
+    out.print(terminal.summary_table(study, evidence))
+    for line in terminal.silent_lines(evidence):
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
@@ -89,7 +90,7 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
             file=sys.stderr,
         )
         if options.csv:
-            write_csv(study.path, allow_missing=True)  # was asked for: says what is in its way
+            write_csv(study, allow_missing=True)  # was asked for: says what is in its way
     else:
         write(study, audit, options)
     return 1 if run.failed or not audit.holds else 0
@@ -110,9 +111,9 @@ def write(study: LoadedStudy, audit: Audit, options: Compare) -> None:
         store_audit(study, audit)
         files.append(study.path / AUDIT_FILE)
         if options.csv:
-            files.append(write_csv(study.path, allow_missing=True))
-        files += draw_study(study.path, allow_missing=True)
-        files.append(write_report(study.path, allow_missing=True))
+            files.append(write_csv(study, allow_missing=True))
+        files += draw_study(study, allow_missing=True)
+        files.append(write_report(study, allow_missing=True))
     finally:
         for file in files:
             out.print(f"  {file}", highlight=False, soft_wrap=True)

@@ -13,17 +13,21 @@ from bohb_study.store import LoadedStudy
 from bohb_study.store.sidecars.audit_json import write_audit
 
 
-def audit_study(study: LoadedStudy) -> Audit:
-    """All checks of a study in memory, as it was run or packed; see ``analysis.audit``.
+def audit_study(study: LoadedStudy, known: Evidence | None = None) -> Audit:
+    """All checks of a study in memory, as it was run or packed; see ``audit.verdict``.
+
+    Args:
+        study: the study.
+        known: its ``evidence_of``, where that is made already.
 
     Raises:
         StudyError: rows were left out when it was packed.
     """
-    return audit(evidence_of(study))
+    return audit(known or evidence_of(study))
 
 
 def audit_folder(study: LoadedStudy) -> Audit:
-    """Audit a study and store what came of it as audit.json in its folder.
+    """Audit a study and store the result as audit.json in its folder.
 
     Raises:
         StudyError: the file cannot be written.
@@ -34,7 +38,7 @@ def audit_folder(study: LoadedStudy) -> Audit:
 
 
 def store_audit(study: LoadedStudy, found: Audit) -> None:
-    """Store what came of the audit of a study as audit.json in its folder.
+    """Store the result of the audit of a study as audit.json in its folder.
 
     Raises:
         StudyError: the file cannot be written.

@@ -11,7 +11,7 @@ and nothing is written outside the folder.
 
 from bohb_study.store.cell_record import CellKey, CellRecord
 from bohb_study.store.cells import CellState, Origin, cell_record, cell_state, read_cell, write_cell
-from bohb_study.store.loading import LoadedStudy, load_results, load_study
+from bohb_study.store.loading import LoadedStudy, load_results, load_study, loaded_study
 from bohb_study.store.locking import locked
 from bohb_study.store.packs import pack, write_csv
 from bohb_study.store.sidecars.finals_json import finals_frame, read_finals
@@ -31,6 +31,7 @@ __all__ = [
     "finals_frame",
     "load_results",
     "load_study",
+    "loaded_study",
     "locked",
     "newest_folder",
     "pack",

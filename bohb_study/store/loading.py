@@ -31,7 +31,7 @@ from bohb_study.store.parquet import check_frame, parquet_frame
 from bohb_study.store.stored_study import StoredStudy, read_study
 from bohb_study.study import Cell
 
-__all__ = ["CellKey", "LoadedStudy", "join", "load_results", "load_study"]
+__all__ = ["CellKey", "LoadedStudy", "join", "load_results", "load_study", "loaded_study"]
 
 _NAMED = 10
 """At most so many unusable cells are named in one line."""
@@ -117,15 +117,35 @@ def load_study(path: Path | str, allow_missing: bool = False) -> LoadedStudy:
         return LoadedStudy(path, study, *read_packed(path, study))
     study = read_study(path)
     loaded = _from_folder(path, study)
-    if loaded.problems and not allow_missing:
-        named = "; ".join(loaded.problems[:_NAMED])
-        more = len(loaded.problems) - _NAMED
-        raise StudyError(
-            f"{path}: {len(loaded.problems)} of {len(study.cells())} cells cannot be used: "
-            f"{named}{f'; and {more} more' if more > 0 else ''}; "
-            "run the same command: cells that are missing, failed or damaged are run again"
-        )
+    if not allow_missing:
+        _refuse_missing(loaded)
     return loaded
+
+
+def loaded_study(study: Path | str | LoadedStudy, allow_missing: bool = False) -> LoadedStudy:
+    """The study itself, or that of its folder: what takes either loads nothing twice.
+
+    Raises:
+        UsageError, StudyError: as ``load_study``; cells that are not done are refused in a study
+            that is loaded as well, unless ``allow_missing``.
+    """
+    if not isinstance(study, LoadedStudy):
+        return load_study(study, allow_missing)
+    if not allow_missing:
+        _refuse_missing(study)
+    return study
+
+
+def _refuse_missing(loaded: LoadedStudy) -> None:
+    if not loaded.problems:
+        return
+    named = "; ".join(loaded.problems[:_NAMED])
+    more = len(loaded.problems) - _NAMED
+    raise StudyError(
+        f"{loaded.path}: {len(loaded.problems)} of {len(loaded.study.cells())} cells cannot be "
+        f"used: {named}{f'; and {more} more' if more > 0 else ''}; "
+        "run the same command: cells that are missing, failed or damaged are run again"
+    )
 
 
 def _from_folder(path: Path, study: StoredStudy) -> LoadedStudy:

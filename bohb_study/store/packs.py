@@ -10,7 +10,7 @@ from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store.checksums import write_packed
 from bohb_study.store.compressed_records import records_json
 from bohb_study.store.files import read_file, replace_files
-from bohb_study.store.loading import LoadedStudy, load_study
+from bohb_study.store.loading import LoadedStudy, loaded_study
 from bohb_study.store.names import PACKED_RECORDS, PACKED_ROWS, STUDY_FILE
 from bohb_study.store.packed_cells import pack_origin
 from bohb_study.store.parquet import parquet_bytes
@@ -23,7 +23,7 @@ from bohb_study.store.sidecars.references_json import REFERENCES_FILE
 CSV_FILE = "results.csv"
 
 
-def pack(study: Path | LoadedStudy, target: Path, rows: pd.DataFrame | None = None) -> None:
+def pack(study: Path | str | LoadedStudy, target: Path, rows: pd.DataFrame | None = None) -> None:
     """Write a finished study to ``target`` as {study.json, cells.json, cells.parquet}.
 
     Where its final configurations were retrained, finals.json as well, audit.json where it was
@@ -43,9 +43,7 @@ def pack(study: Path | LoadedStudy, target: Path, rows: pd.DataFrame | None = No
     """
     if (target / "cells").exists():
         raise UsageError(f"{target}: holds a study that is not packed; pack into another folder")
-    loaded = load_study(study) if isinstance(study, Path) else study
-    if loaded.problems:
-        raise StudyError(f"{loaded.path}: cannot be packed: {loaded.problems[0]}")
+    loaded = loaded_study(study)
     folder = loaded.path
     packed = loaded.frame if rows is None else rows
     study_id = loaded.study.id
@@ -86,19 +84,19 @@ def _content(path: Path) -> bytes | None:
         raise StudyError(f"{path}: {why}") from None
 
 
-def write_csv(study: Path | LoadedStudy, allow_missing: bool = False) -> Path:
+def write_csv(study: Path | str | LoadedStudy, allow_missing: bool = False) -> Path:
     """Write the study's frame as ``results.csv`` into its folder and return the path.
 
     Floats are written so that reading them gives the same number; NA is an empty field.
 
     Args:
         study: the study, or its folder.
-        allow_missing: of a folder, write what is there although cells are not done.
+        allow_missing: write what is there although cells are not done.
 
     Raises:
         UsageError, StudyError: as ``load_study``, or the file cannot be written.
     """
-    loaded = load_study(study, allow_missing) if isinstance(study, Path) else study
+    loaded = loaded_study(study, allow_missing)
     path = loaded.path / CSV_FILE
     content = loaded.frame.to_csv(index=False, lineterminator="\n").encode()
     replace_files({path: content}, loaded.path)

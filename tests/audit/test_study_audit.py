@@ -212,7 +212,7 @@ def test_a_sum_that_is_not_of_its_rows(study: LoadedStudy) -> None:
 
 @pytest.mark.parametrize("what", ["space", "split"])
 def test_another_space_or_split_by_the_records(study: LoadedStudy, what: str) -> None:
-    study.cells[KEY] = {**study.cells[KEY], what: "0123456789"}
+    study.cells[KEY] = replace(study.cells[KEY], **{what: "0123456789"})
     usual = "none" if what == "split" else study.cells["branin-mf", "random", 1]["space"][:8]
     other = "branin-mf/hyperband/1" if what == "split" else "branin-mf/bohb/0"
     assert violated(audit_study(study)) == {
@@ -362,7 +362,7 @@ def test_a_method_without_any_result(study: LoadedStudy) -> None:
     assert violated(audit_study(study)) == {}
     frame.loc[frame["method"] == "bohb", ["val_loss", "test_loss", "status"]] = none
     trials = frame.loc[frame["method"] == "bohb"].groupby("seed")["trial"].nunique().sum()
-    study.cells[KEY] = {**study.cells[KEY], "failures": {"3": "ValueError: no such layer"}}
+    study.cells[KEY] = replace(study.cells[KEY], failures={"3": "ValueError: no such layer"})
     assert violated(audit_study(study)) == {
         "complete": [
             f"branin-mf/bohb: none of its {trials} trainings has a result; the first: ValueError: "
