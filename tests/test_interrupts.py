@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from bohb_study.interrupts import descendants
-
-ROOT = Path(__file__).parents[1]
+from repository import ROOT
 
 SLOW = "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
 TOY = """
@@ -25,7 +24,8 @@ start.guard()
 
 import atexit, subprocess, sys, time
 from pathlib import Path
-from bohb_study import cli, interrupts
+from bohb_study import interrupts
+from bohb_study.cli import command_line
 
 def ready():
     print("ready", flush=True)
@@ -91,7 +91,7 @@ def prints(words):
     Path(words[1]).write_text("stored")
     return 0
 
-sys.exit(cli.run(lambda words: globals()[words[0]](words)))
+sys.exit(command_line.run(lambda words: globals()[words[0]](words)))
 """
 SWALLOWING = """
 import time

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from repository import ROOT
+
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_bohb_in_a_tuner_of_your_own(

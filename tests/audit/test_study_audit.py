@@ -26,8 +26,8 @@ from bohb_study.store import LoadedStudy, load_study, pack, read_cell, write_cel
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.sidecars.audit_json import read_audit
 from bohb_study.study import Cell, StudyConfig
+from repository import ROOT
 
-ROOT = Path(__file__).parents[1]
 KEY = ("branin-mf", "bohb", 1)
 """The cell in which violations are planted."""
 NAME = "/".join(map(str, KEY))

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from io import StringIO
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,8 +21,9 @@ from bohb_study.cli import command_line
 from bohb_study.cli.terminal import WIDE
 from bohb_study.errors import StudyError
 from bohb_study.tasks import make_task
+from repository import ROOT
 
-SCRIPT = Path(__file__).parents[1] / "experiments" / "engine_benchmark.py"
+SCRIPT = ROOT / "experiments" / "engine_benchmark.py"
 COST = Cost(10, 810, 0.5, 1.0, 200.0, 250.0, {"training": 0.1, "engine": 0.4})
 
 

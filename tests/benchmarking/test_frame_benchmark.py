@@ -7,8 +7,7 @@ from pathlib import Path
 
 from bohb_study.benchmarking.frames import TOP, measure, write_made_up
 from bohb_study.store import load_study
-
-ROOT = Path(__file__).parents[1]
+from repository import ROOT
 
 
 def test_a_made_up_study_is_loaded_and_aggregated(tmp_path: Path) -> None:

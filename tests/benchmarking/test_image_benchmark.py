@@ -13,10 +13,11 @@ import torch
 from bohb_study.benchmarking import image_loading
 from bohb_study.benchmarking.image_loading import OURS, WORKS, Speed, measure
 from bohb_study.cli import command_line
+from repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-SCRIPT = Path(__file__).parents[1] / "experiments" / "image_benchmark.py"
+SCRIPT = ROOT / "experiments" / "image_benchmark.py"
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,9 @@ from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
 from paper_figures.__main__ import main as paper_figures
+from repository import ROOT
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = ROOT / "experiments"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 

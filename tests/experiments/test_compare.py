@@ -18,10 +18,10 @@ from bohb_study import load_results
 from bohb_study.store import load_study
 from bohb_study.store.parquet import ORIGIN, parquet_bytes
 from bohb_study.store.sealed import sealed_json
+from repository import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
-ROOT = Path(__file__).parents[1]
 COMPARE = ROOT / "experiments" / "compare.py"
 REPRODUCE = ROOT / "experiments" / "reproduce.py"
 SMALL = ["--task-option", "digits.epochs=3", "--budget", "6", "--seeds", "1"]

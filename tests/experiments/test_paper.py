@@ -33,8 +33,9 @@ from bohb_study.store.sealed import sealed_json
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
+from repository import ROOT
 
-SCRIPT = Path(__file__).parents[1] / "experiments" / "paper.py"
+SCRIPT = ROOT / "experiments" / "paper.py"
 SMALL = PaperStudy(
     "small",
     "digits, hardly trained",
@@ -412,6 +413,6 @@ def test_the_named_studies_are_what_was_said() -> None:
 def test_what_is_packed_of_digits_is_what_is_named() -> None:
     """Its id, which names its folder, is that of compare.py."""
     digits = STUDIES["digits"].config()
-    stored = load_study(SCRIPT.parents[1] / "results/paper/digits").study
+    stored = load_study(ROOT / "results/paper/digits").study
     assert digits.id == stored["id"] == StudyConfig(seeds=10).id
     assert (set(digits.methods), digits.seeds) == (set(stored["methods"]), stored["seeds"])

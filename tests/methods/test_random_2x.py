@@ -8,15 +8,16 @@ import pytest
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
 from bohb_study.paper.report_table import paper_table
-from bohb_study.running import retraining_plan
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import prepare_rerun, reproduce
+from bohb_study.running.retraining_plan import plan
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
 from paper_figures import draw_study
 from paper_figures.figure_study import figure_study
+from repository import ROOT
 
 CONFIG = StudyConfig(
     task=("digits",),
@@ -61,9 +62,7 @@ def test_a_stored_study_knows_its_yardsticks(folder: Path, form: str, tmp_path: 
 
 
 def test_a_study_of_before_has_none() -> None:
-    assert (
-        load_study(Path(__file__).parents[1] / "results/paper/fashion-mnist").larger_budgets == {}
-    )
+    assert load_study(ROOT / "results/paper/fashion-mnist").larger_budgets == {}
 
 
 def test_the_table_has_no_row_of_it_and_a_line_below(
@@ -85,7 +84,7 @@ def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
 
 
 def test_it_is_not_trained_again(folder: Path) -> None:
-    planned = retraining_plan(load_study(folder), 2)
+    planned = plan(load_study(folder), 2)
     assert {job.cell.method for job in planned} == {"random"}
     assert len(planned) == 4
 

@@ -39,6 +39,7 @@ from bohb_study.paper.reports import (
 )
 from bohb_study.store import LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
+from repository import ROOT
 
 SEEDS = 12
 
@@ -260,10 +261,7 @@ def test_studies_of_a_group_are_run_together() -> None:
 # What is committed
 
 
-REPOSITORY = Path(__file__).parents[1]
-
-
-PAPER = REPOSITORY / "results" / "paper"
+PAPER = ROOT / "results" / "paper"
 
 
 @cache
@@ -281,13 +279,13 @@ def test_committed_claims_are_those_of_the_committed_rows(group: str) -> None:
 
 
 def test_the_readme_says_what_the_packed_studies_say() -> None:
-    text = (REPOSITORY / "README.md").read_text()
+    text = (ROOT / "README.md").read_text()
     section = readme_section(packed(group) for group in REPORTS if group != MAIN)
     assert f"{BEGIN}\n\n{section}\n\n{END}" in text
 
 
 def test_the_readmes_results_are_those_of_the_packed_studies() -> None:
-    text = (REPOSITORY / "README.md").read_text()
+    text = (ROOT / "README.md").read_text()
     assert f"{MAIN_BEGIN}\n\n{results_section(packed(MAIN))}\n\n{MAIN_END}" in text
 
 
@@ -327,7 +325,7 @@ def test_results_and_claims_have_places_of_their_own(tmp_path: Path) -> None:
 
 
 def test_claims_are_written_once_all_studies_of_a_group_are_packed(tmp_path: Path) -> None:
-    paper = REPOSITORY / "results" / "paper"
+    paper = ROOT / "results" / "paper"
     for study in paper_studies("dehb")[:-1]:
         shutil.copytree(paper / study.name, tmp_path / study.name)
     assert write_report("dehb", tmp_path) is None
@@ -342,7 +340,7 @@ def test_claims_are_written_once_all_studies_of_a_group_are_packed(tmp_path: Pat
 def test_the_papers_own_size_is_extrapolated_from_what_was_measured() -> None:
     config = STUDIES["counting-ones"].config(full=True)
     assert (config.budget, config.seeds) == (8192, 512)
-    packed = REPOSITORY / "results" / "paper" / "counting-ones"
+    packed = ROOT / "results" / "paper" / "counting-ones"
     said = measured_effort(config, packed).splitlines()
     assert len(said) == len(config.methods) + 1
     small = load_study(packed)

@@ -39,8 +39,7 @@ from paper_figures.paper_gallery import (
     sums,
 )
 from paper_figures.toolkit import save, style
-
-ROOT = Path(__file__).parents[2]
+from repository import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 

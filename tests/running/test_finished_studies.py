@@ -22,6 +22,7 @@ from bohb_study.store.files import replace_files
 from bohb_study.store.locking import unwritable
 from bohb_study.study import StudyConfig
 from paper_figures.__main__ import main as paper_figures
+from repository import ROOT
 
 SMALL = ["--task", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
 
@@ -30,7 +31,7 @@ Main = Callable[[Sequence[str]], int]
 
 @pytest.fixture(scope="module")
 def compare() -> Main:
-    path = Path(__file__).parents[1] / "experiments" / "compare.py"
+    path = ROOT / "experiments" / "compare.py"
     spec = importlib.util.spec_from_file_location("experiments_compare_finished", path)
     assert spec is not None
     assert spec.loader is not None

@@ -18,10 +18,9 @@ import pytest
 from bohb_study.engines.base import Finished
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import code_hash, task_parts
-from bohb_study.running import retraining_plan
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.retraining import retrain_finals
-from bohb_study.running.retraining_plan import TrainingJob, chosen
+from bohb_study.running.retraining_plan import TrainingJob, chosen, plan
 from bohb_study.running.runner import run_study
 from bohb_study.seeding import canonical, config_id
 from bohb_study.store import LoadedStudy, load_study, locked, read_finals
@@ -30,8 +29,8 @@ from bohb_study.store.sidecars.finals_json import FINALS_FILE, Final, Training
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.user.user_task import read_own
+from repository import ROOT
 
-ROOT = Path(__file__).parents[1]
 TASK = '''
 import os
 import time
@@ -192,7 +191,7 @@ def test_columns_that_are_not_the_configuration_are_refused(
 def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_data(
     study: LoadedStudy,
 ) -> None:
-    planned = retraining_plan(study, 3)
+    planned = plan(study, 3)
     cells = [one.cell for one in chosen(study)]
     first, again, last = planned[:4], planned[4:12], planned[12:]
     assert [(job.cell.repeat, job.cell.seed) for job in first] == [(0, c.seed) for c in cells]
@@ -209,7 +208,7 @@ def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_da
 def test_a_cell_without_a_successful_full_evaluation_has_no_part(study: LoadedStudy) -> None:
     frame = study.frame.copy()
     frame.loc[(frame["method"] == "grid") & (frame["seed"] == 0), "status"] = "diverged"
-    planned = retraining_plan(dataclasses.replace(study, frame=frame), 1)
+    planned = plan(dataclasses.replace(study, frame=frame), 1)
     names = [str(job.cell) for job in planned if job.cell.method == "grid"]
     assert names == ["Toy/grid/1, retrained 0", "Toy/grid/1, all data 0"]
 
@@ -218,7 +217,7 @@ def test_where_nothing_is_trained_nothing_is_planned(
     study: LoadedStudy, toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(toy, "retrain", Task.retrain)
-    assert retraining_plan(study, 3) == []
+    assert plan(study, 3) == []
 
 
 def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) -> None:
@@ -227,7 +226,7 @@ def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) 
     file.write_text(before + "\n")
     try:
         with pytest.raises(StudyError, match="its tasks are not those that were run"):
-            retraining_plan(study, 1, trust=True)
+            plan(study, 1, trust=True)
     finally:
         file.write_text(before)
 
@@ -238,7 +237,7 @@ def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) 
 def test_trainings_have_fresh_seeds_and_are_kept(folder: Path, serial: Serial) -> None:
     finals = retrain_finals(folder, 3)
     study = load_study(folder)
-    planned = retraining_plan(study, 3)
+    planned = plan(study, 3)
     assert serial.ran == [job.cell for job in planned] == [final.training for final in finals]
     for job, final in zip(planned, finals, strict=True):
         expected = job.task.retrain(job.config, job.cell.seed, job.cell.repeat).advance(9)
@@ -259,7 +258,7 @@ def test_what_two_methods_chose_is_trained_once(
     folder: Path, serial: Serial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Methods that draw the same configurations often choose the same; another seed is another."""
-    job = retraining_plan(load_study(folder), 1)[0]
+    job = plan(load_study(folder), 1)[0]
     twin = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin"))
     other = dataclasses.replace(job, cell=dataclasses.replace(job.cell, method="twin", seed=7))
     monkeypatch.setattr(
@@ -442,10 +441,10 @@ import signal
 import sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from bohb_study import cli
+from bohb_study.cli import command_line
 from bohb_study.running.retraining import retrain_finals
 main = lambda words: len(retrain_finals(Path(words[0]), 1, 2, trust=True)) and 0
-sys.exit(cli.run(main, sys.argv[1:]))
+sys.exit(command_line.run(main, sys.argv[1:]))
 """
 
 

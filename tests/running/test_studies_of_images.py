@@ -22,6 +22,7 @@ from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
 from bohb_study.tasks.training.images.sources import Source, download_folder
+from repository import ROOT
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
@@ -246,7 +247,7 @@ def test_damaged_data_are_not_downloaded_over(
 
 def compare(words: Sequence[str]) -> int:
     """``main`` of experiments/compare.py; its dataclasses look themselves up in sys.modules."""
-    path = Path(__file__).parents[1] / "experiments" / "compare.py"
+    path = ROOT / "experiments" / "compare.py"
     spec = importlib.util.spec_from_file_location("experiments_compare_images", path)
     assert spec is not None
     assert spec.loader is not None

@@ -35,6 +35,7 @@ from bohb_study.store.sealed import sealed_json
 from bohb_study.store.stored_study import TaskFile
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks.user.user_task import executes
+from repository import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -55,7 +56,7 @@ class MyTask(ComputedTask):
 class Other(MyTask):
     levels = (1, 3)
 """
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = ROOT / "examples"
 SHA256 = hashlib.sha256(TEXT.encode()).hexdigest()
 MINE = "my.py:MyTask"
 
@@ -309,7 +310,7 @@ def test_a_file_that_changed_or_is_gone_cannot_be_reproduced() -> None:
 def scripts() -> dict[str, Callable[[Sequence[str]], int]]:
     mains = {}
     for name in ("compare", "reproduce"):
-        path = Path(__file__).parents[1] / "experiments" / f"{name}.py"
+        path = ROOT / "experiments" / f"{name}.py"
         spec = importlib.util.spec_from_file_location(f"own_{name}", path)
         assert spec is not None
         assert spec.loader is not None

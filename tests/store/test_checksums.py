@@ -16,8 +16,7 @@ from bohb_study.store.checksums import (
     seal_folder,
     write_packed,
 )
-
-ROOT = Path(__file__).parents[2]
+from repository import ROOT
 
 
 @pytest.fixture

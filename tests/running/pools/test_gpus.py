@@ -29,7 +29,7 @@ import sys
 import ray
 
 from bohb_study import StudyConfig, load_results, run_study
-from bohb_study.engines import cluster
+from bohb_study.running.pools import cluster
 from bohb_study.running.execution import RunOptions
 
 if __name__ == "__main__":

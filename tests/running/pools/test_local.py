@@ -19,8 +19,7 @@ from bohb_study.running.pools import local
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
-
-ROOT = Path(__file__).parents[2]
+from repository import ROOT
 
 
 def gone(pid: int, seconds: float = 10.0) -> bool:
@@ -129,7 +128,7 @@ def test_a_process_whose_parent_is_killed_ends_too(tmp_path: Path) -> None:
     """SIGKILL leaves no time to end anything: the processes find out by their pipe."""
     script = """
 import sys
-from bohb_study.engines import local
+from bohb_study.running.pools import local
 from bohb_study.engines.base import CellJob
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task

@@ -8,6 +8,7 @@ import termios
 from pathlib import Path
 
 from bohb_study.running.progress.echo import hide_control_keys
+from repository import ROOT
 
 SCRIPT = """
 import os, sys, termios
@@ -32,7 +33,7 @@ def test_hidden_and_given_back() -> None:
         [sys.executable, "-c", SCRIPT, os.ttyname(theirs)],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         check=True,
     )
     os.close(ours)

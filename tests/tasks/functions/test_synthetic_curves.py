@@ -7,7 +7,6 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from scipy.optimize import minimize_scalar
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import make_task
 from bohb_study.tasks.functions.synthetic_curves import BEST_LR, SyntheticCurves, curve, diverges_at
+from repository import ROOT
 
 TASK = SyntheticCurves()
 BEST: Config = {
@@ -243,7 +243,7 @@ print([name for name in ("torch", "ray") if name in sys.modules])
 def run_rows(hash_seed: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", ROWS],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,

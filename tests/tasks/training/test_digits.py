@@ -7,7 +7,6 @@ import pickle
 import random
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.digits import TRAIN_IMAGES, Digits
 from bohb_study.tasks.training.digits_split import split_indices
 from bohb_study.tasks.training.digits_training import load_data, network, windows
+from repository import ROOT
 
 TASK = Digits()
 CONFIG: Config = {"l1": 48, "l2": 24, "lr": 0.03, "batch_size": 64}
@@ -173,7 +173,7 @@ def test_another_process_gives_the_same_reports(straight: list[dict[str, Any]]) 
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -292,7 +292,7 @@ def test_divergence_between_two_reports_is_not_overlooked(monkeypatch: pytest.Mo
 
     def infinite_in_epoch_2() -> float:
         loss = train_epoch()
-        return math.inf if evaluation._epoch == 2 else loss
+        return math.inf if evaluation._now.epoch == 2 else loss
 
     monkeypatch.setattr(evaluation, "_train_epoch", infinite_in_epoch_2)
     assert_diverged(evaluation.advance(3), units=3)

@@ -20,8 +20,9 @@ from bohb_study.seeding import config_id, plain
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task, task_class
 from bohb_study.tasks.user.user_task import own_tasks, read_own
+from repository import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 
 IMPORTS = """\
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ from bohb_study.tasks.training.images import decoded
 from bohb_study.tasks.training.images.decoded import Decoded, load
 from bohb_study.tasks.training.images.formats import Part
 from bohb_study.tasks.training.images.sources import SOURCES
+from repository import ROOT
 
 NAMES = ("mnist", "fashion-mnist", "cifar10")
 SMALL = (30, 20)
@@ -91,7 +92,7 @@ def test_another_process_decodes_nothing(tmp_path: Path, image_files: Any) -> No
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -188,7 +189,7 @@ print(got.sha256, type(got.train.images).__name__)
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(data), str(here), name],
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -276,7 +277,7 @@ def test_reading_data_takes_no_torch() -> None:
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

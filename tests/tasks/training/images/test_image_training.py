@@ -22,6 +22,7 @@ from bohb_study.tasks.training.images import image_training
 from bohb_study.tasks.training.images.hardware import Hardware, hardware
 from bohb_study.tasks.training.images.image_task import ImageTask
 from bohb_study.tasks.training.images.image_training import ONEDNN_FROM
+from repository import ROOT
 
 LENET: Config = {"l1": 32, "l2": 16, "lr": 0.01, "batch_size": 16}
 RESNET: Config = {"lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32}
@@ -184,7 +185,7 @@ def test_another_process_gives_the_same_reports(image_data: Path) -> None:
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -453,7 +454,7 @@ def test_divergence_between_two_reports_is_not_overlooked(
 
     def infinite_in_epoch_2() -> float:
         loss: float = train_epoch()
-        return math.inf if evaluation._epoch == 2 else loss
+        return math.inf if evaluation._now.epoch == 2 else loss
 
     monkeypatch.setattr(evaluation, "_train_epoch", infinite_in_epoch_2)
     assert_diverged(evaluation.advance(3), colour.task, units=3)

@@ -11,9 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-import ray
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
-from ray import cloudpickle
 
 from bohb_study.engines.base import CellJob
 from bohb_study.engines.paused_states import States
@@ -26,12 +24,16 @@ from bohb_study.tasks import Evaluation, Ladder, Report, Task
 @pytest.fixture(scope="session")
 def by_value() -> None:
     """The toy tasks live here, where other processes cannot import them."""
+    from ray import cloudpickle
+
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture(scope="session")
 def runtime(by_value: None) -> Iterator[None]:
     """A local Ray with two CPUs, for all tests that need one."""
+    import ray
+
     ray.init(
         address="local",
         num_cpus=2,
