@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from bohb_study.audit.study_audit import audit_study, evidence_of, store_audit
+from bohb_study.audit.study_audit import audit_study, store_audit
 from bohb_study.audit.verdict import Audit
 from bohb_study.cli import command_line, terminal
 from bohb_study.running.execution import RunOptions
@@ -68,12 +68,11 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
         print(f"missing: {problem}", file=sys.stderr)
     for cell, error in run.failed.items():
         print(f"failed: {cell}: {error}", file=sys.stderr)
-    evidence = evidence_of(study)
-    audit = audit_study(study, evidence)
+    audit = audit_study(study)
     if study.frame.empty:
         return 1
-    out.print(terminal.summary_table(study, evidence))
-    for line in terminal.silent_lines(evidence):
+    out.print(terminal.summary_table(study))
+    for line in terminal.silent_lines(study):
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)

@@ -1,6 +1,7 @@
 """Audits a study that is stored: what the checks are told of its tasks and methods."""
 
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
@@ -12,18 +13,17 @@ from bohb_study.methods.base import Method
 from bohb_study.store import LoadedStudy
 from bohb_study.store.sidecars.audit_json import write_audit
 
+_BUILT: WeakKeyDictionary[LoadedStudy, Evidence] = WeakKeyDictionary()
+"""The evidence of studies that are in memory, for as long as they are."""
 
-def audit_study(study: LoadedStudy, known: Evidence | None = None) -> Audit:
+
+def audit_study(study: LoadedStudy) -> Audit:
     """All checks of a study in memory, as it was run or packed; see ``audit.verdict``.
-
-    Args:
-        study: the study.
-        known: its ``evidence_of``, where that is made already.
 
     Raises:
         StudyError: rows were left out when it was packed.
     """
-    return audit(known or evidence_of(study))
+    return audit(evidence_of(study))
 
 
 def audit_folder(study: LoadedStudy) -> Audit:
@@ -50,9 +50,14 @@ def store_audit(study: LoadedStudy, found: Audit) -> None:
 def evidence_of(study: LoadedStudy) -> Evidence:
     """Rows and records of a study, with what study.json and the methods say of them.
 
+    Built once for a loaded study, which nothing changes: the table, the audit and the page of one
+    command need it. For a frame that was changed in place, ``dataclasses.replace(study)`` first.
+
     Raises:
         StudyError: rows were left out when it was packed.
     """
+    if study in _BUILT:
+        return _BUILT[study]
     if study.thinned:
         raise StudyError(
             f"{study.path}: packed without the rows at which no incumbent changed; its audit.json "
@@ -60,7 +65,7 @@ def evidence_of(study: LoadedStudy) -> Evidence:
         )
     tasks = {name: _task_facts(study, name) for name in study.study.tasks}
     config = study.study.config
-    return evidence(
+    _BUILT[study] = evidence(
         study.frame,
         records=study.cells,
         asked=[(cell.task, cell.method, cell.seed) for cell in study.study.cells()],
@@ -69,6 +74,7 @@ def evidence_of(study: LoadedStudy) -> Evidence:
         budget=config.budget,
         workers=config.workers,
     )
+    return _BUILT[study]
 
 
 def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:

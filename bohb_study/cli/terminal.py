@@ -13,7 +13,6 @@ from rich.text import Text
 from bohb_study.analysis import bootstrap_seed, summary
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
 from bohb_study.audit.checks.planned_rungs import bracket_checks
-from bohb_study.audit.evidence import Evidence
 from bohb_study.audit.silent_models import silent_models
 from bohb_study.audit.study_audit import evidence_of
 from bohb_study.engines.base import CellJob
@@ -137,14 +136,10 @@ def _rungs(bracket: Sequence[Rung]) -> str:
     return f"{_trials(bracket)} at {'/'.join(str(rung.level) for rung in bracket)}"
 
 
-def summary_table(study: LoadedStudy, evidence: Evidence | None = None) -> Table:
+def summary_table(study: LoadedStudy) -> Table:
     """One line a method: what it was charged, what it found, and where its time went.
 
-    Baselines with a larger budget stand below the table.
-
-    Args:
-        study: the study.
-        evidence: its ``evidence_of``, where that is made already.
+    Yardsticks stand below the table.
     """
     tops = study.study.tops
     ledgers = {key: record.account for key, record in study.cells.items()}
@@ -152,7 +147,7 @@ def summary_table(study: LoadedStudy, evidence: Evidence | None = None) -> Table
     found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
     found = found.set_index(["task", "method"])
     engine = _engine_seconds(study)
-    evidence = evidence or evidence_of(study)
+    evidence = evidence_of(study)
     scores = {name: _scores(task) for name, task in study.study.tasks.items()}
     below = larger_budget_lines(study, found)
     table = Table(
@@ -259,9 +254,9 @@ def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
     return seconds
 
 
-def silent_lines(evidence: Evidence) -> list[str]:
+def silent_lines(study: LoadedStudy) -> list[str]:
     """A line for each method on a task whose model suggested nothing in some of its cells."""
-    return list(silent_models(evidence))
+    return list(silent_models(evidence_of(study)))
 
 
 def rungs_word(checks: Sequence[BracketCheck] | None) -> str:

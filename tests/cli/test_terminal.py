@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
-from bohb_study.audit.study_audit import evidence_of
 from bohb_study.budget import Account
 from bohb_study.cli import terminal
 from bohb_study.running.reproduction import Comparison, Difference
@@ -149,12 +148,12 @@ def test_where_no_training_succeeded_there_is_none(
 
 def test_a_model_that_suggested_nothing_is_named(study: MakeStudy) -> None:
     made = study(hyperband=PLANNED, bohb_stock=PLANNED)
-    assert terminal.silent_lines(evidence_of(made)) == [
+    assert terminal.silent_lines(made) == [
         "digits: bohb-stock made no suggestion from its model in 1 of 1 cell: a model needs 4 "
         "observations at one fidelity, there were 3"
     ]
     by_model = made.frame.assign(model_based=made.frame["method"] == "bohb-stock")
-    assert terminal.silent_lines(evidence_of(replace(made, frame=by_model))) == []
+    assert terminal.silent_lines(replace(made, frame=by_model)) == []
 
 
 def test_whether_rungs_were_as_planned_in_a_word_or_two() -> None:
