@@ -1,4 +1,4 @@
-"""Audits a study that is stored: what the checks are told of its tasks and methods."""
+"""Audits a study that is stored: what the checks are given of its tasks and methods."""
 
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary

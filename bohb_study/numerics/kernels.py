@@ -26,7 +26,7 @@ def observed() -> dict[str, str]:
     Returns:
         ``numpy``: its highest target in use; ``openblas``: the kernels of every copy;
         ``torch``: its kernels; ``mkl``: its branch; ``onednn``: its highest instructions, as asked
-        for (it does not tell); ``libm``: the C library's version, and where its functions do
+        for (it cannot be asked); ``libm``: the C library's version, and where its functions do
         without FMA.
     """
     return dict(_observed())

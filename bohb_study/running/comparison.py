@@ -24,7 +24,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One cell, run again."""
+    """One cell that was run again, and whether it came out the same."""
 
     cell: Cell
     rows: int

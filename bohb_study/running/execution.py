@@ -113,7 +113,7 @@ class Ended:
 
     @property
     def seconds(self) -> float:
-        """Seconds since it began."""
+        """Seconds from its beginning until now."""
         return (datetime.now(UTC) - self.began).total_seconds()
 
 
@@ -173,7 +173,7 @@ def execute(
         cells: what to run.
         options: where and how.
         folder: the study's folder, reachable from all nodes of a cluster.
-        progress: is told how far the running cells are.
+        progress: is called with how far the running cells are.
 
     Yields:
         Each cell as it ends.

@@ -100,7 +100,7 @@ def _other_code(rerun: Rerun, cell: Cell) -> str:
     changed = differences(then, now)
     commit = f"commit {str(record.git.commit)[:7]}"
     if record.schema < SYNTAX_SCHEMA:
-        # hashed byte by byte: whether anything that matters changed since cannot be told
+        # hashed byte by byte: whether anything that matters changed since is not known
         changed = [*changed, f"the code of {commit} was hashed in another way"]
     elif parts := read_code(rerun.stored.path):
         changed = differences({k: v for k, v in parts.items() if k in here}, here) or changed

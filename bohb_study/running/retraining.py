@@ -34,7 +34,7 @@ def retrain_finals(
     Args:
         folder: the study's, where finals.json is written.
         repeats: trainings of each cell's incumbent, at least 1.
-        jobs: trainings that run at the same time; as many as CPUs where not given.
+        jobs: trainings that run at the same time; as many as CPUs by default.
         trust: execute the files of tasks that the study names; needed for one that this process
             has not executed before.
 

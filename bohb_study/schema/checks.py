@@ -36,7 +36,7 @@ def mismatch(found: Mapping[str, str], expected: Mapping[str, str]) -> str:
 
     Args:
         found: type by name, in the order of the columns.
-        expected: likewise.
+        expected: the same of the columns that there must be.
     """
     for name in [*expected, *found]:
         is_, must = found.get(name), expected.get(name)

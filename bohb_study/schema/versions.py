@@ -2,7 +2,7 @@
 
 Each version lists what changed with it. To add a column: add it to ``columns.COLUMNS`` and a
 version here with ``Added``; what was stored before is read with the column filled by its rule.
-Removed and renamed columns, values with another meaning and renamed methods are declared likewise.
+Removed and renamed columns, values with another meaning and renamed methods are declared in the same way.
 A version is never edited once something was stored under it, and no name is used again for
 something else.
 """
@@ -38,35 +38,35 @@ class Change(Protocol):
 
 @dataclass(frozen=True)
 class Added:
-    """A column was added."""
+    """A column was added: earlier rows are filled by a rule."""
 
     name: str
     fill: Fill = None
 
     def read(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """With the column, filled by the rule."""
+        """The rows with the column, filled by its rule."""
         value = self.fill(frame) if callable(self.fill) else [self.fill] * len(frame)
         return frame.assign(**{self.name: pd.Series(np.asarray(value, object), index=frame.index)})
 
     def columns_before(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        """Without the column."""
+        """The columns without the added one."""
         return tuple(column for column in columns if column.name != self.name)
 
     def frame_before(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Without the column."""
+        """The rows without the added column."""
         return frame.drop(columns=self.name, errors="ignore")
 
 
 @dataclass(frozen=True)
 class Removed:
-    """A column was removed."""
+    """A column was removed: earlier rows lose it."""
 
     column: Column
     before: str
     """The column that it stood before."""
 
     def read(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Without the column."""
+        """The rows without the removed column."""
         return frame.drop(columns=self.column.name, errors="ignore")
 
     def columns_before(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -81,21 +81,21 @@ class Removed:
 
 @dataclass(frozen=True)
 class Renamed:
-    """A column got another name."""
+    """A column got another name, and kept its values."""
 
     old: str
     new: str
 
     def read(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Under the new name."""
+        """The rows, the column under its new name."""
         return frame.rename(columns={self.old: self.new})
 
     def columns_before(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        """With the old name."""
+        """The columns, this one under its old name."""
         return tuple(replace(c, name=self.old) if c.name == self.new else c for c in columns)
 
     def frame_before(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Under the old name."""
+        """The rows, the column under its old name."""
         return frame.rename(columns={self.new: self.old})
 
 
@@ -110,7 +110,7 @@ class Revalued:
         return self.function(frame)
 
     def columns_before(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        """The same columns."""
+        """The same columns as they are now."""
         return columns
 
     def frame_before(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +130,7 @@ class MethodRenamed:
         return _replaced(frame, self.old, self.new)
 
     def columns_before(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        """The same columns."""
+        """The same columns as they are now."""
         return columns
 
     def frame_before(self, frame: pd.DataFrame) -> pd.DataFrame:

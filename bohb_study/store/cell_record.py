@@ -98,7 +98,7 @@ class CellRecord:
     space: str | None = None
     """sha256 of the search space."""
     split: str | None = None
-    """sha256 of the data split; None, too, where nothing is split (``recorded`` tells)."""
+    """sha256 of the data split; None, too, where nothing is split (see ``recorded``)."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Measured: ``wall, training, searching, scheduling, engine``."""
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class CellRecord:
 
     @property
     def key(self) -> CellKey:
-        """(task, method, seed)."""
+        """Task, method and seed, as frames are grouped."""
         return self.cell.task, self.cell.method, self.cell.seed
 
     def recorded(self, key: str) -> bool:

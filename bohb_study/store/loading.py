@@ -15,20 +15,20 @@ from bohb_study.budget import units_allowed
 from bohb_study.errors import StudyError
 from bohb_study.schema import CELL, build_frame, upgraded
 from bohb_study.store.cell_record import CellKey, CellRecord
-from bohb_study.store.cells import (
-    NotDoneError,
-    Origin,
-    cell_paths,
-    check_rows,
-    names_of,
-    verified,
-)
+from bohb_study.store.cells import check_rows
 from bohb_study.store.checksums import check_sums
 from bohb_study.store.joining import join
 from bohb_study.store.names import is_packed
 from bohb_study.store.packed_cells import read_packed
 from bohb_study.store.parquet import check_frame, parquet_frame
 from bohb_study.store.stored_study import StoredStudy, read_study
+from bohb_study.store.verified_cells import (
+    NotDoneError,
+    Origin,
+    cell_paths,
+    names_of,
+    verified,
+)
 from bohb_study.study import Cell
 
 __all__ = ["CellKey", "LoadedStudy", "join", "load_results", "load_study", "loaded_study"]

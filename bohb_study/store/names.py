@@ -4,9 +4,9 @@ from pathlib import Path
 
 STUDY_FILE = "study.json"
 PACKED_RECORDS = "cells.json"
-"""Is there where a study is packed."""
+"""The records of all cells of a packed study; only there is such a file."""
 SUMS_FILE = "SHA256SUMS"
-"""Likewise: the list of its files' hashes."""
+"""The list of the hashes of a packed study's files."""
 PACKED_ROWS = "cells.parquet"
 
 PACK_AGAIN = "restore the packed study from git, or pack it again"

@@ -15,7 +15,7 @@ _SHOWN = 40
 
 
 def text(value: Any, where: str) -> None:
-    """Any text."""
+    """Any text, of however many lines."""
     _need(isinstance(value, str), value, where, "text")
 
 
@@ -60,18 +60,18 @@ def whole(least: int = -MOST) -> Shape:
 
 
 def number(value: Any, where: str) -> None:
-    """A finite number."""
+    """A finite number, whole or not."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     _need(good, value, where, "a number")
 
 
 def flag(value: Any, where: str) -> None:
-    """True or false."""
+    """True or false, and not 1 or 0."""
     _need(isinstance(value, bool), value, where, "true or false")
 
 
 def anything(value: Any, where: str) -> None:
-    """Whatever JSON can say."""
+    """Any value that JSON can hold."""
 
 
 def nullable(shape: Shape) -> Shape:

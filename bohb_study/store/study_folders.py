@@ -11,13 +11,8 @@ from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store.files import replace_files
 from bohb_study.store.names import STUDY_FILE
 from bohb_study.store.sealed import sealed_json
-from bohb_study.store.stored_study import (
-    PLAIN_NAME,
-    StoredStudy,
-    check_study,
-    find_study,
-    stored_study,
-)
+from bohb_study.store.stored_study import StoredStudy, find_study, stored_study
+from bohb_study.store.study_shape import PLAIN_NAME, check_study
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task
 from bohb_study.tasks.fingerprints import describe_space

@@ -67,7 +67,7 @@ class Training(Cell):
     """Number of the repetition, from 0; draws the training's seed."""
 
     def __str__(self) -> str:
-        """``task/method/seed, retrained 0``."""
+        """The cell, the kind and the number: ``task/method/seed, retrained 0``."""
         return f"{super().__str__()}, {self.kind} {self.repeat}"
 
 
@@ -93,7 +93,7 @@ class Final:
 
     @property
     def config_id(self) -> str:
-        """Names the configuration."""
+        """The hash that names the configuration."""
         return config_id(self.config)
 
 
