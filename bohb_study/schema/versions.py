@@ -2,7 +2,8 @@
 
 Each version lists what changed with it. To add a column: add it to ``columns.COLUMNS`` and a
 version here with ``Added``; what was stored before is read with the column filled by its rule.
-Removed and renamed columns, values with another meaning and renamed methods are declared in the same way.
+Removed and renamed columns, values with another meaning and renamed methods are declared in the
+same way. Each version keeps two folders that it stored in ``tests/store/schemas``.
 A version is never edited once something was stored under it, and no name is used again for
 something else.
 """

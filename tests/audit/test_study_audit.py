@@ -311,7 +311,8 @@ def test_a_configuration_out_of_range(study: LoadedStudy, value: float, said: st
 def test_a_pick_by_the_model_before_there_can_be_one(study: LoadedStudy) -> None:
     study.frame.loc[rows_of(study)[5], "model_based"] = True  # the sixth of six observations
     needed = "before 6 observations at one fidelity, so before there can be one"
-    assert violated(audit_study(study)) == {"model": [f"{NAME}: 1 suggestions by the model {needed}"]}
+    found = violated(audit_study(study))
+    assert found == {"model": [f"{NAME}: 1 suggestions by the model {needed}"]}
 
 
 def test_a_model_that_never_picks(study: LoadedStudy) -> None:

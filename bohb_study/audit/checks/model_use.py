@@ -11,7 +11,7 @@ from bohb_study.tasks.fingerprints import varying
 
 CHECK = "model"
 ENOUGH = 30
-"""Suggestions after which a model that never picked does not exist: at HpBandSter's third of random
+"""Suggestions after which a model that made none does not exist: at HpBandSter's third of random
 suggestions, one that does exist makes none of 30 with probability 5e-15."""
 
 
@@ -36,8 +36,8 @@ def check_model(study: Evidence) -> Checked:
             where = f"{task}/{method}/{share.seed}"
             if share.too_early:
                 what = (
-                    f"{share.too_early} suggestions by the model before {needed} observations at one "
-                    "fidelity, so before there can be one"
+                    f"{share.too_early} suggestions by the model before {needed} observations at "
+                    "one fidelity, so before there can be one"
                 )
                 checked.findings.append(Finding(CHECK, where, what))
             if share.suggestions >= ENOUGH and not share.model_based:
