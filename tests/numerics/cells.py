@@ -140,7 +140,7 @@ def run_on_ray(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
             for key, record in loaded.cells.items():
                 found["/".join(map(str, key))] = {
                     "sha256": rows_sha256(loaded.rows(key)),
-                    "numerics": record["numerics"],
+                    "numerics": record.numerics,
                 }
     return found
 

@@ -95,7 +95,7 @@ def test_all_rows_of_the_first_seed_of_the_tasks_named(
 
 
 def test_the_frames_hold_what_their_names_say(derived: dict[str, pd.DataFrame]) -> None:
-    correlations, picks, brackets = (derived[name] for name in NAMES[1:])
+    correlations, suggestions, brackets = (derived[name] for name in NAMES[1:])
     assert set(correlations.loc[correlations["off_ledger"], "task"]) == {
         "mfh3-good",
         "counting-ones-8",
@@ -104,7 +104,7 @@ def test_the_frames_hold_what_their_names_say(derived: dict[str, pd.DataFrame]) 
     assert set(seen["method"]) == {"asha", "bohb"}  # random pays for the top alone
     assert seen["selected"].all()
     assert correlations["spearman"].dtype == np.float32
-    assert set(picks["method"]) == {"bohb"}
+    assert set(suggestions["method"]) == {"bohb"}
     complete = brackets[brackets["complete"]]
     right = (complete["planned"] == complete["executed"]).groupby(complete["method"]).all()
     assert right["bohb"]
@@ -114,17 +114,17 @@ def test_the_frames_hold_what_their_names_say(derived: dict[str, pd.DataFrame]) 
 def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
     study: LoadedStudy, derived: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
+    tops = study.study.tops
     pack(study.path, tmp_path, compact(study.frame, tops))
     thinned = load_study(tmp_path)
     with pytest.raises(StudyError, match="packed without the rows"):
         derive(thinned)
     seen = figure_study(thinned, 0, allow_missing=False)
     without = with_derived(seen, thinned)
-    assert without.picks.empty
+    assert without.suggestions.empty
     assert len(without.seconds) == len(study.cells)
-    write_derived(tmp_path, study.study["id"], derived)
-    assert set(read_derived(tmp_path, study.study["id"])) == set(NAMES)
+    write_derived(tmp_path, study.study.id, derived)
+    assert set(read_derived(tmp_path, study.study.id)) == set(NAMES)
     got = with_derived(seen, thinned)
     for name in NAMES:
         pd.testing.assert_frame_equal(getattr(got, name), derived[name])
@@ -136,5 +136,5 @@ def test_of_a_study_with_all_rows_it_is_computed(
     got = with_derived(figure_study(study, 0, allow_missing=False), study)
     assert len(got.whole) == len(study.frame)
     pd.testing.assert_frame_equal(got.brackets, derived["brackets"])
-    pd.testing.assert_frame_equal(got.picks, derived["picks"], check_dtype=False)
+    pd.testing.assert_frame_equal(got.suggestions, derived["suggestions"], check_dtype=False)
     assert not got.correlations["off_ledger"].any()

@@ -14,7 +14,7 @@ from paper_figures.figure_study import FigureStudy, Provenance, joined, together
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
 
-BESIDE = ("seconds", "whole", "correlations", "picks", "brackets")
+BESIDE = ("seconds", "whole", "correlations", "suggestions", "brackets")
 
 
 def beside(tasks: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def study(
         frame,
         whole=frame,
         correlations=rung_correlations(frame, {"digits": [1, 3, 9, 27]}),
-        picks=suggestions_summary(picks(frame), {"digits": TOP}, 50),
+        suggestions=suggestions_summary(picks(frame), {"digits": TOP}, 50),
         brackets=counts(),
         seconds=seconds(),
         larger_budgets={"random-2x": 2},
@@ -208,12 +208,12 @@ def test_picks_of_either_kind(study: FigureStudy) -> None:
     own = study.whole[(study.whole["method"] == "bohb") & (study.whole["seed"] == 0)]
     top = own[own["level"] == TOP]
     assert sorted(panel.dots["loss"]) == sorted(top["val_loss"])
-    summary = study.picks[study.picks["model_based"] & (study.picks["part"] == 1)]
+    summary = study.suggestions[study.suggestions["model_based"] & (study.suggestions["part"] == 1)]
     assert len(summary) == panel.seeds == 3
     assert panel.model[0].loss == estimate(summary["median"].to_numpy(), 0)
     assert (panel.model[0].start, panel.model[0].end) == (0, 50 / 3)
-    fewer = study.picks.drop(summary.index[0])
-    (gap,) = model_suggestions.panels(replace(study, picks=fewer))
+    fewer = study.suggestions.drop(summary.index[0])
+    (gap,) = model_suggestions.panels(replace(study, suggestions=fewer))
     assert [part.start for part in gap.model if part.start == 0] == []
 
 
@@ -223,7 +223,7 @@ def test_noise_free_losses_are_shown_as_regret_of_all_picks(study: FigureStudy) 
     known = replace(
         study,
         whole=whole,
-        picks=suggestions_summary(picks(whole), {"digits": TOP}, 50),
+        suggestions=suggestions_summary(picks(whole), {"digits": TOP}, 50),
         tasks=(task,),
     )
     (panel,) = model_suggestions.panels(known)
@@ -242,7 +242,7 @@ def test_the_figure_of_the_model(study: FigureStudy) -> None:
     assert "only picks that reached full fidelity" in caption
     fits(figure)
     with pytest.raises(StudyError, match="no picks"):
-        model_suggestions.figure(replace(study, picks=pd.DataFrame()))
+        model_suggestions.figure(replace(study, suggestions=pd.DataFrame()))
 
 
 def test_time_is_split_without_larger_budgets(study: FigureStudy) -> None:
