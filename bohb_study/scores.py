@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from bohb_study.arrays import Floats
 from bohb_study.numbers import interval, none_in
 
-Floats = npt.NDArray[np.float64]
 Which = Literal["val", "test"]
 """The loss by which is chosen, or the one that is only ever reported."""
 

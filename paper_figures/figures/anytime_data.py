@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis import AnytimeData, Axis, MethodCurves, Rule, anytime, main_rule
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.numbers import distance
 from paper_figures.figure_study import FigureStudy, TaskFacts
 from paper_figures.toolkit import scales
-
-Floats = npt.NDArray[np.float64]
 
 REGRET = "regret"
 """The distance to the optimum: what a y axis shows where that is known."""

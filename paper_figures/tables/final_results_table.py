@@ -7,8 +7,9 @@ from math import isnan
 import numpy as np
 
 from bohb_study.analysis import Estimate, Rule, estimate, final_incumbents, finals_summary
-from bohb_study.analysis.frame_cells import cells_of, narrow, require_complete
-from bohb_study.analysis.incumbents.rules import main_rule, trace
+from bohb_study.analysis.frame_cells import narrow, require_complete
+from bohb_study.analysis.incumbents.rules import main_rule
+from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.numbers import NONE, distance, stable
 from bohb_study.scores import Score
 from paper_figures.figure_study import FigureStudy, TaskFacts
@@ -56,12 +57,10 @@ def finals(study: FigureStudy) -> list[Final]:
         same = task.test_metric == task.val_metric
         tested = not same and not task.test_metric.startswith(f"{task.val_metric} ")
         last: dict[str, list[tuple[float, float]]] = {}
-        for (_, method, _), rows in cells_of(own):
-            ends = trace(rows, rule, task.top)
-            held = ends.held[-1]
-            test_losses = rows.sort_values("seq")["test_loss"].to_numpy(dtype=np.float64)
-            test_loss = float(test_losses[held]) if held >= 0 else float("nan")
-            last.setdefault(method, []).append((distance(ends.value[-1:], zero).item(), test_loss))
+        for (_, method, _), trace in traces(own, {task.name: task.top}, rule):
+            loss = distance(trace.value[-1:], zero).item()
+            test_loss = float(trace.of_incumbent("test_loss")[-1])
+            last.setdefault(method, []).append((loss, test_loss))
         for method in style.in_order(set(last)):
             losses, tests = np.array(last[method], dtype=np.float64).T
             found.append(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.incumbents.rules import incumbent
+from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
