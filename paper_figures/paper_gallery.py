@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 
 from bohb_study.analysis import Axis, Rule
 from bohb_study.errors import StudyError
+from bohb_study.summaries.latex import to_latex
+from bohb_study.summaries.markdown import to_markdown
+from bohb_study.summaries.table import Table
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy, joined, together
 from paper_figures.figures import (
@@ -31,7 +34,6 @@ from paper_figures.figures import (
 from paper_figures.gallery_plan import Item
 from paper_figures.packed_frames import with_derived
 from paper_figures.tables import final_results_table, pairwise_tests, speedup_table
-from paper_figures.tables.table import Table
 from paper_figures.toolkit import style  # fmt: skip
 from paper_figures.toolkit.save import render
 
@@ -129,11 +131,12 @@ def make(item: Item, studies: Studies) -> RenderedItem:
     shown = studies.of(item)
     if item.what in TABLES:
         table = TABLES[item.what](shown[0])
-        latex = table.latex(f"tab:{item.name.removeprefix('table-')}")
+        latex = to_latex(table, f"tab:{item.name.removeprefix('table-')}")
+        markdown = to_markdown(table)
         return RenderedItem(
             item,
-            {f"{item.name}.md": table.markdown().encode(), f"{item.name}.tex": latex.encode()},
-            table.markdown(),
+            {f"{item.name}.md": markdown.encode(), f"{item.name}.tex": latex.encode()},
+            markdown,
         )
     if item.what in SERIES:
         figure, caption = SERIES[item.what](shown)

@@ -7,7 +7,6 @@ import pytest
 
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
-from bohb_study.paper.report_table import paper_table
 from bohb_study.running import retraining_plan
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.progress import make_progress
@@ -15,6 +14,7 @@ from bohb_study.running.reproduction import reproduce
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.summaries.study_table import retrained_table
 from paper_figures import draw_study
 from paper_figures.figure_study import figure_study
 
@@ -25,7 +25,7 @@ CONFIG = StudyConfig(
     seeds=2,
     task_option=("digits.epochs=3",),
 )
-LINE = "random-2x, a yardstick with 2 times the budget: "
+LINE = "random-2x, baseline with twice the budget: "
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +72,20 @@ def test_the_table_has_no_row_of_it_and_a_line_below(
     terminal.console().print(terminal.summary_table(load_study(folder)))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     names = [line.split()[0] for line in lines if line]
-    assert names[-2:] == ["random", "random-2x,"]
+    assert names[-2:] == ["digits:", "random-2x,"]
     assert names.count("random-2x") == 0
     assert lines[-1].startswith(LINE + "0.")
     assert lines[-1].endswith("]")
 
 
 def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
-    table = paper_table(folder)
-    assert [row[0] for row in table.rows] == ["random"]
+    table = retrained_table(load_study(folder))
+    assert table.column("method") == ["random"]
     assert table.notes[1].startswith(LINE + "0.")
 
 
 def test_it_is_not_trained_again(folder: Path) -> None:
-    planned = retraining_plan(load_study(folder), 2)
+    planned = retraining_plan.plan(load_study(folder), 2)
     assert {job.cell.method for job in planned} == {"random"}
     assert len(planned) == 4
 

@@ -1,15 +1,18 @@
 """The table at the end of a study: one row per task and method."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.frame_cells import Key, require_complete
 from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
-from bohb_study.analysis.statistics.aggregate import estimate
+from bohb_study.analysis.statistics.aggregate import Estimate, estimate
 from bohb_study.errors import StudyError
+
+Which = Literal["val", "test"]
+"""The loss by which is chosen, or the one that is only ever reported."""
 
 
 def summary(
@@ -93,3 +96,10 @@ def _over_seeds(cells: pd.DataFrame, seed: int) -> dict[str, Any]:
         "undefined": val.undefined,
         "test_undefined": test.undefined,
     }
+
+
+def loss_over_seeds(row: "Mapping[str, Any] | pd.Series", which: Which) -> Estimate:
+    """One of the two losses in a row of ``summary``."""
+    centre, low, high = (float(row[f"{which}_{part}"]) for part in ("loss", "low", "high"))
+    undefined = int(row["undefined" if which == "val" else "test_undefined"])
+    return Estimate(centre, low, high, row["kind"], row["label"], int(row["seeds"]), undefined)
