@@ -16,7 +16,7 @@ Ended = Literal["budget", "space"]
 
 
 def exact(number: float) -> str:
-    """A number as people write it, with every digit that tells it from its neighbours."""
+    """A number as people write it, with every digit that distinguishes it from its neighbours."""
     short = f"{number:.15g}"
     return short if float(short) == number or math.isnan(number) else repr(number)
 
@@ -112,7 +112,7 @@ class Ledger:
         return True
 
     def account(self, executed: int) -> Account:
-        """Close the books: ``executed`` is the sum of units that the evaluations counted."""
+        """Close the account: ``executed`` is the sum of units that the evaluations counted."""
         return Account(
             allowed=self.allowed,
             charged=self.charged,

@@ -58,7 +58,7 @@ class CellJob:
 
     @property
     def allowed(self) -> int:
-        """Units that the cell may spend: the study's budget, or the multiple of a yardstick."""
+        """Units that the cell may spend: the study's budget, or a baseline's multiple of it."""
         return self._factor * units_allowed(self.budget, self.task.ladder.top)
 
     @property
@@ -72,13 +72,13 @@ class CellJob:
         return get_method(self.cell.method).budget_factor
 
     def run(self, progress: OnProgress | None = None) -> "CellResult":
-        """As ``run_cell``."""
+        """Run it in this process, as ``run_cell`` does."""
         return run_cell(self, progress)
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell gave."""
+    """The rows of a cell, and what was measured while it ran."""
 
     frame: "pd.DataFrame"
     account: Account

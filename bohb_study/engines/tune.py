@@ -178,6 +178,6 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     wall = perf_counter() - begin
     if listener.errors:
         raise StudyError(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
-    books = ray.get(ledger.ledger.remote())
+    account = ray.get(ledger.ledger.remote())
     ray.kill(ledger)
-    return recorder.result(books, wall, at_once=job.workers)
+    return recorder.result(account, wall, at_once=job.workers)

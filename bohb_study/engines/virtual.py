@@ -107,7 +107,7 @@ class VirtualController:
     """Runs one cell; to searcher and scheduler it is Ray's controller."""
 
     def __init__(self, job: CellJob, pair: Pair, progress: OnProgress | None = None) -> None:
-        """Run ``job`` with ``pair``; ``progress`` is told how far it is."""
+        """Run ``job`` with ``pair``; ``progress`` is called with how far it is."""
         self.search_alg = _SearchAlgorithm(ConcurrencyLimiter(pair.searcher, job.workers))
         self.scheduler = pair.scheduler
         self.ledger = Ledger(job.allowed)

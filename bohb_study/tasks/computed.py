@@ -91,12 +91,12 @@ class ComputedTask(Task):
 
     @property
     def grid_order(self) -> tuple[str, ...]:
-        """The order of ``hyperparameters``."""
+        """All hyperparameters, in the order in which they are given."""
         return names_of(self.hyperparameters)
 
     @property
     def computed(self) -> bool:
-        """Always."""
+        """Always true: nothing is trained."""
         return True
 
     @property
@@ -134,8 +134,8 @@ class ComputedEvaluation(Evaluation):
         return Report(loss, loss, perf_counter() - begin, units=level)
 
     def state(self) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing has to be kept: an evaluation depends on its arguments alone."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take up."""
+        """Nothing to resume from."""

@@ -72,12 +72,12 @@ class CountingOnes(ComputedTask):
 
     @property
     def optimum(self) -> float:
-        """All ones."""
+        """The loss of a configuration of ones alone."""
         return float(-self.dimensions)
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Bernoulli draws a float."""
+        """Numbers of Bernoulli draws per float hyperparameter."""
         return RUNGS[self.rungs]
 
     @property

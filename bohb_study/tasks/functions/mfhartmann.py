@@ -109,7 +109,7 @@ class MFHartmann(ComputedTask):
 
     @property
     def dimensions(self) -> int:
-        """3 or 6."""
+        """The number of floats: 3 or 6."""
         return int(self.name.partition("-")[0].removeprefix("mfh"))
 
     @property
@@ -125,7 +125,7 @@ class MFHartmann(ComputedTask):
 
     @property
     def optimum(self) -> float:
-        """The published minimum."""
+        """The published minimum of the Hartmann function."""
         return OPTIMUM[self.dimensions]
 
     @property
@@ -139,7 +139,7 @@ class MFHartmann(ComputedTask):
         return mfhartmann(self._point(config), FIDELITIES[level], seed + 1, bias, noise)
 
     def true_loss(self, config: Config) -> float:
-        """The Hartmann function itself."""
+        """The Hartmann function itself, at full fidelity and without noise."""
         return mfhartmann(self._point(config), 100, 1, bias=0.0, noise=0.0)
 
     def _point(self, config: Config) -> list[float]:

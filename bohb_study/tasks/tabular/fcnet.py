@@ -36,7 +36,7 @@ class FCNet(TableTask):
 
     @property
     def summary(self) -> str:
-        """Which data were learnt."""
+        """The data set on which the tabulated networks were trained."""
         return f"regression network on {DATASETS[self.name]}, looked up"
 
     @property
@@ -47,6 +47,6 @@ class FCNet(TableTask):
 
     @property
     def table(self) -> Table:
-        """The validation losses."""
+        """The validation losses, one row a configuration, one column a training seed."""
         shape = tuple(map(len, self.grids.values()))
         return load_table("hpolib", DATASETS[self.name], "val_loss", None, shape)

@@ -29,7 +29,7 @@ class HPOBenchMLP(TableTask):
 
     @property
     def summary(self) -> str:
-        """Which data were learnt."""
+        """The data set on which the tabulated networks were trained."""
         return f"multi-layer perceptron on {self.dataset}, looked up"
 
     @property
@@ -40,6 +40,6 @@ class HPOBenchMLP(TableTask):
 
     @property
     def table(self) -> Table:
-        """The validation errors: the table holds accuracies as fractions."""
+        """The validation errors: the table has accuracies as fractions."""
         shape = tuple(map(len, self.grids.values()))
         return load_table("hpobench", self.dataset, "val_acc", 1.0, shape)

@@ -28,7 +28,7 @@ TOPS = {
 """OpenML id -> training examples of the top rung, of the 32 data sets that are tasks.
 
 The rule: all 20 learners were measured at each rung 16, 32, ..., top on at least 4 of 5 pairs of
-seeds, the top is the largest for which this holds, and it is at least 512.
+seeds, the top is the largest of which this is true, and it is at least 512.
 """
 
 
@@ -51,7 +51,7 @@ class LCDB(ComputedTask):
 
     @property
     def openml_id(self) -> int:
-        """Which data were learnt."""
+        """The OpenML data set on which the classifiers were trained."""
         return int(self.name.removeprefix("lcdb-"))
 
     @property
@@ -69,7 +69,7 @@ class LCDB(ComputedTask):
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
-        """The learner."""
+        """One categorical: the classifier."""
         return [CategoricalHyperparameter("learner", LEARNERS)]
 
     @property
@@ -88,7 +88,7 @@ class LCDB(ComputedTask):
         return float(np.nanmean(self.curves.val_error[:, -1], axis=-1).min())
 
     def place(self, config: Config, level: int, seed: int) -> tuple[int, int, int]:
-        """Where ``curves`` holds this evaluation: learner, rung, pair of seeds."""
+        """Where ``curves`` has this evaluation: learner, rung, pair of seeds."""
         pairs = self.curves.val_error.shape[-1]
         drawn = np.random.default_rng(trial_seed(self.name, seed, config)).integers(pairs)
         return (*self._cell(config, level), int(drawn))

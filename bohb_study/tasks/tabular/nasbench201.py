@@ -30,7 +30,7 @@ class NASBench201(TableTask):
 
     @property
     def summary(self) -> str:
-        """Which data were learnt."""
+        """The data set on which the tabulated networks were trained."""
         return f"cell of an image classifier on {DATASETS[self.name]}, looked up"
 
     @property
@@ -41,6 +41,6 @@ class NASBench201(TableTask):
 
     @property
     def table(self) -> Table:
-        """The validation errors: the table holds accuracies in per cent."""
+        """The validation errors: the table has accuracies in per cent."""
         shape = tuple(map(len, self.grids.values()))
         return load_table("nasbench201", DATASETS[self.name], "val_acc", 100.0, shape)

@@ -43,7 +43,7 @@ class PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Refuse every class and function."""
-        raise pickle.UnpicklingError(f"a table holds plain data, not {module}.{name}")
+        raise pickle.UnpicklingError(f"a table contains plain data, not {module}.{name}")
 
 
 @cache
@@ -131,7 +131,7 @@ class TableTask(ComputedTask):
 
     @property
     def test_metric(self) -> str:
-        """The validation loss again."""
+        """The validation loss: the tables have no test loss."""
         return f"{self.val_metric} (the table has no test score)"
 
     @property
@@ -181,5 +181,5 @@ class TableEvaluation(ComputedEvaluation):
         self._values = task.values(config)
 
     def advance(self, level: int) -> Report:
-        """The loss; ``extra`` holds the values of the hyperparameters."""
+        """The loss; ``extra`` has the values of the hyperparameters."""
         return super().advance(level)._replace(extra=self._values)

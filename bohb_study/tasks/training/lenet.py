@@ -53,7 +53,7 @@ class LeNet(ImageTask):
 
     @property
     def summary(self) -> str:
-        """One line for ``--list``."""
+        """The network and the images, in one line."""
         return "LeNet of the PyTorch tutorial on torchvision's images: l1, l2, lr, batch_size"
 
     @property
@@ -84,7 +84,7 @@ class LeNet(ImageTask):
         return space
 
     def recipe(self, config: Config) -> "Recipe":
-        """How ``config`` is trained."""
+        """The optimiser and the batches by which ``config`` is trained."""
         from bohb_study.tasks.training.images.image_training import Recipe
         from bohb_study.tasks.training.images.networks import lenet
 

@@ -49,7 +49,7 @@ def cosine(epochs: float, rate: float, rungs: tuple[int, ...]) -> float:
 
 @dataclass(frozen=True)
 class CifarResNet(ImageTask):
-    """Train a ResNet on CIFAR-10, images moved and mirrored at random.
+    """Train a ResNet on CIFAR-10 with random crops and flips.
 
     ``val_loss`` is the error on the validation part, as in the paper.
     """
@@ -100,7 +100,7 @@ class CifarResNet(ImageTask):
         return space
 
     def recipe(self, config: Config) -> "Recipe":
-        """How ``config`` is trained."""
+        """The optimiser, the schedule and the batches by which ``config`` is trained."""
         from bohb_study.tasks.training.images.image_training import Recipe
         from bohb_study.tasks.training.images.networks import resnet
 

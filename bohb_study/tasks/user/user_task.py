@@ -29,7 +29,7 @@ IMPORT_SECONDS = 30.0
 """How long importing a user's file may take, and then making its task: an import of PyTorch takes
 5 on a slow disk. Code that ends the process itself (``os._exit``) cannot be held."""
 MOST_BYTES = 16 * 2**20
-"""Of a file that holds a task."""
+"""Of a file that defines a task."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class OwnTask:
     given: str
     """What stands behind ``--task``."""
     class_name: str
-    """Of the class, or of the variable that holds the task."""
+    """Of the class, or of the variable that names the task."""
     path: str
     """Absolute; a copy of the task in another process only names it in tracebacks."""
     source: bytes = field(repr=False)
 
     @property
     def sha256(self) -> str:
-        """Of the file."""
+        """Of the bytes of the file."""
         return hashlib.sha256(self.source).hexdigest()
 
     @property
@@ -166,7 +166,7 @@ def read_own(given: str) -> OwnTask:
 
 
 def check_trusted(given: Iterable[str]) -> None:
-    """Raise UsageError for a file that this process has not executed as it was told to.
+    """Raise UsageError for a file that this process was not asked to execute.
 
     Args:
         given: files, as path:NAME, that a stored study names.

@@ -32,7 +32,7 @@ class ImageTask(Task):
     """Images for training and validation, drawn by the study's seed; 0 for all of them. At most as
     many of the test images are drawn."""
     data: str = field(default="", metadata={"path": True})
-    """Folder of the data set; looked for where it may be if not given."""
+    """Folder of the data set; default: the first of the usual places that has it."""
     whole: bool = field(default=False, metadata={"option": False})
     """Train on all training images, and measure what is the validation loss on the test images."""
 
@@ -59,7 +59,7 @@ class ImageTask(Task):
     @property
     @abstractmethod
     def objective(self) -> Literal["cross_entropy", "error"]:
-        """What ``val_loss`` is."""
+        """What ``val_loss`` measures, as tables name it."""
 
     @property
     @abstractmethod
