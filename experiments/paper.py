@@ -26,10 +26,8 @@ from bohb_study.audit.study_audit import audit_folder
 from bohb_study.cli import command_line, terminal
 from bohb_study.errors import UsageError
 from bohb_study.identity import git_state
-from bohb_study.paper.derive import derive
 from bohb_study.paper.effort import effort, measured_effort
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.normalisation_references import references, store_references
 from bohb_study.paper.reports import REPORTS, update_readme, write_report
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.retraining import retrain_finals
@@ -39,6 +37,8 @@ from bohb_study.store.checksums import TABLE_FILE, seal_folder, write_packed
 from bohb_study.store.sidecars.audit_json import AUDIT_FILE
 from bohb_study.store.sidecars.derived_frames import write_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.derivation import derive
+from bohb_study.summaries.normalisation_references import references, store_references
 from bohb_study.summaries.stored_table import table_with_audit
 from bohb_study.summaries.study_table import retrained_table
 from bohb_study.summaries.table import Table, code, columns, row

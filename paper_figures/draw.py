@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from bohb_study import numerics
 from bohb_study.analysis import bootstrap_seed
-from bohb_study.paper.normalisation_references import stored_references
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
+from bohb_study.summaries.normalisation_references import stored_references
 from paper_figures.figure_study import FigureStudy, figure_study
 from paper_figures.figures import anytime, finals, finals_data
 from paper_figures.toolkit.save import save

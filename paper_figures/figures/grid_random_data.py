@@ -59,7 +59,7 @@ def projection(study: FigureStudy) -> Projection:
         StudyError: no such cell is stored whole, or it has no two such hyperparameters.
     """
     for task in study.tasks:
-        own = study.whole
+        own = study.derived_frame("whole")
         if not own.empty:
             full = (own["task"] == task.name) & (own["level"] == task.top)
             own = own[full & own["method"].isin(METHODS)]

@@ -85,11 +85,14 @@ def panels(study: FigureStudy) -> list[Panel]:
     Raises:
         StudyError: no task of the study has learning curves, or their rows were not kept.
     """
-    if study.whole.empty:
+    whole = study.derived_frame("whole")
+    if whole.empty:
         raise StudyError("no rows of single trials are kept: learning curves cannot be drawn")
     found = []
     for task in study.tasks:
-        own = narrow(study.whole[study.whole["task"] == task.name])
+        own = narrow(
+            study.derived_frame("whole")[study.derived_frame("whole")["task"] == task.name]
+        )
         if not has_curve(own, task.top):
             continue
         at_rung = set(own.loc[own["rung"].notna(), "level"].astype(int))

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bohb_study.analysis import Estimate, estimate
-from bohb_study.analysis.diagnostics.suggestions import PARTS, picks, quantity_of
+from bohb_study.analysis.diagnostics.suggestions import PARTS, quantity_of, suggestions
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from bohb_study.numbers import distance
@@ -90,17 +90,20 @@ def panels(study: FigureStudy) -> list[Panel]:
     Raises:
         StudyError: no method has a model, or the picks of none of its cells were kept.
     """
-    if study.picks.empty or study.whole.empty:
+    suggested, whole = study.derived_frame("suggestions"), study.derived_frame("whole")
+    if suggested.empty or whole.empty:
         raise StudyError("no picks of a model are kept: nothing to draw")
     found = []
     for task in study.tasks:
-        own = study.picks[study.picks["task"] == task.name]
-        rows = study.whole[study.whole["task"] == task.name]
+        own = study.derived_frame("suggestions")[
+            study.derived_frame("suggestions")["task"] == task.name
+        ]
+        rows = whole[whole["task"] == task.name]
         if own.empty or rows.empty:
             continue
         for method in style.in_order(set(own["method"]) - set(study.larger_budgets)):
             mine = rows[rows["method"] == method]
-            cell = picks(mine[mine["seed"] == mine["seed"].min()])
+            cell = suggestions(mine[mine["seed"] == mine["seed"].min()])
             summary = own[own["method"] == method]
             found.append(_panel(task, method, cell, summary, study.bootstrap_seed))
     if not found:

@@ -76,7 +76,7 @@ def bracket_panels(study: FigureStudy) -> list[list[BracketPanel]]:
 
     Only complete brackets count: where the budget ended inside one, fewer trials are no departure.
     """
-    brackets = study.brackets
+    brackets = study.derived_frame("brackets")
     if brackets.empty:
         return []
     by_plan: dict[tuple[tuple[int, int], ...], list[str]] = {}
@@ -133,7 +133,7 @@ def correlation_panels(study: FigureStudy) -> list[CorrelationPanel]:
     """
     shown = []
     for task in study.tasks:
-        own = study.correlations
+        own = study.derived_frame("correlations")
         own = own[(own["task"] == task.name) & (own["upper"] == task.top)] if len(own) else own
         if own.empty:
             continue

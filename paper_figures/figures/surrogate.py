@@ -45,7 +45,7 @@ def moments(
         StudyError: no such cell is stored whole, its space cannot be built here, it has no
             continuous hyperparameter, or there never was a model.
     """
-    whole = study.whole
+    whole = study.derived_frame("whole")
     own = whole[whole["method"] == METHOD] if len(whole) else whole
     task = next((t for t in study.tasks if len(own) and t.name in set(own["task"])), None)
     if task is None:

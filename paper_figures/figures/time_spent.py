@@ -78,9 +78,14 @@ def panels(study: FigureStudy) -> list[Panel]:
     Raises:
         StudyError: the seconds of no cell are known.
     """
-    if study.seconds.empty or study.seconds["wall"].isna().all():
+    seconds = study.derived_frame("seconds")
+    if seconds.empty or seconds["wall"].isna().all():
         raise StudyError("the seconds of no cell are known: nothing to draw")
-    means = mean_time(study.seconds[~study.seconds["method"].isin(study.larger_budgets)])
+    means = mean_time(
+        study.derived_frame("seconds")[
+            ~study.derived_frame("seconds")["method"].isin(study.larger_budgets)
+        ]
+    )
     families: dict[str, list[str]] = {}
     for task in study.tasks:
         if task.name in set(means["task"]):
@@ -92,8 +97,8 @@ def panels(study: FigureStudy) -> list[Panel]:
         for method in style.in_order(set(own.index)):
             mine = own.loc[[method]]
             cells = mine["cells"].to_numpy(dtype=np.float64)
-            seconds = [float(np.average(mine[name], weights=cells)) for name in ("wall", *PARTS)]
-            rows.append(MethodTime(method, int(cells.sum()), *seconds))
+            means_of = [float(np.average(mine[name], weights=cells)) for name in ("wall", *PARTS)]
+            rows.append(MethodTime(method, int(cells.sum()), *means_of))
         found.append(Panel(family, tuple(names), tuple(rows)))
     return found
 

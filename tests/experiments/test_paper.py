@@ -20,7 +20,6 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.normalisation_references import stored_references
 from bohb_study.paper.reports import REPORTS
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.pools import local
@@ -31,6 +30,7 @@ from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.normalisation_references import stored_references
 from bohb_study.summaries.stored_table import table_with_audit
 from bohb_study.summaries.study_table import retrained_table
 from bohb_study.tasks import make_task

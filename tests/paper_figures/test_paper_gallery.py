@@ -211,8 +211,8 @@ def test_an_item_is_drawn_from_its_studies_cut_to_what_it_shows(small_paper: Pat
     (both,) = studies.of(Item("x", "rungs", ("one", "two"), ("bohb", "random")))
     assert [task.name for task in both.tasks] == ["mfh3-good", "counting-ones-8"]
     assert both.methods == ("bohb", "random")
-    for name in ("seconds", "whole", "correlations", "picks", "brackets"):
-        assert not getattr(both, name).empty
+    for name in ("seconds", "whole", "correlations", "suggestions", "brackets"):
+        assert not both.derived_frame(name).empty
     assert set(both.references) == {"mfh3-good", "counting-ones-8"}
     series = studies.of(Item("x", "scaling", ("one", "four")))
     assert [study.workers for study in series] == [1, 4]

@@ -15,7 +15,6 @@ from bohb_study.audit.study_audit import audit_study
 from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
-from bohb_study.paper.derive import derive
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.reproduction import NotReproducibleError, check_possible, config_of
 from bohb_study.running.retraining import retrain_finals
@@ -32,6 +31,7 @@ from bohb_study.store import (
 from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.summaries.derivation import derive
 from bohb_study.tasks.user.user_task import executes
 from repository import ROOT
 

@@ -56,7 +56,7 @@ def study() -> FigureStudy:
     rows = live("mfh3", 12).rows
     task = make_task("mfh3")
     facts = TaskFacts("mfh3", "cost unit", task.ladder.top, "loss", task.optimum, budget=12.0)
-    return FigureStudy(rows, (facts,), Provenance("x-1", "abc", len(rows)), whole=rows)
+    return FigureStudy(rows, (facts,), Provenance("x-1", "abc", len(rows))).with_derived(whole=rows)
 
 
 def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -> None:
@@ -141,21 +141,25 @@ def test_moments_follow_each_other_and_the_figure_draws_them(study: FigureStudy)
     assert caption.endswith(f"Source: {study.provenance}.")
 
 
+def changed(study: FigureStudy, **columns: object) -> FigureStudy:
+    """The study with other values in some columns of its whole rows."""
+    return study.with_derived(whole=study.derived_frame("whole").assign(**columns))
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda s: replace(s, whole=pd.DataFrame()), "no cell of bohb is stored with all its rows"),
-        (lambda s: replace(s, whole=s.whole.assign(method="random")), "no cell of bohb"),
         (
-            lambda s: replace(
-                s,
-                whole=s.whole.assign(task="gone"),
-                tasks=(replace(s.tasks[0], name="gone"),),
-            ),
+            lambda s: s.with_derived(whole=pd.DataFrame()),
+            "no cell of bohb is stored with all its rows",
+        ),
+        (lambda s: changed(s, method="random"), "no cell of bohb"),
+        (
+            lambda s: changed(replace(s, tasks=(replace(s.tasks[0], name="gone"),)), task="gone"),
             "its space cannot be built here",
         ),
         (
-            lambda s: replace(s, whole=s.whole.assign(**{"hp.x0": 7.0, "hp.x1": 7.0})),
+            lambda s: changed(s, **{"hp.x0": 7.0, "hp.x1": 7.0}),
             "not of the task",
         ),
     ],

@@ -41,7 +41,7 @@ def study(make_frame: Frames, make_study: Studies) -> FigureStudy:
     own = make_study(frame.assign(rung=rungs))
     tasks = tuple(replace(task, budget=4.0) for task in own.tasks)
     references = {"digits": Reference(0.04, 1.0, "by hand", 1)}
-    return replace(own, tasks=tasks, whole=own.frame, references=references)
+    return replace(own, tasks=tasks, references=references).with_derived(whole=own.frame)
 
 
 def disturbed(study: FigureStudy, seed: int) -> FigureStudy:
@@ -52,7 +52,7 @@ def disturbed(study: FigureStudy, seed: int) -> FigureStudy:
         for name, own in zip(("val_loss", "test_loss"), noise, strict=True)
     }
     frame = study.frame.assign(**losses)
-    return replace(study, frame=frame, whole=frame)
+    return replace(study, frame=frame).with_derived(whole=frame)
 
 
 @pytest.mark.parametrize("draw", [anytime, ranks, ecdf, speedup, learning_curves, stock])
