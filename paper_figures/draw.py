@@ -1,6 +1,6 @@
 """From a stored study to the files of its figures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -10,22 +10,16 @@ from bohb_study.analysis import bootstrap_seed
 from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
 from bohb_study.summaries.normalisation_references import stored_references
 from paper_figures.figure_study import FigureStudy, figure_study
-from paper_figures.figures import anytime, finals, finals_data
+from paper_figures.registry import figures
 from paper_figures.toolkit.save import save
-
-FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
-    "anytime": anytime.figure,
-    "finals": finals.figure,
-}
-"""Every figure by the name of its files: a pure function to the figure and its caption."""
 
 
 def draw_study(
     path: Path | str, out: Path | str | None = None, *, allow_missing: bool = False
 ) -> list[Path]:
-    """Draw every figure of the study at ``path``; the same study gives the same bytes.
+    """Draw the figures of each run for the study at ``path``; the same study gives the same bytes.
 
-    Figure ``finals`` only where final configurations were trained again and have a test loss.
+    Figure ``finals`` only where final configurations were retrained and have a test loss.
 
     Args:
         path: a study's folder, as it was run or packed.
@@ -65,8 +59,7 @@ def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureS
 
 
 def figures_of(study: FigureStudy) -> Iterator[tuple[str, Figure, str]]:
-    """Every figure that the study has the data for: its name, the figure, its caption."""
-    for name, draw in FIGURES.items():
-        if name == "finals" and not finals_data.any_panel(study):
-            continue
-        yield name, *draw(study)
+    """Every figure that is drawn after each run: its name, the figure, its caption."""
+    for name, spec in figures().items():
+        if spec.after_run and spec.after_run(study):
+            yield name, *spec.draw(study)

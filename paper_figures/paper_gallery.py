@@ -1,7 +1,7 @@
 """All figures and tables of the paper as files, and the page that shows them."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,56 +12,13 @@ from bohb_study.analysis import Axis, Rule
 from bohb_study.errors import StudyError
 from bohb_study.summaries.latex import to_latex
 from bohb_study.summaries.markdown import to_markdown
-from bohb_study.summaries.table import Table
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy, joined, together
-from paper_figures.figures import (
-    anytime,
-    ecdf,
-    finals,
-    grid_random,
-    learning_curves,
-    model_suggestions,
-    overview,
-    ranks,
-    rungs,
-    scaling,
-    speedup,
-    stock,
-    surrogate,
-    time_spent,
-)
 from paper_figures.gallery_plan import Item
 from paper_figures.packed_frames import with_derived
-from paper_figures.tables import final_results_table, pairwise_tests, speedup_table
+from paper_figures.registry import figures, series, tables
 from paper_figures.toolkit import style  # fmt: skip
 from paper_figures.toolkit.save import render
-
-FIGURES: Mapping[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
-    "anytime": anytime.figure,
-    "overview": overview.figure,
-    "ranks": ranks.figure,
-    "ecdf": ecdf.figure,
-    "speedup": speedup.figure,
-    "curves": learning_curves.figure,
-    "rungs": rungs.figure,
-    "model": model_suggestions.figure,
-    "layout": grid_random.figure,
-    "surrogate": surrogate.figure,
-    "stock": stock.figure,
-    "time": time_spent.figure,
-    "finals": finals.figure,
-}
-"""Figures of one study, or of several that are joined."""
-SERIES: Mapping[str, Callable[[Sequence[FigureStudy]], tuple[Figure, str]]] = {
-    "scaling": scaling.figure
-}
-"""Figures of several studies of the same tasks."""
-TABLES: Mapping[str, Callable[[FigureStudy], Table]] = {
-    "table-finals": final_results_table.table,
-    "table-pairwise": pairwise_tests.table,
-    "table-speedups": speedup_table.table,
-}
 
 SUMS = "SHA256SUMS"
 """The list of hashes, as ``sha256sum`` writes it in its own folder."""
@@ -110,7 +67,7 @@ class Studies:
             StudyError: a study cannot be used.
         """
         found = [self._open(name) for name in item.studies]
-        if item.what not in SERIES:
+        if item.what not in series():
             found = [joined(found)] if len(found) > 1 else found
         tasks, methods = self._wish.tasks or item.tasks, self._wish.methods or item.methods
         return [study.of(tasks or None, methods or None) for study in found]
@@ -129,8 +86,8 @@ def make(item: Item, studies: Studies) -> RenderedItem:
         UsageError, StudyError: as ``Studies.of``, or the figure cannot be drawn of these studies.
     """
     shown = studies.of(item)
-    if item.what in TABLES:
-        table = TABLES[item.what](shown[0])
+    if item.what in tables():
+        table = tables()[item.what].make(shown[0])
         latex = to_latex(table, f"tab:{item.name.removeprefix('table-')}")
         markdown = to_markdown(table)
         return RenderedItem(
@@ -138,11 +95,11 @@ def make(item: Item, studies: Studies) -> RenderedItem:
             {f"{item.name}.md": markdown.encode(), f"{item.name}.tex": latex.encode()},
             markdown,
         )
-    if item.what in SERIES:
-        figure, caption = SERIES[item.what](shown)
+    if item.what in series():
+        figure, caption = series()[item.what].draw(shown)
         source = together([study.provenance for study in shown])
     else:
-        figure, caption = FIGURES[item.what](shown[0])
+        figure, caption = figures()[item.what].draw(shown[0])
         source = shown[0].provenance
     rendered = render(figure, item.name, caption, source)
     files = {f"{item.name}.{form}": data for form, data in rendered.items()}
@@ -172,7 +129,7 @@ def page(made: Sequence[RenderedItem]) -> bytes:
     for one in made:
         name = one.item.name
         shown = f"![{name}](gallery/{name}.png)\n\n{one.text}"
-        is_table = one.item.what in TABLES
+        is_table = one.item.what in tables()
         parts += [
             f"## {name}",
             one.text.strip() if is_table else shown,

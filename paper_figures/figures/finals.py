@@ -17,7 +17,8 @@ from matplotlib.lines import Line2D
 from bohb_study.analysis import RULES
 from bohb_study.arrays import Floats
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.finals_data import MethodDots, Panel, panels
+from paper_figures.figures.finals_data import FinalsPanel, MethodDots, any_panel, panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 
 CELL_INCHES = 0.058
@@ -68,7 +69,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: FinalsPanel) -> None:
     bottom, middles = 0.0, []
     for own in panel.methods:
         rows = bottom + np.arange(len(own.cells), dtype=np.float64)
@@ -108,7 +109,7 @@ def _draw_method(axes: Axes, own: MethodDots, rows: Floats) -> None:
         axes.plot([own.all_data], [rows.mean()], label=f"_all/{name}", color=color, **ALL_DATA)
 
 
-def _legend(drawn: Figure, shown: list[Panel], columns: int) -> None:
+def _legend(drawn: Figure, shown: list[FinalsPanel], columns: int) -> None:
     labels = _labels(shown)
     marks = {
         "reported, of the incumbent": REPORTED | {"markeredgecolor": GREY},
@@ -125,16 +126,16 @@ def _legend(drawn: Figure, shown: list[Panel], columns: int) -> None:
     )
 
 
-def _labels(shown: list[Panel]) -> str:
+def _labels(shown: list[FinalsPanel]) -> str:
     """What the vertical lines are."""
     return " or ".join(sorted({own.reported.label for panel in shown for own in panel.methods}))
 
 
-def _any_all_data(shown: list[Panel]) -> bool:
+def _any_all_data(shown: list[FinalsPanel]) -> bool:
     return any(own.all_data is not None for panel in shown for own in panel.methods)
 
 
-def _what(shown: list[Panel]) -> str:
+def _what(shown: list[FinalsPanel]) -> str:
     scores = dict.fromkeys(p.task.test_score for p in shown if p.task.test_score.negated)
     more = [f"{score.name} on test data ({score.better})" for score in scores]
     lower = [] if all(p.task.test_score.negated for p in shown) else ["loss (lower is better)"]
@@ -142,7 +143,7 @@ def _what(shown: list[Panel]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _caption(study: FigureStudy, shown: list[Panel]) -> str:
+def _caption(study: FigureStudy, shown: list[FinalsPanel]) -> str:
     methods = [own for panel in shown for own in panel.methods]
     counts = sorted({len(cell.retrained) for own in methods for cell in own.cells})
     times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
@@ -164,3 +165,6 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("finals", figure, after_run=any_panel)

@@ -42,7 +42,7 @@ class MethodDots:
 
 
 @dataclass(frozen=True)
-class Panel:
+class FinalsPanel:
     """One task."""
 
     task: TaskFacts
@@ -58,7 +58,7 @@ class Panel:
         return known[np.isfinite(known)]
 
 
-def panels(study: FigureStudy) -> list[Panel]:
+def panels(study: FigureStudy) -> list[FinalsPanel]:
     """What the figure draws: one panel a task that was trained again.
 
     Raises:
@@ -78,7 +78,7 @@ def any_panel(study: FigureStudy) -> bool:
     return study.finals is not None and bool(_panels(study))
 
 
-def _panels(study: FigureStudy) -> list[Panel]:
+def _panels(study: FigureStudy) -> list[FinalsPanel]:
     assert study.finals is not None
     incumbents = final_incumbents(study.frame, {task.name: task.top for task in study.tasks})
     again = finals_summary(incumbents, study.finals, study.bootstrap_seed)
@@ -90,7 +90,7 @@ def _panels(study: FigureStudy) -> list[Panel]:
             _dots(study, incumbents, task, method, by_method[method])
             for method in style.in_order(set(by_method))
         )
-        panel = Panel(task, tuple(own for own in methods if own.cells))
+        panel = FinalsPanel(task, tuple(own for own in methods if own.cells))
         if len(panel.losses):
             found.append(panel)
     return found

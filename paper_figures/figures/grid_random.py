@@ -18,6 +18,7 @@ from bohb_study.numbers import fixed, stables
 from bohb_study.scores import Score
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.grid_random_data import Projection, Tried, projection
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 
 COLOURS = "viridis"
@@ -167,3 +168,6 @@ def _caption(study: FigureStudy, shown: Projection) -> str:
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("grid-random", figure)

@@ -17,9 +17,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bohb_study.analysis import MethodCurves
 from bohb_study.numbers import LARGEST, number
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import REGRET, better, values_shown
 from paper_figures.figures.scaling_data import YARDSTICK, Reached, Scaling, scaling
+from paper_figures.registry import SeriesSpec
 from paper_figures.toolkit import labels, legends, scales, style
+from paper_figures.toolkit.curve_panel import REGRET, better, values_shown
 
 COLUMNS = 3
 WIDTHS = (0.9, 1.6)
@@ -233,3 +234,6 @@ def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
         f"Source: {'; '.join(str(study.provenance) for study in studies)}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = SeriesSpec("scaling", figure)

@@ -23,6 +23,7 @@ from bohb_study.analysis.frame_cells import missing_cells
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import Speedups, plotted, speedup_dots
 from paper_figures.groups import Group
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, style
 
 COLUMNS, MORE_COLUMNS = 4, 5
@@ -240,3 +241,6 @@ _KINDS = {
     "95 % interval": "95 % bootstrap interval over paired seeds",
     "range, not an interval": "range of the seeds' own ratios, not an interval",
 }
+
+
+FIGURE = FigureSpec("speedup", figure)

@@ -16,6 +16,7 @@ from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import HP
 from bohb_study.tasks import make_task
+from paper_figures.figure_study import FigureStudy, TaskFacts
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 METHOD = "bohb"
+LATER = (0.1, 1.0)
+"""Shares of the budget at the second and the third moment; the first is when a model exists."""
 POINTS = 401
 """Of the grid on which densities are computed."""
 
@@ -205,3 +208,43 @@ def marginal(kde: Any, index: int, unit: Floats) -> Floats:
     kernels = np.exp(-0.5 * z**2) / (width * np.sqrt(2 * np.pi))
     density: Floats = kernels.mean(axis=1)
     return density
+
+
+def moments(
+    study: FigureStudy, hyperparameter: str | None = None
+) -> tuple[TaskFacts, int, str, tuple[Marginal, ...]]:
+    """The model of the first cell of ``bohb`` that is stored whole, at three moments.
+
+    Args:
+        study: the study.
+        hyperparameter: a continuous one; the most important of them, as the task ranks them for
+            grid search, where not given.
+
+    Returns:
+        The task, the seed, the hyperparameter, and its densities: when the first model exists,
+        and after the shares ``LATER`` of the budget.
+
+    Raises:
+        StudyError: no such cell is stored whole, its space cannot be built here, it has no
+            continuous hyperparameter, or there never was a model.
+    """
+    whole = study.derived_frame("whole")
+    own = whole[whole["method"] == METHOD] if len(whole) else whole
+    task = next((t for t in study.tasks if len(own) and t.name in set(own["task"])), None)
+    if task is None:
+        raise StudyError(f"surrogate: no cell of {METHOD} is stored with all its rows")
+    rows = own[own["task"] == task.name]
+    seed = int(rows["seed"].min())
+    rows = rows[rows["seed"] == seed]
+    space, order = space_of(task.name)
+    continuous = [name for name in order if not hasattr(space[name], "choices")]
+    if hyperparameter is None and not continuous:
+        raise StudyError(f"surrogate: {task.name} has no continuous hyperparameter")
+    name = hyperparameter or continuous[0]
+    if name not in continuous:
+        raise StudyError(
+            f"surrogate: {task.name} has no continuous hyperparameter {name}; "
+            f"there are {', '.join(continuous)}"
+        )
+    when = [first_model(rows, space), *(share * task.budget for share in LATER)]
+    return task, seed, name, tuple(marginal_at(rows, space, name, at) for at in when)

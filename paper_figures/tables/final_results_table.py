@@ -14,6 +14,7 @@ from bohb_study.numbers import distance, stable
 from bohb_study.scores import Score
 from bohb_study.summaries.table import Cell, Table, bold, columns, estimate_cell, row
 from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 REGRET = "regret"
@@ -186,3 +187,6 @@ def _higher(study: FigureStudy) -> str:
 
 def _names(found: Iterable[Final]) -> str:
     return ", ".join(dict.fromkeys(one.task.name for one in found))
+
+
+TABLE = TableSpec("table-finals", table)

@@ -11,6 +11,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, fixed, number
 from bohb_study.summaries.table import Cell, Given, Table, bold, columns, row
 from paper_figures.figure_study import FigureStudy
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 NAMES, NUMBERS = (
@@ -175,3 +176,6 @@ def _short(found: Pairwise) -> bool:
     return any(
         one.smallest > ALPHA for tests in found.tests for one in (tests.primary, *tests.family)
     )
+
+
+TABLE = TableSpec("table-pairwise", table)

@@ -10,6 +10,7 @@ from bohb_study.numbers import NONE, number
 from bohb_study.summaries.table import Table, columns, rows
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import speedup_dots
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 NOT_REACHED = "not reached"
@@ -63,3 +64,6 @@ def text(own: "pd.Series[Any] | None") -> str:
         return NOT_REACHED
     shown = number(bound, 2)
     return f"{NOT_REACHED} (< {shown})" if np.isinf(median) else f"> {shown} [{ends}]"
+
+
+TABLE = TableSpec("table-speedups", table)

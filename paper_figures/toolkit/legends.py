@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from bohb_study.analysis import RULES, MethodCurves, Rule
-from paper_figures.figures.anytime_data import banded
 from paper_figures.toolkit import style
+from paper_figures.toolkit.curve_panel import banded
 
 LETTERS, HANDLE_LETTERS = 84, 8
 """Letters that a line of the legend holds, and what a handle takes of them."""

@@ -9,7 +9,8 @@ from bohb_study.analysis.comparisons.targets import reached, runtimes
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.ecdf import figure, panels
+from paper_figures.figures.ecdf import figure
+from paper_figures.figures.ecdf_data import panels
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]

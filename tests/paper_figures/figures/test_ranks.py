@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from bohb_study.analysis.comparisons.mean_ranks import rank_curves
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.ranks import figure, ranks
+from paper_figures.figures.ranks import figure
+from paper_figures.figures.ranks_data import ranks
 
 Make = Callable[..., pd.DataFrame]
 MakeStudy = Callable[..., FigureStudy]

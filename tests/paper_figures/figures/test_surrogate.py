@@ -17,7 +17,8 @@ from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
 from paper_figures.figures import surrogate_data
-from paper_figures.figures.surrogate import figure, moments
+from paper_figures.figures.surrogate import figure
+from paper_figures.figures.surrogate_data import moments
 
 
 class Lived(NamedTuple):

@@ -16,7 +16,16 @@ from bohb_study.analysis.diagnostics.rung_correlation import correlation_frame, 
 from bohb_study.analysis.diagnostics.suggestions import suggestions, suggestions_summary
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures import learning_curves, model_suggestions, rungs, rungs_data, time_spent
+from paper_figures.figures import (
+    learning_curves,
+    learning_curves_data,
+    model_suggestions,
+    model_suggestions_data,
+    rungs,
+    rungs_data,
+    time_spent,
+    time_spent_data,
+)
 
 METHODS = ["random", "asha", "bohb"]
 TOP = 27
@@ -90,7 +99,7 @@ def fits(figure: Figure, *texts: Any) -> None:
 
 
 def test_curves_show_each_trial_of_the_first_seed(study: FigureStudy) -> None:
-    shown = learning_curves.panels(study)
+    shown = learning_curves_data.panels(study)
     assert [panel.method for panel in shown] == ["bohb", "asha", "random"]
     for panel in shown:
         own = study.derived_frame("whole")[
@@ -106,13 +115,13 @@ def test_curves_show_each_trial_of_the_first_seed(study: FigureStudy) -> None:
             assert trial.losses.tolist() == rows["val_loss"].tolist()
             assert trial.finished == (rows["level"].max() == TOP)
     assert shown[0].rungs == (1, 3, 9, 27)
-    fewer = learning_curves.panels(replace(study, larger_budgets={"random": 2}))
+    fewer = learning_curves_data.panels(replace(study, larger_budgets={"random": 2}))
     assert [panel.method for panel in fewer] == ["bohb", "asha"]
 
 
 def test_curves_are_drawn_as_far_as_they_went(study: FigureStudy) -> None:
     figure, caption = learning_curves.figure(study)
-    (panel, *_), (axes, *_) = learning_curves.panels(study), figure.axes
+    (panel, *_), (axes, *_) = learning_curves_data.panels(study), figure.axes
     drawn = {tuple(x) for x, _ in lines(axes, "_trial/") + lines(axes, "_incumbent/")}
     assert drawn == {tuple(trial.levels) for trial in panel.trials}
     assert len(lines(axes, "_trial/")) == len(panel.trials) - 1
@@ -127,18 +136,18 @@ def test_curves_are_drawn_as_far_as_they_went(study: FigureStudy) -> None:
 def test_diverged_reports_are_not_drawn(study: FigureStudy) -> None:
     whole = study.derived_frame("whole").copy()
     whole.loc[whole["level"] == 5, ["status", "val_loss"]] = ["diverged", 1e6]
-    shown = learning_curves.panels(study.with_derived(whole=whole))
+    shown = learning_curves_data.panels(study.with_derived(whole=whole))
     assert max(panel.losses.max() for panel in shown) < 1e3
 
 
 def test_curves_need_a_task_with_curves(study: FigureStudy) -> None:
     with pytest.raises(StudyError, match="cannot be drawn"):
-        learning_curves.panels(study.with_derived(whole=pd.DataFrame()))
+        learning_curves_data.panels(study.with_derived(whole=pd.DataFrame()))
     rungs_only = study.derived_frame("whole")[
         study.derived_frame("whole")["level"].isin([1, 3, 9, 27])
     ]
     with pytest.raises(StudyError, match="no task with learning curves"):
-        learning_curves.panels(study.with_derived(whole=rungs_only))
+        learning_curves_data.panels(study.with_derived(whole=rungs_only))
 
 
 def test_rungs_as_planned_and_not(study: FigureStudy) -> None:
@@ -211,7 +220,7 @@ def test_the_figure_of_rungs(study: FigureStudy) -> None:
 
 
 def test_picks_of_either_kind(study: FigureStudy) -> None:
-    (panel,) = model_suggestions.panels(study)
+    (panel,) = model_suggestions_data.panels(study)
     assert panel.method == "bohb"
     assert panel.selected  # no noise-free loss is known
     own = study.derived_frame("whole")[
@@ -228,7 +237,7 @@ def test_picks_of_either_kind(study: FigureStudy) -> None:
     assert panel.model[0].loss == estimate(summary["median"].to_numpy(), 0)
     assert (panel.model[0].start, panel.model[0].end) == (0, 50 / 3)
     fewer = study.derived_frame("suggestions").drop(summary.index[0])
-    (gap,) = model_suggestions.panels(study.with_derived(suggestions=fewer))
+    (gap,) = model_suggestions_data.panels(study.with_derived(suggestions=fewer))
     assert [part.start for part in gap.model if part.start == 0] == []
 
 
@@ -238,14 +247,14 @@ def test_noise_free_losses_are_shown_as_regret_of_all_picks(study: FigureStudy) 
     task = replace(study.tasks[0], optimum=0.5)
     summary = suggestions_summary(suggestions(whole), {"digits": TOP}, 50)
     known = replace(study, tasks=(task,)).with_derived(whole=whole, suggestions=summary)
-    (panel,) = model_suggestions.panels(known)
+    (panel,) = model_suggestions_data.panels(known)
     assert (panel.quantity, panel.reference, panel.selected) == ("regret", 0.5, False)
     assert len(panel.dots) == suggestions(whole)["seed"].eq(0).sum()
 
 
 def test_the_figure_of_the_model(study: FigureStudy) -> None:
     figure, caption = model_suggestions.figure(study)
-    (panel,), (axes,) = model_suggestions.panels(study), figure.axes
+    (panel,), (axes,) = model_suggestions_data.panels(study), figure.axes
     dots = {name: lines(axes, f"_dots/{name}")[0][1] for name in ("random", "model")}
     by_model = panel.dots["model_based"]
     assert dots["model"] == panel.dots.loc[by_model, "loss"].tolist()
@@ -258,11 +267,11 @@ def test_the_figure_of_the_model(study: FigureStudy) -> None:
 
 
 def test_time_is_split_without_larger_budgets(study: FigureStudy) -> None:
-    (panel,) = time_spent.panels(study)
+    (panel,) = time_spent_data.panels(study)
     assert [one.method for one in panel.methods] == ["bohb", "asha", "random"]
     first = panel.methods[0]
     assert (first.cells, first.wall, first.searching) == (2, 10.5, 3.5)
-    assert sum(first.share(part) for part in time_spent.PARTS) == pytest.approx(1)
+    assert sum(first.share(part) for part in time_spent_data.PARTS) == pytest.approx(1)
     figure, caption = time_spent.figure(study)
     shares, dots = figure.axes
     widths = [bar.get_width() for bar in shares.patches]

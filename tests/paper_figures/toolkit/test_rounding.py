@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.numbers import stable
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures import anytime, ecdf, learning_curves, ranks, speedup, stock
+from paper_figures.figures import anytime, bohb_variants, ecdf, learning_curves, ranks, speedup
 from paper_figures.tables import final_results_table
 from paper_figures.toolkit import save, scales
 from paper_figures.toolkit.rounding import settle
@@ -55,7 +55,7 @@ def disturbed(study: FigureStudy, seed: int) -> FigureStudy:
     return replace(study, frame=frame).with_derived(whole=frame)
 
 
-@pytest.mark.parametrize("draw", [anytime, ranks, ecdf, speedup, learning_curves, stock])
+@pytest.mark.parametrize("draw", [anytime, ranks, ecdf, speedup, learning_curves, bohb_variants])
 def test_last_bits_change_no_byte(study: FigureStudy, draw: object) -> None:
     one, other = (
         save.render(*_drawn(own, draw), own.provenance) for own in (study, disturbed(study, 1))
