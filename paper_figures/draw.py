@@ -23,7 +23,7 @@ def draw_study(
 
     Args:
         path: a study's folder, as it was run or packed.
-        out: where the files go; ``path/figures`` where not given.
+        out: where the files go; default: ``path/figures``.
         allow_missing: draw although cells are missing; the caption then names them.
 
     Returns:

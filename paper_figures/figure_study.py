@@ -41,7 +41,7 @@ class TaskFacts:
 
     @property
     def test_score(self) -> Score:
-        """The same of ``test_loss``."""
+        """What ``test_loss`` measures, as it is shown."""
         return Score.of(self.test_metric)
 
     @property
@@ -87,7 +87,7 @@ class FigureStudy:
     workers: int = 1
     """Trials that a cell ran side by side."""
     finals: pd.DataFrame | None = None
-    """Final configurations trained again, from ``store.finals_frame``; None where none was."""
+    """Final configurations retrained, from ``store.finals_frame``; None where none was."""
     larger_budgets: Mapping[str, int] = field(default_factory=dict)
     """Methods with a multiple of the budget, and that multiple."""
     references: Mapping[str, Reference] = field(default_factory=dict)
@@ -97,9 +97,9 @@ class FigureStudy:
     ``seconds`` (``diagnostics.time_split``) and ``whole`` (all rows of some cells; of a study that
     was packed without some rows, those of its first seed)."""
     rule: Rule | None = None
-    """How incumbents are chosen; each task's main rule where not given."""
+    """How incumbents are chosen; default: each task's main rule."""
     axis: Axis | None = None
-    """What curves run along; what fits the number of workers where not given."""
+    """What curves run along; default: what fits the number of workers."""
     venue: str = "neurips"
     """Whose page the figure is made for: a key of ``style.VENUES``."""
 
@@ -203,7 +203,7 @@ class Loaded(Protocol):
 
     @property
     def study(self) -> Mapping[str, Any]:
-        """The stored description."""
+        """The stored description of the study."""
 
     @property
     def cells(self) -> Mapping[Any, Mapping[str, Any]]:
@@ -215,7 +215,7 @@ class Loaded(Protocol):
 
     @property
     def problems(self) -> Iterable[str]:
-        """Missing and damaged cells."""
+        """Missing and damaged cells, one line each."""
 
 
 def figure_study(

@@ -40,11 +40,11 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class RenderedItem:
-    """One item as files."""
+    """One item of the plan as files."""
 
     item: Item
     files: Mapping[str, bytes]
-    """By name."""
+    """Name of a file -> its bytes."""
     text: str
     """A figure's caption, or a table in markdown."""
     warning: str = ""
@@ -54,9 +54,9 @@ class RenderedItem:
 class Studies:
     """The packed studies below a folder, each opened once."""
 
-    def __init__(self, folder: Path, wish: RenderOptions) -> None:
-        """Nothing is read yet."""
-        self._folder, self._wish = folder, wish
+    def __init__(self, folder: Path, options: RenderOptions) -> None:
+        """Name the folder; nothing is read yet."""
+        self._folder, self._options = folder, options
         self._open = cache(self._read)
 
     def of(self, item: Item) -> list[FigureStudy]:
@@ -69,14 +69,14 @@ class Studies:
         found = [self._open(name) for name in item.studies]
         if item.what not in series():
             found = [joined(found)] if len(found) > 1 else found
-        tasks, methods = self._wish.tasks or item.tasks, self._wish.methods or item.methods
+        tasks, methods = self._options.tasks or item.tasks, self._options.methods or item.methods
         return [study.of(tasks or None, methods or None) for study in found]
 
     def _read(self, name: str) -> FigureStudy:
-        wish = self._wish
-        loaded, study = open_study(self._folder / name, allow_missing=wish.allow_missing)
+        options = self._options
+        loaded, study = open_study(self._folder / name, allow_missing=options.allow_missing)
         study = with_derived(study, loaded)
-        return replace(study, venue=wish.venue, rule=wish.rule, axis=wish.axis)
+        return replace(study, venue=options.venue, rule=options.rule, axis=options.axis)
 
 
 def make(item: Item, studies: Studies) -> RenderedItem:
@@ -123,8 +123,8 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         "`python -m paper_figures` draws all of them from `results/paper`, as PDF, SVG and PNG; "
         "`python -m paper_figures --check` draws them in memory and compares every byte with "
         f"[{SUMS}](gallery/{SUMS}). This page is written by the first. `--venue icml`, `neurips`, "
-        "`jmlr` or `slides` makes them for another page, `--task`, `--methods`, `--incumbent` and "
-        "`--x` show something else of them; these go to `results/figures`.",
+        "`jmlr` or `slides` lays them out for another page; `--tasks`, `--methods`, `--rule` and "
+        "`--x` select what they show; these variants go to `results/figures`.",
     ]
     for one in made:
         name = one.item.name
@@ -133,7 +133,7 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         parts += [
             f"## {name}",
             one.text.strip() if is_table else shown,
-            f"`python -m paper_figures --figure {name}`"
+            f"`python -m paper_figures --figures {name}`"
             + (f" ([LaTeX](gallery/{name}.tex))" if is_table else ""),
         ]
     return ("\n\n".join(parts) + "\n").encode()

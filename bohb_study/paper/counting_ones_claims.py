@@ -65,13 +65,13 @@ def counting_ones_report(study: LoadedStudy, reference: LoadedStudy) -> ClaimsRe
     claims = (*_claims(gains, list(study.study["methods"]), end), *_references(reference))
     notes = (
         f"{study.study['name']}-{study.study['id']}: {study.study['seeds']} seeds, {end:g} full "
-        "evaluations (729 samples; every rung is paid whole), one worker; the paper ran 512 runs "
-        "of 8,192",
+        "evaluations (729 samples; every rung is charged in full), one worker; the paper ran 512 "
+        "runs of 8,192",
         "the quantity is the paper's: normalised noise-free regret f / d + 1 (0 is best) of the "
         "incumbent under rule paper",
-        "ours: how much lower the first is than the second, paired by seed: interquartile mean and "
+        "here: how much lower the first is than the second, paired by seed: interquartile mean and "
         "its 95 % bootstrap interval",
-        "holds: yes or no where the whole interval is on one side of zero (inside or outside "
+        "verdict: yes or no where the whole interval is on one side of zero (inside or outside "
         f"+-{MARGIN:g} for 'like'), else not decided",
         "BOHB and Hyperband are HpBandSter's own (hpbandster-bohb, hpbandster-hyperband); the "
         "paper's TPE is univariate; its SMAC is not compared",

@@ -12,6 +12,7 @@ from bohb_study.analysis.comparisons.final_results import Which, loss_over_seeds
 from bohb_study.numerics import unportable
 from bohb_study.scores import Score
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.wording import larger_budget
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class StudyNumbers:
         return list(dict.fromkeys(str(self.score(task, which)) for which in ("val", "test")))
 
     def of(self, task: str, method: str) -> "pd.Series[Any]":
-        """One row of ``found``."""
+        """What one method did and found on one task, a row of ``found``."""
         row: Any = self.found.loc[(task, method)]
         return cast("pd.Series[Any]", row)
 
@@ -86,11 +87,6 @@ class StudyNumbers:
                     where = f"{task}: " if self.several else ""
                     loss = self.loss(task, method, "val").in_words(self.score(task, "val"))
                     yield f"{where}{method}, {larger_budget(factor)}: {loss}"
-
-
-def larger_budget(factor: int) -> str:
-    """What a method with a multiple of the budget is, for captions and notes."""
-    return f"baseline with {'twice' if factor == 2 else f'{factor} times'} the budget"
 
 
 def units(tasks: Iterable[Mapping[str, Any]]) -> str:

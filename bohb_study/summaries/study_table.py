@@ -24,6 +24,7 @@ from bohb_study.summaries.table import (
     estimate_cell,
     row,
 )
+from bohb_study.summaries.wording import OUTSIDE_BUDGET
 
 
 def summary_table(study: LoadedStudy) -> Table:
@@ -118,7 +119,7 @@ def retrained_table(study: LoadedStudy) -> Table:
             *columns("trials", charged, "unspent", align="right"),
             *columns(_metric(numbers, "val"), _metric(numbers, "test"), align="right"),
             *columns(*(["retrained"] if len(again) else []), align="right"),
-            *columns(*(["refit on all data"] if refit else []), align="right"),
+            *columns(*(["refit on all training data"] if refit else []), align="right"),
             Column("rungs as planned"),
         ),
         tuple(shown),
@@ -216,14 +217,14 @@ def _notes(
         counts = sorted({n for pair in again["repeats"] for n in pair})
         times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
         yield (
-            f"retrained, outside the budget: {_metric(numbers, 'test')} of the same "
+            f"retrained, {OUTSIDE_BUDGET}: {_metric(numbers, 'test')} of the same "
             f"configurations retrained with {times} fresh training seeds each on the cell's own "
             "split; the mean for each seed, then as above"
         )
     if refit:
         yield (
-            "refit on all data, outside the budget: the configuration of the seed with the lowest "
-            "validation loss, trained once on all data but the test part; one training, so no "
-            "spread"
+            f"refit on all training data, {OUTSIDE_BUDGET}: the configuration of the seed with the "
+            "lowest validation loss, trained once on everything but the test part; one training, "
+            "so no spread"
         )
     yield from silent_models(evidence)

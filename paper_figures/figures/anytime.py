@@ -203,7 +203,7 @@ def _caption(study: FigureStudy, rows: Rows) -> str:
         f"{legends.spread_sentence(everything)}",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
         *(legends.larger_budget_in_words(*one) for one in study.larger_budgets.items()),
-        f"No such stretch: {', '.join(undefined)}." if undefined else "",
+        f"Without such a stretch: {', '.join(undefined)}." if undefined else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Problems: {'; '.join(study.problems)}." if study.problems else "",
         f"Source: {study.provenance}.",

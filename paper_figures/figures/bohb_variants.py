@@ -129,7 +129,7 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
     )
     kinds = " or ".join(sorted({g.kind for one in shown for g, _ in one.gains.values()}))
     parts = [
-        "BOHB, the same without its model (Hyperband), as Ray ships it (BOHB-stock), and as its "
+        "BOHB, BOHB without its model (Hyperband), as Ray ships it (BOHB-stock), and as its "
         "authors' package runs it (HpBandSter-BOHB). Left: the incumbent "
         f"({better([one.panel for one in shown])}) against "
         f"{' or '.join(dict.fromkeys(one.panel.x_label for one in shown))}.",
@@ -137,8 +137,7 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
         legends.spread_sentence(everything),
         f"Right: by how much the incumbent of BOHB is better than that of each at the end of the "
         f"budget, paired by seed; {kinds}; right of 0 BOHB is better, and there is no mark where a "
-        "seed has no incumbent. Several comparisons are made and none is corrected "
-        "for.",
+        "seed has no incumbent. There is no correction for multiple comparisons.",
         f"Gains (and how often BOHB is better, ties counting one half): {words}."
         if len(shown) <= MOST
         else "",

@@ -83,18 +83,18 @@ def _caption(study: FigureStudy, shown: list[EcdfPanel]) -> str:
     sources = _sources(study, shown)
     highest, lowest = LEVELS[0], LEVELS[-1]
     parts = [
-        f"Share of all targets that were reached so far, over tasks and {_seeds(study)} "
-        f"(higher is better). {len(LEVELS)} targets a task, evenly spaced on a "
+        f"Share of all targets reached so far, over tasks and {_seeds(study)} "
+        f"(higher is better). {len(LEVELS)} targets per task, evenly spaced on a "
         f"logarithmic scale from {highest:g}, the loss of the median random configuration, to "
         f"{lowest:g} of its distance to the best known; reached where the running minimum of the "
         "incumbent's value is at or below it (after Hansen et al., COCO, 2021).",
-        "Families of tasks count alike, in a family its tasks.",
+        "Families of tasks have equal weights, and so have the tasks within a family.",
         _bands(shown),
         f"Tasks: {', '.join(task.name for task in tasks)}." if len(sources) == 1 else "",
         *(legends.rule_sentence(rule) for rule in _rules(study, tasks)),
         *(f"{source[0].upper()}{source[1:]}." for source in sources),
         *(legends.larger_budget_in_words(*one) for one in study.larger_budgets.items()),
-        f"Without a reference and not shown: {', '.join(without)}." if without else "",
+        f"Not shown, having no reference: {', '.join(without)}." if without else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Source: {study.provenance}.",
     ]
@@ -106,7 +106,7 @@ def _bands(shown: list[EcdfPanel]) -> str:
     curves = [curve for panel in shown for curve in panel.curves]
     kinds = sorted({curve.spread.kind for curve in curves if curve.spread})
     words = {
-        "95 % interval": "95 % bootstrap interval over seeds, drawn anew within each task",
+        "95 % interval": "95 % bootstrap interval over seeds, resampled within each task",
         "range, not an interval": "range of the seeds, not an interval",
     }
     of = legends.whose({curve.method for curve in curves})

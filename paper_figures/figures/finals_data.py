@@ -21,7 +21,7 @@ class CellDots:
     reported: float
     """Of the training for which it was chosen; NaN where its test loss is not defined."""
     retrained: tuple[float, ...]
-    """Of the trainings again that came to a result."""
+    """For each retraining with a result."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class MethodDots:
 
     method: str
     cells: tuple[CellDots, ...]
-    """By seed."""
+    """One a cell, by seed."""
     reported: Estimate
-    """Over seeds."""
+    """The same, over seeds."""
     retrained: float
     """The same of each seed's mean; NaN where a training diverged or failed."""
     all_data: float | None
-    """Of the training on all data; None where there is none."""
+    """Of the refit on all training data; None where there is none."""
     left_out: tuple[str, ...]
     """Trainings without a result, each as ``task/method/seed status``; they have no dot."""
 
 
 @dataclass(frozen=True)
 class FinalsPanel:
-    """One task."""
+    """One task whose final configurations were retrained."""
 
     task: TaskFacts
     methods: tuple[MethodDots, ...]
@@ -59,15 +59,15 @@ class FinalsPanel:
 
 
 def panels(study: FigureStudy) -> list[FinalsPanel]:
-    """What the figure draws: one panel a task that was trained again.
+    """What the figure draws: one panel a task that was retrained.
 
     Raises:
-        StudyError: nothing was trained again or has a test loss, or a training is not of its cell's
+        StudyError: nothing was retrained or has a test loss, or a training is not of its cell's
             incumbent.
         UsageError: a method has no line in ``style``.
     """
     if study.finals is None:
-        raise StudyError("no final configuration was trained again: nothing to draw")
+        raise StudyError("no final configuration was retrained: nothing to draw")
     if not (found := _panels(study)):
         raise StudyError("no final configuration has a test loss: nothing to draw")
     return found

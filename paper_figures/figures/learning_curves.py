@@ -125,7 +125,7 @@ def _scale(axes: Axes, block: list[LearningCurvesPanel]) -> None:
 def _legend(drawn: Figure) -> None:
     stopped = {"color": GREY, "linewidth": 0.6} | _STOPPED | {"markersize": 4}
     marks: dict[str, Look] = {
-        "stopped, or left paused": stopped,
+        "stopped or left paused": stopped,
         "finished (in the method's colour)": {"color": "#4d4d4d", "linewidth": 1.0},
         "final incumbent": _INCUMBENT,
     }

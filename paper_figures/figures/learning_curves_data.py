@@ -34,7 +34,7 @@ class LearningCurvesPanel:
     method: str
     seed: int
     trials: tuple[TrialCurve, ...]
-    """By trial."""
+    """Its trials in order."""
     incumbent: int | None
     """Trial of the cell's final incumbent; None where there is none."""
     rule: Rule
@@ -54,7 +54,9 @@ class LearningCurvesPanel:
 
 
 def panels(study: FigureStudy) -> list[LearningCurvesPanel]:
-    """What the figure draws: a panel a method of each task with a curve, without yardsticks.
+    """What the figure draws: a panel a method of each task with a curve.
+
+    Methods of a larger budget are left out.
 
     Raises:
         StudyError: no task of the study has learning curves, or their rows were not kept.

@@ -1,7 +1,7 @@
-"""Model-based against random picks: does what the model suggests beat chance, and from when on?
+"""Model-based and random suggestions: does the model beat random sampling, and from when on?
 
-One panel a method with a model: the picks of one cell as dots, and over all cells the median loss
-of either kind in each third of the budget.
+One panel a method with a model: the suggestions of one cell as dots, and over all cells the median
+loss of either kind in each third of the budget.
 """
 
 from textwrap import fill
@@ -104,10 +104,10 @@ def _legend(drawn: Figure, panel: SuggestionsPanel) -> None:
     dot = _DOT | {"markersize": 3}
     hollow = {"markerfacecolor": "none", "markeredgewidth": 0.6}
     marks: dict[str, Look] = {
-        "random pick": {"color": RANDOM} | dot | hollow,
-        "model's pick (method's colour)": {"color": grey, "markeredgewidth": 0} | dot,
-        "median random pick, over cells": {"color": "black", "ls": (0, (2, 1)), "lw": 1.5},
-        "median pick of the model, over cells": {"color": grey, "lw": 1.5},
+        "random suggestion": {"color": RANDOM} | dot | hollow,
+        "model's suggestion (method's colour)": {"color": grey, "markeredgewidth": 0} | dot,
+        "median random suggestion, over cells": {"color": "black", "ls": (0, (2, 1)), "lw": 1.5},
+        "median suggestion of the model, over cells": {"color": grey, "lw": 1.5},
     }
     drawn.legend(
         handles=[Line2D([], [], label=name, **look) for name, look in marks.items()],
@@ -130,17 +130,18 @@ def _caption(study: FigureStudy, shown: list[SuggestionsPanel], left_out: list[s
     selected = list(dict.fromkeys(panel.task.name for panel in shown if panel.selected))
     noise_free = list(dict.fromkeys(panel.task.name for panel in shown if not panel.selected))
     parts = [
-        "Picks of the model against random picks of the same cells, by when they were first "
-        f"evaluated ({_better(shown)}). Dots: one cell, of the first seed, of what did not fail. "
-        "Lines: in each third of the budget the median pick of a cell, one that failed being worse "
-        f"than all others, as {labels} over {counts} seeds; bands: {kinds}; both where every seed "
-        "has such picks.",
-        f"Noise-free loss of all picks on {', '.join(noise_free)}." if noise_free else "",
-        f"On {', '.join(selected)} only picks that reached full fidelity have a comparable loss: "
-        "where trials are halved they are the best of either kind."
+        "Suggestions of the model and random suggestions in the same cells, by the time at which "
+        f"they were first evaluated ({_better(shown)}). Dots: one cell, that of the first seed, "
+        "without failed trials. Lines: the median suggestion of a cell in each third of the "
+        "budget, where a failed one is worse than all others, as "
+        f"{labels} over {counts} seeds; bands: {kinds}; both where every seed has such "
+        "suggestions.",
+        f"Noise-free loss of all suggestions on {', '.join(noise_free)}." if noise_free else "",
+        f"On {', '.join(selected)} only suggestions that reached full fidelity have a comparable "
+        "loss: where trials are halved, these are the best of either kind."
         if selected
         else "",
-        f"Not shown, for want of room: {', '.join(left_out)}." if left_out else "",
+        f"Not shown for lack of space: {', '.join(left_out)}." if left_out else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)

@@ -16,13 +16,13 @@ from paper_figures.toolkit import style
 
 @dataclass(frozen=True)
 class Part:
-    """One kind of pick in one stretch of the budget."""
+    """One kind of suggestion in one stretch of the budget."""
 
     start: float
     end: float
-    """Full evaluations."""
+    """Where the stretch ends, as ``start`` in full evaluations."""
     loss: Estimate
-    """Over cells, of the median in each; NaN where a cell has no such pick there."""
+    """Over cells, of the median in each; NaN where a cell has no such suggestion there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +36,9 @@ class SuggestionsPanel:
     reference: float
     """Subtracted from every loss: the optimum where the panel shows regret, else 0."""
     selected: bool
-    """Whether only picks that reached full fidelity have that loss."""
+    """Whether only suggestions that reached full fidelity have that loss."""
     dots: pd.DataFrame
-    """Picks of one cell: ``full_evals, loss, model_based``."""
+    """Suggestions of one cell: ``full_evals, loss, model_based``."""
     model: tuple[Part, ...]
     random: tuple[Part, ...]
     seeds: int
@@ -66,11 +66,11 @@ def panels(study: FigureStudy) -> list[SuggestionsPanel]:
     """What the figure could draw: a panel a method with a model, task by task.
 
     Raises:
-        StudyError: no method has a model, or the picks of none of its cells were kept.
+        StudyError: no method has a model, or the suggestions of none of its cells were kept.
     """
     suggested, whole = study.derived_frame("suggestions"), study.derived_frame("whole")
     if suggested.empty or whole.empty:
-        raise StudyError("no picks of a model are kept: nothing to draw")
+        raise StudyError("no suggestions of a model are kept: nothing to draw")
     found = []
     for task in study.tasks:
         own = study.derived_frame("suggestions")[
@@ -85,7 +85,7 @@ def panels(study: FigureStudy) -> list[SuggestionsPanel]:
             summary = own[own["method"] == method]
             found.append(_panel(task, method, cell, summary, study.bootstrap_seed))
     if not found:
-        raise StudyError("no task with a model's picks among the rows of single trials")
+        raise StudyError("no task with a model's suggestions among the rows of single trials")
     return found
 
 
@@ -111,7 +111,7 @@ def _panel(
 
 
 def _parts(kind: pd.DataFrame, own: pd.DataFrame, budget: float, seed: int) -> tuple[Part, ...]:
-    """The stretches in which every cell has a pick of this kind."""
+    """The stretches in which every cell has a suggestion of this kind."""
     cells = own["seed"].nunique()
     found = []
     for number, at in kind.groupby("part", sort=True):

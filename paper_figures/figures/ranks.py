@@ -117,7 +117,7 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         over.append("over the tasks of a family")
         over.append(f"over {len(shown.families)} families ({', '.join(shown.families)})")
     band = (
-        "95 % bootstrap interval over seeds, drawn anew within each task"
+        "95 % bootstrap interval over seeds, resampled within each task"
         if curves.kind == "95 % interval"
         else "range of the seeds, not an interval"
     )
@@ -127,7 +127,7 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         f"rule {' or '.join(shown.rules)}.",
         "Ties share their mean rank; an undefined incumbent is worse than any defined one.",
         f"Band{legends.whose(curves.methods)}: {band}.",
-        f"Not ranked, as not every task has them: {', '.join(shown.not_ranked)}."
+        f"Not ranked, as some task lacks them: {', '.join(shown.not_ranked)}."
         if shown.not_ranked
         else "",
         f"Left out for a missing cell: {', '.join(curves.left_out)}." if curves.left_out else "",
@@ -142,7 +142,8 @@ def _verdict(tests: BlockTests | str) -> str:
         return tests
     return (
         f"Below: mean ranks over {len(tests.families)} families at the whole budget; a bar joins "
-        "methods that do not differ at 0.05 (Wilcoxon signed-rank, Holm). Friedman's test: "
+        "methods that do not differ significantly at 0.05 (Wilcoxon signed-rank, Holm). Friedman's "
+        "test: "
         f"chi-square {tests.statistic:.1f}, p = {tests.p:.2g}."
     )
 

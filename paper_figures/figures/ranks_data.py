@@ -12,7 +12,7 @@ from paper_figures.figure_study import FigureStudy
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """What the figure draws."""
+    """Everything that the figure of ranks draws."""
 
     curves: RankCurves
     x: Floats
@@ -22,7 +22,7 @@ class Ranks:
     """Under which incumbents were chosen, each once."""
     families: tuple[str, ...]
     not_ranked: tuple[str, ...]
-    """Methods that some task lacks; yardsticks are not among them."""
+    """Methods that some task lacks; methods of a larger budget are not among them."""
     tests: BlockTests | str
     """Or the reason why there are none."""
 

@@ -10,6 +10,7 @@ import math
 import matplotlib.style
 from matplotlib.figure import Figure
 
+from bohb_study.summaries.wording import OUTSIDE_BUDGET
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.rungs_brackets import draw_brackets
 from paper_figures.figures.rungs_correlations import draw_correlations
@@ -104,25 +105,26 @@ def _caption(
         "the method declares (grey) and as executed (median, and bars from the least to the most)."
         if brackets
         else "",
-        f"Plans of fewer tasks are not shown above, for want of room: {', '.join(left_out)}."
+        f"Plans of fewer tasks are not shown above for lack of space: {', '.join(left_out)}."
         if left_out
         else "",
         f"No bracket was completed on {', '.join(none_complete)}." if none_complete else "",
-        f"Not as planned on some task, of all: {', '.join(departed)}." if departed else "",
+        f"Not as planned on at least one task: {', '.join(departed)}." if departed else "",
         "Below: Spearman's rank correlation between the validation losses at a rung and at full "
         "fidelity."
         if correlations
         else "",
-        "Black: configurations that no result has selected, with a 95 % interval; of a method, "
-        "those that reached both, which its halving or its model has selected: their losses range "
-        "less, which brings the correlation nearer to 0 and says nothing of the task."
+        "Black: random configurations, not selected by any result, with a 95 % interval; for a "
+        "method, the configurations that reached both, which its halving or its model has "
+        "selected: their losses have a smaller range, which attenuates the correlation and says "
+        "nothing about the task."
         if correlations
         else "",
-        f"Evaluated at every rung for this alone, outside all budgets, on {', '.join(off)}."
+        f"Evaluated at every rung for this figure only, {OUTSIDE_BUDGET}, on {', '.join(off)}."
         if off
         else "",
-        f"No black line, as there is no such sample: {', '.join(none)}." if none else "",
-        "Without a second rung, or with too few configurations at two, and not shown below: "
+        f"No black line, as there is no random sample: {', '.join(none)}." if none else "",
+        "Not shown below, having one rung only or too few configurations at two: "
         f"{', '.join(single)}."
         if single
         else "",

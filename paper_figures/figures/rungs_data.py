@@ -63,7 +63,7 @@ class CorrelationLine:
 
 @dataclass(frozen=True)
 class CorrelationPanel:
-    """One task."""
+    """The rank correlations of one task."""
 
     task: str
     lines: tuple[CorrelationLine, ...]

@@ -16,7 +16,7 @@ from paper_figures.figure_study import FigureStudy, TaskFacts
 from paper_figures.figures.anytime_data import main_panels
 from paper_figures.toolkit.curve_panel import CurvePanel
 
-YARDSTICK = "random"
+BASELINE = "random"
 """Whose result the others are to reach."""
 
 
@@ -94,9 +94,9 @@ def scaling(studies: Sequence[FigureStudy]) -> Scaling:
 
 def _target(panel: CurvePanel) -> float:
     for curves in panel.data.curves:
-        if curves.method == YARDSTICK and len(curves.over_seeds.centre):
+        if curves.method == BASELINE and len(curves.over_seeds.centre):
             return float(curves.over_seeds.centre[-1])
-    raise StudyError(f"scaling: no result of {YARDSTICK} on {panel.task.name} to be reached")
+    raise StudyError(f"scaling: no result of {BASELINE} on {panel.task.name} to be reached")
 
 
 def _time(cell: StepFunction, target: float) -> tuple[float, bool]:

@@ -144,10 +144,10 @@ def _caption(
         "there are hyperparameters; strokes above) and the density g of the others (strokes "
         "below), at the highest fidelity with enough observations; below: their ratio, from "
         f"{LEAST:g} to {1 / LEAST:g}.",
-        "The model has all hyperparameters; shown is its exact marginal: its kernels are products, "
-        "so that of each the one factor is left. Densities are per unit of the scale on which the "
-        "model sees it, from 0 to 1, each panel with a scale of its own; BOHB itself "
-        "maximises the ratio of the joint densities.",
+        "The model is over all hyperparameters; shown is its exact marginal, which is known as "
+        "its kernels are products. Densities are per unit of the scale from 0 to 1 on which the "
+        "model sees the hyperparameter, each panel with a scale of its own; BOHB itself maximises "
+        "the ratio of the joint densities.",
         "Rebuilt from the stored trials with the code that the run itself used.",
         f"Source: {study.provenance}.",
     ]

@@ -1,6 +1,6 @@
 """BOHB's model as it was at a moment of a run, rebuilt from the rows of one cell.
 
-The searcher's own generator is told the same losses in the same order, so that what it fits is
+The searcher's own generator observes the same losses in the same order, so that what it fits is
 what the searcher had: the same observations, at the highest fidelity that has enough of them, and
 the same bandwidths. Nothing is drawn from it.
 """
@@ -79,8 +79,8 @@ def space_of(task: str) -> "tuple[ConfigurationSpace, tuple[str, ...]]":
     return space, found.grid_order
 
 
-def told(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one cell of ``bohb`` that its model was told of, in order: those at rungs."""
+def observed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one cell of ``bohb`` that its model observes, in order: those at rungs."""
     return rows[rows["rung"].notna()].sort_values("seq", kind="stable")
 
 
@@ -92,7 +92,7 @@ def first_model(rows: pd.DataFrame, space: "ConfigurationSpace") -> float:
     """
     from bohb_study.methods.hpbandster.generator import bohb_model_after  # takes seconds to import
 
-    seen = told(rows)
+    seen = observed(rows)
     ready = seen[seen.groupby("level").cumcount() + 1 >= bohb_model_after(len(space))]
     if ready.empty:
         raise StudyError(f"surrogate: {METHOD} never had observations enough for a model")
@@ -114,7 +114,7 @@ def generator_at(
     """
     from bohb_study.methods.hpbandster.generator import SeededBOHB  # takes seconds to import
 
-    seen = told(rows)
+    seen = observed(rows)
     generator = SeededBOHB(space, seed=0)
     for _, row in seen[seen["full_evals"] <= full_evals].iterrows():
         config = {
@@ -183,7 +183,7 @@ def marginal_at(
     unit = np.linspace(0.0, 1.0, POINTS)
     good, bad = (marginal(model[key], index, unit) for key in ("good", "bad"))
     at = [model[key].data[:, index] for key in ("good", "bad")]
-    seen = told(rows)
+    seen = observed(rows)
     last = seen[(seen["full_evals"] <= full_evals) & (seen["level"] == level)]
     values, good_at, bad_at = (
         np.asarray(parameter.to_value(units), dtype=np.float64) for units in (unit, *at)
@@ -218,7 +218,7 @@ def moments(
     Args:
         study: the study.
         hyperparameter: a continuous one; the most important of them, as the task ranks them for
-            grid search, where not given.
+            grid search, by default.
 
     Returns:
         The task, the seed, the hyperparameter, and its densities: when the first model exists,

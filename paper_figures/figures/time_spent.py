@@ -39,7 +39,7 @@ DOTS: dict[str, Look] = {
     "searching": {"marker": "o", "color": "#d55e00", "markersize": 3.6},
 }
 SMALLEST_NAME = 5.0
-"""Points."""
+"""In points, as fonts are measured."""
 SMALLEST = 1e-4
 """Seconds below which no dot is drawn."""
 
@@ -145,12 +145,11 @@ def _caption(study: FigureStudy, shown: list[TimePanel]) -> str:
     several = [f"{p.family}: {', '.join(p.tasks)}" for p in shown if len(p.tasks) > 1]
     parts = [
         f"Measured time of a cell, the mean over a method's cells ({_cells(shown)} cells). "
-        "Left: shares; training is the evaluation itself, searching the searcher (its model with "
-        "it), scheduling the scheduler, "
-        "engine all else. Right: seconds on a logarithmic axis, all of a cell's time, its training "
-        "and its searching.",
+        "Left: shares: training is the evaluation itself, searching the searcher including its "
+        "model, scheduling the scheduler, and engine the remainder. Right: seconds on a "
+        "logarithmic axis: the total time of a cell, its training and its searching.",
         f"Means over the cells of several tasks: {'; '.join(several)}." if several else "",
-        "Seconds are of the machine that ran the study and decide nothing.",
+        "Seconds depend on the machine that ran the study; no result depends on them.",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)

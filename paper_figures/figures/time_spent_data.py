@@ -30,7 +30,7 @@ class MethodTime:
 
 @dataclass(frozen=True)
 class TimePanel:
-    """One family of tasks."""
+    """The methods on one family of tasks."""
 
     family: str
     tasks: tuple[str, ...]
@@ -39,7 +39,9 @@ class TimePanel:
 
 
 def panels(study: FigureStudy) -> list[TimePanel]:
-    """What the figure draws: a pair of panels a family of tasks, without yardsticks.
+    """What the figure draws: a pair of panels a family of tasks.
+
+    Methods of a larger budget are left out.
 
     Raises:
         StudyError: the seconds of no cell are known.

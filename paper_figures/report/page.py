@@ -29,7 +29,7 @@ def write_report(
 
     Args:
         study_folder: a study's folder, as it was run or packed.
-        out: the file; report.html in the study's folder where not given.
+        out: the file; default: report.html in the study's folder.
         allow_missing: go on although cells are missing; the page then names them.
 
     Returns:

@@ -54,7 +54,7 @@ def sentence(study: FigureStudy) -> str:
 
 
 def tasks_table(loaded: LoadedStudy, study: FigureStudy) -> str:
-    """What each task is."""
+    """What each task of the study is."""
     rows = []
     for task in study.tasks:
         optimum = "unknown" if task.optimum is None else number(task.optimum, zeros=False)

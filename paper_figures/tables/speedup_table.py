@@ -38,10 +38,10 @@ def table(study: FigureStudy) -> Table:
     kinds = " or ".join(sorted(set(shown.found["kind"])))
     notes = (
         f"Kaplan-Meier median of random search's times over that of the method's, in {shown.time}, "
-        f"over {counts} seeds [{kinds}]; above 1: sooner than random search. Target: random's "
+        f"over {counts} seeds [{kinds}]; above 1: faster than random search. Target: random's "
         "interquartile mean at that share of the budget.",
-        f"{NOT_REACHED} (< x): the method's median is censored, and x is the most that its "
-        f"speed-up can be; > x: random's is. An end of an interval that is {NONE} is censored.",
+        f"{NOT_REACHED} (< x): the method's median is censored, and its speed-up is below x; "
+        f"> x: random's is censored. An end of an interval that is {NONE} is censored.",
         f"Source: {study.provenance}.",
     )
     shares = tuple(f"{100 * share:g} %" for share in SHARES)

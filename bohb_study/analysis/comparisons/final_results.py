@@ -30,7 +30,7 @@ def summary(
         ledgers: ``charged`` and ``unspent`` units of each (task, method, seed).
         tops: units of one full evaluation, by task.
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
-        allow_missing: go on where methods have unequal seeds; ``seeds`` then tells.
+        allow_missing: go on where methods have unequal seeds; ``seeds`` then says so.
 
     Returns:
         One row per task and method, sorted:
@@ -59,7 +59,7 @@ def summary(
 def _cell(
     key: Key, found: IncumbentTrace, ledgers: Mapping[Key, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What one cell contributes."""
+    """What one cell contributes to the table."""
     task, method, seed = key
     if key not in ledgers:
         raise StudyError(f"cell {task}/{method}/{seed}: its ledger is missing")

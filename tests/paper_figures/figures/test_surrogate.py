@@ -62,7 +62,7 @@ def study() -> FigureStudy:
 
 def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -> None:
     space, _ = surrogate_data.space_of(lived.task)
-    told = surrogate_data.told(lived.rows)
+    told = surrogate_data.observed(lived.rows)
     assert len(told) == len(lived.models) > 100
     # in a frame of several tasks a column may have another type than in its own
     hps = [c for c in lived.rows if c.startswith("hp.")]
@@ -89,7 +89,7 @@ def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -
 def test_the_first_model_is_there_when_it_is_said_and_no_sooner(lived: Lived) -> None:
     space, _ = surrogate_data.space_of(lived.task)
     first = surrogate_data.first_model(lived.rows, space)
-    told = surrogate_data.told(lived.rows)
+    told = surrogate_data.observed(lived.rows)
     (at,) = np.flatnonzero(told["full_evals"] == first)
     assert lived.models[at] is not None
     assert lived.models[at - 1] is None
@@ -99,7 +99,7 @@ def test_the_first_model_is_there_when_it_is_said_and_no_sooner(lived: Lived) ->
 
 def test_reports_between_rungs_teach_the_model_nothing(lived: Lived) -> None:
     between = lived.rows.assign(rung=lived.rows["rung"].mask(lived.rows["seq"] % 3 == 0))
-    seen = surrogate_data.told(between.sample(frac=1, random_state=0))
+    seen = surrogate_data.observed(between.sample(frac=1, random_state=0))
     assert seen["seq"].tolist() == [n for n in lived.rows["seq"] if n % 3]
 
 
