@@ -98,7 +98,7 @@ def _caption(
     single = [
         task.name for task in study.tasks if task.name not in {panel.task for panel in correlations}
     ]
-    off = [panel.task for panel in correlations if panel.source == "off the ledger"]
+    off = [panel.task for panel in correlations if panel.source == "outside the budget"]
     none = [panel.task for panel in correlations if panel.source == "none"]
     parts = [
         "Above: trials judged at each rung of the complete brackets of all cells, by the plan that "

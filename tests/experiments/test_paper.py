@@ -1,4 +1,4 @@
-"""experiments/paper.py: a named study, trained again, packed and put into a table."""
+"""experiments/paper.py: a named study, retrained, packed and put into a table."""
 
 import importlib.util
 import json
@@ -388,7 +388,7 @@ def test_modelled_hours_count_everything_that_is_trained(monkeypatch: pytest.Mon
     seconds: Callable[[Any], float] = lambda one: 3600.0 if one.epochs == 3 else 36000.0  # noqa: E731
     monkeypatch.setattr("bohb_study.paper.effort.full_evaluation_seconds", seconds)
     # 4 cells of 4 full evaluations and 3 retrainings each
-    assert "off the ledger 12 retrainings; about 28.0 h" in effort(config, 3)
+    assert "outside the budget 12 retrainings; about 28.0 h" in effort(config, 3)
     whole = make_task("digits", {"epochs": "9"})
     monkeypatch.setattr(type(task), "on_all_data", lambda self: whole)
     text = effort(config, 3)

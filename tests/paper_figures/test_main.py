@@ -256,7 +256,7 @@ def test_of_a_study_what_fits_is_drawn_and_the_rest_is_told(
         "not drawn: learning-curves: no task with learning curves among the rows of single trials",
         "not drawn: grid-random: grid-random: no cell of both grid and random is stored with all "
         "its rows",
-        "not drawn: finals: no final configuration was trained again: nothing to draw",
+        "not drawn: finals: no final configuration was retrained: nothing to draw",
     ]
     assert run("--study", small_paper / "one", "--figure", "curves") == 1
     renamed, error = capsys.readouterr().err.splitlines()

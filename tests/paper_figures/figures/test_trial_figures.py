@@ -184,7 +184,7 @@ def test_a_sample_off_the_ledger_stands_in_with_its_interval(study: FigureStudy)
     )
     both = pd.concat([rows, off], ignore_index=True)
     (panel,) = rungs_data.correlation_panels(study.with_derived(correlations=both))
-    assert panel.source == "off the ledger"
+    assert panel.source == "outside the budget"
     (rung,) = panel.lines[0].rungs
     found = (rung.spearman.low, rung.spearman.centre, rung.spearman.high)
     assert found == pytest.approx((0.4, 0.5, 0.6))
@@ -219,7 +219,7 @@ def test_the_figure_of_rungs(study: FigureStudy) -> None:
         rungs.figure(study.with_derived(brackets=pd.DataFrame(), correlations=pd.DataFrame()))
 
 
-def test_picks_of_either_kind(study: FigureStudy) -> None:
+def test_suggestions_of_either_kind(study: FigureStudy) -> None:
     (panel,) = model_suggestions_data.panels(study)
     assert panel.method == "bohb"
     assert panel.selected  # no noise-free loss is known
@@ -241,7 +241,7 @@ def test_picks_of_either_kind(study: FigureStudy) -> None:
     assert [part.start for part in gap.model if part.start == 0] == []
 
 
-def test_noise_free_losses_are_shown_as_regret_of_all_picks(study: FigureStudy) -> None:
+def test_noise_free_losses_are_shown_as_regret_of_all_suggestions(study: FigureStudy) -> None:
     whole = study.derived_frame("whole")
     whole = whole.assign(true_loss=whole["val_loss"] + 1)
     task = replace(study.tasks[0], optimum=0.5)
@@ -260,9 +260,9 @@ def test_the_figure_of_the_model(study: FigureStudy) -> None:
     assert dots["model"] == panel.dots.loc[by_model, "loss"].tolist()
     assert dots["random"] == panel.dots.loc[~by_model, "loss"].tolist()
     assert [y[0] for _, y in lines(axes, "_part/model")] == [p.loss.centre for p in panel.model]
-    assert "only picks that reached full fidelity" in caption
+    assert "only suggestions that reached full fidelity" in caption
     fits(figure)
-    with pytest.raises(StudyError, match="no picks"):
+    with pytest.raises(StudyError, match="no suggestions"):
         model_suggestions.figure(study.with_derived(suggestions=pd.DataFrame()))
 
 
