@@ -16,13 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
-from rich import box
-from rich.table import Table
 
 from bohb_study.cli import command_line, terminal
 from bohb_study.errors import UsageError
 from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.summaries.table import Table, columns, row
 from bohb_study.tasks.training.images.sources import SOURCES
 
 MOST_IMAGES = 60_000
@@ -81,14 +80,7 @@ def main(argv: Sequence[str]) -> int:
     options = command_line.parse(ImageBenchmark, argv, description=__doc__ or "")
     from bohb_study.benchmarking.image_loading import OURS, Speed, measure  # imports torch
 
-    table = Table(
-        title=f"images per second, {options.images} images of Fashion-MNIST, one thread, fastest "
-        f"of {options.repeats}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
-    for heading in ("work", "batch", "way", "images/s", "this project is faster by"):
-        table.add_column(heading, justify="left" if heading in {"work", "way"} else "right")
+    rows = []
     speeds: list[Speed] = []
     ours = 0.0
     for speed in measure(
@@ -99,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
         rate = speed.images_per_second
         ours = rate if speed.way == OURS else ours
         ratio = "" if speed.way == OURS else f"{ours / rate:.1f}"
-        table.add_row(speed.work, str(speed.batch_size), speed.way, f"{rate:,.0f}", ratio)
+        rows.append(row([speed.work, speed.batch_size, speed.way, f"{rate:,.0f}", ratio]))
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
@@ -110,7 +102,18 @@ def main(argv: Sequence[str]) -> int:
     }
     replace_files({options.out: json_bytes(record)})
     out = terminal.console()
-    out.print(table)
+    out.print(
+        Table(
+            f"{options.images} images of Fashion-MNIST, one thread, fastest of {options.repeats}",
+            (
+                *columns("work"),
+                *columns("batch", align="right"),
+                *columns("way"),
+                *columns("images/s", "this project is faster by", align="right"),
+            ),
+            tuple(rows),
+        )
+    )
     out.print(f"  {options.out}", highlight=False, soft_wrap=True)
     return 0
 

@@ -20,18 +20,14 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.table import Table
 
 from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.audit.study_audit import audit_folder
 from bohb_study.cli import command_line, terminal
 from bohb_study.errors import UsageError
 from bohb_study.identity import git_state
-from bohb_study.paper.derive import derive
 from bohb_study.paper.effort import effort, measured_effort
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.normalisation_references import references, store_references
-from bohb_study.paper.report_table import paper_table
 from bohb_study.paper.reports import REPORTS, update_readme, write_report
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.retraining import retrain_finals
@@ -41,6 +37,11 @@ from bohb_study.store.checksums import TABLE_FILE, seal_folder, write_packed
 from bohb_study.store.sidecars.audit_json import AUDIT_FILE
 from bohb_study.store.sidecars.derived_frames import write_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.derivation import derive
+from bohb_study.summaries.normalisation_references import references, store_references
+from bohb_study.summaries.stored_table import table_with_audit
+from bohb_study.summaries.study_table import retrained_table
+from bohb_study.summaries.table import Table, code, columns, row
 
 PAPER = Path("results/paper")
 README = Path("README.md")
@@ -168,11 +169,9 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     store_references(target, study_id, references(config.resolve().tasks, loaded.frame))
     if study.thinned:
         write_derived(target, study_id, derive(loaded, study.whole))
-    table = paper_table(done.path, loaded, audit)
-    write_packed(target, {TABLE_FILE: table.markdown().encode()})
-    out.print(table.rich())
-    for note in table.notes:
-        out.print(f"* {note}", highlight=False)
+    table = retrained_table(loaded)
+    write_packed(target, {TABLE_FILE: table_with_audit(table, audit.lines())})
+    out.print(table)
     for line in audit.lines():
         out.print(line, highlight=False)
     for file in [done.path / "cells", target / AUDIT_FILE, target / TABLE_FILE]:
@@ -210,19 +209,25 @@ def seal_all(options: Paper) -> int:
 
 def studies_table() -> Table:
     """The named studies, as ``--list`` prints them."""
-    table = Table(title="studies", title_justify="left")
-    for heading in ("study", "what", "methods", "budget", "seeds", "task options"):
-        table.add_column(heading, justify="right" if heading in {"budget", "seeds"} else "left")
-    for study in STUDIES.values():
-        table.add_row(
-            study.name,
-            study.what,
-            " ".join(study.methods),
-            f"{study.budget:g}",
-            str(study.seeds),
-            " ".join(study.task_option),
+    shown = [
+        row(
+            [
+                code(study.name),
+                study.what,
+                " ".join(study.methods),
+                f"{study.budget:g}",
+                study.seeds,
+                " ".join(study.task_option),
+            ]
         )
-    return table
+        for study in STUDIES.values()
+    ]
+    headings = (
+        *columns("study", "description", "methods"),
+        *columns("budget", "seeds", align="right"),
+        *columns("task options"),
+    )
+    return Table("studies", headings, tuple(shown), framed=True)
 
 
 def _again(argv: Sequence[str]) -> str:

@@ -22,7 +22,6 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.store.files import replace_files
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
-    FIGURES,
     PAGE,
     SUMS,
     RenderedItem,
@@ -35,6 +34,7 @@ from paper_figures.paper_gallery import (
     read_sums,
     sums,
 )
+from paper_figures.registry import current_names, figures
 from paper_figures.toolkit.style import VENUES
 
 PAPER = Path("results/paper")
@@ -187,10 +187,11 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
 def draw_one(study: Path, options: Draw) -> int:
     """Draw what one study has the data for; returns the exit code."""
     shown = Studies(study.parent, options.wish)
-    names = options.figure or tuple(FIGURES)
+    known = figures()
+    names = current_names(options.figure) or tuple(known)
     for name in names:
-        if name not in FIGURES:
-            raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(FIGURES)}")
+        if name not in known:
+            raise UsageError(f"--figure {name}: not of one study; allowed: {', '.join(known)}")
     folder = options.out or study / "figures"
     skipped: dict[str, Exception] = {}
     for name in names:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
 import pandas as pd
 
@@ -42,7 +41,7 @@ class TaskFacts:
 
     @property
     def test_score(self) -> Score:
-        """The same of ``test_loss``."""
+        """What ``test_loss`` measures, as it is shown."""
         return Score.of(self.test_metric)
 
     @property
@@ -88,28 +87,29 @@ class FigureStudy:
     workers: int = 1
     """Trials that a cell ran side by side."""
     finals: pd.DataFrame | None = None
-    """Final configurations trained again, from ``store.finals_frame``; None where none was."""
+    """Final configurations retrained, from ``store.finals_frame``; None where none was."""
     larger_budgets: Mapping[str, int] = field(default_factory=dict)
     """Methods with a multiple of the budget, and that multiple."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     """Task -> what its losses are normalised with, as stored with the study; none where unknown."""
-    seconds: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """One row a cell: ``task, method, seed``, and where measured ``wall, training, searching,
-    scheduling, engine`` in seconds."""
-    whole: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """All rows of some cells; of a study that is packed thinned, those of its first seed."""
-    correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Rank correlations between rungs, from ``analysis.correlation``."""
-    suggestions: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Model-based and random suggestions, from ``analysis.diagnostics.suggestions``."""
-    brackets: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Planned and executed rungs, from ``analysis.rungs``."""
+    derived: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """What was derived from all rows, by name, as ``summaries.derivation`` makes it; also
+    ``seconds`` (``diagnostics.time_split``) and ``whole`` (all rows of some cells; of a study that
+    was packed without some rows, those of its first seed)."""
     rule: Rule | None = None
-    """How incumbents are chosen; each task's main rule where not given."""
+    """How incumbents are chosen; default: each task's main rule."""
     axis: Axis | None = None
-    """What curves run along; what fits the number of workers where not given."""
+    """What curves run along; default: what fits the number of workers."""
     venue: str = "neurips"
     """Whose page the figure is made for: a key of ``style.VENUES``."""
+
+    def derived_frame(self, name: str) -> pd.DataFrame:
+        """One of the derived frames; empty where the study does not have it."""
+        return self.derived.get(name, pd.DataFrame())
+
+    def with_derived(self, **frames: pd.DataFrame) -> "FigureStudy":
+        """The same study with some derived frames replaced or added."""
+        return replace(self, derived={**self.derived, **frames})
 
     def of(
         self, tasks: Sequence[str] | None = None, methods: Sequence[str] | None = None
@@ -134,14 +134,13 @@ class FigureStudy:
                     frame = frame[frame[column].isin(names)]
             return frame.reset_index(drop=True)
 
-        names = ("frame", "seconds", "whole", "correlations", "suggestions", "brackets")
-        frames: dict[str, Any] = {name: cut(getattr(self, name)) for name in names}
         return replace(
             self,
+            frame=cut(self.frame),
+            derived={name: cut(frame) for name, frame in self.derived.items()},
             tasks=tuple(task for task in self.tasks if task.name in kept["task"]),
             larger_budgets={m: n for m, n in self.larger_budgets.items() if m in kept["method"]},
             finals=None if self.finals is None else cut(self.finals),
-            **frames,
         )
 
     @property
@@ -178,10 +177,7 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
     if len({study.workers for study in studies}) > 1:
         raise StudyError("studies with different numbers of workers cannot be joined")
     trained = [study.finals for study in studies if study.finals is not None]
-    derived: dict[str, Any] = {
-        name: pd.concat([getattr(study, name) for study in studies], ignore_index=True)
-        for name in ("seconds", "whole", "correlations", "suggestions", "brackets")
-    }
+    derived = dict.fromkeys(name for study in studies for name in study.derived)
     return replace(
         first,
         frame=join(narrow(study.frame) for study in studies),
@@ -191,7 +187,10 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
         finals=pd.concat(trained, ignore_index=True) if trained else None,
         larger_budgets={m: n for study in studies for m, n in study.larger_budgets.items()},
         references={t: r for study in studies for t, r in study.references.items()},
-        **derived,
+        derived={
+            name: pd.concat([study.derived_frame(name) for study in studies], ignore_index=True)
+            for name in derived
+        },
     )
 
 

@@ -188,12 +188,12 @@ def small_paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
     from bohb_study.analysis.incumbents.compact import compact
     from bohb_study.engines.base import CellJob, run_cell
-    from bohb_study.paper.derive import derived_from_rows
-    from bohb_study.paper.normalisation_references import references, store_references
-    from bohb_study.paper.random_correlations import rung_correlations_of
     from bohb_study.store import load_study, pack, write_cell, write_study
     from bohb_study.store.sidecars.derived_frames import write_derived
     from bohb_study.study import StudyConfig
+    from bohb_study.summaries.derivation import derived_from_rows
+    from bohb_study.summaries.normalisation_references import references, store_references
+    from bohb_study.summaries.random_correlations import rung_correlations_of
 
     methods = ("bohb", "hyperband", "random")
     config = StudyConfig(task=(task,), methods=methods, budget=5, seeds=2, workers=workers)

@@ -11,11 +11,10 @@ import pandas as pd
 
 from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.analysis.frame_cells import Key
+from bohb_study.arrays import Bools, Ints
 from bohb_study.schema import CELL
 from bohb_study.store import CellRecord
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 State = Literal["holds", "violated", "known", "not applicable"]
 
 

@@ -16,7 +16,6 @@ from bohb_study.numbers import fixed, stable, with_error
 from bohb_study.paper.claims import (
     Claim,
     ClaimsReport,
-    TextTable,
     Verdict,
     above_zero,
     together,
@@ -24,6 +23,7 @@ from bohb_study.paper.claims import (
     written,
 )
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.table import Given, Table, code, columns, rows
 
 SOURCE = "Falkner et al. 2018, section 5.1"
 START, EARLY = 5.0, 10.0
@@ -58,20 +58,20 @@ def regrets(study: LoadedStudy, at: Sequence[float]) -> pd.DataFrame:
 
 def counting_ones_report(study: LoadedStudy, reference: LoadedStudy) -> ClaimsReport:
     """The claims of the paper on ``study``, and ``reference`` beside the reference values."""
-    end = study.study.config.budget
+    end = float(study.study.config.budget)
     found = regrets(study, sorted({1.0, START, EARLY, 50.0, end}))
     gains = _Gains(found, bootstrap_seed(study.study.id))
     means = _means(found)
     claims = (*_claims(gains, list(study.study.methods), end), *_references(reference))
     notes = (
         f"{study.study.title}: {study.study.seeds} seeds, {end:g} full "
-        "evaluations (729 samples; every rung is paid whole), one worker; the paper ran 512 runs "
-        "of 8,192",
+        "evaluations (729 samples; every rung is charged in full), one worker; the paper ran 512 "
+        "runs of 8,192",
         "the quantity is the paper's: normalised noise-free regret f / d + 1 (0 is best) of the "
         "incumbent under rule paper",
-        "ours: how much lower the first is than the second, paired by seed: interquartile mean and "
+        "here: how much lower the first is than the second, paired by seed: interquartile mean and "
         "its 95 % bootstrap interval",
-        "holds: yes or no where the whole interval is on one side of zero (inside or outside "
+        "verdict: yes or no where the whole interval is on one side of zero (inside or outside "
         f"+-{MARGIN:g} for 'like'), else not decided",
         "BOHB and Hyperband are HpBandSter's own (hpbandster-bohb, hpbandster-hyperband); the "
         "paper's TPE is univariate; its SMAC is not compared",
@@ -167,17 +167,18 @@ def _table(
     means: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
     methods: Sequence[str],
     end: float,
-) -> TextTable:
-    rows = []
+) -> Table:
+    found: list[Sequence[Given]] = []
     for d, by_method in means.items():
         for method in methods:
             cells = []
             for mean, error in by_method[method].values():
                 cells.append(with_error(mean, 2 * error))
-            rows.append((d, f"`{method}`", *cells))
+            found.append((d, code(method), *cells))
     moments = next(iter(next(iter(means.values())).values()))
     title = "Normalised noise-free regret after so many full evaluations, mean +- 2 standard errors"
-    return TextTable(title, ("d", "method", *moments), tuple(rows))
+    headings = (*columns("d", "method"), *columns(*moments, align="right"))
+    return Table(title, headings, rows(found))
 
 
 def _measured(reference: LoadedStudy) -> dict[str, dict[str, dict[str, list[float]]]]:

@@ -64,7 +64,7 @@ def full_evaluation_seconds(task: Task) -> float:
 
 def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
     factors = [get_method(name).budget_factor for name in config.methods]
-    methods = factors.count(1)  # yardsticks are not trained again
+    methods = factors.count(1)  # methods of a larger budget are not retrained
     cells = len(factors) * config.seeds
     again = methods * config.seeds * repeats
     seconds = full_evaluation_seconds(task)
@@ -72,10 +72,10 @@ def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
     whole = task.on_all_data()
     if whole is not None:
         hours += methods * full_evaluation_seconds(whole)
-    alone = f", {methods} trainings on all data" if whole is not None else ""
-    more = " (a yardstick: a multiple)" if max(factors) > 1 else ""
+    alone = f", {methods} refits on all training data" if whole is not None else ""
+    more = " (more with a larger budget)" if max(factors) > 1 else ""
     return (
-        f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; off the ledger "
-        f"{again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
+        f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; outside the "
+        f"budget {again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
         f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by --jobs"
     )

@@ -1,4 +1,4 @@
-"""The main study: what was found on all tasks, with what their fidelities are worth beside it.
+"""The main study: what was found on all tasks, beside the rank agreement of their fidelities.
 
 Nothing is claimed by a test over tasks: there are too few families for one. Verdicts on a task
 follow from the whole interval of the paired differences between two methods.
@@ -18,11 +18,12 @@ from bohb_study.analysis.diagnostics.rung_correlation import correlation_frame
 from bohb_study.analysis.frame_cells import narrow
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
 from bohb_study.errors import StudyError
-from bohb_study.numbers import fixed, stable, stables
-from bohb_study.paper.claims import ClaimsReport, TextTable, Verdict, above_zero, written
+from bohb_study.numbers import NONE, fixed, stable, stables
+from bohb_study.paper.claims import ClaimsReport, Verdict, above_zero, written
 from bohb_study.store import LoadedStudy
 from bohb_study.store.joining import join
 from bohb_study.store.sidecars.derived_frames import read_derived
+from bohb_study.summaries.table import Cell, Column, Given, Table, bold, code, columns, rows
 
 METHOD = "bohb"
 OTHERS = ("random", "asha", "hyperband", "hpbandster-bohb", "tpe")
@@ -30,7 +31,7 @@ OTHERS = ("random", "asha", "hyperband", "hpbandster-bohb", "tpe")
 SHARES = (0.1, 0.3, 1.0)
 """Of the budget, at which ranks are printed."""
 WEAK = 0.3
-"""Spearman's correlation below which a lowest rung is called a poor guide."""
+"""Spearman's correlation below which a lowest rung is called a poor predictor."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         tables=(
             _guide_table(correlations, with_bohb),
             _gain_table(gains, guides),
-            _rank_table("Mean ranks where fidelities help", ranks),
-            _rank_table("Mean ranks of what fits every task", single),
+            _rank_table("Mean ranks on tasks with several fidelities", ranks),
+            _rank_table("Mean ranks of the methods that fit every task", single),
         ),
         notes=tuple(_sentences(gains, ranks, single, guides)),
         numbers={
@@ -152,53 +153,50 @@ def _lowest(correlations: pd.DataFrame, task: str) -> float:
     return round(float(own["spearman"].iloc[0]), 3)
 
 
-def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> TextTable:
-    rows = []
+def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> Table:
+    found = []
     for task in tasks:
         own = _guide(correlations, task).sort_values("lower")
         words = [
             f"{row['lower']}: {fixed(row['spearman'])} [{fixed(row['low'])}, {fixed(row['high'])}]"
             for row in own.to_dict("records")
         ]
-        rows.append((f"`{task}`", words[0], words[-1]))
-    return TextTable(
-        "What the rungs are worth: Spearman's correlation with the top rung, over random "
+        found.append((code(task), words[0], words[-1]))
+    return Table(
+        "Rank agreement between rungs: Spearman's correlation with the top rung, over random "
         "configurations",
-        ("task", "lowest rung", "rung below the top"),
-        tuple(rows),
+        columns("task", "lowest rung", "rung below the top"),
+        rows(found),
     )
 
 
-def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> TextTable:
+def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> Table:
     by_pair = {(one.task, one.other): one for one in gains}
-    rows = [
-        (
-            f"`{task}`",
-            *(_cell(by_pair.get((task, other))) for other in OTHERS),
-        )
-        for task in guides
+    found = [
+        (code(task), *(_cell(by_pair.get((task, other))) for other in OTHERS)) for task in guides
     ]
-    return TextTable(
-        "How much lower BOHB's incumbent is than another's when the budget is spent (paired by "
-        "seed, interquartile mean [95 %]; bold where the whole interval is on one side of 0)",
-        ("task", *(f"than `{other}`" for other in OTHERS)),
-        tuple(rows),
+    return Table(
+        "By how much BOHB's incumbent is lower than that of another method at the end of the "
+        "budget (paired by seed, interquartile mean [95 %]; bold: the whole interval is on one "
+        "side of 0)",
+        (Column("task"), *columns(*(f"than {other}" for other in OTHERS), align="right")),
+        rows(found),
     )
 
 
-def _cell(one: TaskGain | None) -> str:
+def _cell(one: TaskGain | None) -> Cell:
     if one is None:
-        return "-"
+        return Cell(NONE)
     text = written(one.gain)
-    return text if one.verdict == "not decided" else f"**{text}**"
+    return Cell(text) if one.verdict == "not decided" else bold(text)
 
 
-def _rank_table(title: str, ranks: RankCurves) -> TextTable:
+def _rank_table(title: str, ranks: RankCurves) -> Table:
     at = [_at(ranks, share) for share in SHARES]
     order = np.argsort(stables(ranks.centre[:, -1]), kind="stable")
-    rows = [
+    found: list[Sequence[Given]] = [
         (
-            f"`{ranks.methods[i]}`",
+            code(ranks.methods[i]),
             *(
                 f"{fixed(ranks.centre[i, j])} [{fixed(ranks.low[i, j])}, {fixed(ranks.high[i, j])}]"
                 for j in at
@@ -207,11 +205,14 @@ def _rank_table(title: str, ranks: RankCurves) -> TextTable:
         for i in order
     ]
     families = sorted({family_of(str(task)) for task in ranks.final.index})
-    return TextTable(
+    return Table(
         f"{title} ({len(ranks.methods)} methods, {len(ranks.final)} tasks of {len(families)} "
         f"families: {', '.join(families)}; 1 is best, [95 %] over seeds)",
-        ("method", *(f"at {share:.0%} of the budget" for share in SHARES)),
-        tuple(rows),
+        (
+            Column("method"),
+            *columns(*(f"at {100 * share:.0f} % of the budget" for share in SHARES), align="right"),
+        ),
+        rows(found),
     )
 
 
@@ -229,7 +230,7 @@ def _ranks_json(ranks: RankCurves) -> dict[str, dict[str, list[float]]]:
 def _sentences(
     gains: Sequence[TaskGain], ranks: RankCurves, single: RankCurves, guides: dict[str, float]
 ) -> Iterable[str]:
-    """What it means, in three sentences, by rules that were fixed before the results."""
+    """The interpretation in three sentences, by rules that were fixed before the results."""
     against = "; ".join(f"against {other}, {_verdicts(gains, other)}" for other in OTHERS)
     yield (
         f"Of {len(guides)} tasks with several fidelities, BOHB's incumbent at the end of the "
@@ -239,18 +240,18 @@ def _sentences(
     early = {m: ranks.centre[i, _at(ranks, SHARES[0])] for i, m in enumerate(ranks.methods)}
     alone = {m: single.centre[i, -1] for i, m in enumerate(single.methods)}
     yield (
-        f"Averaged over families, the best mean rank at {SHARES[0]:.0%} of the budget is "
-        f"{_best(early)} and at its end {_best(end)}, where BOHB has {fixed(end[METHOD])} of "
-        f"{len(end)}; where there is one fidelity, or none is used, it is {_best(alone)} of "
-        f"{len(alone)}."
+        f"Averaged over families, the best mean rank at {100 * SHARES[0]:.0f} % of the budget is "
+        f"{_best(early)} and at its end {_best(end)}, where BOHB has {fixed(end[METHOD])} among "
+        f"{len(end)} methods; over all tasks, among the {len(alone)} methods that fit each of "
+        f"them, it is {_best(alone)}."
     )
     poor = {task: value for task, value in guides.items() if value < WEAK}
     lost = sorted({g.task for g in gains if g.other == "random" and g.verdict == "no"})
     named = ", ".join(f"{task} ({fixed(value)})" for task, value in poor.items()) or "none"
     families = len({family_of(str(task)) for task in ranks.final.index})
     yield (
-        f"Where the lowest rung hardly ranks as the top does (Spearman below {WEAK}: "
-        f"{named}) no gain from early stopping should be expected"
+        f"Where the lowest rung hardly predicts the ranking at the top (Spearman below {WEAK}: "
+        f"{named}), no gain from early stopping should be expected"
         f"{', and BOHB is behind random search on ' + ', '.join(lost) if lost else ''}; intervals "
         f"are over seeds of these tasks, and {families} families are too few for a test over tasks."
     )

@@ -7,9 +7,10 @@ import pandas as pd
 
 from bohb_study.analysis.comparisons.speed_ups import SHARES
 from bohb_study.numbers import NONE, number
+from bohb_study.summaries.table import Table, columns, rows
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import speedup_dots
-from paper_figures.tables.table import Table
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 NOT_REACHED = "not reached"
@@ -23,7 +24,7 @@ def table(study: FigureStudy) -> Table:
         UsageError: a method has no line in ``style``.
     """
     shown = speedup_dots(study)
-    rows = [
+    found = [
         (
             "" if i else task.name,
             style.line(method).label,
@@ -37,14 +38,16 @@ def table(study: FigureStudy) -> Table:
     kinds = " or ".join(sorted(set(shown.found["kind"])))
     notes = (
         f"Kaplan-Meier median of random search's times over that of the method's, in {shown.time}, "
-        f"over {counts} seeds [{kinds}]; above 1: sooner than random search. Target: random's "
+        f"over {counts} seeds [{kinds}]; above 1: faster than random search. Target: random's "
         "interquartile mean at that share of the budget.",
-        f"{NOT_REACHED} (< x): the method's median is censored, and x is the most that its "
-        f"speed-up can be; > x: random's is. An end of an interval that is {NONE} is censored.",
+        f"{NOT_REACHED} (< x): the method's median is censored, and its speed-up is below x; "
+        f"> x: random's is censored. An end of an interval that is {NONE} is censored.",
         f"Source: {study.provenance}.",
     )
     shares = tuple(f"{100 * share:g} %" for share in SHARES)
-    return Table("Speed-up over random search", ("task", "method", *shares), tuple(rows), notes)
+    return Table(
+        "Speed-up over random search", columns("task", "method", *shares), rows(found), notes
+    )
 
 
 def text(own: "pd.Series[Any] | None") -> str:
@@ -61,3 +64,6 @@ def text(own: "pd.Series[Any] | None") -> str:
         return NOT_REACHED
     shown = number(bound, 2)
     return f"{NOT_REACHED} (< {shown})" if np.isinf(median) else f"> {shown} [{ends}]"
+
+
+TABLE = TableSpec("table-speedups", table)

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
 
+from bohb_study.arrays import Floats
 from bohb_study.numbers import stable
 from paper_figures.toolkit import style
-
-Floats = npt.NDArray[np.float64]
 
 LINE = 1.2
 """Height of a line of a label over its font size."""
@@ -32,15 +30,15 @@ LEADER, HANDLE, GAP = 7.0, 17.0, 3.0
 
 @dataclass(frozen=True)
 class End:
-    """Where a line ends."""
+    """Where a line ends, and its name."""
 
     method: str
     y: float
     """In data coordinates of the axes."""
     text: str = ""
-    """The method's label where not given."""
+    """Default: the method's label."""
     x: float | None = None
-    """In data coordinates; the right edge of the axes where not given."""
+    """In data coordinates; default: the right edge of the axes."""
 
     @property
     def name(self) -> str:
@@ -49,7 +47,7 @@ class End:
 
     @property
     def lines(self) -> int:
-        """Of the name."""
+        """How many lines the name takes."""
         return self.name.count("\n") + 1
 
 

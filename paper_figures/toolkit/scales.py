@@ -3,22 +3,20 @@
 import sys
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from bohb_study.arrays import Floats
 from bohb_study.numbers import stable, stables
-
-Floats = npt.NDArray[np.float64]
 
 LOG_FROM = 4.0
 """Largest over smallest value from which a logarithmic axis shows more than a linear one."""
 SMALL = 0.99e-4
 """Below it a power of ten is written as one: zeros are hard to count."""
 LARGE = 1e9
-"""From here on likewise."""
+"""From here on, too, in powers of ten."""
 CORNER_DIGITS = 9
 """Of a step that is drawn: finer than anything that is seen, coarser than any last bit."""
 NARROW = 1.0

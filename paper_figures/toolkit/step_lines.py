@@ -6,13 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bohb_study.analysis import MethodCurves
-from bohb_study.analysis.statistics.aggregate import Kind
-from paper_figures.figures.anytime_data import REGRET, Panel, banded, runs_shown, values_shown
+from bohb_study.analysis.statistics.aggregate import SpreadKind
+from bohb_study.arrays import Floats
 from paper_figures.toolkit import scales, style
+from paper_figures.toolkit.curve_panel import REGRET, CurvePanel, banded, runs_shown, values_shown
 from paper_figures.toolkit.labels import End
 
 
-def draw_panel(axes: Axes, panel: Panel) -> None:
+def draw_panel(axes: Axes, panel: CurvePanel) -> None:
     """All methods of a panel.
 
     Raises:
@@ -30,9 +31,9 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
 def band(
     axes: Axes,
     method: str,
-    x: scales.Floats,
-    low: scales.Floats,
-    high: scales.Floats,
+    x: Floats,
+    low: Floats,
+    high: Floats,
     opacity: float,
 ) -> None:
     """The spread of a method's steps, in its colour: x, low and high of shape (g,)."""
@@ -51,7 +52,7 @@ def band(
     )
 
 
-def alpha(kind: Kind) -> float:
+def alpha(kind: SpreadKind) -> float:
     """How opaque a band is: a range of few seeds is wide, and lies over others."""
     return 0.08 if kind == "range, not an interval" else 0.16
 
@@ -59,8 +60,8 @@ def alpha(kind: Kind) -> float:
 def centre(
     axes: Axes,
     method: str,
-    x: scales.Floats,
-    y: scales.Floats,
+    x: Floats,
+    y: Floats,
     marks: tuple[float, float],
 ) -> None:
     """A method's steps: x and y of shape (g,).
@@ -104,7 +105,7 @@ def _draw_method(axes: Axes, curves: MethodCurves, number: int) -> None:
 
 
 def scale(
-    row: Sequence[Axes], shown: Sequence[Panel], first: float, last: float, most: int = 20
+    row: Sequence[Axes], shown: Sequence[CurvePanel], first: float, last: float, most: int = 20
 ) -> None:
     """The logarithmic x axis from ``first`` to ``last``, and one y axis for a task's panels.
 
@@ -136,7 +137,7 @@ def _say_nothing(axes: Axes) -> None:
     axes.text(0.5, 0.5, "no incumbent", transform=axes.transAxes, ha="center", va="center")
 
 
-def line_ends(panel: Panel) -> list[End]:
+def line_ends(panel: CurvePanel) -> list[End]:
     """Where the lines of a panel end; a method without a centre, where its runs do on average.
 
     Methods of which nothing is drawn have no end.

@@ -7,14 +7,14 @@ import pytest
 
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
-from bohb_study.paper.report_table import paper_table
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.progress import make_progress
-from bohb_study.running.reproduction import prepare_rerun, reproduce
+from bohb_study.running.reproduction import reproduce
 from bohb_study.running.retraining_plan import plan
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.summaries.study_table import retrained_table
 from paper_figures import draw_study
 from paper_figures.figure_study import figure_study
 from repository import ROOT
@@ -26,12 +26,11 @@ CONFIG = StudyConfig(
     seeds=2,
     task_option=("digits.epochs=3",),
 )
-pytestmark = pytest.mark.usefixtures("all_cells_run_here")
-LINE = "random-2x, a yardstick with 2 times the budget: "
+LINE = "random-2x, baseline with twice the budget: "
 
 
 @pytest.fixture(scope="module")
-def ran(all_cells_run_here: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_study(CONFIG, RunOptions(out=tmp_path_factory.mktemp("results"))).path
 
 
@@ -47,9 +46,9 @@ def test_it_draws_as_random_does_and_goes_on_for_as_long_again(folder: Path) -> 
         both = ["trial", "config_id", "level", "units", "val_loss", "test_loss"]
         assert twice[both].iloc[: len(once)].equals(once[both])
         assert len(twice) == 2 * len(once) == 18
-        ledger = study.cells["digits", "random-2x", seed].ledger
-        assert (ledger.allowed, ledger.charged, ledger.executed) == (18, 18, 18)
-        assert study.cells["digits", "random", seed].ledger.allowed == 9
+        ledger = study.cells["digits", "random-2x", seed]["ledger"]
+        assert (ledger["allowed"], ledger["charged"], ledger["executed"]) == (18, 18, 18)
+        assert study.cells["digits", "random", seed]["ledger"]["allowed"] == 9
 
 
 @pytest.mark.parametrize("form", ["as it was run", "packed"])
@@ -72,15 +71,15 @@ def test_the_table_has_no_row_of_it_and_a_line_below(
     terminal.console().print(terminal.summary_table(load_study(folder)))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     names = [line.split()[0] for line in lines if line]
-    assert names[-2:] == ["random", "random-2x,"]
+    assert names[-2:] == ["digits:", "random-2x,"]
     assert names.count("random-2x") == 0
     assert lines[-1].startswith(LINE + "0.")
     assert lines[-1].endswith("]")
 
 
 def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
-    table = paper_table(folder)
-    assert [row[0] for row in table.rows] == ["random"]
+    table = retrained_table(load_study(folder))
+    assert table.column("method") == ["random"]
     assert table.notes[1].startswith(LINE + "0.")
 
 
@@ -92,10 +91,11 @@ def test_it_is_not_trained_again(folder: Path) -> None:
 
 def test_modelled_hours_count_it_whole_and_its_retrainings_not() -> None:
     alone = StudyConfig(**{**CONFIG.to_json(), "methods": ("random",)})
-    assert "4 cells of 3 full evaluations (a yardstick: a multiple); off the ledger 6" in effort(
-        CONFIG, 3
+    assert (
+        "4 cells of 3 full evaluations (more with a larger budget); outside the budget 6"
+        in effort(CONFIG, 3)
     )
-    assert "2 cells of 3 full evaluations; off the ledger 6 retrainings" in effort(alone, 3)
+    assert "2 cells of 3 full evaluations; outside the budget 6 retrainings" in effort(alone, 3)
 
 
 def test_modelled_hours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,14 +106,14 @@ def test_modelled_hours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cell_of_it_comes_out_the_same_when_run_again(folder: Path) -> None:
     study, cell = load_study(folder), Cell("digits", "random-2x", 1)
-    (found,) = reproduce(prepare_rerun(study, [cell]), RunOptions(), make_progress)
+    (found,) = reproduce(study, [cell], RunOptions(), make_progress)
     assert (found.cell, found.rows, found.difference) == (cell, 18, None)
 
 
 def test_its_figure_ends_where_the_others_do(folder: Path, tmp_path: Path) -> None:
     files = draw_study(folder, tmp_path / "figures")
     assert [file.name for file in files] == ["anytime.pdf", "anytime.png", "anytime.svg"]
-    assert "spent 2 times what the axis says" in files[2].read_text()
+    assert "its axis is divided by 2" in files[2].read_text()
 
 
 def test_a_study_of_nothing_else_can_be_shown(

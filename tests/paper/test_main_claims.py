@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.incumbents.rules import incumbent
+from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
@@ -18,6 +18,7 @@ from bohb_study.paper.main_claims import OTHERS, main_report
 from bohb_study.store import CellRecord, LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
 from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
+from bohb_study.summaries.markdown import to_markdown
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -114,7 +115,7 @@ def test_ranks_at_the_end_are_those_of_the_final_incumbents(
     order = [row[0].strip("`") for row in table.rows]
     assert [expected[method] for method in order] == sorted(expected)
     assert set(order) == set(methods)
-    assert table.headings[1:] == tuple(f"at {n} of the budget" for n in ("10%", "30%", "100%"))
+    assert table.headings[1:] == tuple(f"at {n} % of the budget" for n in (10, 30, 100))
 
 
 def test_rungs_are_worth_what_is_stored_beside_the_packs(
@@ -157,7 +158,7 @@ def test_on_a_curve_they_are_random_searchs_a_value_a_seed(
     assert found.numbers["lowest_rung"] == {"mfh3-good": 0.5}
 
 
-def test_yardsticks_and_several_workers_have_no_part(
+def test_larger_budgets_and_several_workers_have_no_part(
     report: ClaimsReport, packs: dict[str, LoadedStudy]
 ) -> None:
     four = packs["four"]
@@ -198,9 +199,9 @@ def test_it_is_json_and_markdown_without_claims(report: ClaimsReport) -> None:
     assert said["notes"] == list(report.notes)
     assert set(said["numbers"]) == {"gains", "lowest_rung", "ranks", "ranks_every_task"}
     text = report.markdown()
-    assert text.startswith("What the rungs are worth")
+    assert text.startswith("**Rank agreement between rungs")
     for table in report.tables:
-        assert table.markdown() in text
+        assert to_markdown(table) in text
     assert text.count("\n* ") == 3
 
 

@@ -19,10 +19,11 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, write_cell, write_study
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.markdown import to_markdown
 from paper_figures.__main__ import main
 from paper_figures.figure_study import FigureStudy, figure_study
 from paper_figures.packed_frames import with_derived
-from paper_figures.paper_gallery import FIGURES, TABLES
+from paper_figures.registry import figures, tables
 from paper_figures.report.page import page
 from paper_figures.toolkit import save
 from paper_figures.toolkit.rounding import settle
@@ -142,9 +143,9 @@ def words(figure: Figure) -> list[str]:
 def test_whatever_is_stored_is_drawn_or_left_out_with_a_line(ran: LoadedStudy, shape: str) -> None:
     study = shown(SHAPES[shape](ran))
     drawn, left_out = [], []
-    for name, draw in FIGURES.items():
+    for name, spec in figures().items():
         try:
-            figure, caption = draw(study)
+            figure, caption = spec.draw(study)
         except (StudyError, UsageError) as error:
             left_out.append(str(error))
             continue
@@ -152,9 +153,9 @@ def test_whatever_is_stored_is_drawn_or_left_out_with_a_line(ran: LoadedStudy, s
         drawn.append(name)
         for text in (caption, *words(figure)):
             assert not NO_NUMBER.search(text), (name, text)
-    for table in TABLES.values():
+    for spec in tables().values():
         try:
-            assert not NO_NUMBER.search(text := table(study).markdown()), text
+            assert not NO_NUMBER.search(text := to_markdown(spec.make(study))), text
         except (StudyError, UsageError) as error:
             left_out.append(str(error))
     assert all(len(line.splitlines()) == 1 for line in left_out)
@@ -186,5 +187,8 @@ def test_the_command_draws_rungs_and_curves_without_a_complete_bracket(
     shutil.copytree(ran.path, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(save, "DPI", 30)
-        assert command_line.run(main, ["--study", str(folder), "--figure", "rungs", "curves"]) == 0
+        assert (
+            command_line.run(main, ["--study", str(folder), "--figure", "rungs", "learning-curves"])
+            == 0
+        )
     assert "not drawn" not in capsys.readouterr().err

@@ -278,7 +278,7 @@ def test_allowed_units_are_by_the_tasks_own_ladder() -> None:
     }
 
 
-def test_a_yardstick_is_allowed_a_multiple_of_the_budget() -> None:
+def test_a_larger_budget_is_allowed_a_multiple_of_the_budget() -> None:
     study = config(methods=("random", "random-2x"), budget=41 / 27, task=("digits",), seeds=1)
     assert allowed_units(study.resolve(), study.cells()) == {
         "digits/random/0": 41,

@@ -16,7 +16,6 @@ from bohb_study.audit.study_audit import audit_study
 from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
-from bohb_study.paper.derive import derive
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.reproduction import NotReproducibleError, prepare_rerun
 from bohb_study.running.rerun import config_of
@@ -34,6 +33,7 @@ from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.stored_study import TaskFile
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.summaries.derivation import derive
 from bohb_study.tasks.user.user_task import executes
 from repository import ROOT
 
@@ -181,7 +181,7 @@ def test_reading_results_needs_no_file(packed: bool) -> None:
     for change in ("imported", "gone"):
         loaded = load_study(folder)
         assert set(loaded.frame["task"]) == {"MyTask"}, change
-        assert loaded.study.ladder("MyTask") == config_ladder()
+        assert loaded.study.study.ladder("MyTask") == config_ladder()
         assert audit_study(loaded).cells == len(loaded.cells)
         Path("my.py").unlink(missing_ok=True)
 

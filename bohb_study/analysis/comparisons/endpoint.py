@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata, wilcoxon
 from statsmodels.stats.multitest import multipletests
@@ -21,9 +20,8 @@ from bohb_study.analysis.incumbents.rules import Rule, main_rule
 from bohb_study.analysis.statistics.aggregate import iqm
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import ALPHA, detectable, pairs_needed, smallest_p
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 PAIR = ("bohb", "random")
 """Methods of the primary endpoint where no others are declared."""
@@ -124,13 +122,13 @@ def task_tests(
     """Test every pair of methods on one task.
 
     Args:
-        frame: rows of the task, in any order, without yardsticks.
+        frame: rows of the task, in any order, without methods of a larger budget.
         top: units of one full evaluation.
         budget: full evaluations that each cell was allowed.
         seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
         pair: methods of the primary endpoint.
-        rule: how incumbents are chosen; the task's main rule where not given.
-        methods: what is compared, in this order; all, sorted, where not given.
+        rule: how incumbents are chosen; default: the task's main rule.
+        methods: what is compared, in this order; default: all, sorted.
         allow_missing: pair the seeds that two methods share; the missing cells are then named.
 
     Raises:

@@ -1,16 +1,19 @@
 """The table at the end of a study: one row per task and method."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import Key, cells_of, narrow, require_complete
-from bohb_study.analysis.incumbents.rules import incumbent
-from bohb_study.analysis.statistics.aggregate import estimate
+from bohb_study.analysis.frame_cells import Key, require_complete
+from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
+from bohb_study.analysis.statistics.aggregate import Estimate, estimate
 from bohb_study.budget import Account
 from bohb_study.errors import StudyError
+
+Which = Literal["val", "test"]
+"""The loss by which is chosen, or the one that is only ever reported."""
 
 
 def summary(
@@ -28,7 +31,7 @@ def summary(
         ledgers: the account of each (task, method, seed).
         tops: units of one full evaluation, by task.
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
-        allow_missing: go on where methods have unequal seeds; ``seeds`` then tells.
+        allow_missing: go on where methods have unequal seeds; ``seeds`` then says so.
 
     Returns:
         One row per task and method, sorted:
@@ -45,7 +48,7 @@ def summary(
         StudyError: methods of a task have unequal seeds, or a ledger or a top is missing.
     """
     require_complete(frame, allow_missing)
-    cells = pd.DataFrame([_cell(key, rows, ledgers, tops) for key, rows in cells_of(narrow(frame))])
+    cells = pd.DataFrame([_cell(key, own, ledgers) for key, own in traces(frame, tops, "full")])
     return pd.DataFrame(
         [
             {"task": task, "method": method} | _over_seeds(own, bootstrap_seed)
@@ -54,19 +57,12 @@ def summary(
     )
 
 
-def _cell(
-    key: Key,
-    rows: pd.DataFrame,
-    ledgers: Mapping[Key, Account],
-    tops: Mapping[str, int],
-) -> dict[str, Any]:
-    """What one cell contributes."""
+def _cell(key: Key, found: IncumbentTrace, ledgers: Mapping[Key, Account]) -> dict[str, Any]:
+    """What one cell contributes to the table."""
     task, method, seed = key
     if key not in ledgers:
         raise StudyError(f"cell {task}/{method}/{seed}: its ledger is missing")
-    if task not in tops:
-        raise StudyError(f"task {task}: the cost of one full evaluation is not known")
-    last = incumbent(rows, "full", tops[task]).iloc[-1]
+    rows = found.reports
     return {
         "task": task,
         "method": method,
@@ -75,8 +71,8 @@ def _cell(
         "unspent": ledgers[key].unspent,
         "train_seconds": rows["train_seconds"].sum(),
         "search_seconds": rows["search_seconds"].sum(),
-        "val_loss": last["val_loss"],
-        "test_loss": last["test_loss"],
+        "val_loss": found.value[-1],
+        "test_loss": found.of_incumbent("test_loss")[-1],
     }
 
 
@@ -99,3 +95,10 @@ def _over_seeds(cells: pd.DataFrame, seed: int) -> dict[str, Any]:
         "undefined": val.undefined,
         "test_undefined": test.undefined,
     }
+
+
+def loss_over_seeds(row: "Mapping[str, Any] | pd.Series", which: Which) -> Estimate:
+    """One of the two losses in a row of ``summary``."""
+    centre, low, high = (float(row[f"{which}_{part}"]) for part in ("loss", "low", "high"))
+    undefined = int(row["undefined" if which == "val" else "test_undefined"])
+    return Estimate(centre, low, high, row["kind"], row["label"], int(row["seeds"]), undefined)

@@ -9,18 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
 from bohb_study.analysis.frame_cells import require_complete
 from bohb_study.analysis.incumbents.at_moment import incumbent_at
 from bohb_study.analysis.incumbents.rules import Rule, main_rule
-from bohb_study.analysis.statistics.aggregate import Kind
+from bohb_study.analysis.statistics.aggregate import SpreadKind
 from bohb_study.analysis.statistics.stratified import Runs, family_weights, spread
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 POINTS = 200
 """Moments, spaced evenly on a logarithmic axis, at which ranks are taken."""
@@ -31,14 +29,14 @@ class RankCurves:
     """Mean ranks of m methods at g moments."""
 
     methods: tuple[str, ...]
-    """Sorted."""
+    """Their names, sorted."""
     shares: Floats
     """Moments as shares of each task's budget, shape (g,); the last is 1."""
     centre: Floats
     """Shape (m, g)."""
     low: Floats
     high: Floats
-    kind: Kind
+    kind: SpreadKind
     """What ``low`` and ``high`` are; a range is that of the seeds, each averaged over tasks."""
     seeds: tuple[int, ...]
     """Number of seeds of each task, each number once, ascending."""
@@ -66,11 +64,11 @@ def rank_curves(
     """Rank all methods of a frame against each other.
 
     Args:
-        frame: the tidy frame of a study, rows in any order, without yardsticks.
+        frame: the tidy frame of a study, rows in any order, without methods of a larger budget.
         tops: units of one full evaluation, by task.
         budgets: full evaluations that each cell was allowed, by task.
         seed: of the bootstrap over seeds, stratified by task; see ``aggregate.bootstrap_seed``.
-        rule: how incumbents are chosen; each task's main rule where not given.
+        rule: how incumbents are chosen; default: each task's main rule.
         allow_missing: leave out the seeds of a task that lack a method, and name them.
 
     Raises:

@@ -62,7 +62,7 @@ def test_colours_that_came_later_are_their_own_to_the_colour_blind(kind: str) ->
         assert one == other or np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
 
 
-def test_the_yardstick_is_the_faintest() -> None:
+def test_the_larger_budget_is_the_faintest() -> None:
     own = style.line("random-2x")
     others = [look for name, look in style.METHODS.items() if name != "random-2x"]
     assert own.width < min(look.width for look in others)

@@ -4,75 +4,23 @@
 BOHB's authors. Left the anytime curves of a task, right what BOHB gains on each by the end.
 """
 
-from dataclasses import dataclass
-
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bohb_study.analysis import Estimate
-from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
-from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import Panel, better, main_panels, span
+from paper_figures.figures.bohb_variants_data import Gains, gains
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import labels, legends, scales, step_lines, style
+from paper_figures.toolkit.curve_panel import CurvePanel, better, span
 
-METHOD = "bohb"
-OTHERS = ("hyperband", "bohb-stock", "hpbandster-bohb")
 MOST = 6
 """Tasks up to which each has a row of its own; of more, two share one."""
 SHORTEST, HIGHEST = 0.85, 1.15
 """Inches of a row at least and at most."""
 CURVES, DOTS = 1.0, 0.46
 """Widths of the curves and of the dots."""
-
-
-@dataclass(frozen=True)
-class Gains:
-    """One task: its curves, and what BOHB gains on the others by the end."""
-
-    panel: Panel
-    gains: dict[str, tuple[Estimate, float]]
-    """Other method -> its value less BOHB's over the seeds (positive: BOHB is better), and the
-    share of seeds in which BOHB is better."""
-
-
-def gains(study: FigureStudy) -> list[Gains]:
-    """What is drawn: every task of the study that has BOHB and at least one of the others.
-
-    Raises:
-        StudyError: there is none, or cells are missing: what is paired must be complete.
-        UsageError: as ``panels.main_panels``.
-    """
-    by_task = study.frame.groupby("task")["method"].unique()
-    kept = [
-        task.name
-        for task in study.tasks
-        if METHOD in by_task[task.name] and set(OTHERS) & set(by_task[task.name])
-    ]
-    if not kept:
-        raise StudyError(f"stock: no task with {METHOD} and one of {', '.join(OTHERS)}")
-    own = study.of(tasks=kept, methods=[m for m in (METHOD, *OTHERS) if m in study.methods])
-    found = []
-    for panel in main_panels(own):
-        task = panel.task
-        rows = own.frame[own.frame["task"] == task.name]
-        end = [task.budget]
-        read = incumbent_at(rows, panel.data.rule, {task.name: task.top}, end, task.budget)
-        present = [method for method in OTHERS if method in set(rows["method"])]
-        found.append(
-            Gains(
-                panel,
-                {
-                    other: paired_gain(
-                        read, task.name, METHOD, other, task.budget, study.bootstrap_seed
-                    )
-                    for other in present
-                },
-            )
-        )
-    return found
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -122,7 +70,7 @@ def _small() -> style.Settings:
     return {"axes.titlesize": 7, "axes.labelsize": 7, "xtick.labelsize": 6, "ytick.labelsize": 6}
 
 
-def _curves(axes: Axes, panel: Panel, alike: list[Panel], *, bottom: bool) -> None:
+def _curves(axes: Axes, panel: CurvePanel, alike: list[CurvePanel], *, bottom: bool) -> None:
     step_lines.draw_panel(axes, panel)
     step_lines.scale([axes], [panel], *span(alike), most=6)
     axes.set_title(f"{panel.task.name}, rule {panel.data.rule}", loc="left")
@@ -181,7 +129,7 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
     )
     kinds = " or ".join(sorted({g.kind for one in shown for g, _ in one.gains.values()}))
     parts = [
-        "BOHB, the same without its model (Hyperband), as Ray ships it (BOHB-stock), and as its "
+        "BOHB, BOHB without its model (Hyperband), as Ray ships it (BOHB-stock), and as its "
         "authors' package runs it (HpBandSter-BOHB). Left: the incumbent "
         f"({better([one.panel for one in shown])}) against "
         f"{' or '.join(dict.fromkeys(one.panel.x_label for one in shown))}.",
@@ -189,11 +137,13 @@ def _caption(study: FigureStudy, shown: list[Gains]) -> str:
         legends.spread_sentence(everything),
         f"Right: by how much the incumbent of BOHB is better than that of each at the end of the "
         f"budget, paired by seed; {kinds}; right of 0 BOHB is better, and there is no mark where a "
-        "seed has no incumbent. Several comparisons are made and none is corrected "
-        "for.",
+        "seed has no incumbent. There is no correction for multiple comparisons.",
         f"Gains (and how often BOHB is better, ties counting one half): {words}."
         if len(shown) <= MOST
         else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("bohb-variants", figure)

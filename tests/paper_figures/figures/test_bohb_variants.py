@@ -6,7 +6,8 @@ import pytest
 
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.stock import figure, gains
+from paper_figures.figures.bohb_variants import figure
+from paper_figures.figures.bohb_variants_data import gains
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]

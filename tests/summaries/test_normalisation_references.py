@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.statistics.normalisation import Reference, normalised
+from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError
-from bohb_study.paper.normalisation_references import (
+from bohb_study.seeding import plain
+from bohb_study.store.sidecars.references_json import write_references
+from bohb_study.summaries.normalisation_references import (
     references,
     store_references,
     stored_references,
 )
-from bohb_study.seeding import plain
-from bohb_study.store.sidecars.references_json import write_references
 from bohb_study.tasks import make_task
 
 ROWS = [
@@ -78,8 +78,3 @@ def test_they_are_stored_with_the_study(tmp_path: Path) -> None:
     write_references(tmp_path, "ab12", {"digits": fields})
     with pytest.raises(StudyError, match=r"references.json: damaged: .*median"):
         stored_references(tmp_path, "ab12")
-
-
-def test_losses_on_that_scale() -> None:
-    scaled = normalised(np.array([0.3, 0.5, 0.9, 0.1, np.nan]), Reference(0.3, 0.5, "", 1))
-    np.testing.assert_allclose(scaled, [0, 1, 3, -1, 1])

@@ -31,7 +31,7 @@ def references(tasks: Mapping[str, Task], frame: pd.DataFrame) -> dict[str, Refe
 
     Args:
         tasks: the study's, by name.
-        frame: ALL rows of the study: of a thinned one random search's evaluations are gone.
+        frame: ALL rows of the study: of a compacted one random search's evaluations are gone.
 
     Returns:
         Task -> reference. A task has none where neither it nor random search can tell, or where

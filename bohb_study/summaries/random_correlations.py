@@ -73,11 +73,6 @@ def correlations_off_ledger(tasks: Mapping[str, Task]) -> pd.DataFrame:
     return pd.concat([correlation_frame([]), *found], ignore_index=True)
 
 
-def without_correlations(tasks: Mapping[str, Task]) -> tuple[str, ...]:
-    """The tasks with a single fidelity, of which there is nothing to correlate."""
-    return tuple(name for name, task in tasks.items() if len(task.ladder.costs) == 1)
-
-
 def _losses(task: Task, config: Config, seed: int) -> list[float]:
     """At each rung; infinite where it failed: behind all that did not."""
     evaluation = task.start(config, seed)

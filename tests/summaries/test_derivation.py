@@ -10,15 +10,14 @@ import pytest
 from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.paper.derive import derive
-from bohb_study.paper.random_correlations import (
-    correlations_off_ledger,
-    rung_correlations_of,
-    without_correlations,
-)
 from bohb_study.store import LoadedStudy, load_study, pack, write_cell, write_study
 from bohb_study.store.sidecars.derived_frames import NAMES, read_derived, write_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.derivation import derive
+from bohb_study.summaries.random_correlations import (
+    correlations_off_ledger,
+    rung_correlations_of,
+)
 from bohb_study.tasks import make_task
 from paper_figures.figure_study import figure_study
 from paper_figures.packed_frames import with_derived
@@ -78,7 +77,6 @@ def test_a_single_fidelity_has_none_and_trainings_are_refused() -> None:
     curve = make_task("synthetic-curves")
     tasks = {task.name: task for task in (table, digits, curve)}
     assert correlations_off_ledger(tasks).empty  # on a curve random search has them
-    assert without_correlations(tasks) == ("fcnet-naval",)
     assert (rung_correlations_of(curve, 30)["spearman"].diff().dropna() > -0.2).all()
 
 
@@ -121,20 +119,21 @@ def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
         derive(thinned)
     seen = figure_study(thinned, 0, allow_missing=False)
     without = with_derived(seen, thinned)
-    assert without.suggestions.empty
-    assert len(without.seconds) == len(study.cells)
+    assert without.derived_frame("suggestions").empty
+    assert len(without.derived_frame("seconds")) == len(study.cells)
     write_derived(tmp_path, study.study.id, derived)
     assert set(read_derived(tmp_path, study.study.id)) == set(NAMES)
     got = with_derived(seen, thinned)
-    for name in NAMES:
-        pd.testing.assert_frame_equal(getattr(got, name), derived[name])
+    for name, frame in derived.items():
+        pd.testing.assert_frame_equal(got.derived_frame(name), frame)
 
 
 def test_of_a_study_with_all_rows_it_is_computed(
     study: LoadedStudy, derived: dict[str, pd.DataFrame]
 ) -> None:
     got = with_derived(figure_study(study, 0, allow_missing=False), study)
-    assert len(got.whole) == len(study.frame)
-    pd.testing.assert_frame_equal(got.brackets, derived["brackets"])
-    pd.testing.assert_frame_equal(got.suggestions, derived["suggestions"], check_dtype=False)
-    assert not got.correlations["off_ledger"].any()
+    assert len(got.derived_frame("whole")) == len(study.frame)
+    pd.testing.assert_frame_equal(got.derived_frame("brackets"), derived["brackets"])
+    suggestions = got.derived_frame("suggestions")
+    pd.testing.assert_frame_equal(suggestions, derived["suggestions"], check_dtype=False)
+    assert not got.derived_frame("correlations")["off_ledger"].any()
