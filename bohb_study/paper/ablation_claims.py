@@ -15,9 +15,9 @@ from bohb_study.store import LoadedStudy
 
 CHANGED = {
     "hyperband": "no model",
-    "bohb-stock": "neither mend (as Ray ships it)",
-    "bohb-halving-mended": "ends not told to the model",
-    "bohb-ends-told": "brackets not mended",
+    "bohb-stock": "neither fix (as Ray ships it)",
+    "bohb-no-final-report-fix": "final reports not passed to the model",
+    "bohb-no-halving-fix": "brackets not fixed",
     "hpbandster-bohb": "HpBandSter's brackets",
     "bohb-random-0": "random fraction 0",
     "bohb-random-10": "random fraction 0.1",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bohb_study import interrupts
 from bohb_study.errors import UsageError
-from bohb_study.methods import check_fits, get_method
+from bohb_study.methods import check_fits
 from bohb_study.running.progress import CellProgress, Progress
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Task
@@ -132,7 +132,13 @@ def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
     from bohb_study.engines.base import CellJob
 
     tasks = config.tasks()
-    return {str(cell): CellJob(cell, tasks[cell.task], config.budget).allowed for cell in cells}
+    own = config.own_methods
+    return {
+        str(cell): CellJob(
+            cell, tasks[cell.task], config.budget, own_method=own.get(cell.method)
+        ).allowed
+        for cell in cells
+    }
 
 
 @contextmanager
@@ -149,9 +155,10 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     tasks = config.tasks()
     engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        method, task = get_method(cell.method), tasks[cell.task]
-        check_fits(method, task)
-        method.build(CellJob(cell, task, config.budget).problem)
+        own, task = config.own_methods.get(cell.method), tasks[cell.task]
+        job = CellJob(cell, task, config.budget, own_method=own)
+        check_fits(job.method, task)
+        job.pair()
     if engines == {"virtual"} and options.address is None:
         yield
         return
@@ -198,6 +205,7 @@ def execute(
             options.gpus_per_trial,
             storage,
             config.numerics,
+            config.own_methods.get(cell.method),
         )
         for cell in cells
     ]
