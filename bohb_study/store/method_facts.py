@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bohb_study.methods.base import Method
 from bohb_study.store import shapes
 from bohb_study.tasks import Task
 from bohb_study.tasks.fingerprints import describe_space, varying
+
+if TYPE_CHECKING:
+    from bohb_study.methods.base import Method
 
 _RUNG = shapes.array(shapes.whole(1), least=2)
 METHOD_FILE = shapes.fields(
@@ -43,7 +45,7 @@ class StoredMethod:
 
 
 def describe_method(
-    method: Method,
+    method: "Method",
     given: str,
     sha256: str,
     tasks: Mapping[str, Task],
