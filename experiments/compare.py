@@ -76,7 +76,7 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
-    by_ray = any(record["engine"] == "tune" for record in study.cells.values())
+    by_ray = any(record.engine == "tune" for record in study.cells.values())
     if options.study.workers > 1 and by_ray:
         out.print(
             f"engine tune with {options.study.workers} workers: rows depend on the order in which "

@@ -53,7 +53,7 @@ def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureS
     """The study at ``path`` as it is stored, and as figures see it; raises as ``draw_study``."""
     numerics.warn_if_differing()
     loaded = load_study(path, allow_missing=allow_missing)
-    study_id = loaded.study["id"]
+    study_id = loaded.study.id
     trained = read_finals(path, study_id)
     return loaded, figure_study(
         loaded,

@@ -1,9 +1,9 @@
 """What a figure is drawn from: a study's frame and the few facts about it that a figure states."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
@@ -14,8 +14,8 @@ from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods import ALL, get_method
 from bohb_study.scores import Score
-from bohb_study.store.loading import join
-from bohb_study.store.method_facts import stored_methods
+from bohb_study.store import LoadedStudy
+from bohb_study.store.joining import join
 from paper_figures.toolkit import style
 
 
@@ -102,8 +102,8 @@ class FigureStudy:
     """All rows of some cells; of a study that is packed thinned, those of its first seed."""
     correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Rank correlations between rungs, from ``analysis.correlation``."""
-    picks: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Model-based and random picks, from ``analysis.picks``."""
+    suggestions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Model-based and random suggestions, from ``analysis.diagnostics.suggestions``."""
     brackets: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Planned and executed rungs, from ``analysis.rungs``."""
     rule: Rule | None = None
@@ -136,7 +136,7 @@ class FigureStudy:
                     frame = frame[frame[column].isin(names)]
             return frame.reset_index(drop=True)
 
-        names = ("frame", "seconds", "whole", "correlations", "picks", "brackets")
+        names = ("frame", "seconds", "whole", "correlations", "suggestions", "brackets")
         frames: dict[str, Any] = {name: cut(getattr(self, name)) for name in names}
         return replace(
             self,
@@ -182,7 +182,7 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
     trained = [study.finals for study in studies if study.finals is not None]
     derived: dict[str, Any] = {
         name: pd.concat([getattr(study, name) for study in studies], ignore_index=True)
-        for name in ("seconds", "whole", "correlations", "picks", "brackets")
+        for name in ("seconds", "whole", "correlations", "suggestions", "brackets")
     }
     return replace(
         first,
@@ -197,32 +197,8 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
     )
 
 
-class Loaded(Protocol):
-    """What is read of ``bohb_study.store.LoadedStudy``."""
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """All rows of all cells."""
-
-    @property
-    def study(self) -> Mapping[str, Any]:
-        """The stored description."""
-
-    @property
-    def cells(self) -> Mapping[Any, Mapping[str, Any]]:
-        """The stored record of each cell."""
-
-    @property
-    def larger_budgets(self) -> Mapping[str, int]:
-        """Methods with a multiple of the study's budget."""
-
-    @property
-    def problems(self) -> Iterable[str]:
-        """Missing and damaged cells."""
-
-
 def figure_study(
-    loaded: Loaded,
+    loaded: LoadedStudy,
     bootstrap_seed: int,
     *,
     allow_missing: bool,
@@ -235,19 +211,19 @@ def figure_study(
     tasks = tuple(
         TaskFacts(
             name,
-            facts["unit"],
-            facts["top"],
-            facts["val_metric"],
-            facts["optimum"],
-            facts["test_metric"],
-            loaded.study["config"].get("budget", 50.0),
+            facts.unit,
+            facts.top,
+            facts.val_metric,
+            facts.optimum,
+            facts.test_metric,
+            loaded.study.config.budget,
         )
-        for name, facts in loaded.study["tasks"].items()
+        for name, facts in loaded.study.tasks.items()
         if name in drawn
     )
-    commits = {_commit(record) for record in loaded.cells.values()}
+    commits = {str(record.git) for record in loaded.cells.values()}
     provenance = Provenance(
-        study=f"{loaded.study['name']}-{loaded.study['id']}",
+        study=loaded.study.title,
         commit=" ".join(sorted(commits)) or "unknown",
         rows=len(loaded.frame),
     )
@@ -258,29 +234,21 @@ def figure_study(
         bootstrap_seed,
         allow_missing,
         tuple(loaded.problems),
-        loaded.study["config"]["workers"],
+        loaded.study.config.workers,
         finals,
         loaded.larger_budgets,
         references or {},
     )
 
 
-def _labels(loaded: Loaded) -> dict[str, str]:
+def _labels(loaded: LoadedStudy) -> dict[str, str]:
     """Method -> what legends call it; empty for its name."""
-    own = stored_methods(loaded.study)
-    return {name: own[name].label if name in own else _label(name) for name in _names(loaded)}
-
-
-def _names(loaded: Loaded) -> list[str]:
-    return sorted(set(loaded.frame["method"]))
+    own = loaded.study.method_files
+    names = sorted(set(loaded.frame["method"]))
+    return {name: own[name].label if name in own else _label(name) for name in names}
 
 
 def _label(method: str) -> str:
     # those with a look of their own are not imported
     known = method in style.METHODS or method in style.ABLATIONS or method not in ALL
     return "" if known else get_method(method).label
-
-
-def _commit(record: Mapping[str, Any]) -> str:
-    git = record.get("git") or {}
-    return str(git.get("commit") or "unknown") + ("-dirty" if git.get("dirty") else "")

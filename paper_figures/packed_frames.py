@@ -11,7 +11,7 @@ from paper_figures.figure_study import FigureStudy
 
 
 def with_derived(study: FigureStudy, loaded: LoadedStudy) -> FigureStudy:
-    """The same study with ``seconds, whole, correlations, picks, brackets``.
+    """The same study with ``seconds, whole, correlations, suggestions, brackets``.
 
     What is stored beside the study is taken as it is. Else all is computed from the rows, without
     correlations off the ledger; of a thinned pack without such files there are ``seconds`` alone.
@@ -23,8 +23,8 @@ def with_derived(study: FigureStudy, loaded: LoadedStudy) -> FigureStudy:
     Raises:
         StudyError: a file beside the study is damaged, or of another study.
     """
-    seconds = time_split(loaded.cells)
-    stored: dict[str, Any] = dict(read_derived(loaded.path, loaded.study["id"]))
+    seconds = time_split({key: record.seconds for key, record in loaded.cells.items()})
+    stored: dict[str, Any] = dict(read_derived(loaded.path, loaded.study.id))
     if not stored and not loaded.thinned:
         stored = {"whole": loaded.frame, **derived_from_rows(loaded)}
     return replace(study, seconds=seconds, **stored)

@@ -29,7 +29,7 @@ from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.errors import StudyError
 from bohb_study.running.execution import RunOptions
 from bohb_study.running.runner import run_study
-from bohb_study.store import load_study
+from bohb_study.store import StoredStudy, load_study
 from bohb_study.store.cells import NotDoneError
 from bohb_study.study import StudyConfig
 from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
@@ -301,26 +301,19 @@ def load_errors_are_told(damaged: Path) -> None:
 def plant_swallowed_errors(patch: Patch) -> None:
     from bohb_study.store import loading
 
-    asked, verified = loading.asked_cells, loading.verified
+    asked, verified = StoredStudy.cells, loading.verified
 
-    def usable(study: Any, path: Path) -> list[Any]:
+    def usable(study: StoredStudy) -> list[Any]:
         found = []
         for one in asked(study):
             try:
-                verified(path, one)
+                verified(study.path.parent, one)
             except NotDoneError:
                 continue
             found.append(one)
         return found
 
-    read = loading.read_study
-
-    def reading(path: Path) -> Any:
-        study = read(path)
-        patch.setattr(loading, "asked_cells", lambda _: usable(study, path))
-        return study
-
-    patch.setattr(loading, "read_study", reading)
+    patch.setattr(StoredStudy, "cells", usable)
 
 
 DEFECTS: list[tuple[Check, Plant]] = [

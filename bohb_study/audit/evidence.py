@@ -12,6 +12,7 @@ import pandas as pd
 from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.analysis.frame_cells import Key
 from bohb_study.schema import CELL
+from bohb_study.store import CellRecord
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -96,7 +97,7 @@ class Evidence:
     """Of the frame, sorted by task, method and seed."""
     code: Ints
     """Which of ``cells`` a row belongs to, ascending, shape (n,)."""
-    records: Mapping[Key, Mapping[str, Any]]
+    records: Mapping[Key, CellRecord]
     """What was stored beside the rows of each cell that is done."""
     asked: Sequence[Key]
     """All cells that were ever asked for."""

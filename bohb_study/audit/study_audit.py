@@ -9,8 +9,7 @@ from bohb_study.errors import StudyError
 from bohb_study.identity import git_state
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method
-from bohb_study.store import LoadedStudy, asked_cells
-from bohb_study.store.method_facts import stored_methods
+from bohb_study.store import LoadedStudy
 from bohb_study.store.sidecars.audit_json import write_audit
 
 
@@ -41,7 +40,7 @@ def store_audit(study: LoadedStudy, found: Audit) -> None:
         StudyError: the file cannot be written.
     """
     when = {"audited": datetime.now(UTC).isoformat(timespec="seconds"), "git": git_state()}
-    write_audit(study.path, study.study["id"], {**when, **found.to_json()})
+    write_audit(study.path, study.study.id, {**when, **found.to_json()})
 
 
 def evidence_of(study: LoadedStudy) -> Evidence:
@@ -55,35 +54,35 @@ def evidence_of(study: LoadedStudy) -> Evidence:
             f"{study.path}: packed without the rows at which no incumbent changed; its audit.json "
             "and table.md are of all rows"
         )
-    tasks = {name: _task_facts(study, name) for name in study.study["tasks"]}
-    config = study.study["config"]
+    tasks = {name: _task_facts(study, name) for name in study.study.tasks}
+    config = study.study.config
     return evidence(
         study.frame,
         records=study.cells,
-        asked=[(cell.task, cell.method, cell.seed) for cell in asked_cells(study.study)],
+        asked=[(cell.task, cell.method, cell.seed) for cell in study.study.cells()],
         tasks=tasks,
         methods=_all_method_facts(study),
-        budget=config["budget"],
-        workers=config["workers"],
+        budget=config.budget,
+        workers=config.workers,
     )
 
 
 def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:
-    stored, ladder = study.study["tasks"][name], study.ladder(name)
+    stored, ladder = study.study.tasks[name], study.study.ladder(name)
     return TaskFacts(
         ladder.costs,
         ladder.curve,
         ladder.resumable,
-        stored.get("space"),
-        stored.get("only_engine"),
+        stored.space,
+        stored.only_engine,
     )
 
 
 def _all_method_facts(study: LoadedStudy) -> dict[str, MethodFacts]:
     """What each method declares; what a user's file declared was stored when it was run."""
-    own = stored_methods(study.study)
+    own = study.study.method_files
     facts = {}
-    for name in study.study["methods"]:
+    for name in study.study.methods:
         if name in own:
             one = own[name]
             plans = {task: [list(b) for b in band] for task, band in one.plans.items()}
@@ -95,8 +94,8 @@ def _all_method_facts(study: LoadedStudy) -> dict[str, MethodFacts]:
 
 def _method_facts(study: LoadedStudy, method: Method) -> MethodFacts:
     plans: dict[str, Plan] = {}
-    for name in study.study["tasks"]:
-        ladder = study.ladder(name)
+    for name in study.study.tasks:
+        ladder = study.study.ladder(name)
         if method.plan and len(ladder.costs) > 1:
             band = method.plan(ladder)
             plans[name] = [[(rung.level, rung.trials) for rung in bracket] for bracket in band]

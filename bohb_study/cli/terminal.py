@@ -1,7 +1,7 @@
 """What is printed on stdout: tables for people, drawn by rich."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ from bohb_study.methods.ray.hyperband_for_bohb import ray_plan
 from bohb_study.numerics import unportable
 from bohb_study.running.reproduction import Comparison
 from bohb_study.scores import Score, loss_in_words
-from bohb_study.store import LoadedStudy
+from bohb_study.store import LoadedStudy, StoredTask
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import TASKS, make_task, option_fields
 
@@ -96,11 +96,12 @@ def _plan_table(config: StudyConfig) -> Table:
     for heading in ("task", "method", "cells", "units a cell", "planned rungs of one band"):
         number = heading in {"cells", "units a cell"}
         table.add_column(heading, justify="right" if number else "left")
-    for task_name, task in config.tasks().items():
+    for task_name, task in config.resolve().tasks.items():
         ladder = task.ladder
         for name in config.method_names:
             own = config.own_methods.get(name)
-            job = CellJob(Cell(task_name, name, 0), task, config.budget, own_method=own)
+            cell = Cell(task_name, name, 0)
+            job = CellJob(cell=cell, task=task, budget=config.budget, own_method=own)
             method = job.method
             check_fits(method, task)
             if method.plan:
@@ -120,7 +121,7 @@ def _rules_table(config: StudyConfig) -> Table:
     table = Table(title="rungs of one band, bracket by bracket", title_justify="left")
     for heading in ("task", "levels", "Ray", "HpBandSter"):
         table.add_column(heading)
-    for name, task in config.tasks().items():
+    for name, task in config.resolve().tasks.items():
         for ray, hpbandster in zip(
             ray_plan(task.ladder), hpbandster_plan(task.ladder), strict=True
         ):
@@ -142,14 +143,14 @@ def summary_table(study: LoadedStudy) -> Table:
 
     Yardsticks stand below the table.
     """
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
-    ledgers = {key: record["ledger"] for key, record in study.cells.items()}
-    seed = bootstrap_seed(study.study["id"])
+    tops = study.study.tops
+    ledgers = {key: record.account for key, record in study.cells.items()}
+    seed = bootstrap_seed(study.study.id)
     found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
     found = found.set_index(["task", "method"])
     engine = _engine_seconds(study)
     evidence = evidence_of(study)
-    scores = {name: _scores(task) for name, task in study.study["tasks"].items()}
+    scores = {name: _scores(task) for name, task in study.study.tasks.items()}
     below = larger_budget_lines(study, found)
     table = Table(
         title=_summary_title(study, found),
@@ -160,11 +161,11 @@ def summary_table(study: LoadedStudy) -> Table:
         caption=Text("\n".join(below)) if below else None,
         caption_justify="left",
     )
-    several = len(study.study["tasks"]) > 1
+    several = len(study.study.tasks) > 1
     for heading in [*(["task"] if several else []), "method"]:
         table.add_column(heading, no_wrap=True)
     # nothing is held out where both losses measure one thing
-    held_out = {name: len(_metrics(task)) > 1 for name, task in study.study["tasks"].items()}
+    held_out = {name: len(_metrics(task)) > 1 for name, task in study.study.tasks.items()}
     tested = any(held_out.values())
     losses = [_heading([own[0] for own in scores.values()], "validation loss")]
     losses += [_heading([own[1] for own in scores.values()], "test loss")] if tested else []
@@ -173,11 +174,11 @@ def summary_table(study: LoadedStudy) -> Table:
     table.add_column("rungs as\nplanned", no_wrap=True)
     for heading in ("seconds\ntrain", "\nsearch", "\nengine"):
         table.add_column(heading, justify="right")
-    for task in study.study["tasks"]:
-        for method in study.study["methods"]:
+    for task in study.study.tasks:
+        for method in study.study.methods:
             if (task, method) not in found.index or method in study.larger_budgets:
                 continue
-            row = found.loc[(task, method)]
+            row: Any = found.loc[(task, method)]
             table.add_row(
                 *([task] if several else []),
                 method,
@@ -205,11 +206,11 @@ def larger_budget_lines(study: LoadedStudy, found: pd.DataFrame) -> list[str]:
         study: the study.
         found: its summary, indexed by task and method.
     """
-    several = len(study.study["tasks"]) > 1
+    several = len(study.study.tasks) > 1
     return [
         f"{f'{task}: ' if several else ''}{method}, a yardstick with {factor} times the budget: "
-        f"{loss_in_words(found.loc[(task, method)], 'val', Score.of(facts['val_metric']))}"
-        for task, facts in study.study["tasks"].items()
+        f"{loss_in_words(found.loc[(task, method)], 'val', Score.of(facts.val_metric))}"
+        for task, facts in study.study.tasks.items()
         for method, factor in study.larger_budgets.items()
         if (task, method) in found.index
     ]
@@ -218,24 +219,24 @@ def larger_budget_lines(study: LoadedStudy, found: pd.DataFrame) -> list[str]:
 def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
     labels, kinds = (" or ".join(sorted(set(found[name]))) for name in ("label", "kind"))
     metrics = "\n".join(
-        f"{name}: {' and '.join(_metrics(task))}, charged in {task['unit']}s"
-        for name, task in study.study["tasks"].items()
+        f"{name}: {' and '.join(_metrics(task))}, charged in {task.unit}s"
+        for name, task in study.study.tasks.items()
     )
     seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
     plural = "" if seeds == "1" else "s"
-    lines = unportable(record.get("numerics", {}) for record in study.cells.values())
+    lines = unportable(record.numerics for record in study.cells.values())
     return Text(
         f"{study.path.name}: the best report at full fidelity of each cell\n"
         f"{labels} over {seeds} seed{plural} [{kinds}]\n" + "\n".join([*lines, metrics])
     )
 
 
-def _scores(task: Mapping[str, Any]) -> tuple[Score, Score]:
+def _scores(task: StoredTask) -> tuple[Score, Score]:
     """What a task's two losses measure."""
-    return Score.of(task["val_metric"]), Score.of(task["test_metric"])
+    return Score.of(task.val_metric), Score.of(task.test_metric)
 
 
-def _metrics(task: Mapping[str, Any]) -> list[str]:
+def _metrics(task: StoredTask) -> list[str]:
     """The same in words: one thing where nothing is held out."""
     return list(dict.fromkeys(map(str, _scores(task))))
 
@@ -250,8 +251,8 @@ def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
     for (task, method, _), record in study.cells.items():
         before = seconds.get((task, method), 0.0)
-        spent = record["seconds"]
-        seconds[task, method] = before + spent["engine"] + spent.get("scheduling", 0.0)
+        scheduling = record.seconds.get("scheduling", 0.0)
+        seconds[task, method] = before + record.measured("engine") + scheduling
     return seconds
 
 

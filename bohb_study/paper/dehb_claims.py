@@ -31,11 +31,11 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
         mine: dict[str, list[list[float]]] = {}
         rows.append((task, "DEHB, published", *(number(value) for value in published)))
         for study in studies:
-            tops = {name: t["top"] for name, t in study.study["tasks"].items()}
-            budget = study.study["config"]["budget"]
+            tops = study.study.tops
+            budget = study.study.config.budget
             frame = study.frame[study.frame["task"] == task]
             found = incumbent_at(frame, "any", tops, AT, budget, "reports")
-            for method in study.study["methods"]:
+            for method in study.study.methods:
                 values = [
                     np.asarray(values_of(found, task, method, at), dtype=np.float64)
                     / SCALE.get(task, 1.0)
@@ -51,8 +51,8 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
     methods = {method for mine in numbers.values() for method in mine}
     notes = (
         *(
-            f"{s.study['name']}-{s.study['id']}: {s.study['seeds']} seeds, budget "
-            f"{s.study['config']['budget']:g} full evaluations, one worker"
+            f"{s.study.title}: {s.study.seeds} seeds, budget "
+            f"{s.study.config.budget:g} full evaluations, one worker"
             for s in studies
         ),
         "after 60 to 300 evaluations of ANY fidelity: so random and TPE, which evaluate at full "

@@ -1,6 +1,6 @@
 """What a thinned pack keeps of a study's rows: computed while all of them are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -10,11 +10,11 @@ from bohb_study.analysis.diagnostics.suggestions import picks, suggestions_summa
 from bohb_study.audit.checks.planned_rungs import bracket_checks
 from bohb_study.audit.evidence import Evidence
 from bohb_study.audit.study_audit import evidence_of
-from bohb_study.errors import StudyError, UsageError
+from bohb_study.errors import UsageError
 from bohb_study.paper.random_correlations import correlations_off_ledger
+from bohb_study.running.rerun import same_study
 from bohb_study.schema import EXTRA, HP
 from bohb_study.store import LoadedStudy
-from bohb_study.study import StudyConfig
 
 
 def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -26,27 +26,22 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
 
     Returns:
         ``whole``, where tasks are named; and from all rows ``correlations``, those off the ledger
-        with them, ``picks`` (``analysis.picks.suggestions_summary``) and ``brackets``
-        (``analysis.brackets.bracket_counts``).
+        with them, ``suggestions`` (``suggestions.suggestions_summary``) and ``brackets``
+        (``bracket_counts.bracket_counts``).
 
     Raises:
         StudyError: rows were left out, or the tasks are no longer those that were run.
         UsageError: a task of ``whole_tasks`` is not in the study.
     """
     evidence = evidence_of(study)
-    config = StudyConfig.from_json(study.study["config"])
-    if config.id != study.study["id"]:
-        raise StudyError(
-            f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "
-            f"be {config.id} here"
-        )
+    tasks = same_study(study).tasks
     from_rows = derived_from_rows(study, evidence)
-    everywhere = correlations_off_ledger(config.tasks())
+    everywhere = correlations_off_ledger(tasks)
     correlations = pd.concat([from_rows["correlations"], everywhere], ignore_index=True)
     return {
         **({"whole": _whole(study, whole_tasks)} if whole_tasks else {}),
         "correlations": _single(correlations),
-        "picks": _single(from_rows["picks"]),
+        "suggestions": _single(from_rows["suggestions"]),
         "brackets": from_rows["brackets"],
     }
 
@@ -54,14 +49,13 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
 def derived_from_rows(
     study: LoadedStudy, evidence: Evidence | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Those of ``derive`` that need no task: ``correlations, picks, brackets``.
+    """Those of ``derive`` that need no task: ``correlations, suggestions, brackets``.
 
     Raises:
         StudyError: rows were left out.
     """
     evidence = evidence or evidence_of(study)
-    tasks: Mapping[str, Mapping[str, object]] = study.study["tasks"]
-    rungs = {name: study.ladder(name).costs for name in tasks}
+    rungs = {name: study.study.ladder(name).costs for name in study.study.tasks}
     tops = {name: levels[-1] for name, levels in rungs.items()}
     checks = [
         check
@@ -70,7 +64,7 @@ def derived_from_rows(
     ]
     return {
         "correlations": rung_correlations(evidence.frame, rungs),
-        "picks": suggestions_summary(picks(evidence.frame), tops, evidence.budget),
+        "suggestions": suggestions_summary(picks(evidence.frame), tops, evidence.budget),
         "brackets": bracket_counts(bracket_frame(checks)),
     }
 
@@ -82,7 +76,7 @@ def _single(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _whole(study: LoadedStudy, tasks: Sequence[str]) -> pd.DataFrame:
     """All rows of the first seed of every method, without columns of other tasks."""
-    known = list(study.study["tasks"])
+    known = list(study.study.tasks)
     for name in tasks:
         if name not in known:
             raise UsageError(f"{name}: not in the study; there are {', '.join(known)}")

@@ -31,19 +31,19 @@ LIMIT = 3.0
 
 def fcnet_report(study: LoadedStudy) -> ClaimsReport:
     """Random and TPE on the four tables."""
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
-    found = incumbent_at(study.frame, "full", tops, (80, 100), study.study["config"]["budget"])
+    tops = study.study.tops
+    found = incumbent_at(study.frame, "full", tops, (80, 100), study.study.config.budget)
     values = {
         (task, method, at): np.asarray(values_of(found, task, method, at), dtype=np.float64)
-        for task in study.study["tasks"]
-        for method in study.study["methods"]
+        for task in study.study.tasks
+        for method in study.study.methods
         for at in (80, 100)
     }
     means = {key: (float(v.mean()), _error(v)) for key, v in values.items()}
     rows = tuple(
         (task, f"`{method}`", *(_written(*means[task, method, at]) for at in (80, 100)))
-        for task in study.study["tasks"]
-        for method in study.study["methods"]
+        for task in study.study.tasks
+        for method in study.study.methods
     )
     table = TextTable(
         "Lowest validation error seen, mean +- standard error over the seeds",
@@ -51,8 +51,8 @@ def fcnet_report(study: LoadedStudy) -> ClaimsReport:
         rows,
     )
     notes = (
-        f"{study.study['name']}-{study.study['id']}: {study.study['seeds']} seeds, "
-        f"{study.study['config']['budget']:g} evaluations, one worker; an evaluation is one of the "
+        f"{study.study.title}: {study.study.seeds} seeds, "
+        f"{study.study.config.budget:g} evaluations, one worker; an evaluation is one of the "
         "table's four trainings of the configuration, drawn by the study's seed",
         "holds: within three standard errors; of a published value only its mean is known, so the "
         "standard error is ours alone and its own uncertainty is not counted",

@@ -3,7 +3,7 @@
 Computed once as text; drawing it is another matter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,21 +82,21 @@ def paper_table(
     """
     study = study or load_study(folder)
     evidence = evidence_of(study)
-    tasks: Mapping[str, Any] = study.study["tasks"]
-    tops = {name: task["top"] for name, task in tasks.items()}
-    ledgers = {key: record["ledger"] for key, record in study.cells.items()}
-    seed = bootstrap_seed(study.study["id"])
+    tasks, tops = study.study.tasks, study.study.tops
+    ledgers = {key: record.account for key, record in study.cells.items()}
+    seed = bootstrap_seed(study.study.id)
     found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
-    finals = read_finals(folder, study.study["id"])
+    finals = read_finals(folder, study.study.id)
     again = finals_summary(final_incumbents(study.frame, tops), finals_frame(finals), seed)
     by_method = {(row["task"], row["method"]): row for _, row in again.iterrows()}
     several = len(tasks) > 1
     whole = bool(len(again)) and bool(again["all_data"].notna().any())
-    units = " or ".join(dict.fromkeys(f"{task['unit']}s" for task in tasks.values()))
+    units = " or ".join(dict.fromkeys(f"{task.unit}s" for task in tasks.values()))
     headings = (
         *(["task"] if several else []),
         *("method", "trials", f"{units} charged", "unspent"),
-        *(_metric(tasks, "val_metric"), _metric(tasks, "test_metric")),
+        _metrics(task.val_metric for task in tasks.values()),
+        _metrics(task.test_metric for task in tasks.values()),
         *(["retrained"] if len(again) else []),
         *(["all data"] if whole else []),
         "rungs as planned",
@@ -106,7 +106,7 @@ def paper_table(
     for _, own in compared.iterrows():
         final = by_method.get((own["task"], own["method"]))
         facts = tasks[own["task"]]
-        val, test = (Score.of(facts[which]) for which in ("val_metric", "test_metric"))
+        val, test = Score.of(facts.val_metric), Score.of(facts.test_metric)
         rows.append(
             (
                 *([own["task"]] if several else []),
@@ -119,10 +119,10 @@ def paper_table(
                 rungs_word(bracket_checks(evidence, own["task"], own["method"])),
             )
         )
-    order = [(task, method) for task in tasks for method in study.study["methods"]]
+    order = [(task, method) for task in tasks for method in study.study.methods]
     places = [order.index((own["task"], own["method"])) for _, own in compared.iterrows()]
     return PaperTable(
-        f"{study.study['name']}-{study.study['id']}",
+        study.study.title,
         headings,
         tuple(row for _, row in sorted(zip(places, rows, strict=True))),
         (*_notes(study, found, again, whole), *silent_models(evidence)),
@@ -130,8 +130,8 @@ def paper_table(
     )
 
 
-def _metric(tasks: Mapping[str, Any], which: str) -> str:
-    return " or ".join(dict.fromkeys(str(Score.of(task[which])) for task in tasks.values()))
+def _metrics(metrics: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(str(Score.of(metric)) for metric in metrics))
 
 
 def _retrained(row: "pd.Series[Any] | None", score: Score) -> str:
@@ -156,13 +156,14 @@ def _notes(
         f"{labels} over {seeds} seed{'s' if seeds != '1' else ''} [{kinds}] of each cell's final "
         "incumbent under rule full: the best finished training on validation"
     )
-    yield from unportable(record.get("numerics", {}) for record in study.cells.values())
+    yield from unportable(record.numerics for record in study.cells.values())
     yield from larger_budget_lines(study, found.set_index(["task", "method"]))
     if len(again):
         counts = sorted({n for pair in again["repeats"] for n in pair})
         times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
+        metrics = _metrics(task.test_metric for task in study.study.tasks.values())
         yield (
-            f"retrained, off the ledger: {_metric(study.study['tasks'], 'test_metric')} of the "
+            f"retrained, off the ledger: {metrics} of the "
             f"same configurations trained again, {times} fresh training seeds each on the cell's "
             "own split; of each seed their mean, then as above"
         )

@@ -49,7 +49,7 @@ def retrain_finals(
     """
     with locked(folder):
         study = load_study(folder)
-        study_id = study.study["id"]
+        study_id = study.study.id
         planned = {job.cell: job for job in plan(study, repeats, trust=trust)}
         stored = read_finals(folder, study_id)
         finals = {

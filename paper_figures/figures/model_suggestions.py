@@ -89,11 +89,11 @@ def panels(study: FigureStudy) -> list[Panel]:
     Raises:
         StudyError: no method has a model, or the picks of none of its cells were kept.
     """
-    if study.picks.empty or study.whole.empty:
+    if study.suggestions.empty or study.whole.empty:
         raise StudyError("no picks of a model are kept: nothing to draw")
     found = []
     for task in study.tasks:
-        own = study.picks[study.picks["task"] == task.name]
+        own = study.suggestions[study.suggestions["task"] == task.name]
         rows = study.whole[study.whole["task"] == task.name]
         if own.empty or rows.empty:
             continue

@@ -50,20 +50,20 @@ def from_markdown(told: str) -> Summary:
 
 def _losses(study: LoadedStudy) -> Summary:
     """Losses of the final incumbents: counts and seconds went with the rows that were left out."""
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
-    ledgers = {key: record["ledger"] for key, record in study.cells.items()}
-    seed = bootstrap_seed(study.study["id"])
+    tops = study.study.tops
+    ledgers = {key: record.account for key, record in study.cells.items()}
+    seed = bootstrap_seed(study.study.id)
     found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
     compared = found[~found["method"].isin(study.larger_budgets)]
-    order = [(task, method) for task in tops for method in study.study["methods"]]
+    order = [(task, method) for task in tops for method in study.study.methods]
     rows = sorted(
         ((own["task"], own["method"], own) for _, own in compared.iterrows()),
         key=lambda row: order.index(row[:2]),
     )
     cells = []
     for task, method, own in rows:
-        facts = study.study["tasks"][task]
-        val, test = (Score.of(facts[which]) for which in ("val_metric", "test_metric"))
+        facts = study.study.tasks[task]
+        val, test = Score.of(facts.val_metric), Score.of(facts.test_metric)
         losses = loss_in_words(own, "val", val), loss_in_words(own, "test", test)
         cells.append((f"`{task}`", f"`{method}`", *losses))
     labels = " or ".join(sorted(set(found["label"])))

@@ -88,7 +88,7 @@ def run(names: tuple[str, ...], mode: str, engine: str = "auto") -> dict[str, di
             for key, record in loaded.cells.items():
                 found["/".join(map(str, key))] = {
                     "sha256": rows_sha256(loaded.rows(key)),
-                    "numerics": record["numerics"],
+                    "numerics": record.numerics,
                 }
     return found
 

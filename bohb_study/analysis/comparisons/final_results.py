@@ -9,12 +9,13 @@ import pandas as pd
 from bohb_study.analysis.frame_cells import Key, cells_of, narrow, require_complete
 from bohb_study.analysis.incumbents.rules import incumbent
 from bohb_study.analysis.statistics.aggregate import estimate
+from bohb_study.budget import Account
 from bohb_study.errors import StudyError
 
 
 def summary(
     frame: pd.DataFrame,
-    ledgers: Mapping[Key, Mapping[str, Any]],
+    ledgers: Mapping[Key, Account],
     tops: Mapping[str, int],
     bootstrap_seed: int = 0,
     *,
@@ -24,7 +25,7 @@ def summary(
 
     Args:
         frame: the tidy frame of a study, rows in any order.
-        ledgers: ``charged`` and ``unspent`` units of each (task, method, seed).
+        ledgers: the account of each (task, method, seed).
         tops: units of one full evaluation, by task.
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
         allow_missing: go on where methods have unequal seeds; ``seeds`` then tells.
@@ -56,7 +57,7 @@ def summary(
 def _cell(
     key: Key,
     rows: pd.DataFrame,
-    ledgers: Mapping[Key, Mapping[str, Any]],
+    ledgers: Mapping[Key, Account],
     tops: Mapping[str, int],
 ) -> dict[str, Any]:
     """What one cell contributes."""
@@ -70,8 +71,8 @@ def _cell(
         "task": task,
         "method": method,
         "trials": rows["trial"].nunique(),
-        "charged": ledgers[key]["charged"],
-        "unspent": ledgers[key]["unspent"],
+        "charged": ledgers[key].charged,
+        "unspent": ledgers[key].unspent,
         "train_seconds": rows["train_seconds"].sum(),
         "search_seconds": rows["search_seconds"].sum(),
         "val_loss": last["val_loss"],

@@ -60,7 +60,7 @@ def _dimensions(study: Evidence, task: str) -> int:
     if space := study.tasks[task].space:
         return varying(space)
     return next(
-        len(record["hyperparameters"]) for key, record in study.records.items() if key[0] == task
+        len(record.hyperparameters) for key, record in study.records.items() if key[0] == task
     )
 
 

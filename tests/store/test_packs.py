@@ -1,0 +1,47 @@
+"""Packing: what is beside a study goes where it goes, and nothing of another stays there."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bohb_study.store import load_study, pack
+from bohb_study.store.sidecars.derived_frames import DERIVED_FILES, read_derived
+from bohb_study.store.sidecars.references_json import REFERENCES_FILE, read_references
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+
+
+def test_a_pack_of_a_pack_has_references_and_derived_frames(
+    small_paper: Path, tmp_path: Path
+) -> None:
+    source = small_paper / "one"
+    pack(source, tmp_path / "again")
+    names = {path.name for path in source.iterdir()}
+    assert names >= {REFERENCES_FILE, *DERIVED_FILES}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == {
+        path.name: path.read_bytes() for path in source.iterdir()
+    }
+    again = load_study(tmp_path / "again")
+    assert again.thinned
+    before = read_derived(source, again.study.id)
+    after = read_derived(tmp_path / "again", again.study.id)
+    assert len(before) == 4
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(after[name], frame)
+    references = read_references(tmp_path / "again", again.study.id)
+    assert references["mfh3-good"]["count"] == 1000
+
+
+def test_another_study_packed_over_it_removes_them(small_paper: Path, tmp_path: Path) -> None:
+    target = shutil.copytree(small_paper / "one", tmp_path / "target")
+    pack(small_paper.parent / "runs" / "two", target)
+    assert {path.name for path in target.iterdir()} == {
+        "SHA256SUMS", "cells.json", "cells.parquet", "study.json"
+    }  # fmt: skip
+    packed = load_study(target)
+    assert packed.study.name == "two"
+    assert not packed.thinned
+    assert read_derived(target, packed.study.id) == {}
+    assert read_references(target, packed.study.id) == {}
