@@ -26,14 +26,14 @@ from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     NotReproducibleError,
     choose,
-    files_of,
+    executed_files,
     prepare_rerun,
     reasons,
     reproduce,
     unavailable,
 )
 from bohb_study.store import load_study
-from bohb_study.tasks.user.user_task import executes, read_own
+from bohb_study.tasks.user.own_file import executes
 
 MOST = 4
 """At most so many reasons stand in one line."""
@@ -52,7 +52,7 @@ class Reproduce:
     numerics: Mode | None = None
     """By which kernels rows are computed now: portable or native; as the study's if not given."""
     trust: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Execute the files of users' tasks that the study names, if they are those that were run."""
+    """Execute users' files that the study names, of tasks and methods, if they are unchanged."""
     jobs: int | None = None
     """Cells that run at the same time; as many as the machine has CPUs for where not given."""
     address: str | None = None
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"left out: {task}: {reason}", file=sys.stderr)
     cells = choose(study, options.sample, absent)
     if options.trust:
-        for line in executes(read_own(file.task) for file in files_of(study, cells).values()):
+        for line in executes(executed_files(study, cells)):
             print(line, file=sys.stderr)
     rerun = prepare_rerun(
         study, cells, options.numerics, download=options.download, trust=options.trust

@@ -11,9 +11,11 @@ from bohb_study.analysis.comparisons.families import family_of
 from bohb_study.analysis.frame_cells import narrow
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.methods import ALL, get_method
 from bohb_study.scores import Score
 from bohb_study.store import LoadedStudy
 from bohb_study.store.joining import join
+from paper_figures.toolkit import style
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ def figure_study(
     references: Mapping[str, Reference] | None = None,
 ) -> FigureStudy:
     """A stored study as figures see it; tasks without rows are left out."""
+    style.introduce(_labels(loaded))
     drawn = set(loaded.frame["task"])
     tasks = tuple(
         TaskFacts(
@@ -235,3 +238,16 @@ def figure_study(
         loaded.larger_budgets,
         references or {},
     )
+
+
+def _labels(loaded: LoadedStudy) -> dict[str, str]:
+    """Method -> what legends call it; empty for its name."""
+    own = loaded.study.method_files
+    names = sorted(set(loaded.frame["method"]))
+    return {name: own[name].label if name in own else _label(name) for name in names}
+
+
+def _label(method: str) -> str:
+    # those with a look of their own are not imported
+    known = method in style.METHODS or method in style.ABLATIONS or method not in ALL
+    return "" if known else get_method(method).label

@@ -70,7 +70,7 @@ def evidence_of(study: LoadedStudy) -> Evidence:
         records=study.cells,
         asked=[(cell.task, cell.method, cell.seed) for cell in study.study.cells()],
         tasks=tasks,
-        methods={name: _method_facts(study, get_method(name)) for name in study.study.methods},
+        methods=_all_method_facts(study),
         budget=config.budget,
         workers=config.workers,
     )
@@ -86,6 +86,20 @@ def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:
         stored.space,
         stored.only_engine,
     )
+
+
+def _all_method_facts(study: LoadedStudy) -> dict[str, MethodFacts]:
+    """What each method declares; what a user's file declared was stored when it was run."""
+    own = study.study.method_files
+    facts = {}
+    for name in study.study.methods:
+        if name in own:
+            one = own[name]
+            plans = {task: [list(b) for b in band] for task, band in one.plans.items()}
+            facts[name] = MethodFacts(plans, one.model_after, one.budget_factor, one.known_defect)
+        else:
+            facts[name] = _method_facts(study, get_method(name))
+    return facts
 
 
 def _method_facts(study: LoadedStudy, method: Method) -> MethodFacts:

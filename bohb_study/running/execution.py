@@ -145,9 +145,14 @@ def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterato
 
     engines = {engine_of(study.config, study.task(cell), options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        method, task = study.methods[cell.method], study.task(cell)
-        check_fits(method, task)
-        method.build(CellJob(cell=cell, task=task, budget=study.config.budget).problem)
+        job = CellJob(
+            cell=cell,
+            task=study.task(cell),
+            budget=study.config.budget,
+            own_method=study.config.own_methods.get(cell.method),
+        )
+        check_fits(job.method, job.task)
+        job.pair()
     if engines == {"virtual"} and options.address is None:
         yield
         return
@@ -194,6 +199,7 @@ def execute(
             gpus_per_trial=options.gpus_per_trial,
             storage=storage,
             numerics=config.numerics,
+            own_method=config.own_methods.get(cell.method),
         )
         for cell in cells
     ]

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bohb_study.errors import StudyError
-from bohb_study.identity import cell_parts, code_hash, differences, versions
+from bohb_study.identity import OWN_METHOD, cell_parts, code_hash, differences, versions
 from bohb_study.numerics import differences as numeric_differences
 from bohb_study.numerics import expected
 from bohb_study.running.comparison import Comparison, Difference, compare_frames, difference_of
@@ -14,6 +14,7 @@ from bohb_study.running.rerun import (
     NotReproducibleError,
     Rerun,
     choose,
+    executed_files,
     files_of,
     prepare_rerun,
     unavailable,
@@ -29,6 +30,7 @@ __all__ = [
     "Rerun",
     "choose",
     "compare_frames",
+    "executed_files",
     "files_of",
     "prepare_rerun",
     "reasons",
@@ -92,7 +94,14 @@ def reproduce(
 def _other_code(rerun: Rerun, cell: Cell) -> str:
     """How the code of a cell differs from the code here; empty where it does not."""
     record = rerun.record(cell)
-    here = cell_parts(cell.task, cell.method, record.engine, rerun.study.config.source(cell.task))
+    config = rerun.study.config
+    here = cell_parts(
+        cell.task,
+        cell.method,
+        record.engine,
+        config.source(cell.task),
+        config.method_source(cell.method),
+    )
     if record.code == code_hash(here):
         return ""
     now = {name: text for name, text in versions().items() if name in here and name != "python"}
@@ -103,5 +112,6 @@ def _other_code(rerun: Rerun, cell: Cell) -> str:
         # hashed byte by byte: whether anything that matters changed since is not known
         changed = [*changed, f"the code of {commit} was hashed in another way"]
     elif parts := read_code(rerun.stored.path):
+        here.pop(OWN_METHOD, None)  # was compared as a whole before
         changed = differences({k: v for k, v in parts.items() if k in here}, here) or changed
     return "code: " + ("; ".join(changed) or f"that of {commit} is not the code here")

@@ -1,18 +1,21 @@
 """Which cells of a stored study are to be run again, and whether they can be."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.methods.user.user_method import read_own_method
 from bohb_study.numerics import Mode
 from bohb_study.schema import removed_since
 from bohb_study.seeding import derive
 from bohb_study.store import CellRecord, LoadedStudy
+from bohb_study.store.method_facts import StoredMethod
 from bohb_study.store.stored_study import TaskFile
 from bohb_study.study import Cell, Study, StudyConfig
+from bohb_study.tasks.user.own_file import OwnFile
 from bohb_study.tasks.user.user_task import read_own
 
 
@@ -78,6 +81,23 @@ def files_of(study: LoadedStudy, cells: Sequence[Cell]) -> dict[str, TaskFile]:
     return {name: file for name, file in study.study.task_files.items() if name in names}
 
 
+def method_files_of(study: LoadedStudy, cells: Sequence[Cell]) -> dict[str, StoredMethod]:
+    """The user's files of the methods of ``cells``, by method."""
+    names = {cell.method for cell in cells}
+    return {name: file for name, file in study.study.method_files.items() if name in names}
+
+
+def executed_files(study: LoadedStudy, cells: Sequence[Cell]) -> list[OwnFile]:
+    """All files of users that running ``cells`` executes.
+
+    Raises:
+        UsageError: one of them is not where it was.
+    """
+    found: list[OwnFile] = [read_own(file.task) for file in files_of(study, cells).values()]
+    methods = method_files_of(study, cells).values()
+    return found + [read_own_method(file.method) for file in methods]
+
+
 def prepare_rerun(
     study: LoadedStudy,
     cells: Sequence[Cell] | None = None,
@@ -114,7 +134,9 @@ def prepare_rerun(
     cells = choose(study, None) if cells is None else cells
     _check_hashes(study, cells)
     for file in files_of(study, cells).values():
-        _check_file(study.path, file)
+        _check_file(study.path, file.task, file.sha256, read_own)
+    for method in method_files_of(study, cells).values():
+        _check_file(study.path, method.method, method.sha256, read_own_method)
     resolved = config_of(study, cells, numerics, trust=trust).resolve()
     for name, task in resolved.tasks.items():
         stored = study.study.tasks[name].data
@@ -133,7 +155,7 @@ def config_of(
     *,
     trust: bool = False,
 ) -> StudyConfig:
-    """The study's config with the tasks of ``cells`` alone: no other is made, or executed.
+    """The study's config with the tasks and methods of ``cells`` alone: no other is executed.
 
     Raises:
         UsageError: a file would have to be executed, and is not trusted.
@@ -147,7 +169,12 @@ def config_of(
         for option in stored.config.task_option
         if option.partition("=")[0].rpartition(".")[0] in names
     ]
+    called = {file.method: name for name, file in stored.method_files.items()}
+    wanted = {cell.method for cell in cells}
+    methods = [given for given in stored.config.methods if called.get(given, given) in wanted]
     needed = {**stored.config.json, "task": tasks, "task_option": options}
+    # where no method is asked for, the tasks alone are needed: any registered one will do
+    needed["methods"] = methods or ["grid"]
     config = StudyConfig.from_json(needed, trust=trust)
     return replace(config, numerics=numerics) if numerics else config
 
@@ -179,13 +206,13 @@ def _check_hashes(study: LoadedStudy, cells: Sequence[Cell]) -> None:
             )
 
 
-def _check_file(path: Path, file: TaskFile) -> None:
+def _check_file(path: Path, given: str, sha256: str, read: Callable[[str], OwnFile]) -> None:
     try:
-        found = read_own(file.task).sha256  # nothing of a changed file is run
+        own = read(given)  # nothing of a changed file is run
     except UsageError as why:
         raise NotReproducibleError(f"{path}: {why}") from None
-    if found != file.sha256:
+    if own.sha256 != sha256:
         raise NotReproducibleError(
-            f"{path}: --task {file.task}: its file is not the one that was run (its sha256 was "
-            f"{file.sha256[:8]}, is {found[:8]})"
+            f"{path}: {own.flag} {given}: its file is not the one that was run (its sha256 was "
+            f"{sha256[:8]}, is {own.sha256[:8]})"
         )

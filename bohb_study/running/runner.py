@@ -162,7 +162,13 @@ def _refuse_others(folder: Path, study: Study, asked: Sequence[Cell], *, gpus: b
                 f"{folder}: {cell} was computed otherwise than it would be here: "
                 f"{'; '.join(other)}; --fresh starts over in a new folder"
             )
-        code = cell_hash(cell.task, cell.method, record.engine, config.source(cell.task))
+        code = cell_hash(
+            cell.task,
+            cell.method,
+            record.engine,
+            config.source(cell.task),
+            config.method_source(cell.method),
+        )
         if record.code != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
@@ -245,7 +251,13 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": cell_hash(cell.task, cell.method, event.engine, config.source(cell.task)),
+        "code": cell_hash(
+            cell.task,
+            cell.method,
+            event.engine,
+            config.source(cell.task),
+            config.method_source(cell.method),
+        ),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),

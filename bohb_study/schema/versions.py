@@ -170,6 +170,14 @@ VERSIONS: tuple[Version, ...] = (
         "a training that diverged or failed has no loss; files carry hashes of themselves",
         (Revalued(_losses_missing),),
     ),
+    Version(
+        3,
+        "ablations are called by the fix that they lack",
+        (
+            MethodRenamed("bohb-halving-mended", "bohb-no-final-report-fix"),
+            MethodRenamed("bohb-ends-told", "bohb-no-halving-fix"),
+        ),
+    ),
 )
 """All versions, the present one last."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import present_method
+from bohb_study.store.method_facts import StoredMethod, stored_methods
 from bohb_study.store.names import PACK_AGAIN, STUDY_FILE, is_packed
 from bohb_study.store.sealed import read_json
 from bohb_study.store.study_shape import check_study
@@ -60,6 +61,7 @@ class StoredConfig:
     task: tuple[str, ...] = ()
     """Tasks as they were given: names, or path/to/file.py:NAME."""
     methods: tuple[str, ...] = ()
+    """Methods as they were given: names, or path/to/file.py:NAME."""
     task_option: tuple[str, ...] = ()
     eta: int | None = None
     json: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +84,8 @@ class StoredStudy:
     """What the id is the hash of; None where schema 1 did not say it."""
     task_files: Mapping[str, TaskFile] = field(default_factory=dict)
     """The user's own tasks, by name."""
+    method_files: Mapping[str, StoredMethod] = field(default_factory=dict)
+    """The user's own methods, by name."""
     json: Mapping[str, Any] = field(default_factory=dict)
     """The whole file."""
     path: Path = field(default=Path(STUDY_FILE), compare=False)
@@ -175,6 +179,7 @@ def stored_study(study: Mapping[str, Any], path: Path) -> StoredStudy:
         study["asked"],
         study.get("identity"),
         {name: TaskFile(file["task"], file["sha256"]) for name, file in files.items()},
+        stored_methods(study),
         study,
         path,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store.files import replace_files
+from bohb_study.store.method_facts import describe_method
 from bohb_study.store.names import STUDY_FILE
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.stored_study import StoredStudy, find_study, stored_study
@@ -74,10 +75,15 @@ def write_study(
         _refuse_other(found, config, tasks)
     old: Mapping[str, Any] = found.json if found else {}
     given = _tasks_given(found, config)
-    methods = _union(old.get("methods", ()), config.methods)
+    methods_given = _methods_given(found, config)
+    methods = list(methods_given)
     seeds = max(old.get("seeds", 0), config.seeds)
     # only put together, never made a config: that would execute files which nobody named now
-    merged = {"task": list(given.values()), "methods": methods, "seeds": seeds}
+    merged = {
+        "task": list(given.values()),
+        "methods": list(methods_given.values()),
+        "seeds": seeds,
+    }
     study = {
         "schema": SCHEMA_VERSION,
         "name": name,
@@ -93,6 +99,13 @@ def write_study(
         study["task_files"] = {
             name: {"task": own.given, "sha256": own.sha256}
             for name, own in config.own_tasks.items()
+        }
+    if config.own_methods:
+        study["method_files"] = {
+            name: describe_method(
+                own.method, own.given, own.sha256, tasks, old.get("method_files", {}).get(name)
+            )
+            for name, own in config.own_methods.items()
         }
     try:
         check_study(study)
@@ -152,8 +165,14 @@ def _tasks_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, st
     return {**before, **dict(zip(config.task_names, config.task, strict=True))}
 
 
-def _union(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([*old, *new]))
+def _methods_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, str]:
+    """All methods by name, those that were asked for before first, as they are given."""
+    before: dict[str, str] = {}
+    if found is not None:
+        names = {file.method: name for name, file in found.method_files.items()}
+        before = {name: name for name in found.methods if name not in found.method_files}
+        before |= {names.get(given, given): given for given in found.config.methods}
+    return {**before, **dict(zip(config.method_names, config.methods, strict=True))}
 
 
 def _asked(
@@ -165,7 +184,7 @@ def _asked(
     """Seeds asked for by task and method, in the order of ``tasks`` and ``methods``."""
 
     def seeds(task: str, method: str) -> int:
-        now = config.seeds if task in config.task_names and method in config.methods else 0
+        now = config.seeds if task in config.task_names and method in config.method_names else 0
         return max(now, old.get(task, {}).get(method, 0))
 
     return {task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks}

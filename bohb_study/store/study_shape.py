@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bohb_study.store import shapes
+from bohb_study.store.method_facts import METHOD_FILE
 from bohb_study.study import identity_id
 
 MOST_CELLS = 1_000_000
@@ -48,7 +49,7 @@ _CONFIG = shapes.fields(
     {"budget": shapes.number, "workers": shapes.whole(1)},
     {
         "task": shapes.array(shapes.line, least=1),
-        "methods": shapes.array(shapes.name, least=1),
+        "methods": shapes.array(shapes.line, least=1),
         "seeds": shapes.whole(1),
         "engine": shapes.line,
         "eta": shapes.nullable(shapes.whole(2)),
@@ -70,6 +71,7 @@ _STUDY = shapes.fields(
         "task_files": shapes.table(
             shapes.fields({"task": shapes.line, "sha256": shapes.sha256}), shapes.name
         ),
+        "method_files": shapes.table(METHOD_FILE, shapes.name),
     },
 )
 
@@ -84,6 +86,9 @@ def check_study(study: Mapping[str, Any]) -> None:
     for name in [*asked, *study.get("task_files", {})]:
         if name not in tasks:
             raise ValueError(f"{name} is asked for, and not among its tasks")
+    for name in study.get("method_files", {}):
+        if name not in study["methods"]:
+            raise ValueError(f"{name} has a file, and is not among its methods")
     for methods in asked.values():
         if unknown := [name for name in methods if name not in study["methods"]]:
             raise ValueError(f"{unknown[0]} is asked for, and not among its methods")

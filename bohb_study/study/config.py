@@ -1,12 +1,13 @@
 """What is asked of a study: tasks, methods, budget, seeds, and the id that names its folder."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bohb_study.errors import UsageError
-from bohb_study.methods import check_method
+from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.study.cell import Cell, identity_id
 from bohb_study.study.checks import (
@@ -20,6 +21,7 @@ from bohb_study.tasks import Task, is_file, make_task
 from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
 
 if TYPE_CHECKING:
+    from bohb_study.methods.user.user_method import OwnMethod
     from bohb_study.study.resolved import Study
 
 Engine = Literal["auto", "tune", "virtual"]
@@ -32,7 +34,7 @@ class StudyConfig:
     task: tuple[str, ...] = ("digits",)
     """What is optimised (--list names them), or path/to/file.py:NAME for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
-    """Who optimises (--list names them)."""
+    """Methods (--list names them), or path/to/file.py:NAME for a method of your own."""
     budget: float = 50
     """Full evaluations that each cell may spend; at least 1, a whole number of units."""
     seeds: int = 3
@@ -55,8 +57,12 @@ class StudyConfig:
         """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
         check_names("--task", self.task)
         check_names("--methods", self.methods)
+        object.__setattr__(self, "methods", _present_names(self.methods))
+        check_names("--methods", self.methods)
         for method in self.methods:
-            check_method(method)
+            if not is_file(method):
+                check_method(method)
+        _ = self.own_methods  # a file that holds no method is refused here
         check_count("--seeds", self.seeds)
         check_cells(len(self.task), len(self.methods), self.seeds)
         check_count("--workers", self.workers)
@@ -87,9 +93,30 @@ class StudyConfig:
         """
         return own_tasks(given for given in self.task if is_file(given))
 
+    @cached_property
+    def own_methods(self) -> "dict[str, OwnMethod]":
+        """What ``methods`` gives as path:NAME, by the method's name; read once, as tasks are."""
+        given = [method for method in self.methods if is_file(method)]
+        if not given:
+            return {}
+        from bohb_study.methods.user.user_method import own_methods  # imports Ray
+
+        return own_methods(given)
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """What cells, frames and folders call the methods."""
+        names = {own.given: name for name, own in self.own_methods.items()}
+        return tuple(names.get(given, given) for given in self.methods)
+
     def source(self, task: str) -> bytes:
         """The text of the user's file that a task is of; empty for a registered task."""
         own = self.own_tasks.get(task)
+        return own.source if own else b""
+
+    def method_source(self, method: str) -> bytes:
+        """The text of the user's file that a method is of; empty for a registered method."""
+        own = self.own_methods.get(method)
         return own.source if own else b""
 
     @property
@@ -164,6 +191,9 @@ class StudyConfig:
             given["task_option"] = sorted(self._by_content(given["task_option"]))
         if self.own_tasks:
             given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
+        if self.own_methods:
+            own_methods = self.own_methods.items()
+            given["method_files"] = {name: own.identity for name, own in own_methods}
         return given
 
     def _by_content(self, options: Iterable[str]) -> Iterator[str]:
@@ -199,8 +229,8 @@ class StudyConfig:
 
         Args:
             data: of ``to_json``.
-            trust: execute the files of tasks that ``data`` names; ``own_tasks`` of what is
-                returned tells their paths and hashes.
+            trust: execute the files of tasks and methods that ``data`` names; ``own_tasks`` and
+                ``own_methods`` of what is returned have their paths and hashes.
 
         Raises:
             UsageError: a field is unknown (written by a newer version) or out of range, or a file
@@ -211,7 +241,24 @@ class StudyConfig:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
         if not trust:
             check_trusted(given for given in data.get("task", ()) if is_file(given))
+            if files := [given for given in data.get("methods", ()) if is_file(given)]:
+                from bohb_study.methods.user.user_method import check_trusted_methods
+
+                check_trusted_methods(files)
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**values)
+
+
+def _present_names(methods: Iterable[str]) -> tuple[str, ...]:
+    """Method names, former ones replaced, with a warning that says so."""
+    for name in methods:
+        if name in RENAMED_METHODS:
+            warnings.warn(
+                f"--methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
+                "not be known in the next release",
+                FutureWarning,
+                stacklevel=4,
+            )
+    return tuple(RENAMED_METHODS.get(name, name) for name in methods)

@@ -26,7 +26,11 @@ class Study:
     @cached_property
     def methods(self) -> Mapping[str, "Method"]:
         """By name; importing some of them takes seconds, so they are when they are first needed."""
-        return {name: get_method(name) for name in self.config.methods}
+        own = self.config.own_methods
+        return {
+            name: own[name].method if name in own else get_method(name)
+            for name in self.config.method_names
+        }
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -35,7 +39,7 @@ class Study:
             Cell(task, method, seed)
             for seed in range(self.config.seeds)
             for task in self.tasks
-            for method in self.config.methods
+            for method in self.config.method_names
         )
 
     def task(self, cell: Cell) -> Task:

@@ -85,7 +85,7 @@ COLUMNS_EDITS = {
 }
 VERSIONS_EDITS = {
     ')\n"""All versions, the present one last."""': """    Version(
-        3,
+        4,
         "gradients, attempts and shares of the level",
         (
             Added("gradient"),
@@ -94,7 +94,7 @@ VERSIONS_EDITS = {
         ),
     ),
     Version(
-        4,
+        5,
         "no noise-free loss; other names",
         (
             Removed(
@@ -174,7 +174,7 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize("folder", [f"{path.parent.name}/{path.name}" for path in STORED])
 def test_a_later_version_reads_them_with_its_columns(later: dict[str, Any], folder: str) -> None:
     """Added ones are filled by their rules, removed ones dropped, names those of then."""
-    assert later["schema"] == SCHEMA_VERSION + 2 == 4
+    assert later["schema"] == SCHEMA_VERSION + 2 == 5
     found = later[folder]
     names = [{"virtual_seconds": "modelled_seconds"}.get(n, n) for n in NAMES if n != "true_loss"]
     at = names.index("status")
