@@ -219,7 +219,7 @@ def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_reproduced_and_then_not(finished: Path) -> None:
     """Equal rows exit 0; one loss changed by hand, with its hash, exits 1 and is named."""
-    equal = run(REPRODUCE, finished)
+    equal = run(REPRODUCE, finished, "--jobs", "1")
     assert equal.returncode == 0, equal.stderr
     assert "equal:" in equal.stdout
 
