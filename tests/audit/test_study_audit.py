@@ -571,7 +571,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     cell = Cell("branin-mf", "random", 0)
     frame, record = read_cell(path, cell)
     frame.loc[0, "full_evals"] = 3.0
-    write_cell(path, cell, frame, record)  # its hash is right again
+    write_cell(path, cell, frame, record.json)  # its hash is right again
     assert command_line.run(compare.main, words) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "audit: does not hold: order (9 checks, 2 cells)" in lines
