@@ -129,7 +129,8 @@ def correlation_panels(study: FigureStudy) -> list[CorrelationPanel]:
     """How each rung ranks configurations compared with the top, a panel a task with several rungs.
 
     The first line of a panel is that of configurations that no result has selected: those of
-    random search where they are evaluated at several rungs, else those evaluated outside the budget.
+    random search where they are evaluated at several rungs, else those evaluated outside the
+    budget.
     """
     shown = []
     for task in study.tasks:

@@ -21,7 +21,7 @@ BUDGET = 4.0
 
 @pytest.fixture(scope="module")
 def study(make_frame: Make, make_study: MakeStudy) -> FigureStudy:
-    """Three methods and one with twice the budget on digits; a fourth on another task in place of grid."""
+    """Three methods and a larger budget on digits; a fourth on another task in place of grid."""
     one = make_frame(["bohb", "random", "grid"], 3, budget=4)
     twice = make_frame(["random"], 3, budget=8).assign(method="random-2x")
     other = make_frame(["bohb", "random", "asha"], 3, task="mfh3-good", budget=4)
