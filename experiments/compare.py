@@ -76,7 +76,7 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
-    by_ray = any(record["engine"] == "tune" for record in study.cells.values())
+    by_ray = any(record.engine == "tune" for record in study.cells.values())
     if options.study.workers > 1 and by_ray:
         out.print(
             f"engine tune with {options.study.workers} workers: rows depend on the order in which "
@@ -89,7 +89,7 @@ def show(study: LoadedStudy, run: StudyRun, options: Compare) -> int:
             file=sys.stderr,
         )
         if options.csv:
-            write_csv(study.path, allow_missing=True)  # was asked for: says what is in its way
+            write_csv(study, allow_missing=True)  # was asked for: says what is in its way
     else:
         write(study, audit, options)
     return 1 if run.failed or not audit.holds else 0
@@ -110,9 +110,9 @@ def write(study: LoadedStudy, audit: Audit, options: Compare) -> None:
         store_audit(study, audit)
         files.append(study.path / AUDIT_FILE)
         if options.csv:
-            files.append(write_csv(study.path, allow_missing=True))
-        files += draw_study(study.path, allow_missing=True)
-        files.append(write_report(study.path, allow_missing=True))
+            files.append(write_csv(study, allow_missing=True))
+        files += draw_study(study, allow_missing=True)
+        files.append(write_report(study, allow_missing=True))
     finally:
         for file in files:
             out.print(f"  {file}", highlight=False, soft_wrap=True)

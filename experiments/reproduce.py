@@ -25,15 +25,15 @@ from bohb_study.running.execution import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     NotReproducibleError,
-    check_possible,
     choose,
-    files_of,
+    executed_files,
+    prepare_rerun,
     reasons,
     reproduce,
     unavailable,
 )
 from bohb_study.store import load_study
-from bohb_study.tasks.user.user_task import executes, read_own
+from bohb_study.tasks.user.own_file import executes
 
 MOST = 4
 """At most so many reasons stand in one line."""
@@ -52,7 +52,7 @@ class Reproduce:
     numerics: Mode | None = None
     """By which kernels rows are computed now: portable or native; as the study's if not given."""
     trust: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Execute the files of users' tasks that the study names, if they are those that were run."""
+    """Execute users' files that the study names, of tasks and methods, if they are unchanged."""
     jobs: int | None = None
     """Cells that run at the same time; as many as the machine has CPUs for where not given."""
     address: str | None = None
@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     """Reproduce the study that the command line names; returns the exit code."""
     options = command_line.parse(Reproduce, argv, description=__doc__ or "")
     study = load_study(options.study)
-    gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
+    gpus = max(record.gpus_per_trial for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     # a sample is of what can be run here; all cells are all cells
     absent = unavailable(study, download=options.download) if options.sample is not None else {}
@@ -75,15 +75,17 @@ def main(argv: Sequence[str]) -> int:
         print(f"left out: {task}: {reason}", file=sys.stderr)
     cells = choose(study, options.sample, absent)
     if options.trust:
-        for line in executes(read_own(f["task"]) for f in files_of(study, cells).values()):
+        for line in executes(executed_files(study, cells)):
             print(line, file=sys.stderr)
-    check_possible(study, cells, download=options.download, trust=options.trust)
-    why = reasons(study, cells, options.numerics, trust=options.trust)
+    rerun = prepare_rerun(
+        study, cells, options.numerics, download=options.download, trust=options.trust
+    )
+    why = reasons(rerun)
     if why and not options.anyway:
         raise NotReproducibleError(f"{study.path}: {_shortly(why)}; --anyway compares all the same")
     for line in why:
         print(f"other than when it was run: {line}", file=sys.stderr)
-    comparisons = reproduce(study, cells, run, make_progress, options.numerics, trust=options.trust)
+    comparisons = reproduce(rerun, run, make_progress)
     out = terminal.console()
     out.print(terminal.comparison_table(comparisons))
     different = [c for c in comparisons if c.difference]

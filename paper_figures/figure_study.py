@@ -1,9 +1,8 @@
 """What a figure is drawn from: a study's frame and the few facts about it that a figure states."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Protocol
 
 import pandas as pd
 
@@ -12,8 +11,11 @@ from bohb_study.analysis.comparisons.families import family_of
 from bohb_study.analysis.frame_cells import narrow
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.methods import ALL, get_method
 from bohb_study.scores import Score
-from bohb_study.store.loading import join
+from bohb_study.store import LoadedStudy
+from bohb_study.store.joining import join
+from paper_figures.toolkit import style
 
 
 @dataclass(frozen=True)
@@ -194,32 +196,8 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
     )
 
 
-class Loaded(Protocol):
-    """What is read of ``bohb_study.store.LoadedStudy``."""
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """All rows of all cells."""
-
-    @property
-    def study(self) -> Mapping[str, Any]:
-        """The stored description of the study."""
-
-    @property
-    def cells(self) -> Mapping[Any, Mapping[str, Any]]:
-        """The stored record of each cell."""
-
-    @property
-    def larger_budgets(self) -> Mapping[str, int]:
-        """Methods with a multiple of the study's budget."""
-
-    @property
-    def problems(self) -> Iterable[str]:
-        """Missing and damaged cells, one line each."""
-
-
 def figure_study(
-    loaded: Loaded,
+    loaded: LoadedStudy,
     bootstrap_seed: int,
     *,
     allow_missing: bool,
@@ -227,23 +205,24 @@ def figure_study(
     references: Mapping[str, Reference] | None = None,
 ) -> FigureStudy:
     """A stored study as figures see it; tasks without rows are left out."""
+    style.introduce(_labels(loaded))
     drawn = set(loaded.frame["task"])
     tasks = tuple(
         TaskFacts(
             name,
-            facts["unit"],
-            facts["top"],
-            facts["val_metric"],
-            facts["optimum"],
-            facts["test_metric"],
-            loaded.study["config"].get("budget", 50.0),
+            facts.unit,
+            facts.top,
+            facts.val_metric,
+            facts.optimum,
+            facts.test_metric,
+            loaded.study.config.budget,
         )
-        for name, facts in loaded.study["tasks"].items()
+        for name, facts in loaded.study.tasks.items()
         if name in drawn
     )
-    commits = {_commit(record) for record in loaded.cells.values()}
+    commits = {str(record.git) for record in loaded.cells.values()}
     provenance = Provenance(
-        study=f"{loaded.study['name']}-{loaded.study['id']}",
+        study=loaded.study.title,
         commit=" ".join(sorted(commits)) or "unknown",
         rows=len(loaded.frame),
     )
@@ -254,13 +233,21 @@ def figure_study(
         bootstrap_seed,
         allow_missing,
         tuple(loaded.problems),
-        loaded.study["config"]["workers"],
+        loaded.study.config.workers,
         finals,
         loaded.larger_budgets,
         references or {},
     )
 
 
-def _commit(record: Mapping[str, Any]) -> str:
-    git = record.get("git") or {}
-    return str(git.get("commit") or "unknown") + ("-dirty" if git.get("dirty") else "")
+def _labels(loaded: LoadedStudy) -> dict[str, str]:
+    """Method -> what legends call it; empty for its name."""
+    own = loaded.study.method_files
+    names = sorted(set(loaded.frame["method"]))
+    return {name: own[name].label if name in own else _label(name) for name in names}
+
+
+def _label(method: str) -> str:
+    # those with a look of their own are not imported
+    known = method in style.METHODS or method in style.ABLATIONS or method not in ALL
+    return "" if known else get_method(method).label

@@ -3,7 +3,7 @@
 from bohb_study.analysis.diagnostics.time_split import time_split
 from bohb_study.store import LoadedStudy
 from bohb_study.store.sidecars.derived_frames import read_derived
-from bohb_study.summaries.derivation import derived_from_rows, from_stored
+from bohb_study.summaries.derivation import derived_from_rows
 from paper_figures.figure_study import FigureStudy
 
 
@@ -20,7 +20,9 @@ def with_derived(study: FigureStudy, loaded: LoadedStudy) -> FigureStudy:
     Raises:
         StudyError: a file beside the study is damaged, or of another study.
     """
-    derived = from_stored(read_derived(loaded.path, loaded.study["id"]))
+    derived = read_derived(loaded.path, loaded.study.id)
     if not derived and not loaded.thinned:
         derived = {"whole": loaded.frame, **derived_from_rows(loaded)}
-    return study.with_derived(seconds=time_split(loaded.cells), **derived)
+    return study.with_derived(
+        seconds=time_split({key: record.seconds for key, record in loaded.cells.items()}), **derived
+    )

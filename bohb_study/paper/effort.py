@@ -21,7 +21,7 @@ def effort(config: StudyConfig, repeats: int) -> str:
         config: the study.
         repeats: trainings of each final incumbent.
     """
-    return "\n".join(_effort(config, task, repeats) for task in config.tasks().values())
+    return "\n".join(_effort(config, task, repeats) for task in config.resolve().tasks.values())
 
 
 def measured_effort(config: StudyConfig, packed: Path) -> str:
@@ -38,10 +38,10 @@ def measured_effort(config: StudyConfig, packed: Path) -> str:
         UsageError: there is no study in ``packed``.
     """
     small = load_study(packed)
-    times = config.budget / float(small.study["config"]["budget"])
+    times = config.budget / small.study.config.budget
     hours, lines = 0.0, []
     for name in config.methods:
-        seconds = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == name]
+        seconds = [r.measured("wall") for (_, m, _), r in small.cells.items() if m == name]
         if not seconds:
             lines.append(f"{name}: not in {packed}, not counted")
             continue

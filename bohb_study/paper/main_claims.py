@@ -7,7 +7,6 @@ follow from the whole interval of the paired differences between two methods.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, fixed, stable, stables
 from bohb_study.paper.claims import ClaimsReport, Verdict, above_zero, written
 from bohb_study.store import LoadedStudy
-from bohb_study.store.loading import join
+from bohb_study.store.joining import join
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.summaries.table import Cell, Column, Given, Table, bold, code, columns, rows
 
@@ -59,19 +58,17 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
     Raises:
         StudyError: cells are missing, or a task's rank correlations are.
     """
-    compared = [study for study in studies if not study.study["name"].startswith("workers")]
+    compared = [study for study in studies if not study.study.name.startswith("workers")]
     frame = join(_without_larger_budgets(study) for study in compared)
-    tops = {name: facts["top"] for study in compared for name, facts in _tasks(study)}
-    budgets = {
-        name: study.study["config"]["budget"] for study in compared for name, _ in _tasks(study)
-    }
-    seed = bootstrap_seed(" ".join(study.study["id"] for study in compared))
+    tops = {name: top for study in compared for name, top in study.study.tops.items()}
+    budgets = {name: study.study.config.budget for study in compared for name in study.study.tasks}
+    seed = bootstrap_seed(" ".join(study.study.id for study in compared))
     correlations = pd.concat(
         [correlation_frame([])]
         + [
             stored["correlations"]
             for study in compared
-            if "correlations" in (stored := read_derived(study.path, study.study["id"]))
+            if "correlations" in (stored := read_derived(study.path, study.study.id))
         ],
         ignore_index=True,
     )
@@ -111,11 +108,6 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
             "ranks_every_task": _ranks_json(single),
         },
     )
-
-
-def _tasks(study: LoadedStudy) -> Iterable[tuple[str, dict[str, Any]]]:
-    tasks: dict[str, dict[str, Any]] = study.study["tasks"]
-    return tasks.items()
 
 
 def _without_larger_budgets(study: LoadedStudy) -> pd.DataFrame:

@@ -14,10 +14,10 @@ from bohb_study.analysis.diagnostics.suggestions import suggestions, suggestions
 from bohb_study.audit.checks.planned_rungs import bracket_checks
 from bohb_study.audit.evidence import Evidence
 from bohb_study.audit.study_audit import evidence_of
-from bohb_study.errors import StudyError, UsageError
+from bohb_study.errors import UsageError
+from bohb_study.running.rerun import same_study
 from bohb_study.schema import EXTRA, HP
 from bohb_study.store import LoadedStudy
-from bohb_study.study import StudyConfig
 from bohb_study.summaries.random_correlations import correlations_off_ledger
 
 Levels = Mapping[str, Sequence[int]]
@@ -48,8 +48,6 @@ DERIVED: Mapping[str, Callable[[Evidence, Levels], pd.DataFrame]] = {
     "brackets": _brackets,
 }
 """Name of a derived frame -> what makes it of all rows."""
-STORED = {"suggestions": "picks"}
-"""Frames whose file beside a pack has another name, and that name."""
 
 
 def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -60,7 +58,7 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
         whole_tasks: tasks of which all rows of the first seed are kept.
 
     Returns:
-        By stored name: ``whole``, where tasks are named, and those of ``DERIVED``; correlations
+        By name: ``whole``, where tasks are named, and those of ``DERIVED``; correlations
         with those of random configurations outside the budget.
 
     Raises:
@@ -68,18 +66,13 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
         UsageError: a task of ``whole_tasks`` is not in the study.
     """
     evidence = evidence_of(study)
-    config = StudyConfig.from_json(study.study["config"])
-    if config.id != study.study["id"]:
-        raise StudyError(
-            f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "
-            f"be {config.id} here"
-        )
+    tasks = same_study(study).tasks
     frames = derived_from_rows(study, evidence)
-    everywhere = correlations_off_ledger(config.tasks())
+    everywhere = correlations_off_ledger(tasks)
     frames["correlations"] = pd.concat([frames["correlations"], everywhere], ignore_index=True)
     return {
         **({"whole": _whole(study, whole_tasks)} if whole_tasks else {}),
-        **to_stored({name: _single(frame) for name, frame in frames.items()}),
+        **{name: _single(frame) for name, frame in frames.items()},
     }
 
 
@@ -92,19 +85,8 @@ def derived_from_rows(
         StudyError: rows were left out.
     """
     evidence = evidence or evidence_of(study)
-    rungs = {name: study.ladder(name).costs for name in study.study["tasks"]}
+    rungs = {name: study.study.ladder(name).costs for name in study.study.tasks}
     return {name: make(evidence, rungs) for name, make in DERIVED.items()}
-
-
-def to_stored(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Derived frames by the names of their files beside a pack."""
-    return {STORED.get(name, name): frame for name, frame in frames.items()}
-
-
-def from_stored(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """What was read beside a pack, by the names of ``DERIVED``."""
-    names = {stored: name for name, stored in STORED.items()}
-    return {names.get(name, name): frame for name, frame in frames.items()}
 
 
 def _single(frame: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +96,7 @@ def _single(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _whole(study: LoadedStudy, tasks: Sequence[str]) -> pd.DataFrame:
     """All rows of the first seed of every method, without columns of other tasks."""
-    known = list(study.study["tasks"])
+    known = list(study.study.tasks)
     for name in tasks:
         if name not in known:
             raise UsageError(f"{name}: not in the study; there are {', '.join(known)}")

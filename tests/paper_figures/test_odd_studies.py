@@ -87,9 +87,9 @@ def losses(change: Callable[["pd.Series[float]"], "pd.Series[float] | float"]) -
 
 
 def asynchronous(study: LoadedStudy) -> LoadedStudy:
-    config = {**study.study["config"], "workers": 4}
+    config = replace(study.study.config, workers=4)
     frame = study.frame.assign(virtual_seconds=np.nan)
-    return replace(study, frame=frame, study={**study.study, "config": config})
+    return replace(study, frame=frame, study=replace(study.study, config=config))
 
 
 def inactive(study: LoadedStudy) -> LoadedStudy:
@@ -111,9 +111,9 @@ def unmeasured(study: LoadedStudy) -> LoadedStudy:
 
 
 def accuracy(study: LoadedStudy) -> LoadedStudy:
-    task = {**study.study["tasks"][TASK], "val_metric": "-score", "test_metric": "-s"}
+    task = replace(study.study.tasks[TASK], val_metric="-score", test_metric="-s")
     turned = losses(lambda x: -x)(study)
-    return replace(turned, study={**study.study, "tasks": {TASK: task}})
+    return replace(turned, study=replace(study.study, tasks={TASK: task}))
 
 
 SHAPES: dict[str, Shape] = {

@@ -15,7 +15,7 @@ from bohb_study.engines.base import CellJob, Finished, run_cell
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.execution import RunOptions, prepare
 from bohb_study.running.pools import local
-from bohb_study.running.reproduction import NotReproducibleError, check_possible, choose, reproduce
+from bohb_study.running.reproduction import NotReproducibleError, prepare_rerun, reproduce
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, write_study
 from bohb_study.store.sealed import sealed_json
@@ -117,9 +117,9 @@ def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
 def test_study_json_names_the_data(write: Write, tmp_path: Path) -> None:
     asked = config(given(write("mnist", "data")), task=("mnist", "digits"))
     study = write_study(tmp_path, "compare", asked, asked.tasks())
-    assert study["tasks"]["mnist"]["data"] == asked.tasks()["mnist"].data_sha256
-    assert study["tasks"]["digits"]["data"] is None
-    assert StudyConfig.from_json(json.loads(json.dumps(study["config"]))) == asked
+    assert study.tasks["mnist"].data == asked.tasks()["mnist"].data_sha256
+    assert study.tasks["digits"].data is None
+    assert StudyConfig.from_json(json.loads(json.dumps(study.config.json))) == asked
 
 
 def test_other_data_at_the_same_place_are_refused(
@@ -140,7 +140,9 @@ def test_other_data_at_the_same_place_are_refused(
     assert (folder / "study.json").read_bytes() == before
 
 
-def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Path) -> None:
+def test_what_is_finished_needs_its_data_no_more(
+    image_files: Any, tmp_path: Path, cells_run_here: None
+) -> None:
     """Found by itself: started again on a machine without them, the study is there as it was."""
     place = download_folder()
     image_files.write("mnist", place, None, SIZES)
@@ -161,18 +163,18 @@ def test_a_study_of_before_data_were_stored_goes_on(
     tmp_path: Path, own_cache: Path, image_files: Any
 ) -> None:
     image_files.write("mnist", own_cache / "datasets", None, SIZES)
-    old = write_study(tmp_path, "compare", config(), config().tasks())
+    old = dict(write_study(tmp_path, "compare", config(), config().tasks()).json)
     del old["tasks"]["mnist"]["data"]
     (tmp_path / "study.json").write_bytes(sealed_json(old))
     study = write_study(tmp_path, "compare", config(), config().tasks())
-    assert study["tasks"]["mnist"]["data"] == config().tasks()["mnist"].data_sha256
+    assert study.tasks["mnist"].data == config().tasks()["mnist"].data_sha256
 
 
 SMALL = ("mnist.epochs=3", "mnist.subset=100")
 
 
 def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
-    write: Write, tmp_path: Path
+    write: Write, tmp_path: Path, cells_run_here: None
 ) -> None:
     asked = config(*SMALL, given(write("mnist", "data")), methods=("asha",))
     options = RunOptions(out=tmp_path / "out", jobs=1)
@@ -182,15 +184,14 @@ def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
     assert (again.path, again.reused) == (run.path, run.ran)
     study = load_study(run.path)
     assert set(study.frame["status"]) == {"ok"}
-    check_possible(study)
-    (comparison,) = reproduce(study, choose(study, None), options, _silent)
+    (comparison,) = reproduce(prepare_rerun(study), options, _silent)
     assert comparison.difference is None
     assert comparison.rows == len(study.frame) >= 2
     write("mnist", "data", 1)
     write("mnist", "moved", 1)
     forget()
     with pytest.raises(NotReproducibleError, match="mnist was run on other data than are here"):
-        check_possible(study)
+        prepare_rerun(study)
 
 
 def _silent() -> Any:
@@ -221,17 +222,17 @@ def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
 ) -> None:
     study = config(*([given(tmp_path / folder)] if folder else []), task=("digits", "mnist"))
     with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
-        prepare(study, RunOptions())
+        prepare(study.resolve(), RunOptions())
     assert downloads == []
-    prepare(study, RunOptions(download=True))
+    prepare(study.resolve(), RunOptions(download=True))
     assert downloads == ["mnist"]
-    prepare(study, RunOptions(download=True))
-    prepare(study, RunOptions())
+    prepare(study.resolve(), RunOptions(download=True))
+    prepare(study.resolve(), RunOptions())
     assert downloads == ["mnist"]
 
 
 def test_data_that_two_tasks_read_are_downloaded_once(downloads: list[str]) -> None:
-    prepare(config(task=("cifar10", "cifar10-resnet")), RunOptions(download=True))
+    prepare(config(task=("cifar10", "cifar10-resnet")).resolve(), RunOptions(download=True))
     assert downloads == ["cifar10"]
 
 
@@ -242,7 +243,7 @@ def test_damaged_data_are_not_downloaded_over(
     path = write("mnist", "data") / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
     path.write_bytes(b"")
     with pytest.raises(UsageError, match=f"^{path}: damaged: "):
-        prepare(config(given(tmp_path / "data")), RunOptions(download=True))
+        prepare(config(given(tmp_path / "data")).resolve(), RunOptions(download=True))
     assert downloads == []
 
 

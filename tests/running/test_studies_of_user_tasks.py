@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.running.execution import RunOptions
-from bohb_study.running.reproduction import NotReproducibleError, check_possible, config_of
+from bohb_study.running.reproduction import NotReproducibleError, prepare_rerun
+from bohb_study.running.rerun import config_of
 from bohb_study.running.retraining import retrain_finals
 from bohb_study.running.runner import run_study
 from bohb_study.schema import COLUMNS, build_frame
 from bohb_study.store import (
-    asked_cells,
     load_study,
     pack,
     study_folder,
@@ -30,6 +31,7 @@ from bohb_study.store import (
 )
 from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
+from bohb_study.store.stored_study import TaskFile
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.summaries.derivation import derive
 from bohb_study.tasks.user.user_task import executes
@@ -148,12 +150,12 @@ def store(study: StudyConfig, folder: Path = Path("study")) -> Path:
 
 def test_study_json_says_where_the_file_was_and_what_was_in_it() -> None:
     study = json.loads((store(config()) / "study.json").read_text())
-    assert study["task_files"] == {"MyTask": {"task": MINE, "sha256": SHA256}}
-    assert study["config"]["task"] == [MINE]
-    assert study["tasks"]["MyTask"]["costs"] == [1, 3, 9]
-    assert study["asked"] == {"MyTask": {"random": 2, "hyperband": 2}}
+    assert study.json["task_files"] == {"MyTask": {"task": MINE, "sha256": SHA256}}
+    assert study.config.task == (MINE,)
+    assert study.tasks["MyTask"].costs == (1, 3, 9)
+    assert study.asked == {"MyTask": {"random": 2, "hyperband": 2}}
     ordinary = config("digits")
-    assert "task_files" not in write_study(store(ordinary, Path("o")), "o", ordinary, {})
+    assert "task_files" not in write_study(store(ordinary, Path("o")), "o", ordinary, {}).json
 
 
 def test_a_file_that_has_moved_goes_on_as_the_same_task() -> None:
@@ -161,12 +163,12 @@ def test_a_file_that_has_moved_goes_on_as_the_same_task() -> None:
     Path("my.py").rename("moved.py")
     more = config("moved.py:MyTask", seeds=3)
     study = write_study(folder, "compare", more, more.tasks())
-    assert study["config"]["task"] == ["moved.py:MyTask", "digits"]
-    assert study["task_files"] == {"MyTask": {"task": "moved.py:MyTask", "sha256": SHA256}}
-    assert list(study["tasks"]) == ["MyTask", "digits"]
-    assert study["asked"]["MyTask"] == {"random": 3, "hyperband": 3}
-    assert study["asked"]["digits"] == {"random": 2, "hyperband": 2}
-    assert len(asked_cells(study)) == 10
+    assert study.config.task == ("moved.py:MyTask", "digits")
+    assert study.json["task_files"] == {"MyTask": {"task": "moved.py:MyTask", "sha256": SHA256}}
+    assert list(study.tasks) == ["MyTask", "digits"]
+    assert study.asked["MyTask"] == {"random": 3, "hyperband": 3}
+    assert study.asked["digits"] == {"random": 2, "hyperband": 2}
+    assert len(study.cells()) == 10
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "packed"])
@@ -179,7 +181,7 @@ def test_reading_results_needs_no_file(packed: bool) -> None:
     for change in ("imported", "gone"):
         loaded = load_study(folder)
         assert set(loaded.frame["task"]) == {"MyTask"}, change
-        assert loaded.ladder("MyTask") == config_ladder()
+        assert loaded.study.study.ladder("MyTask") == config_ladder()
         assert audit_study(loaded).cells == len(loaded.cells)
         Path("my.py").unlink(missing_ok=True)
 
@@ -213,7 +215,7 @@ def test_a_stored_config_is_no_reason_to_execute_a_file() -> None:
     study = load_study(received())
     sha256 = hashlib.sha256((SPY + TEXT).encode()).hexdigest()
     for use in (
-        lambda: StudyConfig.from_json(study.study["config"]),
+        lambda: StudyConfig.from_json(study.study.config.json),
         lambda: retrain_finals(study.path, 1),
         lambda: derive(study),
     ):
@@ -225,15 +227,15 @@ def test_a_stored_config_is_no_reason_to_execute_a_file() -> None:
         )
     audit_study(study)
     assert not Path("executed").exists()
-    trusted = StudyConfig.from_json(study.study["config"], trust=True)
+    trusted = StudyConfig.from_json(study.study.config.json, trust=True)
     assert Path("executed").exists()
     line = f"executes {Path('my.py').absolute()} (sha256 {sha256})"
     assert executes(trusted.own_tasks.values()) == [line]
     # named once, the same text may be executed again: under any path, and in no other state
-    assert StudyConfig.from_json(study.study["config"]) == trusted
+    assert StudyConfig.from_json(study.study.config.json) == trusted
     Path("my.py").write_text(SPY + TEXT + "#")
     with pytest.raises(UsageError, match="would be executed"):
-        StudyConfig.from_json(study.study["config"])
+        StudyConfig.from_json(study.study.config.json)
 
 
 def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
@@ -249,16 +251,17 @@ def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
     assert said.startswith(f"executes {Path('my.py').absolute()} (sha256 ")
     assert Path("executed").exists()
     study = load_study(folder)
-    study.study["config"]["task"] = ["digits", "gone.py:Gone"]
-    study.study["task_files"] = {"Gone": {"task": "gone.py:Gone", "sha256": "0" * 64}}
-    assert config_of(study, [Cell("digits", "random", 0)]).task == ("digits",)
+    asked = replace(study.study.config, task=("digits", "gone.py:Gone"))
+    files = {"Gone": TaskFile("gone.py:Gone", "0" * 64)}
+    stored = replace(study, study=replace(study.study, config=asked, task_files=files))
+    assert config_of(stored, [Cell("digits", "random", 0)]).task == ("digits",)
 
 
 def test_going_on_with_a_study_executes_nothing_that_is_only_stored_in_it() -> None:
     """A plain study's folder, in whose study.json somebody put a file."""
     asked = StudyConfig(task=("branin-mf",), methods=("random",), budget=1, seeds=1)
     folder = study_folder(Path("results"), "compare", asked.id, fresh=False)
-    study = dict(write_study(folder, "compare", asked, asked.tasks()))
+    study = dict(write_study(folder, "compare", asked, asked.tasks()).json)
     Path("evil.py").write_text(SPY + TEXT)
     study["config"] = {**study["config"], "task": ["branin-mf", "evil.py:MyTask"]}
     study["tasks"] = {**study["tasks"], "MyTask": study["tasks"]["branin-mf"]}
@@ -279,7 +282,7 @@ def test_a_file_that_is_a_pipe_is_not_waited_for() -> None:
 
 
 def test_the_same_file_can_be_reproduced() -> None:
-    check_possible(load_study(store(config())))
+    prepare_rerun(load_study(store(config())))
 
 
 def test_a_file_that_changed_or_is_gone_cannot_be_reproduced() -> None:
@@ -287,7 +290,7 @@ def test_a_file_that_changed_or_is_gone_cannot_be_reproduced() -> None:
     changed = "raise AssertionError('imported')"
     Path("my.py").write_text(changed)
     with pytest.raises(NotReproducibleError) as raised:
-        check_possible(load_study(folder))
+        prepare_rerun(load_study(folder))
     sha256 = hashlib.sha256(changed.encode()).hexdigest()
     assert str(raised.value) == (
         f"study: --task {MINE}: its file is not the one that was run (its sha256 was "
@@ -297,7 +300,7 @@ def test_a_file_that_changed_or_is_gone_cannot_be_reproduced() -> None:
     with pytest.raises(
         NotReproducibleError, match=rf"^study: --task {MINE}: cannot read .*/my\.py"
     ):
-        check_possible(load_study(folder))
+        prepare_rerun(load_study(folder))
 
 
 # The command line
@@ -350,7 +353,10 @@ def test_compare_plans_it_and_names_a_wrong_one(
 
 
 def test_the_example_of_a_training_function(
-    scripts: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    scripts: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    cells_run_here: None,
 ) -> None:
     """The four methods spend the same on it, and none of its trainings fails."""
     task = f"{EXAMPLES}/train_function.py:task"
@@ -365,7 +371,7 @@ def test_the_example_of_a_training_function(
     )
     assert set(frame["status"]) == {"ok"}
     assert frame["val_loss"].min() < 0.2
-    check_possible(load_study(folder))
+    prepare_rerun(load_study(folder))
 
 
 def test_the_example_of_a_ray_function_needs_ray_tune(

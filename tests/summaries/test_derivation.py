@@ -13,7 +13,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.store import LoadedStudy, load_study, pack, write_cell, write_study
 from bohb_study.store.sidecars.derived_frames import NAMES, read_derived, write_derived
 from bohb_study.study import StudyConfig
-from bohb_study.summaries.derivation import derive, from_stored
+from bohb_study.summaries.derivation import derive
 from bohb_study.summaries.random_correlations import (
     correlations_off_ledger,
     rung_correlations_of,
@@ -112,7 +112,7 @@ def test_the_frames_hold_what_their_names_say(derived: dict[str, pd.DataFrame]) 
 def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
     study: LoadedStudy, derived: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
+    tops = study.study.tops
     pack(study.path, tmp_path, compact(study.frame, tops))
     thinned = load_study(tmp_path)
     with pytest.raises(StudyError, match="packed without the rows"):
@@ -121,10 +121,10 @@ def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
     without = with_derived(seen, thinned)
     assert without.derived_frame("suggestions").empty
     assert len(without.derived_frame("seconds")) == len(study.cells)
-    write_derived(tmp_path, study.study["id"], derived)
-    assert set(read_derived(tmp_path, study.study["id"])) == set(NAMES)
+    write_derived(tmp_path, study.study.id, derived)
+    assert set(read_derived(tmp_path, study.study.id)) == set(NAMES)
     got = with_derived(seen, thinned)
-    for name, frame in from_stored(derived).items():
+    for name, frame in derived.items():
         pd.testing.assert_frame_equal(got.derived_frame(name), frame)
 
 
@@ -135,5 +135,5 @@ def test_of_a_study_with_all_rows_it_is_computed(
     assert len(got.derived_frame("whole")) == len(study.frame)
     pd.testing.assert_frame_equal(got.derived_frame("brackets"), derived["brackets"])
     suggestions = got.derived_frame("suggestions")
-    pd.testing.assert_frame_equal(suggestions, derived["picks"], check_dtype=False)
+    pd.testing.assert_frame_equal(suggestions, derived["suggestions"], check_dtype=False)
     assert not got.derived_frame("correlations")["off_ledger"].any()

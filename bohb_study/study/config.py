@@ -1,42 +1,30 @@
-"""What a study is: its cells, its budget, and the id that names its folder."""
+"""What is asked of a study: tasks, methods, budget, seeds, and the id that names its folder."""
 
-import hashlib
-import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from numbers import Real
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from bohb_study.budget import exact, units_allowed
 from bohb_study.errors import UsageError
-from bohb_study.methods import check_method
+from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
+from bohb_study.study.cell import Cell, identity_id
+from bohb_study.study.checks import (
+    MOST_WORKERS,
+    check_cells,
+    check_count,
+    check_names,
+    check_size,
+)
 from bohb_study.tasks import Task, is_file, make_task
 from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
 
+if TYPE_CHECKING:
+    from bohb_study.methods.user.user_method import OwnMethod
+    from bohb_study.study.resolved import Study
+
 Engine = Literal["auto", "tune", "virtual"]
-
-MOST_CELLS = 100_000
-"""Cells of a study: two files each, all of which are looked at whenever the study is continued."""
-MOST_STEPS = 1_000_000
-"""Steps that the budget of one cell can pay for. Each may become a row, and a trial may end with
-it: some 3 kB while the cell runs, so 3 GB for one that is this large."""
-MOST_WORKERS = 10_000
-"""Trials at a time within a cell; each is drawn before the first one ends."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One (task, method, seed): the unit that is run, stored, resumed and reproduced."""
-
-    task: str
-    method: str
-    seed: int
-
-    def __str__(self) -> str:
-        """``task/method/seed``, as on disk."""
-        return f"{self.task}/{self.method}/{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,7 @@ class StudyConfig:
     task: tuple[str, ...] = ("digits",)
     """What is optimised (--list names them), or path/to/file.py:NAME for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
-    """Who optimises (--list names them)."""
+    """Methods (--list names them), or path/to/file.py:NAME for a method of your own."""
     budget: float = 50
     """Full evaluations that each cell may spend; at least 1, a whole number of units."""
     seeds: int = 3
@@ -67,13 +55,17 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
-        _check_names("--task", self.task)
-        _check_names("--methods", self.methods)
+        check_names("--task", self.task)
+        check_names("--methods", self.methods)
+        object.__setattr__(self, "methods", _present_names(self.methods))
+        check_names("--methods", self.methods)
         for method in self.methods:
-            check_method(method)
-        _check_count("--seeds", self.seeds)
-        _check_cells(self)
-        _check_count("--workers", self.workers)
+            if not is_file(method):
+                check_method(method)
+        _ = self.own_methods  # a file that holds no method is refused here
+        check_count("--seeds", self.seeds)
+        check_cells(len(self.task), len(self.methods), self.seeds)
+        check_count("--workers", self.workers)
         if self.workers > MOST_WORKERS:
             raise UsageError(f"--workers {self.workers}: must be at most {MOST_WORKERS:,}")
         if self.engine not in get_args(Engine):
@@ -83,15 +75,15 @@ class StudyConfig:
         if self.numerics not in MODES:
             raise UsageError(f"--numerics {self.numerics}: not known; allowed: {', '.join(MODES)}")
         if self.eta is not None:
-            _check_count("--eta", self.eta, least=2)
+            check_count("--eta", self.eta, least=2)
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
             raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
         try:  # 20 in Python is the 20.0 of the command line, and names the same study
             object.__setattr__(self, "budget", float(self.budget))
         except OverflowError:
             raise UsageError(f"--budget {self.budget}: must be a finite number") from None
-        for task in self.tasks().values():
-            _check_size(self.budget, task)
+        for task in self.resolve().tasks.values():
+            check_size(self.budget, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:
@@ -101,9 +93,30 @@ class StudyConfig:
         """
         return own_tasks(given for given in self.task if is_file(given))
 
+    @cached_property
+    def own_methods(self) -> "dict[str, OwnMethod]":
+        """What ``methods`` gives as path:NAME, by the method's name; read once, as tasks are."""
+        given = [method for method in self.methods if is_file(method)]
+        if not given:
+            return {}
+        from bohb_study.methods.user.user_method import own_methods  # imports Ray
+
+        return own_methods(given)
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """What cells, frames and folders call the methods."""
+        names = {own.given: name for name, own in self.own_methods.items()}
+        return tuple(names.get(given, given) for given in self.methods)
+
     def source(self, task: str) -> bytes:
         """The text of the user's file that a task is of; empty for a registered task."""
         own = self.own_tasks.get(task)
+        return own.source if own else b""
+
+    def method_source(self, method: str) -> bytes:
+        """The text of the user's file that a method is of; empty for a registered method."""
+        own = self.own_methods.get(method)
         return own.source if own else b""
 
     @property
@@ -128,28 +141,34 @@ class StudyConfig:
             parsed[task][key] = value
         return parsed
 
-    def tasks(self) -> dict[str, Task]:
-        """The tasks by name, with their options and eta.
+    def resolve(self) -> "Study":
+        """The study that is asked for: its tasks are made once, however often this is called.
 
         Raises:
             UsageError: an unknown task or option, or an eta that does not fit.
         """
+        return self._study
+
+    @cached_property
+    def _study(self) -> "Study":
+        from bohb_study.study.resolved import Study  # which imports this module
+
         options, own = self.options(), self.own_tasks
-        return {
+        tasks = {
             name: own[name].make(options.get(name), self.eta)
             if name in own
             else make_task(name, options.get(name), self.eta)
             for name in self.task_names
         }
+        return Study(self, tasks)
+
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by name, with their options and eta; raises as ``resolve``."""
+        return dict(self.resolve().tasks)
 
     def cells(self) -> list[Cell]:
         """All cells, seed by seed, so that an interrupted study is complete for its first seeds."""
-        return [
-            Cell(task, method, seed)
-            for seed in range(self.seeds)
-            for task in self.task_names
-            for method in self.methods
-        ]
+        return list(self.resolve().cells)
 
     def identity(self) -> dict[str, Any]:
         """What names the study: all fields that change a cell's rows and differ from their default.
@@ -172,11 +191,14 @@ class StudyConfig:
             given["task_option"] = sorted(self._by_content(given["task_option"]))
         if self.own_tasks:
             given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
+        if self.own_methods:
+            own_methods = self.own_methods.items()
+            given["method_files"] = {name: own.identity for name, own in own_methods}
         return given
 
     def _by_content(self, options: Iterable[str]) -> Iterator[str]:
         """The options, with the hash of the data in place of where they are."""
-        tasks = self.tasks()
+        tasks = self.resolve().tasks
         paths = {
             f"{name}.{f.name}": task
             for name, task in tasks.items()
@@ -207,8 +229,8 @@ class StudyConfig:
 
         Args:
             data: of ``to_json``.
-            trust: execute the files of tasks that ``data`` names; ``own_tasks`` of what is
-                returned tells their paths and hashes.
+            trust: execute the files of tasks and methods that ``data`` names; ``own_tasks`` and
+                ``own_methods`` of what is returned have their paths and hashes.
 
         Raises:
             UsageError: a field is unknown (written by a newer version) or out of range, or a file
@@ -219,58 +241,24 @@ class StudyConfig:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
         if not trust:
             check_trusted(given for given in data.get("task", ()) if is_file(given))
+            if files := [given for given in data.get("methods", ()) if is_file(given)]:
+                from bohb_study.methods.user.user_method import check_trusted_methods
+
+                check_trusted_methods(files)
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**values)
 
 
-def identity_id(identity: Mapping[str, Any]) -> str:
-    """What names a study of this identity: eight hexadecimal digits."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _check_names(flag: str, names: Iterable[str]) -> None:
-    names = list(names)
-    if not names or not all(names):
-        raise UsageError(f"{flag}: empty; name at least one (--list shows them)")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"{flag} {' '.join(names)}: {', '.join(twice)} is given more than once")
-
-
-def _check_count(flag: str, value: float, least: int = 1) -> None:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or value % 1 or value < least:  # NaN and infinity leave NaN
-        raise UsageError(f"{flag} {value}: must be a whole number, at least {least}")
-
-
-def _check_cells(config: StudyConfig) -> None:
-    """Raise UsageError for more cells than a study can have."""
-    tasks, methods = len(config.task), len(config.methods)
-    most = MOST_CELLS // (tasks * methods)
-    if config.seeds > most:
-        raise UsageError(
-            f"--seeds {config.seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
-            f"methods (a study has at most {MOST_CELLS:,} cells)"
-        )
-
-
-def _check_size(budget: float, task: Task) -> None:
-    """Raise UsageError for a cell that would outgrow the memory of the process that runs it."""
-    ladder = task.ladder
-    rungs = zip((0, *ladder.costs), ladder.costs, strict=False)
-    least = 1 if ladder.curve else min(ladder.step_units(low, high) for low, high in rungs)
-    if units_allowed(budget, ladder.top) // least <= MOST_STEPS:
-        return
-    why = f"a cell keeps its steps in memory: at most {MOST_STEPS:,}"
-    most = MOST_STEPS * least // ladder.top
-    if most < 1:
-        raise UsageError(
-            f"--task {task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long "
-            f"({why})"
-        )
-    raise UsageError(
-        f"--budget {exact(budget)}: must be at most {most:,} full evaluations of {task.name} "
-        f"({why})"
-    )
+def _present_names(methods: Iterable[str]) -> tuple[str, ...]:
+    """Method names, former ones replaced, with a warning that says so."""
+    for name in methods:
+        if name in RENAMED_METHODS:
+            warnings.warn(
+                f"--methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
+                "not be known in the next release",
+                FutureWarning,
+                stacklevel=4,
+            )
+    return tuple(RENAMED_METHODS.get(name, name) for name in methods)
