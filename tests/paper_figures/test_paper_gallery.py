@@ -148,9 +148,9 @@ def test_the_page_shows_every_figure_and_table_with_its_command() -> None:
     two = RenderedItem(SMALL[3], {"table-finals.md": b""}, "| a |\n| --- |\n")
     assert page([one, two]).decode().endswith(
         "## anytime-one\n\n![anytime-one](gallery/anytime-one.png)\n\nA caption.\n\n"
-        "`python -m paper_figures --figure anytime-one`\n\n"
+        "`python -m paper_figures --figures anytime-one`\n\n"
         "## table-finals\n\n| a |\n| --- |\n\n"
-        "`python -m paper_figures --figure table-finals` ([LaTeX](gallery/table-finals.tex))\n"
+        "`python -m paper_figures --figures table-finals` ([LaTeX](gallery/table-finals.tex))\n"
     )  # fmt: skip
 
 
@@ -261,7 +261,7 @@ def test_everything_is_drawn_listed_and_shown(drawn: Path) -> None:
     shown = (drawn / "README.md").read_text()
     for item in SMALL:
         assert f"## {item.name}\n" in shown
-        assert f"`python -m paper_figures --figure {item.name}`" in shown
+        assert f"`python -m paper_figures --figures {item.name}`" in shown
     assert (gallery / "table-finals.md").read_text().strip() in shown
     done = subprocess.run(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=gallery, check=False
