@@ -81,7 +81,8 @@ def test_the_plan_has_every_figure_of_the_protocol() -> None:
         "surrogate bohb-variants scaling time-spent"
     )
     assert set(wanted.split()) <= {item.what for item in PLAN}
-    assert {item.what for item in PLAN} == {*figures(), *series(), *tables()}
+    assert {item.what for item in PLAN} <= {*figures(), *series(), *tables()}
+    assert set(tables()) <= {item.what for item in PLAN}
 
 
 def test_items_by_name_in_the_order_asked_for() -> None:
@@ -147,9 +148,9 @@ def test_the_page_shows_every_figure_and_table_with_its_command() -> None:
     two = RenderedItem(SMALL[3], {"table-finals.md": b""}, "| a |\n| --- |\n")
     assert page([one, two]).decode().endswith(
         "## anytime-one\n\n![anytime-one](gallery/anytime-one.png)\n\nA caption.\n\n"
-        "`python -m paper_figures --figure anytime-one`\n\n"
+        "`python -m paper_figures --figures anytime-one`\n\n"
         "## table-finals\n\n| a |\n| --- |\n\n"
-        "`python -m paper_figures --figure table-finals` ([LaTeX](gallery/table-finals.tex))\n"
+        "`python -m paper_figures --figures table-finals` ([LaTeX](gallery/table-finals.tex))\n"
     )  # fmt: skip
 
 
@@ -260,7 +261,7 @@ def test_everything_is_drawn_listed_and_shown(drawn: Path) -> None:
     shown = (drawn / "README.md").read_text()
     for item in SMALL:
         assert f"## {item.name}\n" in shown
-        assert f"`python -m paper_figures --figure {item.name}`" in shown
+        assert f"`python -m paper_figures --figures {item.name}`" in shown
     assert (gallery / "table-finals.md").read_text().strip() in shown
     done = subprocess.run(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=gallery, check=False

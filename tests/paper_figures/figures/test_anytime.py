@@ -265,7 +265,7 @@ def test_a_method_without_a_full_evaluation_is_named(
 ) -> None:
     never = frame[(frame["method"] != "asha") | (frame["level"] < TOP)]
     drawn, caption = figure(make_study(never))
-    assert "No such stretch: full: digits/asha." in caption
+    assert "Without such a stretch: full: digits/asha." in caption
     assert lines(drawn.axes[0], "_centre/")["_centre/asha"].size == 0
 
 
@@ -362,4 +362,4 @@ def test_a_panel_without_any_incumbent_says_so(
     frame = make_frame(["random", "bohb"], 2, budget=2)
     drawn, caption = figure(make_study(frame.assign(status="failed", val_loss=np.nan)))
     assert [axes.texts[0].get_text() for axes in drawn.axes] == ["no incumbent"] * 2
-    assert "No such stretch: full: digits/bohb, full: digits/random" in caption
+    assert "Without such a stretch: full: digits/bohb, full: digits/random" in caption

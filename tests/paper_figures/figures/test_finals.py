@@ -97,10 +97,10 @@ def test_what_is_drawn_is_that_data(study: FigureStudy, drawn: tuple[Figure, str
 def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
     names = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert names == [
-        "reported, of the incumbent",
+        "reported for the incumbent",
         "retrained",
-        "the best one, on all data",
-        "interquartile mean of the reported",
+        "best one, refit on all training data",
+        "interquartile mean, reported",
         "interquartile mean, retrained",
     ]
     for words in (
@@ -211,6 +211,6 @@ def test_a_column_of_text_holds_it(
     assert narrow.get_figwidth() == 3.25
     assert illegible(narrow) == []
     assert (
-        f"{SEEDS} seeds a method. Incumbents under rule full: best report at full fidelity."
+        f"{SEEDS} seeds per method. Incumbents under rule full: best report at full fidelity."
         in caption
     )
