@@ -72,10 +72,10 @@ class EngineBenchmark:
                 raise UsageError(f"{flag} {given}: give at least one, and none twice")
         command_line.check_repeats(self.repeats)
         for count in self.workers:
-            StudyConfig(task=(TASK,), methods=self.methods, workers=count)
+            StudyConfig(tasks=(TASK,), methods=self.methods, workers=count)
         for budget in self.budgets:
             try:
-                StudyConfig(task=(TASK,), budget=budget)
+                StudyConfig(tasks=(TASK,), budget=budget)
             except UsageError as error:
                 raise UsageError(str(error).replace("--budget ", "--budgets ", 1)) from None
         compared = set(self.methods) & set(verdicts.PEER_METHODS)

@@ -135,7 +135,7 @@ def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
     packed = PAPER / study.name
     if options.full and (packed / "study.json").exists():
         out.print(measured_effort(config, packed), highlight=False)
-    elif not all(task.computed for task in config.tasks().values()):
+    elif not all(task.computed for task in config.made_tasks().values()):
         out.print(effort(config, options.repeats or study.repeats), highlight=False)
 
 
@@ -156,7 +156,7 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
             print(f"failed: {cell}: {error}", file=sys.stderr)
         if done.failed:
             return 1
-        trained = not all(task.computed for task in config.tasks().values())
+        trained = not all(task.computed for task in config.made_tasks().values())
         repeats = options.repeats or study.repeats
         finals = retrain_finals(done.path, repeats, options.jobs) if trained else []
     except KeyboardInterrupt:
@@ -167,7 +167,7 @@ def run(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[s
     tops = {name: task["top"] for name, task in loaded.study["tasks"].items()}
     pack(done.path, target, compact(loaded.frame, tops) if study.thinned else None)
     study_id = loaded.study["id"]
-    store_references(target, study_id, references(config.tasks(), loaded.frame))
+    store_references(target, study_id, references(config.made_tasks(), loaded.frame))
     if study.thinned:
         write_derived(target, study_id, derive(loaded, study.whole))
     table = retrained_table(loaded)

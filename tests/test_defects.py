@@ -288,7 +288,7 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stored study of two cells, one of which was damaged since."""
-    config = StudyConfig(task=("forrester-mf",), methods=("random",), budget=2, seeds=2)
+    config = StudyConfig(tasks=("forrester-mf",), methods=("random",), budget=2, seeds=2)
     folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
     rows = sorted(folder.rglob("*.parquet"))
     assert len(rows) == 2

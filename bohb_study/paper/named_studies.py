@@ -49,15 +49,17 @@ class PaperStudy:
         """
         if full and self.full is None:
             sizes = [study.name for study in STUDIES.values() if study.full]
-            raise UsageError(f"--full: {self.name} is run whole; allowed for {', '.join(sizes)}")
+            raise UsageError(
+                f": {self.name} is run whole; allowed for {', '.join(sizes)}", parameter="full"
+            )
         budget, count = self.full if full and self.full else (self.budget, self.seeds)
         return StudyConfig(
-            task=self.task,
+            tasks=self.task,
             methods=self.methods,
             budget=budget,
             seeds=count if seeds is None else seeds,
             workers=self.workers,
-            task_option=self.task_option,
+            task_options=self.task_option,
             eta=self.eta,
         )
 

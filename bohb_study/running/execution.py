@@ -48,20 +48,20 @@ class RunOptions:
     """GPUs, or a share of one, that each trial takes."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, naming the flag, for a value that cannot be."""
+        """Raise UsageError, naming the parameter, for a value that cannot be."""
         if not str(self.out):
-            raise UsageError("--out '': empty; name a folder, or leave it out")
+            raise UsageError("'': empty; name a folder, or leave it out", parameter="out")
         object.__setattr__(self, "out", Path(self.out))  # people write text
         if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"--jobs {self.jobs}: must be at least 1")
+            raise UsageError(f"{self.jobs}: must be at least 1", parameter="jobs")
         if self.jobs is not None and self.jobs > MOST_JOBS:
-            raise UsageError(f"--jobs {self.jobs}: must be at most {MOST_JOBS:,}")
-        for flag, value, least in (
-            ("--cpus-per-trial", self.cpus_per_trial, "above 0"),
-            ("--gpus-per-trial", self.gpus_per_trial, "0 or above"),
+            raise UsageError(f"{self.jobs}: must be at most {MOST_JOBS:,}", parameter="jobs")
+        for parameter, value, least in (
+            ("cpus_per_trial", self.cpus_per_trial, "above 0"),
+            ("gpus_per_trial", self.gpus_per_trial, "0 or above"),
         ):
             if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
-                raise UsageError(f"{flag} {value:g}: must be a number, {least}")
+                raise UsageError(f"{value:g}: must be a number, {least}", parameter)
 
 
 def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineName":
@@ -75,13 +75,15 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     """
     if task.only_engine and config.engine not in ("auto", task.only_engine):
         raise UsageError(
-            f"--engine {config.engine}: {task.name} calls tune.report, so it runs under engine "
-            f"{task.only_engine} alone; allowed: auto, {task.only_engine}"
+            f"{config.engine}: {task.name} calls tune.report, so it runs under engine "
+            f"{task.only_engine} alone; allowed: auto, {task.only_engine}",
+            parameter="engine",
         )
     if options.gpus_per_trial and config.engine == "virtual":
         raise UsageError(
-            f"--gpus-per-trial {options.gpus_per_trial:g}: engine virtual gives none out; allowed "
-            "with --engine tune"
+            f"{options.gpus_per_trial:g}: engine virtual does not allocate "
+            'GPUs; allowed with engine="tune"',
+            parameter="gpus_per_trial",
         )
     if config.engine != "auto":
         return config.engine
@@ -94,11 +96,11 @@ def idle_gpu(config: StudyConfig, options: RunOptions, device: Path = GPU) -> st
     """A line about a GPU of this machine that could train and is not asked to; None without one."""
     if options.gpus_per_trial or config.engine == "virtual" or not device.exists():
         return None
-    names = [name for name, task in config.tasks().items() if task.uses_gpu]
+    names = [name for name, task in config.made_tasks().items() if task.uses_gpu]
     if not names:
         return None
     return (
-        f"{' and '.join(names)} trains on the CPU; --gpus-per-trial 1, or a share such as 0.25, "
+        f"{' and '.join(names)} trains on the CPU; gpus_per_trial=1, or a share such as 0.25, "
         "gives its trials the GPU that is here"
     )
 
@@ -123,7 +125,7 @@ def prepare(config: StudyConfig, options: RunOptions) -> None:
     Raises:
         UsageError: data are missing, damaged or too few.
     """
-    for task in config.tasks().values():
+    for task in config.made_tasks().values():
         task.prepare(download=options.download)
 
 
@@ -131,7 +133,7 @@ def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
     """The units that each of ``cells`` may spend, by the cell's name."""
     from bohb_study.engines.base import CellJob
 
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     return {str(cell): CellJob(cell, tasks[cell.task], config.budget).allowed for cell in cells}
 
 
@@ -146,7 +148,7 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     # Ray takes seconds to import; a study that is complete needs none of it
     from bohb_study.engines.base import CellJob
 
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
         method, task = get_method(cell.method), tasks[cell.task]
@@ -184,7 +186,7 @@ def execute(
     """
     from bohb_study.engines.base import CellJob, Finished
 
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     engines = {name: engine_of(config, task, options) for name, task in tasks.items()}
     storage = _shared_storage(options, folder)
     jobs = [

@@ -220,7 +220,7 @@ def _check_data(study: LoadedStudy, cells: Sequence[Cell], download: bool, trust
     with_data = [cell for cell in cells if stored[cell.task]]
     if not with_data:
         return
-    for name, task in config_of(study, with_data, trust=trust).tasks().items():
+    for name, task in config_of(study, with_data, trust=trust).made_tasks().items():
         task.prepare(download=download)
         if stored[name] != task.data_sha256:
             raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
@@ -233,7 +233,7 @@ def _check_file(path: Path, given: str, sha256: str) -> None:
         raise NotReproducibleError(f"{path}: {why}") from None
     if found != sha256:
         raise NotReproducibleError(
-            f"{path}: --task {given}: its file is not the one that was run (its sha256 was "
+            f"{path}: {given}: its file is not the one that was run (its sha256 was "
             f"{sha256[:8]}, is {found[:8]})"
         )
 
@@ -260,7 +260,7 @@ def unavailable(study: LoadedStudy, *, download: bool = False) -> dict[str, str]
     names = dict.fromkeys(task for task, _, _ in study.cells)
     for name in [name for name in names if name not in study.study.get("task_files", {})]:
         try:
-            task = config_of(study, [Cell(name, "", 0)]).tasks()[name]
+            task = config_of(study, [Cell(name, "", 0)]).made_tasks()[name]
             task.prepare(download=download)
             task.space(0)  # the space of a table is in the table
         except UsageError as why:
@@ -283,7 +283,9 @@ def choose(study: LoadedStudy, sample: int | None, without: Collection[str] = ()
     if sample is None:
         return cells
     if not 1 <= sample <= len(cells):
-        raise UsageError(f"--sample {sample}: must be between 1 and {len(cells)} (the cells)")
+        raise UsageError(
+            f"{sample}: must be between 1 and {len(cells)} (the cells)", parameter="sample"
+        )
     rng = np.random.default_rng(derive("sample", study.study["id"]))
     drawn = sorted(rng.permutation(len(cells))[:sample].tolist())
     return [cells[i] for i in drawn]

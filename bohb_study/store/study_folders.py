@@ -109,7 +109,7 @@ def study_folder(out: Path, name: str, study_id: str, fresh: bool) -> Path:
         with tempfile.TemporaryFile(dir=newest) as file:
             file.write(b"x")
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be written: {error.strerror}", parameter="out") from error
     return newest
 
 
@@ -121,7 +121,8 @@ def newest_folder(out: Path, name: str, study_id: str) -> Path | None:
     """
     if not re.fullmatch(PLAIN_NAME, name):
         raise UsageError(
-            f"--name {name!r}: must be a plain file name of at most 100 letters, digits and _ . + -"
+            f"{name!r}: must be a plain file name of at most 100 letters, digits and _ . + -",
+            parameter="name",
         )
     runs = _runs(out, f"{name}-{study_id}")
     return runs[max(runs)] if runs else None
@@ -144,13 +145,13 @@ def write_study(
     path = folder / STUDY_FILE
     old = _read(path) or {}
     if old and old["id"] != config.id:
-        raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use --fresh")
+        raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use fresh=True")
     for task_name, task in tasks.items():
         before = old.get("tasks", {}).get(task_name, {}).get("data")
         if before not in (None, task.data_sha256):
-            raise StudyError(f"{path}: {task_name} was run on other data; use --fresh")
+            raise StudyError(f"{path}: {task_name} was run on other data; use fresh=True")
     if old.get("identity", config.identity()) != config.identity():
-        raise StudyError(f"{path}: its identity is not that of study {config.id}; use --fresh")
+        raise StudyError(f"{path}: its identity is not that of study {config.id}; use fresh=True")
     given = _tasks_given(old, config)
     methods = _union(old.get("methods", ()), config.methods)
     seeds = max(old.get("seeds", 0), config.seeds)
@@ -232,7 +233,7 @@ def _runs(out: Path, stem: str) -> dict[int, Path]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be read: {error.strerror}", parameter="out") from error
     pattern = re.compile(re.escape(stem) + r"(?:\.([1-9]\d*))?")
     matches = [(pattern.fullmatch(path.name), path) for path in folders]
     return {int(match[1] or 1): path for match, path in matches if match}
@@ -291,7 +292,7 @@ def _tasks_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:
     # by name: a user's file may be where it was not before
     names = {file["task"]: name for name, file in old.get("task_files", {}).items()}
     before = {names.get(given, given): given for given in old.get("config", {}).get("task", ())}
-    return {**before, **dict(zip(config.task_names, config.task, strict=True))}
+    return {**before, **dict(zip(config.task_names, config.tasks, strict=True))}
 
 
 def _union(old: Iterable[str], new: Iterable[str]) -> list[str]:

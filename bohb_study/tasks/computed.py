@@ -49,7 +49,8 @@ class ComputedTask(Task):
         most = len(levels) - 1
         if not 0 <= self.lowest_rung <= most:
             raise UsageError(
-                f"--task-option {self.name}.lowest_rung={self.lowest_rung}: must be 0 to {most}"
+                f"{self.name}.lowest_rung={self.lowest_rung}: must be 0 to {most}",
+                parameter="task_options",
             )
 
     @property

@@ -41,7 +41,7 @@ NO_NUMBER = re.compile(r"(?<![\w-])[-+]?(nan|inf)(?![\w-])", re.IGNORECASE)
 def ran(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     """So small a study that no bracket is completed."""
     config = StudyConfig((TASK,), METHODS, budget=3, seeds=2, engine="virtual")
-    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.tasks()
+    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.made_tasks()
     folder.mkdir()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():

@@ -99,7 +99,7 @@ class Again(ComputedEvaluation):
 def toy_config(folder: Path) -> StudyConfig:
     file = folder / "toy.py"
     file.write_text(TASK)
-    return StudyConfig(task=(f"{file}:Toy",), methods=("random", "grid"), budget=3, seeds=2)
+    return StudyConfig(tasks=(f"{file}:Toy",), methods=("random", "grid"), budget=3, seeds=2)
 
 
 @pytest.fixture(scope="module")

@@ -237,6 +237,6 @@ def optuna_pair(problem: Problem, sampler: BaseSampler, *, scaled: bool = False)
             scaled=scaled,
         )
     except UsageError as error:
-        raise UsageError(f"--methods {problem.method}: {error}") from None
+        raise UsageError(f"{problem.method}: {error}", parameter="methods") from None
     scheduler = FullFidelity(time_attr=TIME, max_t=ladder.max_time)
     return Pair(problem.recording(searcher), RecordingScheduler(scheduler, ladder))

@@ -55,7 +55,8 @@ class CountingOnes(ComputedTask):
         """Raise UsageError where there is no such ladder."""
         if self.rungs not in RUNGS:
             raise UsageError(
-                f"--task-option {self.name}.rungs={self.rungs}: must be {' or '.join(RUNGS)}"
+                f"{self.name}.rungs={self.rungs}: must be {' or '.join(RUNGS)}",
+                parameter="task_options",
             )
         super().__post_init__()
 

@@ -50,7 +50,8 @@ class Digits(Task):
         """Raise UsageError where ``epochs`` is not a power of 3."""
         if self.own_ladder.top != self.epochs:
             raise UsageError(
-                f"--task-option digits.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...)"
+                f"digits.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...)",
+                parameter="task_options",
             )
 
     @property

@@ -47,8 +47,8 @@ class LeNet(ImageTask):
         super().__post_init__()
         if self.own_ladder.top != self.epochs:
             raise UsageError(
-                f"--task-option {self.name}.epochs={self.epochs}: must be a power of 3 (1, 3, 9, "
-                "...) or of 2"
+                f"{self.name}.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...) or of 2",
+                parameter="task_options",
             )
 
     @property

@@ -80,7 +80,9 @@ class CifarResNet(ImageTask):
             ("width", self.width, self.width >= 1, "at least 1"),
         ):
             if not fits:
-                raise UsageError(f"--task-option {self.name}.{key}={value}: must be {what}")
+                raise UsageError(
+                    f"{self.name}.{key}={value}: must be {what}", parameter="task_options"
+                )
 
     @property
     def own_ladder(self) -> Ladder:

@@ -37,7 +37,7 @@ class OwnTask:
     """The text of a user's file, read once, and which class or task of it is meant."""
 
     given: str
-    """What stands behind ``--task``."""
+    """As it was given: path/to/file.py:NAME."""
     class_name: str
     """Of the class, or of the variable that names the task."""
     path: str
@@ -65,10 +65,14 @@ class OwnTask:
             module = load(self.source, self.path)
         tasks = tasks_of(module)
         if self.class_name not in tasks:
-            raise UsageError(f"--task {self.given}: {_missing(self.class_name, module)}")
+            raise UsageError(
+                f"{self.given}: {_missing(self.class_name, module)}", parameter="tasks"
+            )
         found = tasks[self.class_name]
         if isinstance(found, type) and (lacking := sorted(found.__abstractmethods__)):
-            raise UsageError(f"--task {self.given}: {self.class_name} lacks {', '.join(lacking)}")
+            raise UsageError(
+                f"{self.given}: {self.class_name} lacks {', '.join(lacking)}", parameter="tasks"
+            )
         return found
 
     @property
@@ -89,18 +93,20 @@ class OwnTask:
         name = own if isinstance(own, str) and own else self.task_class.__name__
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", name):
             raise UsageError(
-                f"--task {self.given}: name {name!r} must be at most 100 letters, digits and _ -"
+                f"{self.given}: name {name!r} must be at most 100 letters, digits and _ -",
+                parameter="tasks",
             )
         if name in TASKS:
             what = "class" if isinstance(found, type) else "task"
             raise UsageError(
-                f"--task {self.given}: its name {name} is a registered task's; "
-                f'give the {what} another by name = "..."'
+                f"{self.given}: its name {name} is a registered task's; "
+                f'give the {what} another by name = "..."',
+                parameter="tasks",
             )
         return name
 
     def make(self, options: Mapping[str, str] | None = None, eta: int | None = None) -> Task:
-        """The task with its options (texts, as given by ``--task-option``) and eta.
+        """The task with its options (texts, as ``task_options`` gives them) and eta.
 
         Raises:
             UsageError: as ``make_task``; or the task cannot be made, or contradicts itself.
@@ -120,7 +126,7 @@ class OwnTask:
 
         Args:
             doing: what takes the time.
-            as_it_is: what is let through, for it says which flag it is about.
+            as_it_is: what is let through, for it says which parameter it is about.
         """
         try:
             with time_limit(IMPORT_SECONDS):
@@ -128,21 +134,25 @@ class OwnTask:
         except TooLongError as error:
             at = _line(error, self.path)
             raise UsageError(
-                f"--task {self.given}: {doing} took longer than {IMPORT_SECONDS:g} s ({self.path}"
-                f"{at}); a task's file says what is to be run, and runs nothing itself"
+                f"{self.given}: {doing} took longer than {IMPORT_SECONDS:g} s ({self.path}"
+                f"{at}); a task's file says what is to be run, and runs nothing itself",
+                parameter="tasks",
             ) from error
         except BaseException as error:
-            named = isinstance(error, as_it_is) and str(error).startswith("--")
+            named = isinstance(error, as_it_is) and getattr(error, "parameter", "")
             if named or isinstance(error, KeyboardInterrupt):
                 raise
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
+            raise UsageError(
+                f"{self.given}: {_said(error, self.path)}", parameter="tasks"
+            ) from error
 
     def _changed(self, task: Task, options: Mapping[str, str] | None, eta: int | None) -> Task:
         """The file's own task; with another eta a copy of it."""
         for key in options or {}:
             raise UsageError(
-                f"--task-option {task.name}.{key}: no such option of {task.name}; it is a task "
-                f"with all its options set in {self.path}"
+                f"{task.name}.{key}: no such option of {task.name}; it is a task "
+                f"with all its options set in {self.path}",
+                parameter="task_options",
             )
         return with_eta(self.source, self.path, self.class_name, eta)
 
@@ -155,14 +165,16 @@ def read_own(given: str) -> OwnTask:
     """
     file, _, name = given.rpartition(":")
     if not name.isidentifier():
-        raise UsageError(f"--task {given}: must look like path/to/file.py:NAME")
+        raise UsageError(f"{given}: must look like path/to/file.py:NAME", parameter="tasks")
     if not file.endswith(".py"):
-        raise UsageError(f"--task {given}: {file or 'nothing'} is no .py file")
+        raise UsageError(f"{given}: {file or 'nothing'} is no .py file", parameter="tasks")
     path = Path(file).absolute()
     try:
         return OwnTask(given, name, str(path), _read(path))
     except OSError as error:
-        raise UsageError(f"--task {given}: cannot read {path}: {error.strerror}") from None
+        raise UsageError(
+            f"{given}: cannot read {path}: {error.strerror}", parameter="tasks"
+        ) from None
 
 
 def check_trusted(given: Iterable[str]) -> None:
@@ -175,7 +187,7 @@ def check_trusted(given: Iterable[str]) -> None:
         if not executed(own.source):
             raise UsageError(
                 f"the stored study names the file {own.given} (sha256 {own.sha256[:16]}), which "
-                "would be executed: look at it, then name it with --task, or give --trust"
+                "would be executed: look at it, then name it in tasks, or give trust=True"
             )
 
 
@@ -195,8 +207,9 @@ def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
         name = own.name
         if name in found:
             raise UsageError(
-                f"--task {found[name].given} {own.given}: both are named {name}; "
-                'give one another by name = "..."'
+                f"{found[name].given} {own.given}: both are named {name}; "
+                'give one another by name = "..."',
+                parameter="tasks",
             )
         found[name] = own
     return found
