@@ -166,7 +166,7 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         "`python -m paper_figures` draws all of them from `results/paper`, as PDF, SVG and PNG; "
         "`python -m paper_figures --check` draws them in memory and compares every byte with "
         f"[{SUMS}](gallery/{SUMS}). This page is written by the first. `--venue icml`, `neurips`, "
-        "`jmlr` or `slides` makes them for another page, `--task`, `--methods`, `--incumbent` and "
+        "`jmlr` or `slides` makes them for another page, `--tasks`, `--methods`, `--rule` and "
         "`--x` show something else of them; these go to `results/figures`.",
     ]
     for one in made:
@@ -176,7 +176,7 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         parts += [
             f"## {name}",
             one.text.strip() if is_table else shown,
-            f"`python -m paper_figures --figure {name}`"
+            f"`python -m paper_figures --figures {name}`"
             + (f" ([LaTeX](gallery/{name}.tex))" if is_table else ""),
         ]
     return ("\n\n".join(parts) + "\n").encode()

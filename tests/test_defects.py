@@ -29,7 +29,7 @@ from bohb_study.analysis.statistics.aggregate import aggregate, estimate
 from bohb_study.analysis.statistics.bootstrap import resampled_counts
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.errors import StudyError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study
 from bohb_study.store.cells import NotDoneError

@@ -77,5 +77,6 @@ def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
     return (
         f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; off the ledger "
         f"{again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
-        f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by the jobs that run at the same time"
+        f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by the "
+        "jobs that run at the same time"
     )

@@ -14,7 +14,8 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_parts, code_hash, differences, versions
 from bohb_study.numerics import Mode, expected
 from bohb_study.numerics import differences as numeric_differences
-from bohb_study.running.execution import RunOptions, allowed_units, execute, session
+from bohb_study.running.execution import allowed_units, execute, session
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import ProgressContext
 from bohb_study.schema import COLUMNS, rows_hash
 from bohb_study.seeding import derive

@@ -14,13 +14,13 @@ from bohb_study.identity import cell_hash, code_parts, git_state, versions
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.running.execution import (
     Ended,
-    RunOptions,
     allowed_units,
     execute,
     idle_gpu,
     prepare,
     session,
 )
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
 from bohb_study.scores import Score
 from bohb_study.store import (

@@ -22,7 +22,7 @@ from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
 from bohb_study.paper.normalisation_references import stored_references
 from bohb_study.paper.reports import REPORTS
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import check_possible, choose, reproduce

@@ -7,7 +7,7 @@ import pytest
 
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import reproduce
 from bohb_study.running.retraining_plan import plan

@@ -13,13 +13,13 @@ from bohb_study.engines.base import CellJob, CellResult, Finished, Running
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.execution import (
     Ended,
-    RunOptions,
     allowed_units,
     engine_of,
     execute,
     idle_gpu,
     session,
 )
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig

@@ -15,7 +15,7 @@ import pytest
 from bohb_study import load_results
 from bohb_study.cli import command_line
 from bohb_study.errors import StudyError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store import locked
 from bohb_study.store.files import replace_files

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bohb_study import identity, numerics
 from bohb_study.errors import UsageError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     Difference,

@@ -13,7 +13,8 @@ import pytest
 from bohb_study.cli import command_line
 from bohb_study.engines.base import CellJob, Finished, run_cell
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.running.execution import RunOptions, prepare
+from bohb_study.running.execution import prepare
+from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.reproduction import NotReproducibleError, check_possible, choose, reproduce
 from bohb_study.running.runner import run_study
@@ -101,7 +102,9 @@ def test_each_task_has_its_own_data(write: Write) -> None:
     tasks = ("cifar10", "cifar10-resnet")
     options = given(one, "cifar10"), given(two, "cifar10-resnet")
     stored = config(*options, tasks=tasks).identity()["task_option"]
-    hashes = {name: task.data_sha256 for name, task in config(*options, tasks=tasks).made_tasks().items()}
+    hashes = {
+        name: task.data_sha256 for name, task in config(*options, tasks=tasks).made_tasks().items()
+    }
     assert stored == sorted(f"{name}.data=sha256:{hashes[name]}" for name in tasks)
     assert len(set(hashes.values())) == 2
 

@@ -16,7 +16,7 @@ from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.paper.derive import derive
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.reproduction import NotReproducibleError, check_possible, config_of
 from bohb_study.running.retraining import retrain_finals
 from bohb_study.running.runner import run_study

@@ -224,7 +224,10 @@ def test_a_damaged_study_json_is_healed_by_what_its_line_says(make_study: Any) -
     path = folder / "study.json"
     asked = StudyConfig(tasks=("curvy",), methods=("random", "asha"), budget=2, seeds=2)
     path.write_bytes(path.read_bytes().replace(b'"top": 9', b'"top": 8'))
-    for use in (lambda: load_study(folder), lambda: write_study(folder, "x", asked, asked.made_tasks())):
+    for use in (
+        lambda: load_study(folder),
+        lambda: write_study(folder, "x", asked, asked.made_tasks()),
+    ):
         with pytest.raises(StudyError, match=r"study\.json: damaged: .*; remove it and run"):
             use()
     path.unlink()

@@ -139,7 +139,7 @@ class OwnTask:
                 parameter="tasks",
             ) from error
         except BaseException as error:
-            named = isinstance(error, as_it_is) and getattr(error, "parameter", "")
+            named = isinstance(error, as_it_is) and bool(getattr(error, "parameter", None))
             if named or isinstance(error, KeyboardInterrupt):
                 raise
             raise UsageError(

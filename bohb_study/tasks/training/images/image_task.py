@@ -102,7 +102,8 @@ class ImageTask(Task):
             if images - CLASSES < self.subset < images:
                 raise UsageError(
                     f"{self.name}.subset={self.subset}: leaves fewer of {images} "
-                    f"images than there are classes; allowed: up to {images - CLASSES}, or {images}",
+                    f"images than there are classes; allowed: up to {images - CLASSES}, or "
+                    f"{images}",
                     parameter="task_options",
                 )
 
