@@ -49,7 +49,7 @@ class Cell:
 @accepts_former_names(FORMER_NAMES)
 @dataclass(frozen=True)
 class StudyConfig:
-    """Everything that changes results: the command line, the stored JSON and the id in one."""
+    """What is compared, and how: all options that change results."""
 
     tasks: tuple[str, ...] = ("digits",)
     """Tasks (--list names them); path/to/file.py:NAME for a task of your own."""
@@ -65,7 +65,7 @@ class StudyConfig:
     """What runs a cell: virtual (a virtual clock), tune (ray.tune.Tuner), or auto: virtual for one
     worker and for tasks that are computed, else tune."""
     eta: int | None = None
-    """Halving rate; the task's own where not given."""
+    """Halving rate; by default the task's own."""
     task_options: tuple[str, ...] = ()
     """Options of tasks, as task.key=value (--list shows them)."""
     numerics: Mode = "portable"

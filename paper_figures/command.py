@@ -36,7 +36,7 @@ class Draw:
     methods: tuple[str, ...] = ()
     """These methods alone."""
     rule: str = ""
-    """How incumbents are chosen: full, highest, validated, paper or any; by default by the main rule
+    """How incumbents are chosen: full, highest, validated, paper or any; by default the main rule
     of each task."""
     x: str = ""
     """What curves run along: full-evals or seconds; by default what fits the number of workers.

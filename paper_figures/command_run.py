@@ -90,7 +90,7 @@ def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
     )
     some = bool(options.tasks or options.methods or options.x) and not options.figures
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
-    studies, made = Studies(options.paper, asked), []
+    studies, made = Studies(options.paper, render_options(options)), []
     skipped: dict[str, UsageError | StudyError] = {}
     for number, item in enumerate(wanted, start=1):
         try:

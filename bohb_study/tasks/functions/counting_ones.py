@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import CategoricalHyperparameter, UniformFloatHyperparameter
-
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
@@ -84,6 +82,8 @@ class CountingOnes(ComputedTask):
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """Categoricals first: one of them moves the loss by 1."""
+        from ConfigSpace import CategoricalHyperparameter, UniformFloatHyperparameter
+
         categoricals, floats = names(self.dimensions)
         return [
             *(CategoricalHyperparameter(name, (0, 1)) for name in categoricals),

@@ -20,7 +20,6 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
-from bohb_study.tasks.encoding import encoding
 from bohb_study.tasks.spaces import with_cause
 from bohb_study.tasks.user.time_limit import TooLongError, time_limit
 from bohb_study.tasks.user.user_file import executed, load, tasks_of, with_eta
@@ -233,6 +232,8 @@ def _check(task: Task, name: str) -> None:
     costs = task.ladder.costs
     if type(costs) is not tuple or any(type(cost) is not int for cost in costs):
         raise ValueError(f"the levels must be a tuple of whole numbers, not {costs}")
+    from bohb_study.tasks.encoding import encoding  # imports ConfigSpace
+
     searched = sorted(encoding(task, 0).own)
     if sorted(task.grid_order) != searched:
         raise ValueError(f"grid_order {task.grid_order} must name each of {', '.join(searched)}")
