@@ -2,19 +2,23 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bohb_study.budget import exact, units_allowed
 from bohb_study.errors import UsageError
 from bohb_study.former_names import accepts_former_names
-from bohb_study.methods import check_method
+from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.tasks import Task, is_file, make_task
 from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
+
+if TYPE_CHECKING:
+    from bohb_study.methods.user.user_method import OwnMethod
 
 Engine = Literal["auto", "tune", "virtual"]
 
@@ -54,7 +58,7 @@ class StudyConfig:
     tasks: tuple[str, ...] = ("digits",)
     """Tasks (--list names them); path/to/file.py:NAME for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
-    """Methods (--list names them)."""
+    """Methods (--list names them), or path/to/file.py:NAME for a method of your own."""
     budget: float = 50
     """Full evaluations that each cell may spend; at least 1, a whole number of units."""
     seeds: int = 3
@@ -77,8 +81,12 @@ class StudyConfig:
         """Raise UsageError, in one line that names the parameter, for what cannot be run."""
         _check_names("tasks", self.tasks)
         _check_names("methods", self.methods)
+        object.__setattr__(self, "methods", _present_names(self.methods))
+        _check_names("methods", self.methods)
         for method in self.methods:
-            check_method(method)
+            if not is_file(method):
+                check_method(method)
+        _ = self.own_methods  # a file that holds no method is refused here
         _check_count("seeds", self.seeds)
         _check_cells(self)
         _check_count("workers", self.workers)
@@ -118,9 +126,30 @@ class StudyConfig:
         """
         return own_tasks(given for given in self.tasks if is_file(given))
 
+    @cached_property
+    def own_methods(self) -> "dict[str, OwnMethod]":
+        """What ``methods`` gives as path:NAME, by the method's name; read once, as tasks are."""
+        given = [method for method in self.methods if is_file(method)]
+        if not given:
+            return {}
+        from bohb_study.methods.user.user_method import own_methods  # imports Ray
+
+        return own_methods(given)
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """What cells, frames and folders call the methods."""
+        names = {own.given: name for name, own in self.own_methods.items()}
+        return tuple(names.get(given, given) for given in self.methods)
+
     def source(self, task: str) -> bytes:
         """The text of the user's file that a task is of; empty for a registered task."""
         own = self.own_tasks.get(task)
+        return own.source if own else b""
+
+    def method_source(self, method: str) -> bytes:
+        """The text of the user's file that a method is of; empty for a registered method."""
+        own = self.own_methods.get(method)
         return own.source if own else b""
 
     @property
@@ -165,7 +194,7 @@ class StudyConfig:
             Cell(task, method, seed)
             for seed in range(self.seeds)
             for task in self.task_names
-            for method in self.methods
+            for method in self.method_names
         ]
 
     def identity(self) -> dict[str, Any]:
@@ -189,6 +218,9 @@ class StudyConfig:
             given["task_option"] = sorted(self._by_content(given["task_option"]))
         if self.own_tasks:
             given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
+        if self.own_methods:
+            own_methods = self.own_methods.items()
+            given["method_files"] = {name: own.identity for name, own in own_methods}
         return given
 
     def _by_content(self, options: Iterable[str]) -> Iterator[str]:
@@ -227,8 +259,8 @@ class StudyConfig:
 
         Args:
             data: of ``to_json``.
-            trust: execute the files of tasks that ``data`` names; ``own_tasks`` of what is
-                returned tells their paths and hashes.
+            trust: execute the files of tasks and methods that ``data`` names; ``own_tasks`` and
+                ``own_methods`` of what is returned have their paths and hashes.
 
         Raises:
             UsageError: a field is unknown (written by a newer version) or out of range, or a file
@@ -240,6 +272,10 @@ class StudyConfig:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
         if not trust:
             check_trusted(given for given in data.get("task", ()) if is_file(given))
+            if files := [given for given in data.get("methods", ()) if is_file(given)]:
+                from bohb_study.methods.user.user_method import check_trusted_methods
+
+                check_trusted_methods(files)
         values: dict[str, Any] = {
             own[k]: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
@@ -249,6 +285,19 @@ class StudyConfig:
 def identity_id(identity: Mapping[str, Any]) -> str:
     """What names a study of this identity: eight hexadecimal digits."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _present_names(methods: Iterable[str]) -> tuple[str, ...]:
+    """Method names, former ones replaced, with a warning that says so."""
+    for name in methods:
+        if name in RENAMED_METHODS:
+            warnings.warn(
+                f"methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
+                "not be known in the next release",
+                FutureWarning,
+                stacklevel=4,
+            )
+    return tuple(RENAMED_METHODS.get(name, name) for name in methods)
 
 
 def _check_names(parameter: str, names: Iterable[str]) -> None:

@@ -30,7 +30,7 @@ class Reproduce:
     numerics: Mode | None = None
     """By which kernels rows are computed now: portable or native; those of the study by default."""
     trust: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Execute the files of users' tasks that the study names, if they are those that were run."""
+    """Execute users' files that the study names, of tasks and methods, if they are unchanged."""
     jobs: int | None = None
     """Cells that run at the same time; by default as many as the machine has CPUs for."""
     address: str | None = None

@@ -12,13 +12,13 @@ from bohb_study.running.reproduction import (
     NotReproducibleError,
     check_possible,
     choose,
-    files_of,
+    executed_files,
     reasons,
     reproduce,
     unavailable,
 )
 from bohb_study.store import load_study
-from bohb_study.tasks.user.user_task import executes, read_own
+from bohb_study.tasks.user.own_file import executes
 
 MOST = 4
 """At most so many reasons stand in one line."""
@@ -35,7 +35,7 @@ def rerun(options: Reproduce) -> int:
         print(f"left out: {task}: {with_flags(reason)}", file=sys.stderr)
     cells = choose(study, options.sample, absent)
     if options.trust:
-        for line in executes(read_own(f["task"]) for f in files_of(study, cells).values()):
+        for line in executes(executed_files(study, cells)):
             print(line, file=sys.stderr)
     check_possible(study, cells, download=options.download, trust=options.trust)
     why = reasons(study, cells, options.numerics, trust=options.trust)

@@ -6,7 +6,7 @@ from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.methods.base import Rung
 from bohb_study.methods.hpbandster.pair import hpbandster_plan
-from bohb_study.methods.hyperband import ray_plan
+from bohb_study.methods.ray.hyperband_for_bohb import ray_plan
 from bohb_study.running.reproduction import Comparison
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.summaries.study_table import silent_lines, summary_table
@@ -82,10 +82,11 @@ def _plan_table(config: StudyConfig) -> Table:
     found: list[Sequence[Given]] = []
     for task_name, task in config.made_tasks().items():
         ladder = task.ladder
-        for name in config.methods:
-            method = get_method(name)
+        for name in config.method_names:
+            own = config.own_methods.get(name)
+            job = CellJob(Cell(task_name, name, 0), task, config.budget, own_method=own)
+            method = job.method
             check_fits(method, task)
-            job = CellJob(Cell(task_name, name, 0), task, config.budget)
             if method.plan:
                 rungs = "  ".join(_rungs(bracket) for bracket in method.plan(ladder))
             elif method.uses_fidelity:

@@ -1,4 +1,4 @@
-"""The methods, made by name. A new method is one module and one line in ``registry``.
+"""The methods, made by name. A new method is one module in this folder, and nothing else.
 
 Modules are imported when a method is asked for: naming methods costs no import of Ray.
 """
@@ -7,13 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.registry import ABLATIONS, ALL, METHODS
+from bohb_study.methods.registry import ABLATIONS, ALL, METHODS, RENAMED_METHODS
 from bohb_study.tasks import Task, near
 
 if TYPE_CHECKING:
     from bohb_study.methods.base import Method
 
-__all__ = ["ABLATIONS", "ALL", "METHODS", "check_fits", "check_method", "get_method"]
+__all__ = [
+    "ABLATIONS",
+    "ALL",
+    "METHODS",
+    "RENAMED_METHODS",
+    "check_fits",
+    "check_method",
+    "get_method",
+]
 
 
 def check_method(name: str) -> None:
@@ -29,15 +37,14 @@ def get_method(name: str) -> "Method":
         UsageError: no such method.
     """
     check_method(name)
-    module, _, attribute = ALL[name].partition(":")
-    found: Method = getattr(import_module(module), attribute or "METHOD")
+    found: Method = import_module(ALL[name]).METHOD
     return found
 
 
 def check_fits(method: "Method", task: Task) -> None:
-    """Raise UsageError where ``task`` has no place at which ``method`` could stop or pause trials.
+    """Raise UsageError where ``task`` offers no place at which ``method`` stops or pauses trials.
 
-    That is a single fidelity for methods that stop early, and an evaluation that cannot be put away
+    That is a single fidelity for methods that stop early, and an evaluation that cannot be resumed
     for those that pause.
     """
     if method.uses_fidelity and len(task.ladder.costs) == 1:

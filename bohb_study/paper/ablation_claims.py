@@ -17,8 +17,8 @@ from bohb_study.summaries.table import Cell, Table, bold, code, columns, row
 CHANGED = {
     "hyperband": "no model",
     "bohb-stock": "neither fix (as Ray ships it)",
-    "bohb-halving-mended": "without the final-report fix",
-    "bohb-ends-told": "without the halving fix",
+    "bohb-no-final-report-fix": "without the final-report fix",
+    "bohb-no-halving-fix": "without the halving fix",
     "hpbandster-bohb": "HpBandSter's brackets",
     "bohb-random-0": "random fraction 0",
     "bohb-random-10": "random fraction 0.1",

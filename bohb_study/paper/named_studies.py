@@ -201,8 +201,9 @@ STUDIES = {
             "BOHB with one thing changed at a time",
             task=ABLATION_TASKS,
             methods=(
-                "bohb", "hyperband", "bohb-stock", "bohb-halving-mended", "bohb-ends-told",
-                "hpbandster-bohb", "bohb-random-0", "bohb-random-10", "bohb-random-67",
+                "bohb", "hyperband", "bohb-stock", "bohb-no-final-report-fix",
+                "bohb-no-halving-fix", "hpbandster-bohb", "bohb-random-0",
+                "bohb-random-10", "bohb-random-67",
             ),
             budget=50,
             seeds=20,

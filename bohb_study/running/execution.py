@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bohb_study import interrupts
 from bohb_study.errors import UsageError
-from bohb_study.methods import check_fits, get_method
+from bohb_study.methods import check_fits
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import CellProgress, Progress
 from bohb_study.study import Cell, StudyConfig
@@ -94,7 +94,13 @@ def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
     from bohb_study.engines.base import CellJob
 
     tasks = config.made_tasks()
-    return {str(cell): CellJob(cell, tasks[cell.task], config.budget).allowed for cell in cells}
+    own = config.own_methods
+    return {
+        str(cell): CellJob(
+            cell, tasks[cell.task], config.budget, own_method=own.get(cell.method)
+        ).allowed
+        for cell in cells
+    }
 
 
 @contextmanager
@@ -111,9 +117,10 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     tasks = config.made_tasks()
     engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        method, task = get_method(cell.method), tasks[cell.task]
-        check_fits(method, task)
-        method.build(CellJob(cell, task, config.budget).problem)
+        own, task = config.own_methods.get(cell.method), tasks[cell.task]
+        job = CellJob(cell, task, config.budget, own_method=own)
+        check_fits(job.method, task)
+        job.pair()
     if engines == {"virtual"} and options.address is None:
         yield
         return
@@ -160,6 +167,7 @@ def execute(
             options.gpus_per_trial,
             storage,
             config.numerics,
+            config.own_methods.get(cell.method),
         )
         for cell in cells
     ]

@@ -151,7 +151,13 @@ def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, 
                 f"{'; '.join(other)}; fresh=True starts over in a new folder"
             )
         engine = record.get("engine", "tune")
-        code = cell_hash(cell.task, cell.method, engine, config.source(cell.task))
+        code = cell_hash(
+            cell.task,
+            cell.method,
+            engine,
+            config.source(cell.task),
+            config.method_source(cell.method),
+        )
         if record.get("code") != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
@@ -234,7 +240,13 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": cell_hash(cell.task, cell.method, event.engine, config.source(cell.task)),
+        "code": cell_hash(
+            cell.task,
+            cell.method,
+            event.engine,
+            config.source(cell.task),
+            config.method_source(cell.method),
+        ),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
