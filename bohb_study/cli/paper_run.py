@@ -9,6 +9,7 @@ from bohb_study.audit.study_audit import audit_folder
 from bohb_study.cli import command_line, terminal
 from bohb_study.cli.flags import with_flags
 from bohb_study.cli.paper import PAPER, Paper
+from bohb_study.cli.plan_tables import plan_tables
 from bohb_study.errors import UsageError
 from bohb_study.identity import git_state
 from bohb_study.paper.derive import derive
@@ -61,7 +62,7 @@ def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
     """Print what a study would take."""
     out = terminal.console()
     if options.dry_run:
-        for table in terminal.plan_tables(config):
+        for table in plan_tables(config):
             out.print(table)
     packed = PAPER / study.name
     if options.full and (packed / "study.json").exists():

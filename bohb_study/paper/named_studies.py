@@ -4,7 +4,6 @@ import difflib
 from dataclasses import dataclass
 
 from bohb_study.errors import UsageError
-from bohb_study.running.retraining import REPEATS
 from bohb_study.study import StudyConfig
 
 
@@ -25,7 +24,7 @@ class PaperStudy:
     eta: int | None = None
     workers: int = 1
     """Trials that a cell runs side by side."""
-    repeats: int = REPEATS
+    repeats: int = 3
     """Fresh trainings of each final incumbent, where something is trained."""
     group: str = ""
     """Studies that are run and reported together; its own name where not given."""
