@@ -73,7 +73,7 @@ def test_nothing_named_is_everything(study: FigureStudy) -> None:
 @pytest.mark.parametrize(
     ("tasks", "methods", "words"),
     [
-        (["digits", "mnist"], None, "--task mnist: not in it; there are digits, mfh3"),
+        (["digits", "mnist"], None, "--tasks mnist: not in it; there are digits, mfh3"),
         (None, ["gp"], "--methods gp: not in it; there are bohb, random, random-2x"),
     ],
 )

@@ -20,7 +20,7 @@ from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, write_cell, write_study
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.markdown import to_markdown
-from paper_figures.__main__ import main
+from paper_figures.command import main
 from paper_figures.figure_study import FigureStudy, figure_study
 from paper_figures.packed_frames import with_derived
 from paper_figures.paper_gallery import FIGURES, TABLES
@@ -187,5 +187,5 @@ def test_the_command_draws_rungs_and_curves_without_a_complete_bracket(
     shutil.copytree(ran.path, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(save, "DPI", 30)
-        assert command_line.run(main, ["--study", str(folder), "--figure", "rungs", "curves"]) == 0
+        assert command_line.run(main, ["--study", str(folder), "--figures", "rungs", "curves"]) == 0
     assert "not drawn" not in capsys.readouterr().err

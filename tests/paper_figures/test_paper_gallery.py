@@ -22,7 +22,7 @@ from bohb_study.paper.named_studies import STUDIES
 from bohb_study.store import load_study
 from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
-from paper_figures import __main__ as program
+from paper_figures import command_run as program
 from paper_figures import gallery_plan
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
@@ -88,7 +88,9 @@ def test_the_plan_has_every_figure_of_the_protocol() -> None:
 def test_items_by_name_in_the_order_asked_for() -> None:
     assert items(()) == PLAN
     assert [item.name for item in items(("time", "ecdf"))] == ["time", "ecdf"]
-    with pytest.raises(UsageError, match=r"--figure tiem: no such figure; allowed: anytime-digits"):
+    with pytest.raises(
+        UsageError, match=r"--figures tiem: no such figure; allowed: anytime-digits"
+    ):
         items(("time", "tiem"))
 
 
@@ -129,9 +131,9 @@ def test_the_page_shows_every_figure_and_table_with_its_command() -> None:
     two = RenderedItem(SMALL[3], {"table-finals.md": b""}, "| a |\n| --- |\n")
     assert page([one, two]).decode().endswith(
         "## anytime-one\n\n![anytime-one](gallery/anytime-one.png)\n\nA caption.\n\n"
-        "`python -m paper_figures --figure anytime-one`\n\n"
+        "`python -m paper_figures --figures anytime-one`\n\n"
         "## table-finals\n\n| a |\n| --- |\n\n"
-        "`python -m paper_figures --figure table-finals` ([LaTeX](gallery/table-finals.tex))\n"
+        "`python -m paper_figures --figures table-finals` ([LaTeX](gallery/table-finals.tex))\n"
     )  # fmt: skip
 
 
@@ -242,7 +244,7 @@ def test_everything_is_drawn_listed_and_shown(drawn: Path) -> None:
     shown = (drawn / "README.md").read_text()
     for item in SMALL:
         assert f"## {item.name}\n" in shown
-        assert f"`python -m paper_figures --figure {item.name}`" in shown
+        assert f"`python -m paper_figures --figures {item.name}`" in shown
     assert (gallery / "table-finals.md").read_text().strip() in shown
     done = subprocess.run(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=gallery, check=False
@@ -367,7 +369,7 @@ def test_one_figure_can_be_checked_by_itself(
     quick: Run, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (home / "README.md").write_text("mine")
-    assert quick("--check", "--figure", "table-finals") == 0
+    assert quick("--check", "--figures", "table-finals") == 0
     assert capsys.readouterr().out == "1 of 1 are byte for byte as listed\n"
 
 
@@ -386,7 +388,7 @@ def test_three_processes_give_the_same_bytes(
 ) -> None:
     """PDF, PNG and SVG: two fresh ones, whatever the order of sets is, and this one."""
     shutil.copytree(small_paper / "one", tmp_path / "paper" / "dehb")
-    words = ["--figure", "anytime-dehb", "--paper", str(tmp_path / "paper")]
+    words = ["--figures", "anytime-dehb", "--paper", str(tmp_path / "paper")]
     seeds = ("1", "2")
     running = [
         subprocess.Popen(

@@ -1,11 +1,9 @@
 """A finished study where nothing, or nothing more, can be written."""
 
 import errno
-import importlib.util
 import os
 import resource
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from bohb_study import load_results
 from bohb_study.cli import command_line
+from bohb_study.cli.compare import main as compare_main
 from bohb_study.errors import StudyError
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
@@ -21,25 +20,16 @@ from bohb_study.store import locked
 from bohb_study.store.files import replace_files
 from bohb_study.store.locking import unwritable
 from bohb_study.study import StudyConfig
-from paper_figures.__main__ import main as paper_figures
-from repository import ROOT
+from paper_figures.command import main as paper_figures
 
-SMALL = ["--task", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
+SMALL = ["--tasks", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
 
 Main = Callable[[Sequence[str]], int]
 
 
 @pytest.fixture(scope="module")
 def compare() -> Main:
-    path = ROOT / "experiments" / "compare.py"
-    spec = importlib.util.spec_from_file_location("experiments_compare_finished", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    main: Main = module.main
-    return main
+    return compare_main
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +106,7 @@ def test_what_is_missing_cannot_be_run_where_nothing_can_be_written(
 def test_a_study_that_can_only_be_read_is_drawn_elsewhere(
     read_only: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drawn = ["--study", str(read_only), "--figure", "anytime"]
+    drawn = ["--study", str(read_only), "--figures", "anytime"]
     assert command_line.run(paper_figures, [*drawn, "--out", str(tmp_path / "drawn")]) == 0
     assert (tmp_path / "drawn" / "anytime.pdf").exists()
     capsys.readouterr()

@@ -1,16 +1,15 @@
 """A study of a task that reads data: its id, what is stored of it, and data that are not there."""
 
-import importlib.util
 import json
 import shutil
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bohb_study.cli import command_line
+from bohb_study.cli.compare import main as compare
 from bohb_study.engines.base import CellJob, Finished, run_cell
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.execution import prepare
@@ -23,7 +22,6 @@ from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
 from bohb_study.tasks.training.images.sources import Source, download_folder
-from repository import ROOT
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
@@ -110,7 +108,7 @@ def test_each_task_has_its_own_data(write: Write) -> None:
 
 
 def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=rf"^--task mnist: no data in {tmp_path}; [^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^--tasks mnist: no data in {tmp_path}; [^\n]*$"):
         _ = config(given(tmp_path)).id
 
 
@@ -156,7 +154,7 @@ def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Pat
     again = run_study(study, options)
     assert (again.path, again.ran, again.reused) == (first.path, [], first.ran)
     more = config("mnist.subset=100", "mnist.epochs=1", seeds=2)
-    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^--tasks mnist: no data in "):
         run_study(more, options)
 
 
@@ -223,7 +221,7 @@ def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
     folder: str | None, downloads: list[str], tmp_path: Path
 ) -> None:
     study = config(*([given(tmp_path / folder)] if folder else []), tasks=("digits", "mnist"))
-    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^--tasks mnist: no data in "):
         prepare(study, RunOptions())
     assert downloads == []
     prepare(study, RunOptions(download=True))
@@ -249,19 +247,6 @@ def test_damaged_data_are_not_downloaded_over(
     assert downloads == []
 
 
-def compare(words: Sequence[str]) -> int:
-    """``main`` of experiments/compare.py; its dataclasses look themselves up in sys.modules."""
-    path = ROOT / "experiments" / "compare.py"
-    spec = importlib.util.spec_from_file_location("experiments_compare_images", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    code: int = module.main(words)
-    return code
-
-
 Said = Callable[..., str]
 
 
@@ -284,23 +269,25 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Said:
 
 def test_compare_without_data_is_one_line(refused: Said, own_cache: Path, tmp_path: Path) -> None:
     where = f"{own_cache / 'datasets'} or {tmp_path / 'installed' / 'fashion-mnist'}"
-    assert refused("--task", "fashion-mnist") == (
-        f"--task fashion-mnist: no data in {where}; get it by --download, on Debian by apt install "
-        "dataset-fashion-mnist, or say where it is by --task-option fashion-mnist.data=PATH"
+    assert refused("--tasks", "fashion-mnist") == (
+        f"--tasks fashion-mnist: no data in {where}; get it by --download, on Debian by apt install "
+        "dataset-fashion-mnist, or say where it is by --task-options fashion-mnist.data=PATH"
     )
     # the data of every task, before any is run
-    assert refused("--task", "digits", "cifar10").startswith("--task cifar10: no data in ")
+    assert refused("--tasks", "digits", "cifar10").startswith("--tasks cifar10: no data in ")
     option = f"mnist.data={tmp_path / 'nowhere'}"
     for look in ((), ("--dry-run",)):
-        said = refused("--task", "mnist", "--task-option", option, *look)
-        assert said.startswith(f"--task mnist: no data in {tmp_path / 'nowhere'}; get it by --down")
+        said = refused("--tasks", "mnist", "--task-options", option, *look)
+        assert said.startswith(
+            f"--tasks mnist: no data in {tmp_path / 'nowhere'}; get it by --down"
+        )
 
 
 def test_compare_with_damaged_or_too_few_data_is_one_line(refused: Said, write: Write) -> None:
     folder = write("mnist", "data")
-    words = "--task", "mnist", "--task-option", given(folder)
+    words = "--tasks", "mnist", "--task-options", given(folder)
     assert refused(*words, "mnist.subset=201") == (
-        "--task-option mnist.subset=201: there are 200 images"
+        "--task-options mnist.subset=201: there are 200 images"
     )
     path = folder / "MNIST" / "raw" / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-10])
@@ -318,7 +305,7 @@ def test_compare_downloads_where_it_is_told_to(
         raise OSError("nobody answers")
 
     monkeypatch.setattr(datasets, "MNIST", no_network)
-    said = refused("--task", "mnist", "--download")
+    said = refused("--tasks", "mnist", "--download")
     assert said == f"--download: mnist into {own_cache / 'datasets'}: OSError: nobody answers"
 
 
@@ -327,7 +314,7 @@ def test_looking_takes_no_data(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out
     for option in ("fashion-mnist.subset=0", "cifar10.epochs=9", "cifar10-resnet.width=16"):
         assert option in listed
-    assert command_line.run(compare, ["--dry-run", "--task", "mnist", "cifar10-resnet"]) == 0
+    assert command_line.run(compare, ["--dry-run", "--tasks", "mnist", "cifar10-resnet"]) == 0
     assert "30000 epochs" in capsys.readouterr().out
 
 
@@ -335,11 +322,11 @@ def test_a_cell_whose_data_are_gone_fails_in_one_line(tmp_path: Path) -> None:
     """Rather than as a study full of trainings that failed."""
     task = make_task("mnist", {"data": str(tmp_path)})
     job = CellJob(Cell("mnist", "random", 0), task, 2)
-    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^--tasks mnist: no data in "):
         run_cell(job)
     *_, finished = local.run_cells([job], 1)
     assert isinstance(finished, Finished)
     assert finished.result is None
     assert finished.error is not None
-    assert f"--task mnist: no data in {tmp_path}; get it by --download" in finished.error
+    assert f"--tasks mnist: no data in {tmp_path}; get it by --download" in finished.error
     assert "\n" not in finished.error

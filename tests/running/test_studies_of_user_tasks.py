@@ -84,7 +84,7 @@ def test_cells_bear_the_tasks_name_and_the_config_what_was_given() -> None:
     task: Any = study.made_tasks()["MyTask"]
     assert (task.name, task.noise) == ("MyTask", 0.25)
     assert StudyConfig.from_json(json.loads(json.dumps(study.to_json()))) == study
-    with pytest.raises(UsageError, match=r"^--task-option my\.noise=1: my is not among"):
+    with pytest.raises(UsageError, match=r"^--task-options my\.noise=1: my is not among"):
         config(task_options=("my.noise=1",))
 
 
@@ -115,10 +115,10 @@ def test_the_id_is_that_of_the_files_text_wherever_it_lies() -> None:
 @pytest.mark.parametrize(
     ("tasks", "said"),
     [
-        ((MINE, MINE), f"--task {MINE} {MINE}: {MINE} is given more than once"),
-        ((MINE, "./my.py:MyTask"), f"--task {MINE} ./my.py:MyTask: both are named MyTask; "),
-        (("no.py:MyTask",), "--task no.py:MyTask: cannot read "),
-        (("digits", "my.py"), "--task my.py: must look like path/to/file.py:NAME"),
+        ((MINE, MINE), f"--tasks {MINE} {MINE}: {MINE} is given more than once"),
+        ((MINE, "./my.py:MyTask"), f"--tasks {MINE} ./my.py:MyTask: both are named MyTask; "),
+        (("no.py:MyTask",), "--tasks no.py:MyTask: cannot read "),
+        (("digits", "my.py"), "--tasks my.py: must look like path/to/file.py:NAME"),
     ],
 )
 def test_what_cannot_be_is_refused(tasks: Sequence[str], said: str) -> None:
@@ -221,7 +221,7 @@ def test_a_stored_config_is_no_reason_to_execute_a_file() -> None:
             use()
         assert str(raised.value) == (
             f"the stored study names the file {MINE} (sha256 {sha256[:16]}), which would be "
-            "executed: look at it, then name it with --task, or give --trust"
+            "executed: look at it, then name it with --tasks, or give --trust"
         )
     audit_study(study)
     assert not Path("executed").exists()
@@ -290,12 +290,12 @@ def test_a_file_that_changed_or_is_gone_cannot_be_reproduced() -> None:
         check_possible(load_study(folder))
     sha256 = hashlib.sha256(changed.encode()).hexdigest()
     assert str(raised.value) == (
-        f"study: --task {MINE}: its file is not the one that was run (its sha256 was "
+        f"study: --tasks {MINE}: its file is not the one that was run (its sha256 was "
         f"{SHA256[:8]}, is {sha256[:8]})"
     )
     Path("my.py").unlink()
     with pytest.raises(
-        NotReproducibleError, match=rf"^study: --task {MINE}: cannot read .*/my\.py"
+        NotReproducibleError, match=rf"^study: --tasks {MINE}: cannot read .*/my\.py"
     ):
         check_possible(load_study(folder))
 
@@ -326,14 +326,14 @@ def test_reproduce_refuses_by_exit_2_in_one_line(
     assert command_line.run(scripts["reproduce"], [str(folder)]) == 2
     out, said = capsys.readouterr()
     assert out == ""
-    assert said.startswith(f"error: study: --task {MINE}: its file is not the one that was run ")
+    assert said.startswith(f"error: study: --tasks {MINE}: its file is not the one that was run ")
     assert said.count("\n") == 1
 
 
 def test_compare_plans_it_and_names_a_wrong_one(
     scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--dry-run", "--task-option", "MyTask.noise=0.1", "--task"]
+    words = ["--dry-run", "--task-options", "MyTask.noise=0.1", "--tasks"]
     assert command_line.run(scripts["compare"], [*words, MINE]) == 0
     rows = [
         [cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.split("\n")
@@ -341,9 +341,9 @@ def test_compare_plans_it_and_names_a_wrong_one(
     assert ["MyTask", "random", "3", "450 units", "50 trials of 9 units"] in [
         row[1:-1] for row in rows
     ]
-    assert command_line.run(scripts["compare"], ["--dry-run", "--task", "my.py:MyTusk"]) == 2
+    assert command_line.run(scripts["compare"], ["--dry-run", "--tasks", "my.py:MyTusk"]) == 2
     said = capsys.readouterr().err
-    assert said == "error: --task my.py:MyTusk: no such task; did you mean MyTask?\n"
+    assert said == "error: --tasks my.py:MyTusk: no such task; did you mean MyTask?\n"
 
 
 # The examples
@@ -355,7 +355,7 @@ def test_the_example_of_a_training_function(
     """The four methods spend the same on it, and none of its trainings fails."""
     task = f"{EXAMPLES}/train_function.py:task"
     words = ["--budget", "3", "--seeds", "1", "--jobs", "1", "--out", str(tmp_path / "results")]
-    assert command_line.run(scripts["compare"], ["--task", task, *words]) == 0
+    assert command_line.run(scripts["compare"], ["--tasks", task, *words]) == 0
     out = capsys.readouterr().out
     assert "tumours: loss, charged in epochs" in out
     (folder,) = (tmp_path / "results").iterdir()
@@ -371,7 +371,7 @@ def test_the_example_of_a_training_function(
 def test_the_example_of_a_ray_function_needs_ray_tune(
     scripts: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--task", f"{EXAMPLES}/ray_function.py:task", "--engine", "virtual"]
+    words = ["--tasks", f"{EXAMPLES}/ray_function.py:task", "--engine", "virtual"]
     assert command_line.run(scripts["compare"], words) == 2
     assert capsys.readouterr().err == (
         "error: --engine virtual: parabola calls tune.report, so it runs under engine tune alone; "
@@ -390,11 +390,11 @@ def test_a_function_without_a_state_is_refused_to_bohb(
         "task = FunctionTask(train, [Float('x', (0, 1))], 9)\n"
     )
     for more in ([], ["--dry-run"]):
-        assert command_line.run(scripts["compare"], ["--task", "plain.py:task", *more]) == 2
+        assert command_line.run(scripts["compare"], ["--tasks", "plain.py:task", *more]) == 2
         assert capsys.readouterr().err == (
             "error: --methods bohb: it pauses trials, and train cannot go on after a pause: let "
             "its function take and yield a state; or use grid, random, random-2x, median, asha, "
             "asha-bohb, tpe, tpe-univariate, gp\n"
         )
-    words = ["--task", "plain.py:task", "--dry-run", "--methods", "grid", "random", "asha"]
+    words = ["--tasks", "plain.py:task", "--dry-run", "--methods", "grid", "random", "asha"]
     assert command_line.run(scripts["compare"], words) == 0

@@ -126,9 +126,9 @@ def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:
 
 
 def test_unknown_names_are_refused_with_the_near_ones() -> None:
-    with pytest.raises(UsageError, match=r"^--task digit: no such task; did you mean digits"):
+    with pytest.raises(UsageError, match=r"^--tasks digit: no such task; did you mean digits"):
         task_class("digit")
-    with pytest.raises(UsageError, match=r"^--task zzz: no such task; known: .*digits"):
+    with pytest.raises(UsageError, match=r"^--tasks zzz: no such task; known: .*digits"):
         make_task("zzz")
     with pytest.raises(UsageError, match=r"digits\.epoch: no such option .*did you mean epochs\?$"):
         make_task("digits", {"epoch": "9"})

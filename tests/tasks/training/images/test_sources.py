@@ -103,8 +103,8 @@ def test_a_given_folder_is_the_only_one(tmp_path: Path, own_cache: Path, image_f
     image_files.write("fashion-mnist", own_cache / "datasets", None, SMALL)
     said = refusal(lambda: read("fashion-mnist", tmp_path / "given"))
     assert said == (
-        f"--task fashion-mnist: no data in {tmp_path / 'given'}; get it by --download, or say "
-        "where it is by --task-option fashion-mnist.data=PATH"
+        f"--tasks fashion-mnist: no data in {tmp_path / 'given'}; get it by --download, or say "
+        "where it is by --task-options fashion-mnist.data=PATH"
     )
 
 
@@ -123,8 +123,8 @@ def test_missing_data_say_where_they_were_looked_for_and_how_to_get_them(
         where += f" or {tmp_path / 'installed' / name}"
         debian = ", on Debian by apt install dataset-fashion-mnist"
     assert said == (
-        f"--task {name}: no data in {where}; get it by --download{debian}, or say where it is by "
-        f"--task-option {name}.data=PATH"
+        f"--tasks {name}: no data in {where}; get it by --download{debian}, or say where it is by "
+        f"--task-options {name}.data=PATH"
     )
 
 
@@ -388,7 +388,9 @@ def test_a_folder_that_must_not_be_looked_into_is_one_line(
 
     monkeypatch.setattr(os, "stat", refuse)
     for data in (str(tmp_path), "x" * 300):
-        assert refusal(lambda data=data: read("mnist", data)).startswith("--task mnist: no data in")
+        assert refusal(lambda data=data: read("mnist", data)).startswith(
+            "--tasks mnist: no data in"
+        )
 
 
 # Getting it
