@@ -37,7 +37,7 @@ def script(name: str) -> Main:
     return main
 
 
-compare, reproduce = script("compare"), script("reproduce")
+compare, reproduce, figures = script("compare"), script("reproduce"), script("figures")
 
 
 def files(folder: Path) -> dict[Path, str]:
@@ -122,10 +122,11 @@ BAD: dict[str, str] = {
     "--task-options epochs=9": "--task-options epochs=9: must look like task.key=value",
     "--task-options digits.epochs": "--task-options digits.epochs: must look like task.key=value",
     "--task-options digits.epochs=": "--task-options digits.epochs=: must look like",
-    "--task-options digits.epoch=9": "--task-options digits.epoch: no such option of digits; did you "
-    "mean epochs?",
+    "--task-options digits.epoch=9": "--task-options digits.epoch: no such option of digits; did "
+    "you mean epochs?",
     "--task-options digits.eta=3": "--task-options digits.eta: no such option of digits; known: ",
-    "--task-options digits.epochs=many": "--task-options digits.epochs=many: must be a whole number",
+    "--task-options digits.epochs=many": "--task-options digits.epochs=many: must be a whole "
+    "number",
     "--task-options digits.epochs=10": "--task-options digits.epochs=10: must be a power of 3",
     "--task-options other.epochs=9": "--task-options other.epochs=9: other is not among tasks",
     "--task-options digits.epochs=9 digits.epochs=3": "--task-options digits.epochs=3: "
@@ -137,7 +138,8 @@ BAD: dict[str, str] = {
     "--cpus-per-trial inf": "--cpus-per-trial inf: must be a number, above 0",
     "--gpus-per-trial -1": "--gpus-per-trial -1: must be a number, 0 or above",
     "--gpus-per-trial nan": "--gpus-per-trial nan: must be a number, 0 or above",
-    "--engine virtual --gpus-per-trial 1": "--gpus-per-trial 1: engine virtual does not allocate GPUs; ",
+    "--engine virtual --gpus-per-trial 1": "--gpus-per-trial 1: engine virtual does not "
+    "allocate GPUs; allowed with --engine tune",
     "--tasks fcnet-protein --methods bohb": "--methods bohb: fcnet-protein has a single fidelity, ",
 }
 """Words -> what is said of them."""
@@ -381,22 +383,22 @@ def change(path: Path, **values: Any) -> None:
     path.write_bytes(sealed_json({**json.loads(path.read_text()), **values}))
 
 
-@pytest.mark.parametrize("main", [reproduce, paper_figures], ids=["reproduce", "paper_figures"])
+@pytest.mark.parametrize("main", [reproduce, figures], ids=["reproduce", "paper_figures"])
 @pytest.mark.parametrize("path", ["nowhere", ".", "file"])
 def test_a_path_that_is_no_study(main: Main, path: str, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    flag = ["--study"] if main is paper_figures else []
+    flag = ["--study"] if main is figures else []
     said = refused(main, *flag, tmp_path / path)
     assert said == f"{tmp_path / path}: no study here; give the folder that holds study.json"
 
 
-@pytest.mark.parametrize("main", [reproduce, paper_figures], ids=["reproduce", "paper_figures"])
+@pytest.mark.parametrize("main", [reproduce, figures], ids=["reproduce", "paper_figures"])
 @pytest.mark.parametrize("damaged", ["study.json", "0.parquet", "1.json"])
 def test_a_damaged_study_is_exit_1(main: Main, damaged: str, study: Path, refused: Refused) -> None:
     """What was asked is right; a file is not."""
     (path,) = study.rglob(damaged)
     path.write_bytes(path.read_bytes()[:-30])
-    flag = ["--study"] if main is paper_figures else []
+    flag = ["--study"] if main is figures else []
     assert str(path) in refused(main, *flag, study, code=1)
 
 
@@ -456,7 +458,7 @@ def test_debug_shows_where_in_the_others_too(study: Path) -> None:
     with pytest.raises(UsageError):
         command_line.run(reproduce, [str(study), "--sample", "0", "--debug"])
     with pytest.raises(UsageError):
-        command_line.run(paper_figures, ["--study", "nowhere", "--debug"])
+        command_line.run(figures, ["--study", "nowhere", "--debug"])
 
 
 FIGURES_BAD: dict[str, str] = {
@@ -472,7 +474,7 @@ FIGURES_BAD: dict[str, str] = {
 
 @pytest.mark.parametrize("words", FIGURES_BAD)
 def test_bad_words_for_paper_figures(words: str, refused: Refused) -> None:
-    assert refused(paper_figures, *words.split()).startswith(FIGURES_BAD[words])
+    assert refused(figures, *words.split()).startswith(FIGURES_BAD[words])
 
 
 @pytest.mark.parametrize("below", ["", "below"])
@@ -481,7 +483,7 @@ def test_figures_cannot_go_to_a_file_or_below_one(
 ) -> None:
     (tmp_path / "file").write_text("mine")
     out = tmp_path / "file" / below
-    said = refused(paper_figures, "--study", study, "--out", out, "--figures", "anytime")
+    said = refused(figures, "--study", study, "--out", out, "--figures", "anytime")
     assert said.startswith(f"--out: cannot write {out}")
 
 

@@ -80,7 +80,7 @@ def test_a_finite_space_ends(
     assert [searcher.suggest(trial) for trial in "abc"][2] == Searcher.FINISHED
 
 
-KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more \(--list\)"
+KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more \
 )
 def test_an_unknown_name_is_refused_with_the_near_ones(given: str, hint: str) -> None:
     for ask in (check_method, get_method):
-        with pytest.raises(UsageError, match=f"^--methods {given}: no such method; {hint}$"):
+        with pytest.raises(UsageError, match=f"^methods {given}: no such method; {hint}$"):
             ask(given)
 
 

@@ -68,7 +68,7 @@ def test_engine_virtual_gives_out_no_gpus(computed: bool) -> None:
     with pytest.raises(UsageError) as error:
         engine_of(config(engine="virtual"), task, RunOptions(gpus_per_trial=0.5))
     assert str(error.value) == (
-        "--gpus-per-trial 0.5: engine virtual gives none out; allowed with --engine tune"
+        'gpus_per_trial 0.5: engine virtual does not allocate GPUs; allowed with engine="tune"'
     )
 
 
@@ -79,7 +79,7 @@ def test_a_task_that_needs_ray_tune_gets_it() -> None:
     with pytest.raises(UsageError) as error:
         engine_of(config(engine="virtual"), task, RunOptions())
     assert str(error.value) == (
-        "--engine virtual: mine calls tune.report, so it runs under engine tune alone; allowed: "
+        "engine virtual: mine calls tune.report, so it runs under engine tune alone; allowed: "
         "auto, tune"
     )
 
@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused_before_ray_is_asked_for(
 ) -> None:
     study = config(tasks=("fcnet-protein",), methods=("random", "hyperband"), engine="tune")
     with (
-        pytest.raises(UsageError, match=r"^--methods hyperband: fcnet-protein has a single fid"),
+        pytest.raises(UsageError, match=r"^methods hyperband: fcnet-protein has a single fid"),
         session(study, study.cells(), RunOptions(address=address)),
     ):
         pass
@@ -328,7 +328,7 @@ def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPat
     from bohb_study.running.pools import cluster
 
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: True)
-    match = r"^--address localhost:1: this process is connected to Ray already; leave it out"
+    match = r"^address localhost:1: this process is connected to Ray already; leave it out"
     with pytest.raises(UsageError, match=match), cluster.connected("localhost:1"):
         pytest.fail("connected")
     with cluster.connected(None):
@@ -358,7 +358,7 @@ def test_a_gpu_that_nobody_uses_is_told_of(
     line = idle_gpu(study, RunOptions(gpus_per_trial=gpus), device)
     assert (line is not None) == said
     if line:
-        assert line.startswith("mnist trains on the CPU; --gpus-per-trial 1")
+        assert line.startswith("mnist trains on the CPU; gpus_per_trial=1")
         assert "\n" not in line
 
 
@@ -374,7 +374,7 @@ def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
     stored = json.loads(record.read_text())
     assert stored["gpus_per_trial"] == 0
     record.write_bytes(sealed_json({**stored, "gpus_per_trial": 0.5}))
-    with pytest.raises(StudyError, match=r"/0 was run with GPUs, not without: .*--fresh"):
+    with pytest.raises(StudyError, match=r"/0 was run with GPUs, not without: .*fresh=True"):
         run_study(study(2), options)
     record.write_bytes(sealed_json(stored))
     assert len(run_study(study(2), options).ran) == 1

@@ -234,7 +234,7 @@ def test_a_sample_is_of_what_can_be_run_here(
 
 @pytest.mark.parametrize("sample", [0, -1, 11])
 def test_a_sample_that_cannot_be_is_refused(sample: int, study: Callable[..., LoadedStudy]) -> None:
-    with pytest.raises(UsageError, match=f"^--sample {sample}: must be between 1 and 10 "):
+    with pytest.raises(UsageError, match=f"^sample {sample}: must be between 1 and 10 "):
         choose(study(), sample)
 
 

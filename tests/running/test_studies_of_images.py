@@ -108,7 +108,7 @@ def test_each_task_has_its_own_data(write: Write) -> None:
 
 
 def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=rf"^--tasks mnist: no data in {tmp_path}; [^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^tasks mnist: no data in {tmp_path}; [^\n]*$"):
         _ = config(given(tmp_path)).id
 
 
@@ -136,7 +136,7 @@ def test_other_data_at_the_same_place_are_refused(
             write_study(folder, "compare", config(), config().made_tasks())
             before = (folder / "study.json").read_bytes()
             continue
-        with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use --fr"):
+        with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use fr"):
             write_study(folder, "compare", config(), config().made_tasks())
     assert (folder / "study.json").read_bytes() == before
 
@@ -154,7 +154,7 @@ def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Pat
     again = run_study(study, options)
     assert (again.path, again.ran, again.reused) == (first.path, [], first.ran)
     more = config("mnist.subset=100", "mnist.epochs=1", seeds=2)
-    with pytest.raises(UsageError, match=r"^--tasks mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
         run_study(more, options)
 
 
@@ -221,7 +221,7 @@ def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
     folder: str | None, downloads: list[str], tmp_path: Path
 ) -> None:
     study = config(*([given(tmp_path / folder)] if folder else []), tasks=("digits", "mnist"))
-    with pytest.raises(UsageError, match=r"^--tasks mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
         prepare(study, RunOptions())
     assert downloads == []
     prepare(study, RunOptions(download=True))
@@ -270,11 +270,11 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Said:
 def test_compare_without_data_is_one_line(refused: Said, own_cache: Path, tmp_path: Path) -> None:
     where = f"{own_cache / 'datasets'} or {tmp_path / 'installed' / 'fashion-mnist'}"
     assert refused("--tasks", "fashion-mnist") == (
-        f"--tasks fashion-mnist: no data in {where}; get it by --download, on Debian by apt install "
-        "dataset-fashion-mnist, or say where it is by --task-options fashion-mnist.data=PATH"
+        f"--tasks fashion-mnist: no data in {where}; get it by --download, on Debian by apt "
+        "install dataset-fashion-mnist, or say where it is by --task-options fashion-mnist.data=PATH"
     )
     # the data of every task, before any is run
-    assert refused("--tasks", "digits", "cifar10").startswith("--tasks cifar10: no data in ")
+    assert refused("--tasks", "digits", "cifar10").startswith("tasks cifar10: no data in ")
     option = f"mnist.data={tmp_path / 'nowhere'}"
     for look in ((), ("--dry-run",)):
         said = refused("--tasks", "mnist", "--task-options", option, *look)
@@ -322,11 +322,11 @@ def test_a_cell_whose_data_are_gone_fails_in_one_line(tmp_path: Path) -> None:
     """Rather than as a study full of trainings that failed."""
     task = make_task("mnist", {"data": str(tmp_path)})
     job = CellJob(Cell("mnist", "random", 0), task, 2)
-    with pytest.raises(UsageError, match=r"^--tasks mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
         run_cell(job)
     *_, finished = local.run_cells([job], 1)
     assert isinstance(finished, Finished)
     assert finished.result is None
     assert finished.error is not None
-    assert f"--tasks mnist: no data in {tmp_path}; get it by --download" in finished.error
+    assert f"tasks mnist: no data in {tmp_path}; get it by download=True" in finished.error
     assert "\n" not in finished.error

@@ -84,7 +84,7 @@ def test_cells_bear_the_tasks_name_and_the_config_what_was_given() -> None:
     task: Any = study.made_tasks()["MyTask"]
     assert (task.name, task.noise) == ("MyTask", 0.25)
     assert StudyConfig.from_json(json.loads(json.dumps(study.to_json()))) == study
-    with pytest.raises(UsageError, match=r"^--task-options my\.noise=1: my is not among"):
+    with pytest.raises(UsageError, match=r"^task_options my\.noise=1: my is not among"):
         config(task_options=("my.noise=1",))
 
 
@@ -115,10 +115,10 @@ def test_the_id_is_that_of_the_files_text_wherever_it_lies() -> None:
 @pytest.mark.parametrize(
     ("tasks", "said"),
     [
-        ((MINE, MINE), f"--tasks {MINE} {MINE}: {MINE} is given more than once"),
-        ((MINE, "./my.py:MyTask"), f"--tasks {MINE} ./my.py:MyTask: both are named MyTask; "),
-        (("no.py:MyTask",), "--tasks no.py:MyTask: cannot read "),
-        (("digits", "my.py"), "--tasks my.py: must look like path/to/file.py:NAME"),
+        ((MINE, MINE), f"tasks {MINE} {MINE}: {MINE} is given more than once"),
+        ((MINE, "./my.py:MyTask"), f"tasks {MINE} ./my.py:MyTask: both are named MyTask; "),
+        (("no.py:MyTask",), "tasks no.py:MyTask: cannot read "),
+        (("digits", "my.py"), "tasks my.py: must look like path/to/file.py:NAME"),
     ],
 )
 def test_what_cannot_be_is_refused(tasks: Sequence[str], said: str) -> None:
@@ -221,7 +221,7 @@ def test_a_stored_config_is_no_reason_to_execute_a_file() -> None:
             use()
         assert str(raised.value) == (
             f"the stored study names the file {MINE} (sha256 {sha256[:16]}), which would be "
-            "executed: look at it, then name it with --tasks, or give --trust"
+            "executed: look at it, then name it in tasks, or give trust=True"
         )
     audit_study(study)
     assert not Path("executed").exists()
@@ -290,13 +290,11 @@ def test_a_file_that_changed_or_is_gone_cannot_be_reproduced() -> None:
         check_possible(load_study(folder))
     sha256 = hashlib.sha256(changed.encode()).hexdigest()
     assert str(raised.value) == (
-        f"study: --tasks {MINE}: its file is not the one that was run (its sha256 was "
+        f"study: tasks {MINE}: its file is not the one that was run (its sha256 was "
         f"{SHA256[:8]}, is {sha256[:8]})"
     )
     Path("my.py").unlink()
-    with pytest.raises(
-        NotReproducibleError, match=rf"^study: --tasks {MINE}: cannot read .*/my\.py"
-    ):
+    with pytest.raises(NotReproducibleError, match=rf"^study: tasks {MINE}: cannot read .*/my\.py"):
         check_possible(load_study(folder))
 
 
@@ -326,7 +324,7 @@ def test_reproduce_refuses_by_exit_2_in_one_line(
     assert command_line.run(scripts["reproduce"], [str(folder)]) == 2
     out, said = capsys.readouterr()
     assert out == ""
-    assert said.startswith(f"error: study: --tasks {MINE}: its file is not the one that was run ")
+    assert said.startswith(f"error: study: tasks {MINE}: its file is not the one that was run ")
     assert said.count("\n") == 1
 
 

@@ -55,7 +55,7 @@ NOT_NAMES = ["", ".", "..", "a/b", "/a", ".hidden", "-x", "a\n", "é", "x" * 101
 
 @pytest.mark.parametrize("name", NOT_NAMES)
 def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"^--name .*must be a plain file name"):
+    with pytest.raises(UsageError, match=r"^name .*must be a plain file name"):
         study_folder(tmp_path, name, "ab12", fresh=False)
     assert not any(tmp_path.iterdir())
 
@@ -63,7 +63,7 @@ def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
 def test_an_output_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/results")):
-        with pytest.raises(UsageError, match=f"^--out {out}: cannot be (read|written): ") as raised:
+        with pytest.raises(UsageError, match=f"^out {out}: cannot be (read|written): ") as raised:
             study_folder(out, "compare", "ab12", fresh=False)
         assert "\n" not in str(raised.value)
 
@@ -75,7 +75,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(UsageError, match=r"^--out .*: Read-only file system$"):
+    with pytest.raises(UsageError, match=r"^out .*: Read-only file system$"):
         study_folder(tmp_path, "compare", "ab12", fresh=False)
 
 
