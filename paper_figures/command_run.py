@@ -27,7 +27,8 @@ from paper_figures.paper_gallery import (
 from paper_figures.toolkit.style import VENUES
 
 HOME = Path(__file__).parent
-"""Where the gallery's page is; its files are in the folder ``gallery`` beside it."""
+"""Where the gallery's page is; its files are in the folder ``gallery`` beside it. An installed
+package has no gallery."""
 ELSEWHERE = Path("results/figures")
 """Where figures go that are not as the paper has them."""
 AXES: dict[str, Axis] = {"full-evals": "full_evals", "seconds": "virtual_seconds"}
@@ -89,6 +90,7 @@ def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
         render_options(options) == RenderOptions() and not options.figures and options.out is None
     )
     some = bool(options.tasks or options.methods or options.x) and not options.figures
+    whole = whole and (HOME / "gallery").is_dir()
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
     studies, made = Studies(options.paper, render_options(options)), []
     skipped: dict[str, UsageError | StudyError] = {}
@@ -119,6 +121,8 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
     All of them are compared with the whole list, which the files that are there must follow too.
     """
     gallery = HOME / "gallery"
+    if not gallery.is_dir():
+        raise UsageError(": needs a checkout, where the list of hashes is", "check")
     expected = read_sums(gallery / SUMS)
     studies, made, wrong = Studies(options.paper, RenderOptions()), [], 0
     for number, item in enumerate(wanted, start=1):

@@ -271,7 +271,8 @@ def test_compare_without_data_is_one_line(refused: Said, own_cache: Path, tmp_pa
     where = f"{own_cache / 'datasets'} or {tmp_path / 'installed' / 'fashion-mnist'}"
     assert refused("--tasks", "fashion-mnist") == (
         f"--tasks fashion-mnist: no data in {where}; get it by --download, on Debian by apt "
-        "install dataset-fashion-mnist, or say where it is by --task-options fashion-mnist.data=PATH"
+        "install dataset-fashion-mnist, or say where it is by --task-options "
+        "fashion-mnist.data=PATH"
     )
     # the data of every task, before any is run
     assert refused("--tasks", "digits", "cifar10").startswith("tasks cifar10: no data in ")
