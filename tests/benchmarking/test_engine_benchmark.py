@@ -241,7 +241,7 @@ BAD = {
     "--methods random random": "--methods random random: random is given more than once",
     "--workers 0": "--workers 0: must be a whole number, at least 1",
     "--workers 4 4": "--workers 4 4: give at least one, and none twice",
-    "--workers": "--workers : give at least one, and none twice",
+    "--workers": "--workers: give at least one, and none twice",
     "--budgets 0.5": "--budgets 0.5: must be at least 1 full evaluation (= 81 units)",
     "--budgets 1.3": "--budgets 1.3: 1.3 x 81 = 105.3 units",
     "--repeats 0": "--repeats 0: must be at least 1",

@@ -389,7 +389,7 @@ def test_the_named_studies_are_what_was_said() -> None:
     assert STUDIES["digits"].repeats == 5
     workers = {name: one for name, one in STUDIES.items() if name.startswith("workers-")}
     assert [one.config().workers for one in workers.values()] == [1, 4, 16, 64]
-    assert {one.config(seeds=2).task for one in workers.values()} == {("mfh6-good",)}
+    assert {one.config(seeds=2).tasks for one in workers.values()} == {("mfh6-good",)}
     assert [one.name for one in paper_studies("main")] == [
         "digits",
         "fidelities",
