@@ -11,7 +11,6 @@ from bohb_study.store.files import replace_files
 from paper_figures.command import Draw
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
-    FIGURES,
     PAGE,
     SUMS,
     RenderedItem,
@@ -24,6 +23,7 @@ from paper_figures.paper_gallery import (
     read_sums,
     sums,
 )
+from paper_figures.registry import current_names, figures
 from paper_figures.toolkit.style import VENUES
 
 HOME = Path(__file__).parent
@@ -149,10 +149,11 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
 def draw_one(study: Path, options: Draw) -> int:
     """Draw what one study has the data for; returns the exit code."""
     shown = Studies(study.parent, render_options(options))
-    names = options.figures or tuple(FIGURES)
+    known = figures()
+    names = current_names(options.figures) or tuple(known)
     for name in names:
-        if name not in FIGURES:
-            raise UsageError(f"{name}: not of one study; allowed: {', '.join(FIGURES)}", "figures")
+        if name not in known:
+            raise UsageError(f"{name}: not of one study; allowed: {', '.join(known)}", "figures")
     folder = options.out or study / "figures"
     skipped: dict[str, Exception] = {}
     for name in names:

@@ -71,7 +71,7 @@ def plan_tables(config: StudyConfig) -> list[Table]:
 
 def _plan_table(config: StudyConfig) -> Table:
     found: list[Sequence[Given]] = []
-    for task_name, task in config.made_tasks().items():
+    for task_name, task in config.resolve().tasks.items():
         ladder = task.ladder
         for name in config.method_names:
             own = config.own_methods.get(name)
@@ -103,7 +103,7 @@ def _plan_table(config: StudyConfig) -> Table:
 def _rules_table(config: StudyConfig) -> Table:
     """The brackets of one band by Ray's and by HpBandSter's rule, for any methods."""
     found: list[Sequence[Given]] = []
-    for name, task in config.made_tasks().items():
+    for name, task in config.resolve().tasks.items():
         for ray, hpbandster in zip(
             ray_plan(task.ladder), hpbandster_plan(task.ladder), strict=True
         ):

@@ -20,6 +20,7 @@ from paper_figures import command_run as program
 from paper_figures import gallery_plan
 from paper_figures.command import main
 from paper_figures.gallery_plan import PLAN, Item
+from paper_figures.registry import figures
 from paper_figures.toolkit import save, style
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -245,18 +246,22 @@ def test_of_a_study_what_fits_is_drawn_and_the_rest_is_told(
     run: Run, small_paper: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    some = {name: program.FIGURES[name] for name in ("anytime", "curves", "layout", "finals")}
-    monkeypatch.setattr(program, "FIGURES", some)
+    names = ("anytime", "learning-curves", "grid-random", "finals")
+    some = {name: figures()[name] for name in names}
+    monkeypatch.setattr(program, "figures", lambda: some)
     assert run("--study", small_paper / "one", "--out", tmp_path / "mine") == 0
     assert files(tmp_path / "mine") == ["anytime.pdf", "anytime.png", "anytime.svg"]
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "not drawn: curves: no task with learning curves among the rows of single trials",
-        "not drawn: layout: layout: no cell of both grid and random is stored with all its rows",
-        "not drawn: finals: no final configuration was trained again: nothing to draw",
+        "not drawn: learning-curves: no task with learning curves among the rows of single trials",
+        "not drawn: grid-random: grid-random: no cell of both grid and random is stored with all "
+        "its rows",
+        "not drawn: finals: no final configuration was retrained: nothing to draw",
     ]
     assert run("--study", small_paper / "one", "--figures", "curves") == 1
-    assert capsys.readouterr().err.startswith("error: no task with learning curves")
+    renamed, error = capsys.readouterr().err.splitlines()
+    assert renamed.startswith("figure curves is now learning-curves; the former name will go")
+    assert error.startswith("error: no task with learning curves")
     assert run("--study", small_paper / "one", "--figures", "scaling") == 2
     assert capsys.readouterr().err.startswith("error: --figures scaling: not of one study; allowed")
 
@@ -264,7 +269,8 @@ def test_of_a_study_what_fits_is_drawn_and_the_rest_is_told(
 def test_a_missing_cell_stops_with_exit_1_unless_allowed(
     stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "FIGURES", {"anytime": program.FIGURES["anytime"]})
+    only = {"anytime": figures()["anytime"]}
+    monkeypatch.setattr(program, "figures", lambda: only)
     (stored / "cells/digits/bohb/1.json").unlink()
     assert command_line.run(main, ["--study", str(stored)]) == 1
     assert "digits/bohb/1" in capsys.readouterr().err

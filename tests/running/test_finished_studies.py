@@ -7,19 +7,23 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from bohb_study import load_results
+from bohb_study.audit import study_audit
 from bohb_study.cli import command_line
 from bohb_study.cli.compare import main as compare_main
 from bohb_study.errors import StudyError
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
-from bohb_study.store import locked
+from bohb_study.store import loading, locked
 from bohb_study.store.files import replace_files
 from bohb_study.store.locking import unwritable
 from bohb_study.study import StudyConfig
+from bohb_study.study import config as study_config
 from paper_figures.command import main as paper_figures
 
 SMALL = ["--tasks", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
@@ -91,6 +95,41 @@ def test_a_study_that_can_only_be_read_is_shown(
     assert said.count("\n") == 1
     assert len(load_results(read_only)) == 2
     assert sorted(read_only.rglob("*")) == before
+
+
+def counted(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> list[tuple[object, ...]]:
+    """The calls of a function of a module, as they come."""
+    calls: list[tuple[object, ...]] = []
+    real = getattr(module, name)
+
+    def called(*args: Any, **named: Any) -> Any:
+        calls.append(args)
+        return real(*args, **named)
+
+    monkeypatch.setattr(module, name, called)
+    return calls
+
+
+def test_a_command_loads_the_study_and_builds_its_evidence_once(
+    compare: Main, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Table, audit, CSV, figures and page are of what was loaded once."""
+    loads = counted(monkeypatch, loading, "_from_folder")
+    evidence = counted(monkeypatch, study_audit, "evidence")
+    assert command_line.run(compare, [*SMALL, "--csv", "--out", str(study.parent)]) == 0
+    assert (study / "report.html").exists()
+    assert (len(loads), len(evidence)) == (1, 1)
+
+
+def test_a_run_makes_each_task_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counted(monkeypatch, study_config, "make_task")
+    names = ("counting-ones-8", "counting-ones-16")
+    config = StudyConfig(tasks=names, methods=("random",), budget=2, seeds=2)
+    run = run_study(config, RunOptions(out=tmp_path, jobs=1))
+    assert len(run.ran) == 4
+    assert [call[0] for call in made] == [*names]
 
 
 def test_what_is_missing_cannot_be_run_where_nothing_can_be_written(

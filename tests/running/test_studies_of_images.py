@@ -15,7 +15,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.execution import prepare
 from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
-from bohb_study.running.reproduction import NotReproducibleError, check_possible, choose, reproduce
+from bohb_study.running.reproduction import NotReproducibleError, prepare_rerun, reproduce
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, write_study
 from bohb_study.store.sealed import sealed_json
@@ -67,7 +67,7 @@ def test_the_id_knows_the_data_and_not_where_they_are(write: Write) -> None:
     one, packed, other = write("mnist", "one"), write("mnist", "two", 0, ""), write("mnist", "3", 1)
     assert config(given(one)).id == config(given(packed)).id
     assert config(given(one)).id != config(given(other)).id
-    sha256 = config(given(one)).made_tasks()["mnist"].data_sha256
+    sha256 = config(given(one)).resolve().tasks["mnist"].data_sha256
     assert config(given(one)).identity()["task_option"] == [f"mnist.data=sha256:{sha256}"]
 
 
@@ -101,7 +101,8 @@ def test_each_task_has_its_own_data(write: Write) -> None:
     options = given(one, "cifar10"), given(two, "cifar10-resnet")
     stored = config(*options, tasks=tasks).identity()["task_option"]
     hashes = {
-        name: task.data_sha256 for name, task in config(*options, tasks=tasks).made_tasks().items()
+        name: task.data_sha256
+        for name, task in config(*options, tasks=tasks).resolve().tasks.items()
     }
     assert stored == sorted(f"{name}.data=sha256:{hashes[name]}" for name in tasks)
     assert len(set(hashes.values())) == 2
@@ -117,10 +118,10 @@ def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_study_json_names_the_data(write: Write, tmp_path: Path) -> None:
     asked = config(given(write("mnist", "data")), tasks=("mnist", "digits"))
-    study = write_study(tmp_path, "compare", asked, asked.made_tasks())
-    assert study["tasks"]["mnist"]["data"] == asked.made_tasks()["mnist"].data_sha256
-    assert study["tasks"]["digits"]["data"] is None
-    assert StudyConfig.from_json(json.loads(json.dumps(study["config"]))) == asked
+    study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
+    assert study.tasks["mnist"].data == asked.resolve().tasks["mnist"].data_sha256
+    assert study.tasks["digits"].data is None
+    assert StudyConfig.from_json(json.loads(json.dumps(study.config.json))) == asked
 
 
 def test_other_data_at_the_same_place_are_refused(
@@ -133,15 +134,17 @@ def test_other_data_at_the_same_place_are_refused(
         forget()
         image_files.write("mnist", own_cache / "datasets", None, SIZES, seed)
         if seed == 0:
-            write_study(folder, "compare", config(), config().made_tasks())
+            write_study(folder, "compare", config(), config().resolve().tasks)
             before = (folder / "study.json").read_bytes()
             continue
         with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use fr"):
-            write_study(folder, "compare", config(), config().made_tasks())
+            write_study(folder, "compare", config(), config().resolve().tasks)
     assert (folder / "study.json").read_bytes() == before
 
 
-def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Path) -> None:
+def test_what_is_finished_needs_its_data_no_more(
+    image_files: Any, tmp_path: Path, cells_run_here: None
+) -> None:
     """Found by itself: started again on a machine without them, the study is there as it was."""
     place = download_folder()
     image_files.write("mnist", place, None, SIZES)
@@ -162,18 +165,18 @@ def test_a_study_of_before_data_were_stored_goes_on(
     tmp_path: Path, own_cache: Path, image_files: Any
 ) -> None:
     image_files.write("mnist", own_cache / "datasets", None, SIZES)
-    old = write_study(tmp_path, "compare", config(), config().made_tasks())
+    old = dict(write_study(tmp_path, "compare", config(), config().resolve().tasks).json)
     del old["tasks"]["mnist"]["data"]
     (tmp_path / "study.json").write_bytes(sealed_json(old))
-    study = write_study(tmp_path, "compare", config(), config().made_tasks())
-    assert study["tasks"]["mnist"]["data"] == config().made_tasks()["mnist"].data_sha256
+    study = write_study(tmp_path, "compare", config(), config().resolve().tasks)
+    assert study.tasks["mnist"].data == config().resolve().tasks["mnist"].data_sha256
 
 
 SMALL = ("mnist.epochs=3", "mnist.subset=100")
 
 
 def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
-    write: Write, tmp_path: Path
+    write: Write, tmp_path: Path, cells_run_here: None
 ) -> None:
     asked = config(*SMALL, given(write("mnist", "data")), methods=("asha",))
     options = RunOptions(out=tmp_path / "out", jobs=1)
@@ -183,15 +186,14 @@ def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
     assert (again.path, again.reused) == (run.path, run.ran)
     study = load_study(run.path)
     assert set(study.frame["status"]) == {"ok"}
-    check_possible(study)
-    (comparison,) = reproduce(study, choose(study, None), options, _silent)
+    (comparison,) = reproduce(prepare_rerun(study), options, _silent)
     assert comparison.difference is None
     assert comparison.rows == len(study.frame) >= 2
     write("mnist", "data", 1)
     write("mnist", "moved", 1)
     forget()
     with pytest.raises(NotReproducibleError, match="mnist was run on other data than are here"):
-        check_possible(study)
+        prepare_rerun(study)
 
 
 def _silent() -> Any:
@@ -222,17 +224,17 @@ def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
 ) -> None:
     study = config(*([given(tmp_path / folder)] if folder else []), tasks=("digits", "mnist"))
     with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
-        prepare(study, RunOptions())
+        prepare(study.resolve(), RunOptions())
     assert downloads == []
-    prepare(study, RunOptions(download=True))
+    prepare(study.resolve(), RunOptions(download=True))
     assert downloads == ["mnist"]
-    prepare(study, RunOptions(download=True))
-    prepare(study, RunOptions())
+    prepare(study.resolve(), RunOptions(download=True))
+    prepare(study.resolve(), RunOptions())
     assert downloads == ["mnist"]
 
 
 def test_data_that_two_tasks_read_are_downloaded_once(downloads: list[str]) -> None:
-    prepare(config(tasks=("cifar10", "cifar10-resnet")), RunOptions(download=True))
+    prepare(config(tasks=("cifar10", "cifar10-resnet")).resolve(), RunOptions(download=True))
     assert downloads == ["cifar10"]
 
 
@@ -243,7 +245,7 @@ def test_damaged_data_are_not_downloaded_over(
     path = write("mnist", "data") / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
     path.write_bytes(b"")
     with pytest.raises(UsageError, match=f"^{path}: damaged: "):
-        prepare(config(given(tmp_path / "data")), RunOptions(download=True))
+        prepare(config(given(tmp_path / "data")).resolve(), RunOptions(download=True))
     assert downloads == []
 
 

@@ -294,7 +294,7 @@ def test_nothing_is_clipped_and_no_text_overlaps(drawn: tuple[Figure, str]) -> N
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
 
 
-def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
+def test_a_larger_budget_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
     make_frame: Frames, make_study: Studies
 ) -> None:
     twice = make_frame(["random"], 3, budget=20).assign(method="random-2x")
@@ -307,7 +307,7 @@ def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
     whole = anytime(twice, "full", {"digits": TOP}).curves[0].over_seeds
     assert (own[0][0], own[1][-1]) == (whole.x[0] / 2, whole.centre[-1])
     assert set(named(drawn.axes[1]).values()) == {"BOHB", "Random", "Random, 2x\nbudget"}
-    assert "Random, 2x budget: a yardstick, which has spent 2 times what the axis says." in caption
+    assert "Random, 2x budget: baseline with twice the budget; its axis is divided by 2." in caption
 
 
 HYPERBANDS = ["hpbandster-bohb", "hpbandster-hyperband"]

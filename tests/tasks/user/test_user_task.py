@@ -399,8 +399,9 @@ def test_another_process_needs_no_file(
     assert (state["level"], asdict(state["memory"]), loss) == (2, {"total": 0.5}, 0.5)
 
 
-@DUMPS
-@pytest.mark.parametrize("eta", [None, 9])
+@pytest.mark.parametrize(
+    ("dumps", "eta"), [(pickle.dumps, None), (cloudpickle.dumps, 9)], ids=["pickle", "cloudpickle"]
+)
 def test_another_process_makes_the_files_own_task_again(
     dumps: Callable[[Any], bytes], eta: int | None, write: Write, tmp_path: Path
 ) -> None:
