@@ -122,12 +122,11 @@ class FigureStudy:
             UsageError: one of them is not in the study.
         """
         known = {"task": [task.name for task in self.tasks], "method": list(self.methods)}
-        for flag, column, asked in (("--task", "task", tasks), ("--methods", "method", methods)):
+        for parameter, column, asked in (("tasks", "task", tasks), ("methods", "method", methods)):
             for name in asked or ():
                 if name not in known[column]:
-                    raise UsageError(
-                        f"{flag} {name}: not in it; there are {', '.join(known[column])}"
-                    )
+                    there = ", ".join(known[column])
+                    raise UsageError(f"{name}: not in it; there are {there}", parameter)
         kept = {"task": tasks or known["task"], "method": methods or known["method"]}
 
         def cut(frame: pd.DataFrame) -> pd.DataFrame:

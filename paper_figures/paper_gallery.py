@@ -111,8 +111,8 @@ def _too_high(figure: Figure, name: str, venue: str) -> str:
     if high <= allowed + 0.005:
         return ""
     return (
-        f"{name}: {high:.1f} in high, --venue {venue} has {allowed:.1f}: show less of it with "
-        "--task or --methods"
+        f"{name}: {high:.1f} in high, a page of {venue} has {allowed:.1f}: show fewer "
+        "tasks or methods"
     )
 
 

@@ -30,7 +30,7 @@ from bohb_study.analysis.statistics.bootstrap import resampled_counts
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.budget import Account
 from bohb_study.errors import StudyError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store import StoredStudy, load_study
 from bohb_study.store.cells import NotDoneError
@@ -290,7 +290,7 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stored study of two cells, one of which was damaged since."""
-    config = StudyConfig(task=("forrester-mf",), methods=("random",), budget=2, seeds=2)
+    config = StudyConfig(tasks=("forrester-mf",), methods=("random",), budget=2, seeds=2)
     with in_process():
         folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
     rows = sorted(folder.rglob("*.parquet"))

@@ -27,7 +27,7 @@ __all__ = [
 def check_method(name: str) -> None:
     """Raise UsageError, naming the near ones, where there is no method ``name``."""
     if name not in ALL:
-        raise UsageError(f"--methods {name}: no such method; {near(name, METHODS)}")
+        raise UsageError(f"{name}: no such method; {near(name, METHODS)}", parameter="methods")
 
 
 def get_method(name: str) -> "Method":
@@ -50,12 +50,14 @@ def check_fits(method: "Method", task: Task) -> None:
     if method.uses_fidelity and len(task.ladder.costs) == 1:
         others = [name for name in METHODS if not get_method(name).uses_fidelity]
         raise UsageError(
-            f"--methods {method.name}: {task.name} has a single fidelity, and nothing can be "
-            f"stopped below it; use {', '.join(others)}"
+            f"{method.name}: {task.name} has a single fidelity, and nothing can be "
+            f"stopped below it; use {', '.join(others)}",
+            parameter="methods",
         )
     if method.pauses and not task.can_pause:
         others = [name for name in METHODS if not get_method(name).pauses]
         raise UsageError(
-            f"--methods {method.name}: it pauses trials, and {task.name} cannot go on after a "
-            f"pause: let its function take and yield a state; or use {', '.join(others)}"
+            f"{method.name}: it pauses trials, and {task.name} cannot go on after a "
+            f"pause: let its function take and yield a state; or use {', '.join(others)}",
+            parameter="methods",
         )

@@ -4,7 +4,6 @@ import difflib
 from dataclasses import dataclass
 
 from bohb_study.errors import UsageError
-from bohb_study.running.retraining import REPEATS
 from bohb_study.study import StudyConfig
 
 
@@ -25,7 +24,7 @@ class PaperStudy:
     eta: int | None = None
     workers: int = 1
     """Trials that a cell runs side by side."""
-    repeats: int = REPEATS
+    repeats: int = 3
     """Fresh trainings of each final incumbent, where something is trained."""
     group: str = ""
     """Studies that are run and reported together; default: its own name."""
@@ -49,15 +48,17 @@ class PaperStudy:
         """
         if full and self.full is None:
             sizes = [study.name for study in STUDIES.values() if study.full]
-            raise UsageError(f"--full: {self.name} is run whole; allowed for {', '.join(sizes)}")
+            raise UsageError(
+                f": {self.name} is run whole; allowed for {', '.join(sizes)}", parameter="full"
+            )
         budget, count = self.full if full and self.full else (self.budget, self.seeds)
         return StudyConfig(
-            task=self.task,
+            tasks=self.task,
             methods=self.methods,
             budget=budget,
             seeds=count if seeds is None else seeds,
             workers=self.workers,
-            task_option=self.task_option,
+            task_options=self.task_option,
             eta=self.eta,
         )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bohb_study import interrupts
 from bohb_study.errors import UsageError
 from bohb_study.methods import check_fits
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import CellProgress, Progress
 from bohb_study.study import Cell, Study, StudyConfig
 from bohb_study.tasks import Task
@@ -21,47 +22,6 @@ if TYPE_CHECKING:
 
 GPU = Path("/dev/nvidia0")
 """Is there where a GPU is; asking torch would take seconds."""
-MOST_JOBS = 1024
-"""Cells at a time: each is a process of some 300 MB, and no machine has more CPUs for them. On a
-cluster all CPUs are kept busy where no number is given."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How and where a study is run; none of it changes a row."""
-
-    out: Path = Path("results")
-    """Folder of all studies."""
-    name: str = "compare"
-    """First part of the study's folder name."""
-    fresh: bool = False
-    """Start over in a new folder; nothing is deleted."""
-    jobs: int | None = None
-    """Cells that run at the same time; as many as the machine has CPUs for where not given."""
-    address: str | None = None
-    """A running Ray cluster, as host:port, ray://host:port or auto; a local one where not given."""
-    download: bool = False
-    """Fetch data sets that are not on this machine."""
-    cpus_per_trial: float = 1
-    """CPUs that each trial takes."""
-    gpus_per_trial: float = 0
-    """GPUs, or a share of one, that each trial takes."""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError, naming the flag, for a value that cannot be."""
-        if not str(self.out):
-            raise UsageError("--out '': empty; name a folder, or leave it out")
-        object.__setattr__(self, "out", Path(self.out))  # people write text
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"--jobs {self.jobs}: must be at least 1")
-        if self.jobs is not None and self.jobs > MOST_JOBS:
-            raise UsageError(f"--jobs {self.jobs}: must be at most {MOST_JOBS:,}")
-        for flag, value, least in (
-            ("--cpus-per-trial", self.cpus_per_trial, "above 0"),
-            ("--gpus-per-trial", self.gpus_per_trial, "0 or above"),
-        ):
-            if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
-                raise UsageError(f"{flag} {value:g}: must be a number, {least}")
 
 
 def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineName":
@@ -75,13 +35,15 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     """
     if task.only_engine and config.engine not in ("auto", task.only_engine):
         raise UsageError(
-            f"--engine {config.engine}: {task.name} calls tune.report, so it runs under engine "
-            f"{task.only_engine} alone; allowed: auto, {task.only_engine}"
+            f"{config.engine}: {task.name} calls tune.report, so it runs under engine "
+            f"{task.only_engine} alone; allowed: auto, {task.only_engine}",
+            parameter="engine",
         )
     if options.gpus_per_trial and config.engine == "virtual":
         raise UsageError(
-            f"--gpus-per-trial {options.gpus_per_trial:g}: engine virtual gives none out; allowed "
-            "with --engine tune"
+            f"{options.gpus_per_trial:g}: engine virtual does not allocate "
+            'GPUs; allowed with engine="tune"',
+            parameter="gpus_per_trial",
         )
     if config.engine != "auto":
         return config.engine
@@ -98,7 +60,7 @@ def idle_gpu(study: Study, options: RunOptions, device: Path = GPU) -> str | Non
     if not names:
         return None
     return (
-        f"{' and '.join(names)} trains on the CPU; --gpus-per-trial 1, or a share such as 0.25, "
+        f"{' and '.join(names)} trains on the CPU; gpus_per_trial=1, or a share such as 0.25, "
         "gives its trials the GPU that is here"
     )
 

@@ -9,7 +9,8 @@ from bohb_study.identity import OWN_METHOD, cell_parts, code_hash, differences, 
 from bohb_study.numerics import differences as numeric_differences
 from bohb_study.numerics import expected
 from bohb_study.running.comparison import Comparison, Difference, compare_frames, difference_of
-from bohb_study.running.execution import RunOptions, allowed_units, execute, session
+from bohb_study.running.execution import allowed_units, execute, session
+from bohb_study.running.options import RunOptions
 from bohb_study.running.rerun import (
     NotReproducibleError,
     Rerun,

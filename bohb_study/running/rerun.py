@@ -52,7 +52,9 @@ def choose(study: LoadedStudy, sample: int | None, without: Collection[str] = ()
     if sample is None:
         return cells
     if not 1 <= sample <= len(cells):
-        raise UsageError(f"--sample {sample}: must be between 1 and {len(cells)} (the cells)")
+        raise UsageError(
+            f"{sample}: must be between 1 and {len(cells)} (the cells)", parameter="sample"
+        )
     rng = np.random.default_rng(derive("sample", study.study.id))
     drawn = sorted(rng.permutation(len(cells))[:sample].tolist())
     return [cells[i] for i in drawn]
@@ -213,6 +215,6 @@ def _check_file(path: Path, given: str, sha256: str, read: Callable[[str], OwnFi
         raise NotReproducibleError(f"{path}: {why}") from None
     if own.sha256 != sha256:
         raise NotReproducibleError(
-            f"{path}: {own.flag} {given}: its file is not the one that was run (its sha256 was "
-            f"{sha256[:8]}, is {own.sha256[:8]})"
+            f"{path}: {own.parameter} {given}: its file is not the one that was run (its sha256 "
+            f"was {sha256[:8]}, is {own.sha256[:8]})"
         )

@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_hash, code_parts, git_state, versions
 from bohb_study.numerics import BASELINE, differences, expected, missing
-from bohb_study.running.execution import (
-    Ended,
-    RunOptions,
-    allowed_units,
-    execute,
-    idle_gpu,
-    prepare,
-    session,
-)
+from bohb_study.running.execution import Ended, allowed_units, execute, idle_gpu, prepare, session
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
 from bohb_study.scores import Score
 from bohb_study.store import (
@@ -99,8 +92,9 @@ def run_study(
         left = [cell for cell in study.cells if cell not in set(reused)]
         if left and read_only:
             raise UsageError(
-                f"--out {options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
-                f"{len(left) + len(reused)} cells are not done"
+                f"{options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
+                f"{len(left) + len(reused)} cells are not done",
+                parameter="out",
             )
         if left:
             # all that can be refused is refused before anything is written
@@ -134,7 +128,7 @@ def _done(folder: Path, study: Study) -> list[Cell]:
     for cell in study.cells:
         state, why = cell_state(folder, cell, origin)
         if state == "mismatch":
-            raise StudyError(f"{why}; --fresh starts over in a new folder")
+            raise StudyError(f"{why}; fresh=True starts over in a new folder")
         if state == "done":
             done.append(cell)
     return done
@@ -154,13 +148,13 @@ def _refuse_others(folder: Path, study: Study, asked: Sequence[Cell], *, gpus: b
             here, there = ("without", "with") if gpus else ("with", "without")
             raise StudyError(
                 f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
-                "numbers there; --fresh starts over in a new folder"
+                "numbers there; fresh=True starts over in a new folder"
             )
         wanted = wanted or expected(config.numerics, torch=True)
         if other := differences(record.numerics, wanted):
             raise StudyError(
                 f"{folder}: {cell} was computed otherwise than it would be here: "
-                f"{'; '.join(other)}; --fresh starts over in a new folder"
+                f"{'; '.join(other)}; fresh=True starts over in a new folder"
             )
         code = cell_hash(
             cell.task,
@@ -172,7 +166,7 @@ def _refuse_others(folder: Path, study: Study, asked: Sequence[Cell], *, gpus: b
         if record.code != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
-                "that decide rows; --fresh starts over in a new folder"
+                "that decide rows; fresh=True starts over in a new folder"
             )
 
 

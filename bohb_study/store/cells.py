@@ -42,7 +42,7 @@ _ADVICE: dict[CellState, str] = {
     "missing": "run the same command to run it",
     "failed": "run the same command to run it again",
     "damaged": "run the same command: a damaged cell is run again",
-    "mismatch": "a program with other columns wrote it; use that one, or --fresh",
+    "mismatch": "a program with other columns wrote it; use that one, or fresh=True",
 }
 
 
@@ -106,7 +106,7 @@ def read_cell(
         check_rows(frame, cell)
     except StudyError as why:
         # The file is as it was written, so running the cell again would not be offered.
-        raise StudyError(f"{cell_paths(folder, cell)[0]}: {why}; use --fresh") from None
+        raise StudyError(f"{cell_paths(folder, cell)[0]}: {why}; use fresh=True") from None
     return frame, record
 
 

@@ -166,7 +166,7 @@ def _from_folder(path: Path, study: StoredStudy) -> LoadedStudy:
     misfits = _misfits(frames)
     for cell, why in misfits.items():
         del frames[cell], records[cell]
-        problems.append(f"{cell_paths(path, cell)[0]}: {why}; use --fresh")
+        problems.append(f"{cell_paths(path, cell)[0]}: {why}; use fresh=True")
     cells = {record.key: record for record in records.values()}
     return LoadedStudy(path, study, join(frames.values()), cells, problems)
 

@@ -37,7 +37,7 @@ def study_folder(out: Path, name: str, study_id: str, fresh: bool) -> Path:
         with tempfile.TemporaryFile(dir=newest) as file:
             file.write(b"x")
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be written: {error.strerror}", parameter="out") from error
     return newest
 
 
@@ -49,7 +49,8 @@ def newest_folder(out: Path, name: str, study_id: str) -> Path | None:
     """
     if not re.fullmatch(PLAIN_NAME, name):
         raise UsageError(
-            f"--name {name!r}: must be a plain file name of at most 100 letters, digits and _ . + -"
+            f"{name!r}: must be a plain file name of at most 100 letters, digits and _ . + -",
+            parameter="name",
         )
     runs = _runs(out, f"{name}-{study_id}")
     return runs[max(runs)] if runs else None
@@ -119,13 +120,13 @@ def _refuse_other(found: StoredStudy, config: StudyConfig, tasks: Mapping[str, T
     """Raise StudyError where a folder's study is not the one that is to be written."""
     path = found.path
     if found.id != config.id:
-        raise StudyError(f"{path}: belongs to study {found.id}, not {config.id}; use --fresh")
+        raise StudyError(f"{path}: belongs to study {found.id}, not {config.id}; use fresh=True")
     for name, task in tasks.items():
         before = found.tasks[name].data if name in found.tasks else None
         if before not in (None, task.data_sha256):
-            raise StudyError(f"{path}: {name} was run on other data; use --fresh")
+            raise StudyError(f"{path}: {name} was run on other data; use fresh=True")
     if found.identity not in (None, config.identity()):
-        raise StudyError(f"{path}: its identity is not that of study {config.id}; use --fresh")
+        raise StudyError(f"{path}: its identity is not that of study {config.id}; use fresh=True")
 
 
 def _runs(out: Path, stem: str) -> dict[int, Path]:
@@ -135,7 +136,7 @@ def _runs(out: Path, stem: str) -> dict[int, Path]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be read: {error.strerror}", parameter="out") from error
     pattern = re.compile(re.escape(stem) + r"(?:\.([1-9]\d*))?")
     matches = [(pattern.fullmatch(path.name), path) for path in folders]
     return {int(match[1] or 1): path for match, path in matches if match}
@@ -162,7 +163,7 @@ def _tasks_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, st
         # by name: a user's file may be where it was not before
         names = {file.task: name for name, file in found.task_files.items()}
         before = {names.get(given, given): given for given in found.config.task}
-    return {**before, **dict(zip(config.task_names, config.task, strict=True))}
+    return {**before, **dict(zip(config.task_names, config.tasks, strict=True))}
 
 
 def _methods_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, str]:

@@ -16,21 +16,22 @@ MOST_WORKERS = 10_000
 """Trials at a time within a cell; each is drawn before the first one ends."""
 
 
-def check_names(flag: str, names: Iterable[str]) -> None:
+def check_names(parameter: str, names: Iterable[str]) -> None:
     """Raise UsageError for no name, an empty one, or one that is given twice."""
     names = list(names)
     if not names or not all(names):
-        raise UsageError(f"{flag}: empty; name at least one (--list shows them)")
+        raise UsageError(": empty; name at least one", parameter)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{flag} {' '.join(names)}: {', '.join(twice)} is given more than once")
+        given = " ".join(names)
+        raise UsageError(f"{given}: {', '.join(twice)} is given more than once", parameter)
 
 
-def check_count(flag: str, value: float, least: int = 1) -> None:
+def check_count(parameter: str, value: float, least: int = 1) -> None:
     """Raise UsageError for what is no whole number of at least ``least``."""
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or value % 1 or value < least:  # NaN and infinity leave NaN
-        raise UsageError(f"{flag} {value}: must be a whole number, at least {least}")
+        raise UsageError(f"{value}: must be a whole number, at least {least}", parameter)
 
 
 def check_cells(tasks: int, methods: int, seeds: int) -> None:
@@ -38,8 +39,9 @@ def check_cells(tasks: int, methods: int, seeds: int) -> None:
     most = MOST_CELLS // (tasks * methods)
     if seeds > most:
         raise UsageError(
-            f"--seeds {seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
-            f"methods (a study has at most {MOST_CELLS:,} cells)"
+            f"{seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
+            f"methods (a study has at most {MOST_CELLS:,} cells)",
+            parameter="seeds",
         )
 
 
@@ -54,10 +56,10 @@ def check_size(budget: float, task: Task) -> None:
     most = MOST_STEPS * least // ladder.top
     if most < 1:
         raise UsageError(
-            f"--task {task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long "
-            f"({why})"
+            f"{task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long ({why})",
+            parameter="tasks",
         )
     raise UsageError(
-        f"--budget {exact(budget)}: must be at most {most:,} full evaluations of {task.name} "
-        f"({why})"
+        f"{exact(budget)}: must be at most {most:,} full evaluations of {task.name} ({why})",
+        parameter="budget",
     )

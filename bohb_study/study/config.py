@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bohb_study.errors import UsageError
+from bohb_study.former_names import accepts_former_names
 from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.study.cell import Cell, identity_id
@@ -17,7 +18,7 @@ from bohb_study.study.checks import (
     check_names,
     check_size,
 )
-from bohb_study.tasks import Task, is_file, make_task
+from bohb_study.tasks import is_file, make_task
 from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
 
 if TYPE_CHECKING:
@@ -26,13 +27,20 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "tune", "virtual"]
 
+STORED_NAMES: Mapping[str, str] = {"tasks": "task", "task_options": "task_option"}
+"""Fields of ``StudyConfig`` that JSON files and the ids of studies call otherwise: as they were
+called when the first studies were stored."""
+FORMER_NAMES: Mapping[str, str] = {"task": "tasks", "task_option": "task_options"}
+"""Keywords that ``StudyConfig`` takes for one more release, and what they are called now."""
 
+
+@accepts_former_names(FORMER_NAMES)
 @dataclass(frozen=True)
 class StudyConfig:
-    """Everything that changes results: the command line, the stored JSON and the id in one."""
+    """What is compared, and how: all options that change results."""
 
-    task: tuple[str, ...] = ("digits",)
-    """What is optimised (--list names them), or path/to/file.py:NAME for a task of your own."""
+    tasks: tuple[str, ...] = ("digits",)
+    """Tasks (--list names them); path/to/file.py:NAME for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
     """Methods (--list names them), or path/to/file.py:NAME for a method of your own."""
     budget: float = 50
@@ -45,8 +53,8 @@ class StudyConfig:
     """What runs a cell: virtual (a virtual clock), tune (ray.tune.Tuner), or auto: virtual for one
     worker and for tasks that are computed, else tune."""
     eta: int | None = None
-    """Halving rate; the task's own where not given."""
-    task_option: tuple[str, ...] = ()
+    """Halving rate; by default the task's own."""
+    task_options: tuple[str, ...] = ()
     """Options of tasks, as task.key=value (--list shows them)."""
     numerics: Mode = "portable"
     """By which kernels rows are computed: portable (those of x86-64-v3, so that rows are the same
@@ -54,44 +62,53 @@ class StudyConfig:
     and other rows on another machine)."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
-        check_names("--task", self.task)
-        check_names("--methods", self.methods)
+        """Raise UsageError, in one line that names the parameter, for what cannot be run."""
+        check_names("--task", self.tasks)
+        check_names("methods", self.methods)
         object.__setattr__(self, "methods", _present_names(self.methods))
-        check_names("--methods", self.methods)
+        check_names("methods", self.methods)
         for method in self.methods:
             if not is_file(method):
                 check_method(method)
         _ = self.own_methods  # a file that holds no method is refused here
-        check_count("--seeds", self.seeds)
-        check_cells(len(self.task), len(self.methods), self.seeds)
-        check_count("--workers", self.workers)
+        check_count("seeds", self.seeds)
+        check_cells(len(self.tasks), len(self.methods), self.seeds)
+        check_count("workers", self.workers)
         if self.workers > MOST_WORKERS:
-            raise UsageError(f"--workers {self.workers}: must be at most {MOST_WORKERS:,}")
+            raise UsageError(
+                f"{self.workers}: must be at most {MOST_WORKERS:,}", parameter="workers"
+            )
         if self.engine not in get_args(Engine):
             raise UsageError(
-                f"--engine {self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}"
+                f"{self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}",
+                parameter="engine",
             )
         if self.numerics not in MODES:
-            raise UsageError(f"--numerics {self.numerics}: not known; allowed: {', '.join(MODES)}")
+            raise UsageError(
+                f"{self.numerics}: not known; allowed: {', '.join(MODES)}", parameter="numerics"
+            )
         if self.eta is not None:
-            check_count("--eta", self.eta, least=2)
+            check_count("eta", self.eta, least=2)
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
-            raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
+            raise UsageError(
+                f"{self.budget}: must be a number of full evaluations", parameter="budget"
+            )
         try:  # 20 in Python is the 20.0 of the command line, and names the same study
             object.__setattr__(self, "budget", float(self.budget))
         except OverflowError:
-            raise UsageError(f"--budget {self.budget}: must be a finite number") from None
+            raise UsageError(
+                f"{self.budget}: must be a finite number", parameter="budget"
+            ) from None
         for task in self.resolve().tasks.values():
             check_size(self.budget, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:
-        """What ``task`` gives as path:NAME, by the task's name.
+        """What ``tasks`` gives as path:NAME, by the task's name.
 
         Files are read once, here: what they become while a study runs does not matter to it.
         """
-        return own_tasks(given for given in self.task if is_file(given))
+        return own_tasks(given for given in self.tasks if is_file(given))
 
     @cached_property
     def own_methods(self) -> "dict[str, OwnMethod]":
@@ -123,21 +140,21 @@ class StudyConfig:
     def task_names(self) -> tuple[str, ...]:
         """What cells, frames and folders call the tasks."""
         names = {own.given: name for name, own in self.own_tasks.items()}
-        return tuple(names.get(given, given) for given in self.task)
+        return tuple(names.get(given, given) for given in self.tasks)
 
     def options(self) -> dict[str, dict[str, str]]:
-        """``task_option`` as task -> key -> value."""
+        """``task_options`` as task -> key -> value."""
         parsed: dict[str, dict[str, str]] = {}
-        for text in self.task_option:
+        for text in self.task_options:
             path, equals, value = text.partition("=")
             task, dot, key = path.rpartition(".")
             if not (equals and dot and value):
-                raise UsageError(f"--task-option {text}: must look like task.key=value")
+                raise UsageError(f"{text}: must look like task.key=value", parameter="task_options")
             if task not in self.task_names:
-                among = f"{task} is not among --task {self.task_names}"
-                raise UsageError(f"--task-option {text}: {among}")
+                among = f"{task} is not among tasks {self.task_names}"
+                raise UsageError(f"{text}: {among}", parameter="task_options")
             if key in parsed.setdefault(task, {}):
-                raise UsageError(f"--task-option {text}: {task}.{key} is given twice")
+                raise UsageError(f"{text}: {task}.{key} is given twice", parameter="task_options")
             parsed[task][key] = value
         return parsed
 
@@ -162,10 +179,6 @@ class StudyConfig:
         }
         return Study(self, tasks)
 
-    def tasks(self) -> dict[str, Task]:
-        """The tasks by name, with their options and eta; raises as ``resolve``."""
-        return dict(self.resolve().tasks)
-
     def cells(self) -> list[Cell]:
         """All cells, seed by seed, so that an interrupted study is complete for its first seeds."""
         return list(self.resolve().cells)
@@ -181,9 +194,9 @@ class StudyConfig:
         Raises:
             UsageError: there are no data where an option says.
         """
-        not_identity = {"task", "methods", "seeds"}
+        not_identity = {"tasks", "methods", "seeds"}
         given = {
-            f.name: getattr(self, f.name)
+            STORED_NAMES.get(f.name, f.name): getattr(self, f.name)
             for f in fields(self)
             if f.name not in not_identity and getattr(self, f.name) != f.default
         }
@@ -217,7 +230,10 @@ class StudyConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; ``from_json`` gives the same config back."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {
+            STORED_NAMES.get(k, k): list(v) if isinstance(v, tuple) else v
+            for k, v in asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], *, trust: bool = False) -> "StudyConfig":
@@ -236,7 +252,8 @@ class StudyConfig:
             UsageError: a field is unknown (written by a newer version) or out of range, or a file
                 would have to be executed.
         """
-        unknown = sorted(set(data) - {f.name for f in fields(cls)})
+        own = {STORED_NAMES.get(f.name, f.name): f.name for f in fields(cls)}
+        unknown = sorted(set(data) - set(own))
         if unknown:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
         if not trust:
@@ -246,7 +263,7 @@ class StudyConfig:
 
                 check_trusted_methods(files)
         values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+            own[k]: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**values)
 

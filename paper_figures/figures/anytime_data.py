@@ -54,8 +54,9 @@ def _x_axis(own: pd.DataFrame, study: FigureStudy) -> tuple[Axis, str]:
     workers, timed = study.workers, bool(own["virtual_seconds"].notna().all())
     if study.axis == "virtual_seconds" and not timed:
         raise UsageError(
-            f"--x seconds: {own['task'].iloc[0]} has no virtual seconds, as engine tune knows none "
-            "with several workers; allowed: full-evals"
+            f"seconds: {own['task'].iloc[0]} has no virtual seconds, as engine tune knows none "
+            "with several workers; allowed: full-evals",
+            parameter="x",
         )
     several = f", {workers} workers" if workers > 1 else ""
     if (study.axis or ("virtual_seconds" if several and timed else "full_evals")) == "full_evals":

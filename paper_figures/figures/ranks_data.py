@@ -40,7 +40,7 @@ def ranks(study: FigureStudy) -> Ranks:
         raise StudyError("ranks are taken along full evaluations: cells end at other seconds")
     methods = common_methods(study.frame, study.larger_budgets)
     if len(methods) < 2:
-        raise StudyError("ranks need two methods that every task has; choose tasks with --task")
+        raise StudyError("ranks need two methods that every task has; choose fewer tasks")
     frame = study.frame[study.frame["method"].isin(methods)]
     budgets = {task.name: task.budget for task in study.tasks}
     curves = rank_curves(

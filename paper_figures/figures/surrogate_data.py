@@ -90,7 +90,9 @@ def first_model(rows: pd.DataFrame, space: "ConfigurationSpace") -> float:
     Raises:
         StudyError: it never does.
     """
-    from bohb_study.methods.hpbandster.generator import bohb_model_after  # takes seconds to import
+    from bohb_study.methods.hpbandster.model_after import (
+        bohb_model_after,  # takes seconds to import
+    )
 
     seen = observed(rows)
     ready = seen[seen.groupby("level").cumcount() + 1 >= bohb_model_after(len(space))]

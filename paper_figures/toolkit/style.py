@@ -172,7 +172,7 @@ def page(rows: int, columns: int, venue: str = "neurips", ratio: float = 0.82) -
         UsageError: there is no such venue.
     """
     if venue not in VENUES:
-        raise UsageError(f"--venue {venue}: no such page; allowed: {', '.join(VENUES)}")
+        raise UsageError(f"{venue}: no such page; allowed: {', '.join(VENUES)}", parameter="venue")
     return _look() | _smaller_labels(VENUES[venue](rows, columns, ratio))
 
 

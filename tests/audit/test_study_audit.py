@@ -1,12 +1,11 @@
 """The audit of whole studies: clean ones hold, each kind of violation is caught by its check."""
 
-import importlib.util
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 def store(folder: Path, config: StudyConfig) -> Path:
     """Run a study in this process and store it, as the runner does."""
     folder.mkdir()
-    tasks = config.tasks()
+    tasks = config.resolve().tasks
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget, config.workers))
@@ -530,24 +529,9 @@ def test_a_study_of_before_there_was_an_audit_holds() -> None:
 
 
 @pytest.fixture
-def script() -> Iterator[Callable[[str], ModuleType]]:
-    """A script of experiments/; its dataclass looks itself up in sys.modules."""
-    names = []
-
-    def made(name: str) -> ModuleType:
-        path = ROOT / "experiments" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(f"audited_{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        names.append(spec.name)
-        spec.loader.exec_module(module)
-        return module
-
-    yield made
-    for name in names:
-        del sys.modules[name]
+def script() -> Callable[[str], ModuleType]:
+    """The module of a subcommand."""
+    return lambda name: import_module(f"bohb_study.cli.{name}")
 
 
 def test_compare_audits_and_exits_1_where_it_does_not_hold(
@@ -559,7 +543,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
 ) -> None:
     monkeypatch.setattr("paper_figures.draw_study", lambda *_, **__: [])
     compare = script("compare")
-    words = ["--task", "branin-mf", "--methods", "random", "bohb-stock", "--budget", "8"]
+    words = ["--tasks", "branin-mf", "--methods", "random", "bohb-stock", "--budget", "8"]
     words += ["--seeds", "1", "--out", str(tmp_path)]
     assert command_line.run(compare.main, words) == 0  # a known defect is reported, and no failure
     lines = capsys.readouterr().out.splitlines()

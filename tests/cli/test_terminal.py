@@ -32,7 +32,7 @@ def study() -> MakeStudy:
 
     def made(**judged: Sequence[Judged]) -> LoadedStudy:
         methods = tuple(name.replace("_", "-") for name in judged)
-        config = StudyConfig(methods=methods, budget=3, seeds=1, task_option=("digits.epochs=3",))
+        config = StudyConfig(methods=methods, budget=3, seeds=1, task_options=("digits.epochs=3",))
         frames = [
             row for name, j in zip(methods, judged.values(), strict=True) for row in rows(name, j)
         ]

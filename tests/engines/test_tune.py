@@ -209,7 +209,7 @@ def test_what_is_not_on_a_trials_machine_ends_the_cell_in_one_line(job: Any, toy
         run_cell(job("random", task=toy_task(breaks="missing")))
     said = str(failed.value)
     assert said.startswith("1 trials ended in Ray; first: ")
-    assert said.endswith("UsageError: --task toy: no data in nowhere")
+    assert said.endswith("UsageError: tasks toy: no data in nowhere")
     assert "\n" not in said
     assert time.monotonic() - begin < 60
 

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.long]
 
 COMPARE = ROOT / "experiments" / "compare.py"
 REPRODUCE = ROOT / "experiments" / "reproduce.py"
-SMALL = ["--task-option", "digits.epochs=3", "--budget", "6", "--seeds", "1"]
+SMALL = ["--task-options", "digits.epochs=3", "--budget", "6", "--seeds", "1"]
 SMALL += ["--methods", "random", "bohb"]
 UNITS = 6 * 3
 
@@ -183,7 +183,7 @@ def test_on_a_running_cluster(
     (folder,) = tmp_path.glob("virtual-*")
     assert [r.engine for r in load_study(folder).cells.values()] == ["virtual"]
     assert hashes(folder).items() <= hashes(finished).items()
-    shorter = ["--task", "mfh3", "--budget", "1", "--seeds", "1"]
+    shorter = ["--tasks", "mfh3", "--budget", "1", "--seeds", "1"]
     random = ["--methods", "random", "--engine", "tune", "--name", "tune"]
     tune = run(COMPARE, *shorter, *random, *there)
     assert tune.returncode == 0, tune.stderr

@@ -1,9 +1,7 @@
 """experiments/paper.py: a named study, retrained, packed and put into a table."""
 
-import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +13,13 @@ import pytest
 
 from bohb_study.analysis import anytime, estimate
 from bohb_study.audit.study_audit import audit_study
-from bohb_study.cli import command_line
+from bohb_study.cli import command_line, paper, paper_run
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
 from bohb_study.paper.reports import REPORTS
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import choose, prepare_rerun, reproduce
@@ -36,7 +34,6 @@ from bohb_study.summaries.study_table import retrained_table
 from bohb_study.tasks import make_task
 from repository import ROOT
 
-SCRIPT = ROOT / "experiments" / "paper.py"
 SMALL = PaperStudy(
     "small",
     "digits, hardly trained",
@@ -58,16 +55,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    """The script; its dataclass looks itself up in sys.modules."""
-    spec = importlib.util.spec_from_file_location("experiments_paper", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def script() -> ModuleType:
+    """The module of the subcommand."""
+    return paper
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -237,14 +227,14 @@ def test_interrupted_it_says_how_to_go_on(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(script, "retrain_finals", interrupted)
+    monkeypatch.setattr(paper_run, "retrain_finals", interrupted)
     words = _words(copy, "--fresh", "--seeds", "1")
-    monkeypatch.setattr(script, "run_study", lambda *_: _Done(copy))
+    monkeypatch.setattr(paper_run, "run_study", lambda *_: _Done(copy))
     assert command_line.run(script.main, words) == 130
     words.remove("--fresh")
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(
-        f"what is finished is kept; go on with: python experiments/paper.py {' '.join(words)}"
+        f"what is finished is kept; go on with: bohb-study paper {' '.join(words)}"
     )
 
 
@@ -256,9 +246,9 @@ class _Done:
 def test_a_dirty_checkout_is_said(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(script, "run", lambda *_: 0)
+    monkeypatch.setattr(paper_run, "run_one", lambda *_: 0)
     for dirty, count in ((True, 1), (False, 0), (None, 0)):
-        monkeypatch.setattr(script, "git_state", lambda dirty=dirty: {"dirty": dirty})
+        monkeypatch.setattr(paper_run, "git_state", lambda dirty=dirty: {"dirty": dirty})
         assert command_line.run(script.main, ["small"]) == 0
         assert capsys.readouterr().err.count("warning: the checkout is dirty") == count
 
@@ -403,7 +393,7 @@ def test_the_named_studies_are_what_was_said() -> None:
     assert STUDIES["digits"].repeats == 5
     workers = {name: one for name, one in STUDIES.items() if name.startswith("workers-")}
     assert [one.config().workers for one in workers.values()] == [1, 4, 16, 64]
-    assert {one.config(seeds=2).task for one in workers.values()} == {("mfh6-good",)}
+    assert {one.config(seeds=2).tasks for one in workers.values()} == {("mfh6-good",)}
     assert [one.name for one in paper_studies("main")] == [
         "digits",
         "fidelities",

@@ -7,7 +7,7 @@ import pytest
 
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import reproduce
 from bohb_study.running.retraining_plan import plan
@@ -20,11 +20,11 @@ from paper_figures.figure_study import figure_study
 from repository import ROOT
 
 CONFIG = StudyConfig(
-    task=("digits",),
+    tasks=("digits",),
     methods=("random", "random-2x"),
     budget=3,
     seeds=2,
-    task_option=("digits.epochs=3",),
+    task_options=("digits.epochs=3",),
 )
 LINE = "random-2x, baseline with twice the budget: "
 
@@ -119,7 +119,7 @@ def test_its_figure_ends_where_the_others_do(folder: Path, tmp_path: Path) -> No
 def test_a_study_of_nothing_else_can_be_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = StudyConfig(task=("mfh3",), methods=("random-2x",), budget=2, seeds=1)
+    config = StudyConfig(tasks=("mfh3",), methods=("random-2x",), budget=2, seeds=1)
     study = load_study(run_study(config, RunOptions(out=tmp_path)).path)
     terminal.console().print(terminal.summary_table(study))
     assert LINE in " ".join(capsys.readouterr().out.split())

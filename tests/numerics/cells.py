@@ -81,7 +81,7 @@ def cells(words: tuple[str, ...], mode: str, home: Path) -> "list[CellJob]":
         if name == "images":
             study["task_option"] = (f"fashion-mnist.data={home / 'data'}",)
         config = StudyConfig(**study, seeds=1)
-        tasks = config.tasks()
+        tasks = config.resolve().tasks
         found += [
             CellJob(cell, tasks[cell.task], config.budget, numerics=mode)  # type: ignore[arg-type]
             for cell in config.cells()
@@ -121,7 +121,7 @@ def run(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
 def run_on_ray(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
     """The same by engine tune, as the runner stores it; of methods that are named by a cell."""
     from bohb_study import StudyConfig, load_study, run_study
-    from bohb_study.running.execution import RunOptions
+    from bohb_study.running.options import RunOptions
 
     found = {}
     with tempfile.TemporaryDirectory() as folder:

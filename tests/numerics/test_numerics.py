@@ -198,7 +198,7 @@ def test_numerics_are_part_of_the_identity_where_they_are_not_portable() -> None
     portable, native = (StudyConfig(numerics=mode) for mode in numerics.MODES)
     assert portable.id == StudyConfig().id
     assert native.id != portable.id
-    with pytest.raises(UsageError, match=r"^--numerics exact: not known; allowed: portable, nat"):
+    with pytest.raises(UsageError, match=r"^numerics exact: not known; allowed: portable, nat"):
         StudyConfig(numerics="exact")  # type: ignore[arg-type]
 
 

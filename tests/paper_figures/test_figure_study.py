@@ -74,8 +74,8 @@ def test_nothing_named_is_everything(study: FigureStudy) -> None:
 @pytest.mark.parametrize(
     ("tasks", "methods", "words"),
     [
-        (["digits", "mnist"], None, "--task mnist: not in it; there are digits, mfh3"),
-        (None, ["gp"], "--methods gp: not in it; there are bohb, random, random-2x"),
+        (["digits", "mnist"], None, "tasks mnist: not in it; there are digits, mfh3"),
+        (None, ["gp"], "methods gp: not in it; there are bohb, random, random-2x"),
     ],
 )
 def test_what_is_not_in_it_is_named(

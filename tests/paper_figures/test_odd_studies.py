@@ -20,7 +20,7 @@ from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, write_cell, write_study
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.markdown import to_markdown
-from paper_figures.__main__ import main
+from paper_figures.command import main
 from paper_figures.figure_study import FigureStudy, figure_study
 from paper_figures.packed_frames import with_derived
 from paper_figures.registry import figures, tables
@@ -41,7 +41,7 @@ NO_NUMBER = re.compile(r"(?<![\w-])[-+]?(nan|inf)(?![\w-])", re.IGNORECASE)
 def ran(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     """So small a study that no bracket is completed."""
     config = StudyConfig((TASK,), METHODS, budget=3, seeds=2, engine="virtual")
-    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.tasks()
+    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.resolve().tasks
     folder.mkdir()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
@@ -188,7 +188,9 @@ def test_the_command_draws_rungs_and_curves_without_a_complete_bracket(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(save, "DPI", 30)
         assert (
-            command_line.run(main, ["--study", str(folder), "--figure", "rungs", "learning-curves"])
+            command_line.run(
+                main, ["--study", str(folder), "--figures", "rungs", "learning-curves"]
+            )
             == 0
         )
     assert "not drawn" not in capsys.readouterr().err

@@ -22,7 +22,7 @@ from bohb_study.paper.named_studies import STUDIES
 from bohb_study.store import load_study
 from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
-from paper_figures import __main__ as program
+from paper_figures import command_run as program
 from paper_figures import gallery_plan, registry
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
@@ -88,7 +88,7 @@ def test_the_plan_has_every_figure_of_the_protocol() -> None:
 def test_items_by_name_in_the_order_asked_for() -> None:
     assert items(()) == PLAN
     assert [item.name for item in items(("time-spent", "ecdf"))] == ["time-spent", "ecdf"]
-    with pytest.raises(UsageError, match=r"--figure tiem: no such figure; allowed: anytime-digits"):
+    with pytest.raises(UsageError, match=r"figures tiem: no such figure; allowed: anytime-digits"):
         items(("ecdf", "tiem"))
 
 
@@ -386,7 +386,7 @@ def test_one_figure_can_be_checked_by_itself(
     quick: Run, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (home / "README.md").write_text("mine")
-    assert quick("--check", "--figure", "table-finals") == 0
+    assert quick("--check", "--figures", "table-finals") == 0
     assert capsys.readouterr().out == "1 of 1 are byte for byte as listed\n"
 
 
@@ -405,7 +405,7 @@ def test_three_processes_give_the_same_bytes(
 ) -> None:
     """PDF, PNG and SVG: two fresh ones, whatever the order of sets is, and this one."""
     shutil.copytree(small_paper / "one", tmp_path / "paper" / "dehb")
-    words = ["--figure", "anytime-dehb", "--paper", str(tmp_path / "paper")]
+    words = ["--figures", "anytime-dehb", "--paper", str(tmp_path / "paper")]
     seeds = ("1", "2")
     running = [
         subprocess.Popen(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bohb_study import identity, numerics
 from bohb_study.errors import UsageError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     Difference,
@@ -250,7 +250,7 @@ def test_a_sample_is_of_what_can_be_run_here(
 
 @pytest.mark.parametrize("sample", [0, -1, 11])
 def test_a_sample_that_cannot_be_is_refused(sample: int, study: Callable[..., LoadedStudy]) -> None:
-    with pytest.raises(UsageError, match=f"^--sample {sample}: must be between 1 and 10 "):
+    with pytest.raises(UsageError, match=f"^sample {sample}: must be between 1 and 10 "):
         choose(study(), sample)
 
 
@@ -282,7 +282,7 @@ def test_a_study_at_several_workers_cannot_where_tune_ran_it(
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 def test_virtual_at_several_workers_comes_out_again(tmp_path: Path, cells_run_here: None) -> None:
     """Run, read, allowed, equal; and a loss that was changed is found."""
-    config = StudyConfig(task=("mfh3",), methods=("random", "asha"), budget=5, seeds=1, workers=3)
+    config = StudyConfig(tasks=("mfh3",), methods=("random", "asha"), budget=5, seeds=1, workers=3)
     stored = load_study(run_study(config, RunOptions(out=tmp_path, jobs=1), make_progress).path)
     assert {record.engine for record in stored.cells.values()} == {"virtual"}
     stored.frame.loc[stored.frame.index[-1], "val_loss"] += 1e-12

@@ -216,7 +216,7 @@ def test_values_out_of_range_are_seen_although_the_hash_holds(
     origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
     parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf")), origin))
     vouch(json_path, parquet.read_bytes())
-    with pytest.raises(StudyError, match=r"val_loss.*use --fresh"):
+    with pytest.raises(StudyError, match=r"val_loss.*use fresh=True"):
         read_cell(tmp_path, cell)
 
 

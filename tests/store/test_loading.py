@@ -119,7 +119,7 @@ def test_rows_out_of_range_are_named_although_their_hash_holds(
         patch.setattr("bohb_study.store.cells.check_frame", lambda frame: None)
         record = load_study(folder).cells["curvy", "asha", 1].json
         write_cell(folder, cell, frame_of(cell).assign(val_loss=float("inf")), record)
-    with pytest.raises(StudyError, match=r"1 of 4 cells.*asha/1\.parquet: .*val_loss.*--fresh"):
+    with pytest.raises(StudyError, match=r"1 of 4 cells.*asha/1\.parquet: .*val_loss.*fresh=True"):
         load_study(folder)
     assert len(load_study(folder, allow_missing=True).cells) == 3
 

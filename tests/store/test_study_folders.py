@@ -24,7 +24,7 @@ from bohb_study.study import StudyConfig
 
 
 def config(**fields: object) -> StudyConfig:
-    given = {"task": ("curvy",), "methods": ("random",), "budget": 2, "seeds": 1, **fields}
+    given = {"tasks": ("curvy",), "methods": ("random",), "budget": 2, "seeds": 1, **fields}
     return StudyConfig(**given)
 
 
@@ -54,7 +54,7 @@ NOT_NAMES = ["", ".", "..", "a/b", "/a", ".hidden", "-x", "a\n", "é", "x" * 101
 
 @pytest.mark.parametrize("name", NOT_NAMES)
 def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"^--name .*must be a plain file name"):
+    with pytest.raises(UsageError, match=r"^name .*must be a plain file name"):
         study_folder(tmp_path, name, "ab12", fresh=False)
     assert not any(tmp_path.iterdir())
 
@@ -62,7 +62,7 @@ def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
 def test_an_output_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/results")):
-        with pytest.raises(UsageError, match=f"^--out {out}: cannot be (read|written): ") as raised:
+        with pytest.raises(UsageError, match=f"^out {out}: cannot be (read|written): ") as raised:
             study_folder(out, "compare", "ab12", fresh=False)
         assert "\n" not in str(raised.value)
 
@@ -74,13 +74,13 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(UsageError, match=r"^--out .*: Read-only file system$"):
+    with pytest.raises(UsageError, match=r"^out .*: Read-only file system$"):
         study_folder(tmp_path, "compare", "ab12", fresh=False)
 
 
 def test_study_json_describes_the_study(tmp_path: Path) -> None:
     asked = config(seeds=2)
-    study = write_study(tmp_path, "compare", asked, asked.tasks())
+    study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
     assert study == read_study(tmp_path)
     assert study.json["schema"] == SCHEMA_VERSION
     assert (study.name, study.id) == ("compare", asked.id)
@@ -98,10 +98,10 @@ def test_study_json_describes_the_study(tmp_path: Path) -> None:
 def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
     for asked in (
         config(methods=("random",), seeds=3),
-        config(task=("rungs", "curvy"), methods=("asha", "random"), seeds=1),
+        config(tasks=("rungs", "curvy"), methods=("asha", "random"), seeds=1),
         config(methods=("bohb",), seeds=2),
     ):
-        study = write_study(tmp_path, "compare", asked, asked.tasks())
+        study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
     assert list(study.config.task) == list(study.tasks) == ["curvy", "rungs"]
     assert study.methods == ("random", "asha", "bohb")
     assert study.seeds == 3
@@ -114,17 +114,17 @@ def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
 
 
 def test_the_study_of_another_budget_is_refused(tmp_path: Path) -> None:
-    write_study(tmp_path, "compare", config(), config().tasks())
+    write_study(tmp_path, "compare", config(), config().resolve().tasks)
     other = config(budget=4)
     with pytest.raises(StudyError, match=f"belongs to study {config().id}, not {other.id}"):
-        write_study(tmp_path, "compare", other, other.tasks())
+        write_study(tmp_path, "compare", other, other.resolve().tasks)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}'])
 def test_a_damaged_study_json_is_not_run_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(StudyError, match=r"study\.json: .*finished cells are kept$"):
-        write_study(tmp_path, "compare", config(), config().tasks())
+        write_study(tmp_path, "compare", config(), config().resolve().tasks)
     assert (tmp_path / "study.json").read_text() == text
 
 
@@ -132,7 +132,7 @@ def test_a_newer_study_json_is_not_run_over(tmp_path: Path) -> None:
     text = json.dumps({"schema": SCHEMA_VERSION + 1})
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(StudyError, match="newer version"):
-        write_study(tmp_path, "compare", config(), config().tasks())
+        write_study(tmp_path, "compare", config(), config().resolve().tasks)
     assert (tmp_path / "study.json").read_text() == text
 
 
@@ -148,7 +148,7 @@ def told(folder: Path, **values: object) -> Path:
 
 def written(folder: Path) -> dict[str, Any]:
     """study.json of a study, as JSON values that can be changed."""
-    write_study(folder, "compare", config(), config().tasks())
+    write_study(folder, "compare", config(), config().resolve().tasks)
     said: dict[str, Any] = json.loads((folder / "study.json").read_text())
     del said["self"]
     return said
@@ -228,13 +228,16 @@ def test_very_many_cells_that_nobody_ran_cost_little(tmp_path: Path) -> None:
 def test_a_damaged_study_json_is_healed_by_what_its_line_says(make_study: Any) -> None:
     folder = make_study("curvy")
     path = folder / "study.json"
-    asked = StudyConfig(task=("curvy",), methods=("random", "asha"), budget=2, seeds=2)
+    asked = StudyConfig(tasks=("curvy",), methods=("random", "asha"), budget=2, seeds=2)
     path.write_bytes(path.read_bytes().replace(b'"top": 9', b'"top": 8'))
-    for use in (lambda: load_study(folder), lambda: write_study(folder, "x", asked, asked.tasks())):
+    for use in (
+        lambda: load_study(folder),
+        lambda: write_study(folder, "x", asked, asked.resolve().tasks),
+    ):
         with pytest.raises(StudyError, match=r"study\.json: damaged: .*; remove it and run"):
             use()
     path.unlink()
-    write_study(folder, "compare", asked, asked.tasks())
+    write_study(folder, "compare", asked, asked.resolve().tasks)
     assert len(load_study(folder).cells) == 4
 
 

@@ -17,8 +17,9 @@ from typing import Any
 from bohb_study.errors import UsageError
 from bohb_study.methods.base import Method, Pair, Problem
 from bohb_study.methods.ray.asha_scheduler import asha_scheduler
-from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler, ray_plan
+from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler
 from bohb_study.methods.ray.median_rule import median_scheduler
+from bohb_study.methods.ray.ray_plan import ray_plan
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.methods.user.checked_optimiser import CheckedOptimiser
 from bohb_study.methods.user.declared import declared
@@ -98,8 +99,9 @@ def _build(
     optimiser = cls(**{name: GIVEN[name](problem) for name in arguments})
     if facts.has_model and not hasattr(optimiser, "model_based"):
         raise UsageError(
-            f"--methods {problem.method}: it declares model_after, and has no attribute "
-            "model_based that says whether its model made the last suggestion"
+            f"{problem.method}: it declares model_after, and has no attribute "
+            "model_based that says whether its model made the last suggestion",
+            parameter="methods",
         )
     lowest = None if scheduler or facts.uses_fidelity else problem.ladder.top
     checked = CheckedOptimiser(optimiser, problem, lowest)

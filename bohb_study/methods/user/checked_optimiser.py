@@ -112,7 +112,7 @@ class CheckedOptimiser:
         return int(level)
 
     def _error(self, text: str) -> StudyError:
-        return StudyError(f"--methods {self._method}: {text}")
+        return StudyError(f"method {self._method}: {text}")
 
 
 def checked_config(given: Mapping[str, Any], space: ConfigurationSpace) -> dict[str, Any]:

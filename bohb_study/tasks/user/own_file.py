@@ -34,10 +34,10 @@ PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
 class OwnFile:
     """The text of a user's file, read once, and which class or object of it is meant."""
 
-    flag: str
-    """What names it, as errors say it: ``--task`` or ``--methods``."""
+    parameter: str
+    """What it was given for: ``tasks`` or ``methods``."""
     given: str
-    """The text behind the flag."""
+    """As it was given: path/to/file.py:NAME."""
     class_name: str
     """Of the class, or of the variable, that is meant."""
     path: str
@@ -65,8 +65,8 @@ class OwnFile:
             return load(self.source, self.path)
 
     def error(self, text: str) -> UsageError:
-        """An error that names the flag and the file."""
-        return UsageError(f"{self.flag} {self.given}: {text}")
+        """An error that names the parameter and the file."""
+        return UsageError(f"{self.given}: {text}", self.parameter)
 
     def check_name(self, name: str) -> None:
         """Raise UsageError for a name that cannot be a folder's."""
@@ -79,7 +79,7 @@ class OwnFile:
 
         Args:
             doing: what takes the time.
-            as_it_is: what is let through, for it says which flag it is about.
+            as_it_is: what is let through, for it says which parameter it is about.
         """
         try:
             with time_limit(IMPORT_SECONDS):
@@ -91,17 +91,17 @@ class OwnFile:
                 "runs nothing itself"
             ) from error
         except BaseException as error:
-            named = isinstance(error, as_it_is) and str(error).startswith("--")
+            named = isinstance(error, as_it_is) and bool(getattr(error, "parameter", None))
             if named or isinstance(error, KeyboardInterrupt):
                 raise
             raise self.error(described(error, self.path)) from error
 
     @property
     def _holds(self) -> str:
-        return self.flag.removeprefix("--").removesuffix("s")
+        return self.parameter.removesuffix("s")
 
 
-def read_file_of(flag: str, given: str) -> tuple[str, str, bytes]:
+def read_file_of(parameter: str, given: str) -> tuple[str, str, bytes]:
     """The name, absolute path and text of ``given`` (path:NAME, from the current folder).
 
     Nothing of the file is executed.
@@ -111,14 +111,14 @@ def read_file_of(flag: str, given: str) -> tuple[str, str, bytes]:
     """
     file, _, name = given.rpartition(":")
     if not name.isidentifier():
-        raise UsageError(f"{flag} {given}: must look like path/to/file.py:NAME")
+        raise UsageError(f"{given}: must look like path/to/file.py:NAME", parameter)
     if not file.endswith(".py"):
-        raise UsageError(f"{flag} {given}: {file or 'nothing'} is no .py file")
+        raise UsageError(f"{given}: {file or 'nothing'} is no .py file", parameter)
     path = Path(file).absolute()
     try:
         return name, str(path), _read(path)
     except OSError as error:
-        raise UsageError(f"{flag} {given}: cannot read {path}: {error.strerror}") from None
+        raise UsageError(f"{given}: cannot read {path}: {error.strerror}", parameter) from None
 
 
 def check_executed(own: Iterable[OwnFile]) -> None:
@@ -127,7 +127,8 @@ def check_executed(own: Iterable[OwnFile]) -> None:
         if not executed(one.source):
             raise UsageError(
                 f"the stored study names the file {one.given} (sha256 {one.sha256[:16]}), which "
-                f"would be executed: look at it, then name it with {one.flag}, or give --trust"
+                f"would be executed: look at it, then name it in {one.parameter}, or give "
+                "trust=True"
             )
 
 

@@ -8,7 +8,6 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
-from bohb_study.tasks.encoding import encoding
 from bohb_study.tasks.user.own_file import OwnFile, check_executed, executes, read_file_of
 from bohb_study.tasks.user.user_file import tasks_of, with_eta
 
@@ -60,7 +59,7 @@ class OwnTask(OwnFile):
         return name
 
     def make(self, options: Mapping[str, str] | None = None, eta: int | None = None) -> Task:
-        """The task with its options (texts, as given by ``--task-option``) and eta.
+        """The task with its options (texts, as ``task_options`` gives them) and eta.
 
         Raises:
             UsageError: as ``make_task``; or the task cannot be made, or contradicts itself.
@@ -78,8 +77,9 @@ class OwnTask(OwnFile):
         """The file's own task; with another eta a copy of it."""
         for key in options or {}:
             raise UsageError(
-                f"--task-option {task.name}.{key}: no such option of {task.name}; it is a task "
-                f"with all its options set in {self.path}"
+                f"{task.name}.{key}: no such option of {task.name}; it is a task "
+                f"with all its options set in {self.path}",
+                parameter="task_options",
             )
         return with_eta(self.source, self.path, self.class_name, eta)
 
@@ -90,7 +90,7 @@ def read_own(given: str) -> OwnTask:
     Raises:
         UsageError: not path:NAME, no .py, or a file that cannot be read.
     """
-    return OwnTask("--task", given, *read_file_of("--task", given))
+    return OwnTask("tasks", given, *read_file_of("tasks", given))
 
 
 def check_trusted(given: Iterable[str]) -> None:
@@ -113,8 +113,9 @@ def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
         name = own.name
         if name in found:
             raise UsageError(
-                f"--task {found[name].given} {own.given}: both are named {name}; "
-                'give one another by name = "..."'
+                f"{found[name].given} {own.given}: both are named {name}; "
+                'give one another by name = "..."',
+                parameter="tasks",
             )
         found[name] = own
     return found
@@ -127,6 +128,8 @@ def _check(task: Task, name: str) -> None:
     costs = task.ladder.costs
     if type(costs) is not tuple or any(type(cost) is not int for cost in costs):
         raise ValueError(f"the levels must be a tuple of whole numbers, not {costs}")
+    from bohb_study.tasks.encoding import encoding  # imports ConfigSpace
+
     searched = sorted(encoding(task, 0).own)
     if sorted(task.grid_order) != searched:
         raise ValueError(f"grid_order {task.grid_order} must name each of {', '.join(searched)}")

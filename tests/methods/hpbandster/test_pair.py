@@ -18,8 +18,8 @@ from bohb_study.analysis.diagnostics.brackets import check_rungs
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
+from bohb_study.methods.hpbandster.hpbandster_plan import hpbandster_plan
 from bohb_study.methods.hpbandster.master import LocalBOHB, LocalHyperBand
-from bohb_study.methods.hpbandster.pair import hpbandster_plan
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import Ladder, make_task

@@ -33,7 +33,8 @@ from optuna.trial import TrialState
 
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, STATUS, WORST, Problem
-from bohb_study.methods.optuna.optuna_search import ASKS, STARTUP_TRIALS, OptunaSearch
+from bohb_study.methods.optuna.optuna_search import ASKS, OptunaSearch
+from bohb_study.methods.optuna.startup import STARTUP_TRIALS
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Task
 

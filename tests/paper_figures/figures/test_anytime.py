@@ -148,7 +148,7 @@ def test_an_axis_that_was_asked_for_is_taken(frame: pd.DataFrame, make_study: St
     label = "full evaluations, 4 workers (order of arrival)"
     assert (units.axis, units.x_label) == ("full_evals", label)
     real = frame.assign(virtual_seconds=np.nan)
-    with pytest.raises(UsageError, match=r"^--x seconds: digits has no virtual seconds.*$"):
+    with pytest.raises(UsageError, match=r"^x seconds: digits has no virtual seconds.*$"):
         figure(make_study(real, workers=4, axis="virtual_seconds"))
 
 

@@ -24,7 +24,7 @@ from bohb_study.store import pack
 def options(out: Path) -> Any:
     """``RunOptions``, which was elsewhere in schema 1."""
     try:
-        from bohb_study.running.execution import RunOptions
+        from bohb_study.running.options import RunOptions
     except ImportError:
         from bohb_study.execution import RunOptions  # type: ignore[import-not-found, no-redef]
     return RunOptions(out=out, name="schemas", jobs=1)

@@ -4,11 +4,6 @@ Both hand out the same images of Fashion-MNIST, one thread, in this one process;
 the fastest counts.
 """
 
-from bohb_study import start
-
-if __name__ == "__main__":
-    start.guard()
-
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +13,7 @@ from pathlib import Path
 import tyro
 
 from bohb_study.cli import command_line, terminal
+from bohb_study.cli.given_paths import MOST_REPEATS, check_file
 from bohb_study.errors import UsageError
 from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
@@ -32,7 +28,7 @@ MOST_LOADERS = 64
 
 @dataclass(frozen=True)
 class ImageBenchmark:
-    """What can be asked for on the command line."""
+    """Options of the command."""
 
     images: int = 4000
     """Training images that a pass goes over."""
@@ -43,41 +39,42 @@ class ImageBenchmark:
     repeats: int = 3
     """Passes of each; the fastest counts."""
     data: str = ""
-    """Folder of Fashion-MNIST; looked for where it may be if not given."""
+    """Folder of Fashion-MNIST; by default it is looked for where it may be."""
     out: Path = Path("results/image_benchmark.json")
     """File to write."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
-        for flag, values, least, most in (
-            ("--images", (self.images,), 64, MOST_IMAGES),
-            ("--batch-sizes", self.batch_sizes, 1, MOST_IMAGES),
-            ("--loader-workers", self.loader_workers, 0, MOST_LOADERS),
-            ("--repeats", (self.repeats,), 1, command_line.MOST_REPEATS),
+        """Raise UsageError, in one line that names the parameter, for what cannot be measured."""
+        for parameter, values, least, most in (
+            ("images", (self.images,), 64, MOST_IMAGES),
+            ("batch_sizes", self.batch_sizes, 1, MOST_IMAGES),
+            ("loader_workers", self.loader_workers, 0, MOST_LOADERS),
+            ("repeats", (self.repeats,), 1, MOST_REPEATS),
         ):
             given = " ".join(map(str, values))
             if not values or len(set(values)) < len(values):
-                raise UsageError(f"{flag} {given}: give at least one, and none twice")
+                raise UsageError(f"{given}: give at least one, and none twice", parameter)
             if min(values) < least:
-                raise UsageError(f"{flag} {given}: must be at least {least}")
+                raise UsageError(f"{given}: must be at least {least}", parameter)
             if max(values) > most:
-                raise UsageError(f"{flag} {given}: must be at most {most:,}")
-        command_line.check_file("--out", self.out)
+                raise UsageError(f"{given}: must be at most {most:,}", parameter)
+        check_file("out", self.out)
         try:
             SOURCES["fashion-mnist"].find(self.data)
         except UsageError:
             where = self.data or "(not given)"
             raise UsageError(
-                f"--data {where}: no Fashion-MNIST there; name its folder, or on Debian apt "
-                "install dataset-fashion-mnist"
+                f"{where}: no Fashion-MNIST there; name its folder, or on Debian apt "
+                "install dataset-fashion-mnist",
+                "data",
             ) from None
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = command_line.parse(ImageBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(ImageBenchmark, argv, __doc__ or "", "bohb-study bench images")
     from bohb_study.benchmarking.image_loading import OURS, Speed, measure  # imports torch
 
     rows = []
@@ -116,7 +113,3 @@ def main(argv: Sequence[str]) -> int:
     )
     out.print(f"  {options.out}", highlight=False, soft_wrap=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(command_line.run(main))
