@@ -274,12 +274,6 @@ def test_an_empty_study_is_an_error(frame: pd.DataFrame, make_study: Studies) ->
         figure(make_study(frame.iloc[:0]))
 
 
-def test_an_unknown_method_has_no_line(frame: pd.DataFrame, make_study: Studies) -> None:
-    mine = frame.assign(method=frame["method"].replace("grid", "mine"))
-    with pytest.raises(UsageError, match="mine"):
-        figure(make_study(mine))
-
-
 def test_nothing_is_clipped_and_no_text_overlaps(drawn: tuple[Figure, str]) -> None:
     figure_, _ = drawn
     figure_.draw_without_rendering()

@@ -105,8 +105,8 @@ def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
     ]
     for words in (
         "rule full",
-        "3 trainings with fresh",
-        "which no budget paid for",
+        "3 retrainings with fresh",
+        "outside the budget",
         "Star",
         "abc1234",
     ):
@@ -137,7 +137,7 @@ def test_trainings_without_a_result_have_no_dot_and_are_named(
     assert len(line(axes, "_retrained/grid/1")[0]) == 2
     assert axes.get_xlim()[1] < 10
     assert "Without a result and not drawn: digits/grid/1 diverged." in caption
-    assert "of 2 to 3 trainings" in caption
+    assert "for 2 to 3 retrainings" in caption
     assert "Star" not in caption
     assert not [one for one in axes.get_lines() if str(one.get_label()).startswith("_all/")]
 
