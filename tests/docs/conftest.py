@@ -1,0 +1,29 @@
+"""A folder that looks like the repository, with results of its own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the modules beside this one
+
+from pages import ROOT
+
+OWN = {"results", ".git", ".venv"}
+"""What the folder does not share with the repository."""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: the repository's files, and results to which nobody else writes."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in OWN and not path.name.startswith("."):
+            (folder / path.name).symlink_to(path)
+    (folder / "results").mkdir()
+    (folder / "results" / "paper").symlink_to(ROOT / "results" / "paper")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
+    return folder
