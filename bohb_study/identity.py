@@ -52,14 +52,17 @@ CODE = ("tasks", "methods", "engines", "seeding.py", "budget.py", "losses.py")
 """The parts of this package that decide what stands in a row."""
 NAMES = ("tasks/registry.py", "methods/registry.py")
 """Files in them that only say where a task or a method is."""
-OWN_TASKS = (
-    "base",
-    "computed",
-    "user/training_function",
-    "user/generator_training",
-    "user/user_file",
+OWN_TASKS = tuple(
+    f"{PACKAGE.name}.tasks.{name}"
+    for name in (
+        "base",
+        "computed",
+        "user.training_function",
+        "user.generator_training",
+        "user.user_file",
+    )
 )
-"""Modules of ``tasks`` that a user's own task may use without importing them by name."""
+"""Modules that a user's own task may use without importing them by name."""
 _FINDERS = ("find_spec", "files", "import_module")
 """Functions that are given the name of a package, to find it or its data."""
 
@@ -106,7 +109,7 @@ def cell_parts(task: str, method: str, engine: str, source: bytes = b"") -> dict
         engine: "tune" or "virtual".
         source: the text of the user's file.
     """
-    files = [*_task_files(task), _file(ALL[method]), f"engines/{engine}.py"]
+    files = [*_task_files(task), *_module_files(ALL[method]), f"engines/{engine}.py"]
     return code_parts(files, source)
 
 
@@ -187,13 +190,15 @@ def _all_distributions() -> dict[str, list[str]]:
     return {name: sorted(set(found)) for name, found in packages_distributions().items()}
 
 
-def _file(home: str) -> str:
-    """The file of ``package.module:attribute``, relative to the package."""
-    return home.partition(":")[0].partition(".")[2].replace(".", "/") + ".py"
+def _module_files(home: str) -> list[str]:
+    """The file of ``package.module:attribute``, and the packages that hold it."""
+    module = home.partition(":")[0]
+    return [file for file in _files_of(module) if file in _source(PACKAGE)]
 
 
 def _task_files(task: str) -> list[str]:
-    return [_file(TASKS[task])] if task in TASKS else [f"tasks/{name}.py" for name in OWN_TASKS]
+    homes = [TASKS[task]] if task in TASKS else OWN_TASKS
+    return [file for home in homes for file in _module_files(home)]
 
 
 def _reached(source: Mapping[str, _File], files: Iterable[str]) -> set[str]:

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest_plugins = ["toy_cells"]
+
 
 class Drawn(NamedTuple):
     """What was written: uint8 of shape (n, channels, side, side) and int64 labels."""

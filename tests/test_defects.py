@@ -107,8 +107,8 @@ def plant_look_ahead(patch: Patch) -> None:
         following = np.minimum(np.searchsorted(x, grid, side="left"), len(x) - 1)
         return np.where((grid >= x[0]) & (grid <= x[-1]), y[following], np.nan)
 
-    patch.setattr(analysis("align"), "step", step)
-    patch.setattr(analysis("readings"), "step", step)
+    patch.setattr(analysis("incumbents.alignment"), "step", step)
+    patch.setattr(analysis("incumbents.at_moment"), "step", step)
 
 
 def no_straight_lines(_: Path) -> None:
@@ -142,7 +142,7 @@ def no_straight_lines(_: Path) -> None:
 
 
 def plant_straight_lines_in_the_data(patch: Patch) -> None:
-    patch.setattr(analysis("align"), "step", np.interp)
+    patch.setattr(analysis("incumbents.alignment"), "step", np.interp)
 
 
 def plant_straight_lines_in_the_drawing(patch: Patch) -> None:
@@ -170,8 +170,8 @@ def plant_cummin_after_averaging(patch: Patch) -> None:
         mean = aligned.mean(axis=1).cummin()
         return aggregate(pd.DataFrame(dict.fromkeys(aligned, mean)), seed)
 
-    patch.setattr(analysis("curves"), "trace", reports)
-    patch.setattr(analysis("curves"), "aggregate", then_cummin)
+    patch.setattr(analysis("incumbents.anytime_curves"), "trace", reports)
+    patch.setattr(analysis("incumbents.anytime_curves"), "aggregate", then_cummin)
 
 
 def final_means_full_fidelity(_: Path) -> None:
@@ -184,8 +184,10 @@ def final_means_full_fidelity(_: Path) -> None:
 
 
 def plant_mixed_fidelities(patch: Patch) -> None:
-    chosen = analysis("incumbent").chosen
-    patch.setattr(analysis("incumbent"), "chosen", lambda rows, rule, top: chosen(rows, "any", top))
+    chosen = analysis("incumbents.rules").chosen
+    patch.setattr(
+        analysis("incumbents.rules"), "chosen", lambda rows, rule, top: chosen(rows, "any", top)
+    )
 
 
 def lower_is_better_whatever_its_name(_: Path) -> None:
@@ -199,13 +201,13 @@ def lower_is_better_whatever_its_name(_: Path) -> None:
 
 
 def plant_a_direction_guessed_from_names(patch: Patch) -> None:
-    chosen = analysis("incumbent").chosen
+    chosen = analysis("incumbents.rules").chosen
 
     def guessed(rows: pd.DataFrame, rule: Any, top: int) -> Any:
         sign = -1 if "acc" in rows["task"].iloc[0] else 1
         return chosen(rows.assign(val_loss=sign * rows["val_loss"]), rule, top)
 
-    patch.setattr(analysis("incumbent"), "chosen", guessed)
+    patch.setattr(analysis("incumbents.rules"), "chosen", guessed)
 
 
 def resampling_is_seeded(_: Path) -> None:
@@ -268,9 +270,18 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
         least = frame.groupby("method")["seed"].nunique().min()
         return cells_of(frame[frame["seed"] < least])
 
-    for module in ("curves", "summary", "readings"):
+    for module in (
+        "incumbents.anytime_curves",
+        "comparisons.final_results",
+        "incumbents.at_moment",
+    ):
         patch.setattr(analysis(module), "cells_of", cut)
-    for module in ("curves", "summary", "endpoint", "ranks"):
+    for module in (
+        "incumbents.anytime_curves",
+        "comparisons.final_results",
+        "comparisons.endpoint",
+        "comparisons.mean_ranks",
+    ):
         patch.setattr(analysis(module), "require_complete", lambda *_: ())
 
 

@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import bohb_study
+from repository import ROOT
 
 HEAVY = ("torch", "ray", "pandas", "numpy", "ConfigSpace", "hpbandster", "optuna")
 
@@ -19,7 +19,7 @@ def imported_by(code: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
     return set(done.stdout.split())
 

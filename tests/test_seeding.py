@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_study import seeding
+from repository import ROOT
 
 NAMES = st.text(min_size=1, max_size=8)
 VALUES = st.one_of(
@@ -131,7 +131,7 @@ def test_seeds_do_not_depend_on_the_process(hashseed: str) -> None:
     code = "from bohb_study.seeding import trial_seed; print(trial_seed('digits', 7, {'lr': 0.1}))"
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hashseed},
         capture_output=True,
         text=True,

@@ -16,10 +16,11 @@ from bohb_study.seeding import trial_seed
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 from bohb_study.tasks.training.global_random import seed_all
+from repository import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.usefixtures("runtime")]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 TEXT = """
 import random

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bohb_study import numerics
+from repository import ROOT
 
 pytestmark = pytest.mark.long
 
@@ -44,7 +45,7 @@ def run(*words: str, **settings: str) -> dict[str, dict[str, Any]]:
         capture_output=True,
         text=True,
         check=False,
-        env={**environment, **settings, "PYTHONPATH": str(HOME.parents[1])},
+        env={**environment, **settings, "PYTHONPATH": str(ROOT)},
         timeout=900,
     )
     assert done.returncode == 0, done.stderr[-3000:]

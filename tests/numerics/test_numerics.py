@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +12,8 @@ import pytest
 from bohb_study import numerics
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.study import StudyConfig
+from repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 OTHERWISE = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
     "NPY_ENABLE_CPU_FEATURES": "X86_V4",

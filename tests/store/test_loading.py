@@ -24,6 +24,7 @@ from bohb_study.store.sidecars.finals_json import (
     write_finals,
 )
 from bohb_study.study import Cell
+from repository import ROOT
 
 MakeStudy = Callable[..., Path]
 
@@ -265,7 +266,7 @@ def test_the_csv_of_an_unfinished_study_has_to_be_asked_for(make_study: MakeStud
 # What was stored before a training without a result had no losses
 
 
-PAPER = Path(__file__).parents[2] / "results" / "paper"
+PAPER = ROOT / "results" / "paper"
 
 
 @pytest.mark.parametrize(("name", "without"), [("fashion-mnist", 12), ("fidelities", 6)])

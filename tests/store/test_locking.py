@@ -12,6 +12,7 @@ import pytest
 
 from bohb_study.errors import StudyError
 from bohb_study.store import locked
+from repository import ROOT
 
 HOLD = """
 import sys
@@ -31,7 +32,7 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     with process:
         try:

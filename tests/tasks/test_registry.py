@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from bohb_study import schema
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, canonical, plain, space_seed
 from bohb_study.tasks import TASKS, Report, Task, make_task, task_class
+from repository import ROOT
 
 STUDY_SEED = 0
 
@@ -154,7 +154,7 @@ def test_naming_the_tasks_imports_none_of_them() -> None:
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

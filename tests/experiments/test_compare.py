@@ -1,0 +1,238 @@
+"""The main job as a user starts it: in a process of its own, killed, interrupted, tampered with."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from bohb_study import load_results
+from bohb_study.store import load_study
+from bohb_study.store.cells import ORIGIN, parquet_bytes
+from bohb_study.store.sealed import sealed_json
+from repository import ROOT
+
+pytestmark = [pytest.mark.ray, pytest.mark.long]
+
+COMPARE = ROOT / "experiments" / "compare.py"
+REPRODUCE = ROOT / "experiments" / "reproduce.py"
+SMALL = ["--task-option", "digits.epochs=3", "--budget", "6", "--seeds", "1"]
+SMALL += ["--methods", "random", "bohb"]
+UNITS = 6 * 3
+
+
+def run(script: Path | str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, script, *words] if script != "-m" else [sys.executable, "-m", *words]
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=ROOT
+    )
+
+
+def hashes(study: Path) -> dict[tuple[str, str, int], str]:
+    """What must be equal between runs, by cell."""
+    return {key: record["rows_hash"] for key, record in load_study(study).cells.items()}
+
+
+def running(pid: str) -> bool:
+    """Whether a process runs; one that has ended and that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study, run once without trouble."""
+    out = tmp_path_factory.mktemp("results")
+    done = run(COMPARE, *SMALL, "--out", out, "--csv")
+    assert done.returncode == 0, done.stderr
+    (folder,) = out.glob("compare-*")
+    for word in ("random", "bohb", "charged in epochs", f" {UNITS} ", str(folder)):
+        assert word in done.stdout
+    return folder
+
+
+def test_what_it_writes(finished: Path) -> None:
+    """Every cell spent the same, each parquet opens by itself, and the CSV holds all rows."""
+    frame = load_results(finished)
+    assert (frame.groupby(["method", "seed"])["units"].sum() == UNITS).all()
+    assert frame.groupby(["method", "seed"]).ngroups == 2
+    cell = pd.read_parquet(finished / "cells" / "digits" / "bohb" / "0.parquet")
+    assert cell["units_total"].iloc[-1] == UNITS
+    assert len(pd.read_csv(finished / "results.csv")) == len(frame)
+    for name in ("anytime.png", "anytime.pdf", "anytime.svg"):
+        assert (finished / "figures" / name).stat().st_size > 5_000
+    assert "Anytime performance" in (finished / "report.html").read_text()
+    # all methods see the same split: the same configuration trains to the same losses
+    same = frame.groupby(["seed", "config_id", "level"])["val_loss"].nunique()
+    assert (same == 1).all()
+    shared = frame.groupby(["seed", "config_id"])["method"].nunique()
+    assert (shared == 2).any()
+
+
+def test_again_runs_nothing_and_draws_the_same(finished: Path, tmp_path: Path) -> None:
+    cells = sorted((finished / "cells").rglob("*.parquet"))
+    before = [(cell.stat().st_mtime_ns, cell.read_bytes()) for cell in cells]
+    again = run(COMPARE, *SMALL, "--out", finished.parent)
+    assert again.returncode == 0, again.stderr
+    assert [(cell.stat().st_mtime_ns, cell.read_bytes()) for cell in cells] == before
+    drawn = run("-m", "paper_figures", "--study", finished, "--out", tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    for name in ("anytime.png", "anytime.pdf", "anytime.svg"):
+        assert (tmp_path / name).read_bytes() == (finished / "figures" / name).read_bytes()
+
+
+def test_fresh_and_one_at_a_time_gives_the_same_rows(finished: Path) -> None:
+    """In a new folder beside the first, which stays as it is."""
+    again = run(COMPARE, *SMALL, "--out", finished.parent, "--fresh", "--jobs", "1")
+    assert again.returncode == 0, again.stderr
+    second = finished.with_name(finished.name + ".2")
+    assert hashes(second) == hashes(finished)
+
+
+def test_a_real_ray_tune_gives_the_same_rows(finished: Path) -> None:
+    """The default, at one worker, is the virtual clock: in a study of its own, equal."""
+    records = load_study(finished).cells.values()
+    assert {record["engine"] for record in records} == {"virtual"}
+    small = [word for word in SMALL if word != "random"]
+    done = run(COMPARE, *small, "--out", finished.parent / "tune", "--engine", "tune")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (finished.parent / "tune").iterdir()
+    assert folder.name != finished.name
+    assert [record["engine"] for record in load_study(folder).cells.values()] == ["tune"]
+    assert hashes(folder).items() <= hashes(finished).items()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """The same study in another folder, one of whose cells is done."""
+    process = subprocess.Popen(
+        [sys.executable, str(COMPARE), *SMALL, "--out", str(tmp_path), "--jobs", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("*/cells/*/*/*.json")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield process, tmp_path
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def test_killed_half_way(started: tuple[subprocess.Popen[str], Path], finished: Path) -> None:
+    """SIGKILL loses the cells that were running and nothing else."""
+    process, out = started
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert children
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    (folder,) = out.iterdir()
+    done = {p: p.stat().st_mtime_ns for p in folder.glob("cells/*/*/*.json")}
+    assert len(done) == 1
+    again = run(COMPARE, *SMALL, "--out", out)
+    assert again.returncode == 0, again.stderr
+    assert f"{len(done)} of them done before" in again.stderr
+    assert {p: p.stat().st_mtime_ns for p in done} == done
+    assert hashes(folder) == hashes(finished)
+    # the process that ran the cell found out that nobody listens
+    deadline = time.monotonic() + 30
+    while any(running(pid) for pid in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_interrupted(started: tuple[subprocess.Popen[str], Path]) -> None:
+    """Ctrl-C ends with one line that says how to go on; finished cells are kept."""
+    process, out = started
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    last = stderr.strip().splitlines()[-1]
+    assert last.startswith("interrupted: finished cells are kept; go on with: python")
+    assert "--budget 6" in last
+    (folder,) = out.iterdir()
+    assert len(load_study(folder, allow_missing=True).cells) >= 1
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_on_a_running_cluster(
+    finished: Path, tmp_path: Path, cluster_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By both engines, with its token; without, one line says that the token is missing."""
+    there = ["--out", tmp_path, "--address", cluster_address]
+    small = SMALL[:-1]
+    assert small[-2:] == ["--methods", "random"]
+    virtual = run(COMPARE, *small, *there, "--engine", "virtual", "--name", "virtual")
+    assert virtual.returncode == 0, virtual.stderr
+    (folder,) = tmp_path.glob("virtual-*")
+    assert [r["engine"] for r in load_study(folder).cells.values()] == ["virtual"]
+    assert hashes(folder).items() <= hashes(finished).items()
+    shorter = ["--task", "mfh3", "--budget", "1", "--seeds", "1"]
+    random = ["--methods", "random", "--engine", "tune", "--name", "tune"]
+    tune = run(COMPARE, *shorter, *random, *there)
+    assert tune.returncode == 0, tune.stderr
+    (folder,) = tmp_path.glob("tune-*")
+    assert [r["engine"] for r in load_study(folder).cells.values()] == ["tune"]
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    refused = run(COMPARE, *SMALL, *there)
+    assert refused.returncode == 2
+    assert "token" in refused.stderr.splitlines()[-1]
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.fixture
+def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Ray that somebody else started, with the token that clusters ask for."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "5e" * 32)
+    script = (
+        "import ray, sys; ray.init(address='local', num_cpus=2, include_dashboard=False);"
+        "print(ray.get_runtime_context().gcs_address, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate()
+
+
+def test_reproduced_and_then_not(finished: Path) -> None:
+    """Equal rows exit 0; one loss changed by hand, with its hash, exits 1 and is named."""
+    equal = run(REPRODUCE, finished)
+    assert equal.returncode == 0, equal.stderr
+    assert "equal:" in equal.stdout
+
+    for method in ("random", "bohb"):
+        parquet = finished / "cells" / "digits" / method / "0.parquet"
+        frame = pd.read_parquet(parquet)
+        frame.loc[4, "val_loss"] += 1e-12
+        origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
+        parquet.write_bytes(parquet_bytes(frame, origin))
+        beside = parquet.with_suffix(".json")
+        record = json.loads(beside.read_text())
+        record["sha256"] = hashlib.sha256(parquet.read_bytes()).hexdigest()
+        beside.write_bytes(sealed_json(record))
+    different = run(REPRODUCE, finished, "--sample", "1")
+    assert different.returncode == 1, different.stderr
+    assert "row 4, column val_loss" in different.stderr
