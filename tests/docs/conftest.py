@@ -1,13 +1,10 @@
 """A folder that looks like the repository, with results of its own."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # the modules beside this one
-
-from pages import ROOT
+from repository import ROOT
 
 OWN = {"results", ".git", ".venv"}
 """What the folder does not share with the repository."""

