@@ -16,7 +16,7 @@ Ended = Literal["budget", "space"]
 
 
 def exact(number: float) -> str:
-    """A number as people write it, with every digit that tells it from its neighbours."""
+    """A number as people write it, with every digit that distinguishes it from its neighbours."""
     short = f"{number:.15g}"
     return short if float(short) == number or math.isnan(number) else repr(number)
 
@@ -31,17 +31,18 @@ def units_allowed(budget: float, top_cost: int) -> int:
     given = exact(budget)
     if not math.isfinite(budget * top_cost):
         raise UsageError(
-            f"--budget {given}: must be a finite number of full evaluations, at least 1"
+            f"{given}: must be a finite number of full evaluations, at least 1", parameter="budget"
         )
     if budget < 1:
         raise UsageError(
-            f"--budget {given}: must be at least 1 full evaluation (= {top_cost} units)"
+            f"{given}: must be at least 1 full evaluation (= {top_cost} units)", parameter="budget"
         )
     units = round(budget * top_cost)
     if abs(budget * top_cost - units) > 1e-9 * units:
         raise UsageError(
-            f"--budget {given}: {given} x {top_cost} = {exact(budget * top_cost)} units; "
-            f"the budget must be a whole number of units (a multiple of 1/{top_cost})"
+            f"{given}: {given} x {top_cost} = {exact(budget * top_cost)} units; "
+            f"the budget must be a whole number of units (a multiple of 1/{top_cost})",
+            parameter="budget",
         )
     return units
 
@@ -112,7 +113,7 @@ class Ledger:
         return True
 
     def account(self, executed: int) -> Account:
-        """Close the books: ``executed`` is the sum of units that the evaluations counted."""
+        """Close the account: ``executed`` is the sum of units that the evaluations counted."""
         return Account(
             allowed=self.allowed,
             charged=self.charged,

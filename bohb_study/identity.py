@@ -62,7 +62,11 @@ OWN_TASKS = tuple(
         "user.user_file",
     )
 )
-"""Modules that a user's own task may use without importing them by name."""
+"""Modules of ``tasks`` that a user's own task may use without importing them by name."""
+OWN_METHODS = ("ask_tell", "pair", "user_method")
+"""Modules of ``methods/user`` that run a user's own method."""
+OWN_METHOD = "the method's own file.py"
+"""Part of a cell that stands for the user's file which holds its method."""
 _FINDERS = ("find_spec", "files", "import_module")
 """Functions that are given the name of a package, to find it or its data."""
 
@@ -81,36 +85,49 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **_installed(deciding), **_installed(STORING)}
 
 
-def code_parts(files: Iterable[str] | None = None, source: bytes = b"") -> dict[str, str]:
+def code_parts(
+    files: Iterable[str] | None = None, source: bytes = b"", method_source: bytes = b""
+) -> dict[str, str]:
     """All that decides rows: source file (relative path) -> sha256, package -> version.
 
     Args:
         files: these files alone, and what they import; all if None.
         source: a file of the user's that is not part of this package, and imports packages.
+        method_source: another one, of a method.
     """
     known = _source(PACKAGE)
-    own = _file_of(source, known)
-    chosen = set(known) if files is None else _reached(known, {*files, *own.imports})
-    imported = own.packages.union(*(known[name].packages for name in chosen))
-    return {**{name: known[name].sha256 for name in sorted(chosen)}, **_versions(imported)}
+    own = [_file_of(text, known) for text in (source, method_source)]
+    imports = frozenset[str]().union(*(one.imports for one in own))
+    chosen = set(known) if files is None else _reached(known, {*files, *imports})
+    imported = {p for one in (*own, *(known[name] for name in chosen)) for p in one.packages}
+    parts = {name: known[name].sha256 for name in sorted(chosen)}
+    if method_source:
+        parts[OWN_METHOD] = own[1].sha256
+    return {**parts, **_versions(imported)}
 
 
-def cell_hash(task: str, method: str, engine: str, source: bytes = b"") -> str:
+def cell_hash(
+    task: str, method: str, engine: str, source: bytes = b"", method_source: bytes = b""
+) -> str:
     """``code_hash`` of ``cell_parts``."""
-    return code_hash(cell_parts(task, method, engine, source))
+    return code_hash(cell_parts(task, method, engine, source, method_source))
 
 
-def cell_parts(task: str, method: str, engine: str, source: bytes = b"") -> dict[str, str]:
+def cell_parts(
+    task: str, method: str, engine: str, source: bytes = b"", method_source: bytes = b""
+) -> dict[str, str]:
     """``code_parts`` of one cell: its task, its method and its engine, and what they import.
 
     Args:
         task: a registered task, or one of the user's own.
-        method: a registered method.
+        method: a registered method, or one of the user's own.
         engine: "tune" or "virtual".
-        source: the text of the user's file.
+        source: the text of the user's file that holds the task.
+        method_source: the text of the user's file that holds the method; it is one of the parts,
+            as ``OWN_METHOD``.
     """
-    files = [*_task_files(task), *_module_files(ALL[method]), f"engines/{engine}.py"]
-    return code_parts(files, source)
+    files = [*_task_files(task), *_method_files(method), f"engines/{engine}.py"]
+    return code_parts(files, source, method_source)
 
 
 def task_parts(task: str, source: bytes = b"") -> dict[str, str]:
@@ -198,6 +215,12 @@ def _module_files(home: str) -> list[str]:
 
 def _task_files(task: str) -> list[str]:
     homes = [TASKS[task]] if task in TASKS else OWN_TASKS
+    return [file for home in homes for file in _module_files(home)]
+
+
+def _method_files(method: str) -> list[str]:
+    own = [f"{PACKAGE.name}.methods.user.{name}" for name in OWN_METHODS]
+    homes = [ALL[method]] if method in ALL else own
     return [file for home in homes for file in _module_files(home)]
 
 

@@ -59,7 +59,7 @@ class _Guard:
         """When KeyboardInterrupt, which could not be raised yet, may be tried again."""
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Handle one signal of the operating system."""
         if os.getpid() != self.process:
             _default(number)  # of a fork, whose parent sees to the end
         elif self.ending:

@@ -12,7 +12,7 @@ from math import isfinite, isnan, log10
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from bohb_study.arrays import Floats
 
 STABLE = 12
 """Significant digits that no rounding of a computation reaches, and few numbers are halfway at."""

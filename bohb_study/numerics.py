@@ -206,7 +206,7 @@ def check(mode: Mode, *, baseline: bool = False) -> None:
     if mode == "portable" and baseline and (why := missing()):
         raise StudyError(
             f"{os.uname().nodename} cannot compute portable rows ({why}), and other machines of "
-            "this cell do; use machines of one kind, or --numerics native"
+            'this cell do; use machines of one kind, or numerics="native"'
         )
     if wrong := differing(mode):
         raise StudyError(

@@ -53,7 +53,7 @@ class Column:
 COLUMNS: tuple[Column, ...] = (
     Column("task", "str", "", "the cell's task"),
     Column("method", "str", "", "the cell's method"),
-    Column("seed", "int", "", "the cell's study seed; --seeds n means 0..n-1"),
+    Column("seed", "int", "", "the cell's study seed; a study of n seeds has 0..n-1"),
     Column("seq", "int", "", "order of arrival within the cell, from 0"),
     Column("trial", "int", "", "trial in order of suggestion, from 0; never Ray's id"),
     Column("config_id", "str", "", "hash of the canonical configuration"),

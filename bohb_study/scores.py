@@ -5,18 +5,11 @@ losses and in the metric's name. What is shown has its own sign and its own name
 and test are each of their own kind.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from bohb_study.numbers import interval, none_in
-
-Floats = npt.NDArray[np.float64]
-Which = Literal["val", "test"]
-"""The loss by which is chosen, or the one that is only ever reported."""
+from bohb_study.arrays import Floats
+from bohb_study.numbers import interval
 
 NEGATED = "-"
 """How the name of a metric begins that is stored negated."""
@@ -65,17 +58,3 @@ class Score:
     def __str__(self) -> str:
         """The name, and where more is better that it is so."""
         return f"{self.name} ({self.better})" if self.negated else self.name
-
-
-def loss_in_words(row: "Mapping[str, Any] | Any", which: Which, score: Score) -> str:
-    """The incumbents' loss over seeds, or in how many there is none.
-
-    Args:
-        row: of ``analysis.summary``.
-        which: the loss.
-        score: what it measures.
-    """
-    undefined = int(row["undefined" if which == "val" else "test_undefined"])
-    if undefined:
-        return none_in(undefined, int(row["seeds"]))
-    return score.interval(*(float(row[f"{which}_{part}"]) for part in ("loss", "low", "high")))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 Value = int | float | str | bool | None | tuple[Any, ...]
-"""A tuple holds values."""
+"""Values of a configuration may be tuples."""
 Config = dict[str, Any]
 """Values by name; each one a ``Value``."""
 

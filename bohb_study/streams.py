@@ -24,7 +24,7 @@ class Outlet(io.RawIOBase):
         """Why something was dropped; None where nothing was."""
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The descriptor of the underlying file."""
         return self._descriptor
 
     def isatty(self) -> bool:
@@ -32,7 +32,7 @@ class Outlet(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """Always."""
+        """Always true, as for any output stream."""
         return True
 
     def write(self, data: Any) -> int:

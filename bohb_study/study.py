@@ -2,20 +2,31 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bohb_study.budget import exact, units_allowed
 from bohb_study.errors import UsageError
-from bohb_study.methods import check_method
+from bohb_study.former_names import accepts_former_names
+from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.tasks import Task, is_file, make_task
 from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
 
+if TYPE_CHECKING:
+    from bohb_study.methods.user.user_method import OwnMethod
+
 Engine = Literal["auto", "tune", "virtual"]
+
+STORED_NAMES: Mapping[str, str] = {"tasks": "task", "task_options": "task_option"}
+"""Fields of ``StudyConfig`` that JSON files and the ids of studies call otherwise: as they were
+called when the first studies were stored."""
+FORMER_NAMES: Mapping[str, str] = {"task": "tasks", "task_option": "task_options"}
+"""Keywords that ``StudyConfig`` takes for one more release, and what they are called now."""
 
 MOST_CELLS = 100_000
 """Cells of a study: two files each, all of which are looked at whenever the study is continued."""
@@ -39,14 +50,15 @@ class Cell:
         return f"{self.task}/{self.method}/{self.seed}"
 
 
+@accepts_former_names(FORMER_NAMES)
 @dataclass(frozen=True)
 class StudyConfig:
-    """Everything that changes results: the command line, the stored JSON and the id in one."""
+    """What is compared, and how: all options that change results."""
 
-    task: tuple[str, ...] = ("digits",)
-    """What is optimised (--list names them), or path/to/file.py:NAME for a task of your own."""
+    tasks: tuple[str, ...] = ("digits",)
+    """Tasks (--list names them); path/to/file.py:NAME for a task of your own."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
-    """Who optimises (--list names them)."""
+    """Methods (--list names them), or path/to/file.py:NAME for a method of your own."""
     budget: float = 50
     """Full evaluations that each cell may spend; at least 1, a whole number of units."""
     seeds: int = 3
@@ -57,8 +69,8 @@ class StudyConfig:
     """What runs a cell: virtual (a virtual clock), tune (ray.tune.Tuner), or auto: virtual for one
     worker and for tasks that are computed, else tune."""
     eta: int | None = None
-    """Halving rate; the task's own where not given."""
-    task_option: tuple[str, ...] = ()
+    """Halving rate; by default the task's own."""
+    task_options: tuple[str, ...] = ()
     """Options of tasks, as task.key=value (--list shows them)."""
     numerics: Mode = "portable"
     """By which kernels rows are computed: portable (those of x86-64-v3, so that rows are the same
@@ -66,69 +78,103 @@ class StudyConfig:
     and other rows on another machine)."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, in one line that names the flag, for anything that cannot be run."""
-        _check_names("--task", self.task)
-        _check_names("--methods", self.methods)
+        """Raise UsageError, in one line that names the parameter, for what cannot be run."""
+        _check_names("tasks", self.tasks)
+        _check_names("methods", self.methods)
+        object.__setattr__(self, "methods", _present_names(self.methods))
+        _check_names("methods", self.methods)
         for method in self.methods:
-            check_method(method)
-        _check_count("--seeds", self.seeds)
+            if not is_file(method):
+                check_method(method)
+        _ = self.own_methods  # a file that holds no method is refused here
+        _check_count("seeds", self.seeds)
         _check_cells(self)
-        _check_count("--workers", self.workers)
+        _check_count("workers", self.workers)
         if self.workers > MOST_WORKERS:
-            raise UsageError(f"--workers {self.workers}: must be at most {MOST_WORKERS:,}")
+            raise UsageError(
+                f"{self.workers}: must be at most {MOST_WORKERS:,}", parameter="workers"
+            )
         if self.engine not in get_args(Engine):
             raise UsageError(
-                f"--engine {self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}"
+                f"{self.engine}: no such engine; allowed: {', '.join(get_args(Engine))}",
+                parameter="engine",
             )
         if self.numerics not in MODES:
-            raise UsageError(f"--numerics {self.numerics}: not known; allowed: {', '.join(MODES)}")
+            raise UsageError(
+                f"{self.numerics}: not known; allowed: {', '.join(MODES)}", parameter="numerics"
+            )
         if self.eta is not None:
-            _check_count("--eta", self.eta, least=2)
+            _check_count("eta", self.eta, least=2)
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float):
-            raise UsageError(f"--budget {self.budget}: must be a number of full evaluations")
+            raise UsageError(
+                f"{self.budget}: must be a number of full evaluations", parameter="budget"
+            )
         try:  # 20 in Python is the 20.0 of the command line, and names the same study
             object.__setattr__(self, "budget", float(self.budget))
         except OverflowError:
-            raise UsageError(f"--budget {self.budget}: must be a finite number") from None
-        for task in self.tasks().values():
+            raise UsageError(
+                f"{self.budget}: must be a finite number", parameter="budget"
+            ) from None
+        for task in self.made_tasks().values():
             _check_size(self.budget, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:
-        """What ``task`` gives as path:NAME, by the task's name.
+        """What ``tasks`` gives as path:NAME, by the task's name.
 
         Files are read once, here: what they become while a study runs does not matter to it.
         """
-        return own_tasks(given for given in self.task if is_file(given))
+        return own_tasks(given for given in self.tasks if is_file(given))
+
+    @cached_property
+    def own_methods(self) -> "dict[str, OwnMethod]":
+        """What ``methods`` gives as path:NAME, by the method's name; read once, as tasks are."""
+        given = [method for method in self.methods if is_file(method)]
+        if not given:
+            return {}
+        from bohb_study.methods.user.user_method import own_methods  # imports Ray
+
+        return own_methods(given)
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """What cells, frames and folders call the methods."""
+        names = {own.given: name for name, own in self.own_methods.items()}
+        return tuple(names.get(given, given) for given in self.methods)
 
     def source(self, task: str) -> bytes:
         """The text of the user's file that a task is of; empty for a registered task."""
         own = self.own_tasks.get(task)
         return own.source if own else b""
 
+    def method_source(self, method: str) -> bytes:
+        """The text of the user's file that a method is of; empty for a registered method."""
+        own = self.own_methods.get(method)
+        return own.source if own else b""
+
     @property
     def task_names(self) -> tuple[str, ...]:
         """What cells, frames and folders call the tasks."""
         names = {own.given: name for name, own in self.own_tasks.items()}
-        return tuple(names.get(given, given) for given in self.task)
+        return tuple(names.get(given, given) for given in self.tasks)
 
     def options(self) -> dict[str, dict[str, str]]:
-        """``task_option`` as task -> key -> value."""
+        """``task_options`` as task -> key -> value."""
         parsed: dict[str, dict[str, str]] = {}
-        for text in self.task_option:
+        for text in self.task_options:
             path, equals, value = text.partition("=")
             task, dot, key = path.rpartition(".")
             if not (equals and dot and value):
-                raise UsageError(f"--task-option {text}: must look like task.key=value")
+                raise UsageError(f"{text}: must look like task.key=value", parameter="task_options")
             if task not in self.task_names:
-                among = f"{task} is not among --task {self.task_names}"
-                raise UsageError(f"--task-option {text}: {among}")
+                among = f"{task} is not among tasks {self.task_names}"
+                raise UsageError(f"{text}: {among}", parameter="task_options")
             if key in parsed.setdefault(task, {}):
-                raise UsageError(f"--task-option {text}: {task}.{key} is given twice")
+                raise UsageError(f"{text}: {task}.{key} is given twice", parameter="task_options")
             parsed[task][key] = value
         return parsed
 
-    def tasks(self) -> dict[str, Task]:
+    def made_tasks(self) -> dict[str, Task]:
         """The tasks by name, with their options and eta.
 
         Raises:
@@ -148,7 +194,7 @@ class StudyConfig:
             Cell(task, method, seed)
             for seed in range(self.seeds)
             for task in self.task_names
-            for method in self.methods
+            for method in self.method_names
         ]
 
     def identity(self) -> dict[str, Any]:
@@ -162,9 +208,9 @@ class StudyConfig:
         Raises:
             UsageError: there are no data where an option says.
         """
-        not_identity = {"task", "methods", "seeds"}
+        not_identity = {"tasks", "methods", "seeds"}
         given = {
-            f.name: getattr(self, f.name)
+            STORED_NAMES.get(f.name, f.name): getattr(self, f.name)
             for f in fields(self)
             if f.name not in not_identity and getattr(self, f.name) != f.default
         }
@@ -172,11 +218,14 @@ class StudyConfig:
             given["task_option"] = sorted(self._by_content(given["task_option"]))
         if self.own_tasks:
             given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
+        if self.own_methods:
+            own_methods = self.own_methods.items()
+            given["method_files"] = {name: own.identity for name, own in own_methods}
         return given
 
     def _by_content(self, options: Iterable[str]) -> Iterator[str]:
         """The options, with the hash of the data in place of where they are."""
-        tasks = self.tasks()
+        tasks = self.made_tasks()
         paths = {
             f"{name}.{f.name}": task
             for name, task in tasks.items()
@@ -195,7 +244,10 @@ class StudyConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; ``from_json`` gives the same config back."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {
+            STORED_NAMES.get(k, k): list(v) if isinstance(v, tuple) else v
+            for k, v in asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], *, trust: bool = False) -> "StudyConfig":
@@ -207,20 +259,25 @@ class StudyConfig:
 
         Args:
             data: of ``to_json``.
-            trust: execute the files of tasks that ``data`` names; ``own_tasks`` of what is
-                returned tells their paths and hashes.
+            trust: execute the files of tasks and methods that ``data`` names; ``own_tasks`` and
+                ``own_methods`` of what is returned have their paths and hashes.
 
         Raises:
             UsageError: a field is unknown (written by a newer version) or out of range, or a file
                 would have to be executed.
         """
-        unknown = sorted(set(data) - {f.name for f in fields(cls)})
+        own = {STORED_NAMES.get(f.name, f.name): f.name for f in fields(cls)}
+        unknown = sorted(set(data) - set(own))
         if unknown:
             raise UsageError(f"unknown field {unknown[0]!r}: written by a newer version?")
         if not trust:
             check_trusted(given for given in data.get("task", ()) if is_file(given))
+            if files := [given for given in data.get("methods", ()) if is_file(given)]:
+                from bohb_study.methods.user.user_method import check_trusted_methods
+
+                check_trusted_methods(files)
         values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+            own[k]: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
         return cls(**values)
 
@@ -230,29 +287,44 @@ def identity_id(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _check_names(flag: str, names: Iterable[str]) -> None:
+def _present_names(methods: Iterable[str]) -> tuple[str, ...]:
+    """Method names, former ones replaced, with a warning that says so."""
+    for name in methods:
+        if name in RENAMED_METHODS:
+            warnings.warn(
+                f"methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
+                "not be known in the next release",
+                FutureWarning,
+                stacklevel=4,
+            )
+    return tuple(RENAMED_METHODS.get(name, name) for name in methods)
+
+
+def _check_names(parameter: str, names: Iterable[str]) -> None:
     names = list(names)
     if not names or not all(names):
-        raise UsageError(f"{flag}: empty; name at least one (--list shows them)")
+        raise UsageError(": empty; name at least one", parameter)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{flag} {' '.join(names)}: {', '.join(twice)} is given more than once")
+        given = " ".join(names)
+        raise UsageError(f"{given}: {', '.join(twice)} is given more than once", parameter)
 
 
-def _check_count(flag: str, value: float, least: int = 1) -> None:
+def _check_count(parameter: str, value: float, least: int = 1) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or value % 1 or value < least:  # NaN and infinity leave NaN
-        raise UsageError(f"{flag} {value}: must be a whole number, at least {least}")
+        raise UsageError(f"{value}: must be a whole number, at least {least}", parameter)
 
 
 def _check_cells(config: StudyConfig) -> None:
     """Raise UsageError for more cells than a study can have."""
-    tasks, methods = len(config.task), len(config.methods)
+    tasks, methods = len(config.tasks), len(config.methods)
     most = MOST_CELLS // (tasks * methods)
     if config.seeds > most:
         raise UsageError(
-            f"--seeds {config.seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
-            f"methods (a study has at most {MOST_CELLS:,} cells)"
+            f"{config.seeds}: must be at most {most:,} with {tasks} x {methods} tasks and "
+            f"methods (a study has at most {MOST_CELLS:,} cells)",
+            parameter="seeds",
         )
 
 
@@ -267,10 +339,10 @@ def _check_size(budget: float, task: Task) -> None:
     most = MOST_STEPS * least // ladder.top
     if most < 1:
         raise UsageError(
-            f"--task {task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long "
-            f"({why})"
+            f"{task.name}: a full evaluation of {ladder.top} {ladder.unit}s is too long ({why})",
+            parameter="tasks",
         )
     raise UsageError(
-        f"--budget {exact(budget)}: must be at most {most:,} full evaluations of {task.name} "
-        f"({why})"
+        f"{exact(budget)}: must be at most {most:,} full evaluations of {task.name} ({why})",
+        parameter="budget",
     )

@@ -12,8 +12,11 @@ from bohb_study.analysis.comparisons.families import family_of
 from bohb_study.analysis.frame_cells import narrow
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.methods import ALL, get_method
 from bohb_study.scores import Score
 from bohb_study.store.loading import join
+from bohb_study.store.method_facts import stored_methods
+from paper_figures.toolkit import style
 
 
 @dataclass(frozen=True)
@@ -119,12 +122,11 @@ class FigureStudy:
             UsageError: one of them is not in the study.
         """
         known = {"task": [task.name for task in self.tasks], "method": list(self.methods)}
-        for flag, column, asked in (("--task", "task", tasks), ("--methods", "method", methods)):
+        for parameter, column, asked in (("tasks", "task", tasks), ("methods", "method", methods)):
             for name in asked or ():
                 if name not in known[column]:
-                    raise UsageError(
-                        f"{flag} {name}: not in it; there are {', '.join(known[column])}"
-                    )
+                    there = ", ".join(known[column])
+                    raise UsageError(f"{name}: not in it; there are {there}", parameter)
         kept = {"task": tasks or known["task"], "method": methods or known["method"]}
 
         def cut(frame: pd.DataFrame) -> pd.DataFrame:
@@ -227,6 +229,7 @@ def figure_study(
     references: Mapping[str, Reference] | None = None,
 ) -> FigureStudy:
     """A stored study as figures see it; tasks without rows are left out."""
+    style.introduce(_labels(loaded))
     drawn = set(loaded.frame["task"])
     tasks = tuple(
         TaskFacts(
@@ -259,6 +262,22 @@ def figure_study(
         loaded.larger_budgets,
         references or {},
     )
+
+
+def _labels(loaded: Loaded) -> dict[str, str]:
+    """Method -> what legends call it; empty for its name."""
+    own = stored_methods(loaded.study)
+    return {name: own[name].label if name in own else _label(name) for name in _names(loaded)}
+
+
+def _names(loaded: Loaded) -> list[str]:
+    return sorted(set(loaded.frame["method"]))
+
+
+def _label(method: str) -> str:
+    # those with a look of their own are not imported
+    known = method in style.METHODS or method in style.ABLATIONS or method not in ALL
+    return "" if known else get_method(method).label
 
 
 def _commit(record: Mapping[str, Any]) -> str:

@@ -94,5 +94,7 @@ def items(names: tuple[str, ...]) -> tuple[Item, ...]:
     known = {item.name: item for item in PLAN}
     for name in names:
         if name not in known:
-            raise UsageError(f"--figure {name}: no such figure; allowed: {', '.join(known)}")
+            raise UsageError(
+                f"{name}: no such figure; allowed: {', '.join(known)}", parameter="figures"
+            )
     return tuple(known[name] for name in names) or PLAN

@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 
 from bohb_study.analysis import Axis, Rule
 from bohb_study.errors import StudyError
+from bohb_study.summaries.latex import to_latex
+from bohb_study.summaries.markdown import to_markdown
+from bohb_study.summaries.table import Table
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy, joined, together
 from paper_figures.figures import (
@@ -31,7 +34,6 @@ from paper_figures.figures import (
 from paper_figures.gallery_plan import Item
 from paper_figures.packed_frames import with_derived
 from paper_figures.tables import final_results_table, pairwise_tests, speedup_table
-from paper_figures.tables.table import Table
 from paper_figures.toolkit import style  # fmt: skip
 from paper_figures.toolkit.save import render
 
@@ -129,11 +131,12 @@ def make(item: Item, studies: Studies) -> RenderedItem:
     shown = studies.of(item)
     if item.what in TABLES:
         table = TABLES[item.what](shown[0])
-        latex = table.latex(f"tab:{item.name.removeprefix('table-')}")
+        latex = to_latex(table, f"tab:{item.name.removeprefix('table-')}")
+        markdown = to_markdown(table)
         return RenderedItem(
             item,
-            {f"{item.name}.md": table.markdown().encode(), f"{item.name}.tex": latex.encode()},
-            table.markdown(),
+            {f"{item.name}.md": markdown.encode(), f"{item.name}.tex": latex.encode()},
+            markdown,
         )
     if item.what in SERIES:
         figure, caption = SERIES[item.what](shown)
@@ -151,8 +154,8 @@ def _too_high(figure: Figure, name: str, venue: str) -> str:
     if high <= allowed + 0.005:
         return ""
     return (
-        f"{name}: {high:.1f} in high, --venue {venue} has {allowed:.1f}: show less of it with "
-        "--task or --methods"
+        f"{name}: {high:.1f} in high, a page of {venue} has {allowed:.1f}: show fewer "
+        "tasks or methods"
     )
 
 
@@ -163,7 +166,7 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         "`python -m paper_figures` draws all of them from `results/paper`, as PDF, SVG and PNG; "
         "`python -m paper_figures --check` draws them in memory and compares every byte with "
         f"[{SUMS}](gallery/{SUMS}). This page is written by the first. `--venue icml`, `neurips`, "
-        "`jmlr` or `slides` makes them for another page, `--task`, `--methods`, `--incumbent` and "
+        "`jmlr` or `slides` makes them for another page, `--tasks`, `--methods`, `--rule` and "
         "`--x` show something else of them; these go to `results/figures`.",
     ]
     for one in made:
@@ -173,7 +176,7 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         parts += [
             f"## {name}",
             one.text.strip() if is_table else shown,
-            f"`python -m paper_figures --figure {name}`"
+            f"`python -m paper_figures --figures {name}`"
             + (f" ([LaTeX](gallery/{name}.tex))" if is_table else ""),
         ]
     return ("\n\n".join(parts) + "\n").encode()

@@ -180,8 +180,8 @@ def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
     from bohb_study.study import StudyConfig
 
     methods = ("bohb", "hyperband", "random")
-    config = StudyConfig(task=(task,), methods=methods, budget=5, seeds=2, workers=workers)
-    run, target, tasks = home / "runs" / name, home / "paper" / name, config.tasks()
+    config = StudyConfig(tasks=(task,), methods=methods, budget=5, seeds=2, workers=workers)
+    run, target, tasks = home / "runs" / name, home / "paper" / name, config.made_tasks()
     run.mkdir(parents=True)
     write_study(run, name, config, tasks)
     for cell in config.cells():  # in this process, which is fast

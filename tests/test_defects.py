@@ -4,6 +4,7 @@ Each has a check that holds for the product, and must fail once the defect is pl
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -22,12 +23,13 @@ from bohb_study.analysis.diagnostics.rung_correlation import spearman_interval
 from bohb_study.analysis.frame_cells import cells_of
 from bohb_study.analysis.incumbents.alignment import align
 from bohb_study.analysis.incumbents.at_moment import incumbent_at
-from bohb_study.analysis.incumbents.rules import Trace, trace
+from bohb_study.analysis.incumbents.step_functions import StepFunction
+from bohb_study.analysis.incumbents.traces import IncumbentTrace, trace
 from bohb_study.analysis.statistics.aggregate import aggregate, estimate
 from bohb_study.analysis.statistics.bootstrap import resampled_counts
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.errors import StudyError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study
 from bohb_study.store.cells import NotDoneError
@@ -96,29 +98,29 @@ def no_look_ahead(_: Path) -> None:
     """At 2 full evaluations the report of the third is still to come."""
     one = cell([0.9, 0.9, 0.1])
     other = cell([0.5, 0.5, 0.5], levels=[TOP, TOP + 4, TOP], seed=1).assign(level=TOP)
-    aligned = align({i: incumbent(c, "full", TOP) for i, c in enumerate((one, other))})
+    aligned = align({i: trace(c, "full", TOP).steps() for i, c in enumerate((one, other))})
     assert aligned[0].loc[22 / 9] == 0.9
     at = incumbent_at(one, "full", {"toy": TOP}, [1, 2.5, 3], 3)["value"].tolist()
     assert at == [0.9, 0.9, 0.1]
 
 
 def plant_look_ahead(patch: Patch) -> None:
-    def step(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def at(own: StepFunction, grid: np.ndarray) -> np.ndarray:
+        x, y = own.x, own.y
         following = np.minimum(np.searchsorted(x, grid, side="left"), len(x) - 1)
         return np.where((grid >= x[0]) & (grid <= x[-1]), y[following], np.nan)
 
-    patch.setattr(analysis("incumbents.alignment"), "step", step)
-    patch.setattr(analysis("incumbents.at_moment"), "step", step)
+    patch.setattr(StepFunction, "at", at)
 
 
 def no_straight_lines(_: Path) -> None:
     """Neither in the data nor as drawn; bands are steps as well."""
     frame = two_methods(2)
-    held = align({0: incumbent(cell([0.9, 0.1]), "full", TOP)})
+    held = align({0: trace(cell([0.9, 0.1]), "full", TOP).steps()})
     between = align(
         {
-            0: incumbent(cell([0.9, 0.1]), "full", TOP),
-            1: incumbent(cell([0.5] * 3, levels=[TOP, 4, 5]), "any", TOP),
+            0: trace(cell([0.9, 0.1]), "full", TOP).steps(),
+            1: trace(cell([0.5] * 3, levels=[TOP, 4, 5]), "any", TOP).steps(),
         }
     )
     assert between[0].loc[13 / 9] == held[0].iloc[0]
@@ -142,7 +144,7 @@ def no_straight_lines(_: Path) -> None:
 
 
 def plant_straight_lines_in_the_data(patch: Patch) -> None:
-    patch.setattr(analysis("incumbents.alignment"), "step", np.interp)
+    patch.setattr(StepFunction, "at", lambda own, grid: np.interp(grid, own.x, own.y))
 
 
 def plant_straight_lines_in_the_drawing(patch: Patch) -> None:
@@ -163,14 +165,17 @@ def minimum_before_average(_: Path) -> None:
 
 
 def plant_cummin_after_averaging(patch: Patch) -> None:
-    def reports(frame: pd.DataFrame, rule: str, top: int) -> Trace:
-        return trace(frame, "any", top)._replace(value=frame["val_loss"].to_numpy())
+    traces = analysis("incumbents.traces").traces
+
+    def reports(frame: pd.DataFrame, tops: Any, rule: Any) -> Iterator[tuple[Any, IncumbentTrace]]:
+        for key, found in traces(frame, tops, "any"):
+            yield key, replace(found, value=found.reports["val_loss"].to_numpy())
 
     def then_cummin(aligned: pd.DataFrame, seed: int) -> Any:
         mean = aligned.mean(axis=1).cummin()
         return aggregate(pd.DataFrame(dict.fromkeys(aligned, mean)), seed)
 
-    patch.setattr(analysis("incumbents.anytime_curves"), "trace", reports)
+    patch.setattr(analysis("incumbents.anytime_curves"), "traces", reports)
     patch.setattr(analysis("incumbents.anytime_curves"), "aggregate", then_cummin)
 
 
@@ -184,9 +189,9 @@ def final_means_full_fidelity(_: Path) -> None:
 
 
 def plant_mixed_fidelities(patch: Patch) -> None:
-    chosen = analysis("incumbents.rules").chosen
+    chosen = analysis("incumbents.traces").chosen
     patch.setattr(
-        analysis("incumbents.rules"), "chosen", lambda rows, rule, top: chosen(rows, "any", top)
+        analysis("incumbents.traces"), "chosen", lambda rows, rule, top: chosen(rows, "any", top)
     )
 
 
@@ -201,13 +206,13 @@ def lower_is_better_whatever_its_name(_: Path) -> None:
 
 
 def plant_a_direction_guessed_from_names(patch: Patch) -> None:
-    chosen = analysis("incumbents.rules").chosen
+    chosen = analysis("incumbents.traces").chosen
 
     def guessed(rows: pd.DataFrame, rule: Any, top: int) -> Any:
         sign = -1 if "acc" in rows["task"].iloc[0] else 1
         return chosen(rows.assign(val_loss=sign * rows["val_loss"]), rule, top)
 
-    patch.setattr(analysis("incumbents.rules"), "chosen", guessed)
+    patch.setattr(analysis("incumbents.traces"), "chosen", guessed)
 
 
 def resampling_is_seeded(_: Path) -> None:
@@ -270,12 +275,7 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
         least = frame.groupby("method")["seed"].nunique().min()
         return cells_of(frame[frame["seed"] < least])
 
-    for module in (
-        "incumbents.anytime_curves",
-        "comparisons.final_results",
-        "incumbents.at_moment",
-    ):
-        patch.setattr(analysis(module), "cells_of", cut)
+    patch.setattr(analysis("incumbents.traces"), "cells_of", cut)
     for module in (
         "incumbents.anytime_curves",
         "comparisons.final_results",
@@ -288,7 +288,7 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stored study of two cells, one of which was damaged since."""
-    config = StudyConfig(task=("forrester-mf",), methods=("random",), budget=2, seeds=2)
+    config = StudyConfig(tasks=("forrester-mf",), methods=("random",), budget=2, seeds=2)
     folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
     rows = sorted(folder.rglob("*.parquet"))
     assert len(rows) == 2

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bohb_study.scores import Score, loss_in_words
+from bohb_study.analysis.comparisons.final_results import loss_over_seeds
+from bohb_study.scores import Score
 
 
 def test_a_metric_with_a_minus_is_a_score_of_which_more_is_better() -> None:
@@ -32,7 +33,11 @@ def test_an_interval_is_turned_over() -> None:
 def test_validation_and_test_are_undefined_each_by_itself(
     which: str, undefined: tuple[int, int], text: str
 ) -> None:
-    row = dict(zip(("undefined", "test_undefined"), undefined, strict=True)) | {"seeds": 3}
+    row = dict(zip(("undefined", "test_undefined"), undefined, strict=True)) | {
+        "seeds": 3,
+        "kind": "",
+        "label": "",
+    }
     row |= {"val_loss": 0.5, "val_low": 0.4, "val_high": 0.6}  # type: ignore[dict-item]
     row |= dict.fromkeys(("test_loss", "test_low", "test_high"), np.nan)  # type: ignore[arg-type]
-    assert loss_in_words(row, which, Score("loss")) == text  # type: ignore[arg-type]
+    assert loss_over_seeds(row, which).in_words(Score("loss")) == text  # type: ignore[arg-type]

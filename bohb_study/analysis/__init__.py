@@ -1,10 +1,12 @@
 """From frames of reports to what figures and tables show: pure functions, no files, no drawing."""
 
 from bohb_study.analysis.comparisons.final_results import summary
-from bohb_study.analysis.incumbents.alignment import Axis, align
+from bohb_study.analysis.incumbents.alignment import align
 from bohb_study.analysis.incumbents.anytime_curves import AnytimeData, MethodCurves, anytime
 from bohb_study.analysis.incumbents.final_incumbents import final_incumbents, finals_summary
-from bohb_study.analysis.incumbents.rules import RULES, Rule, can_validate, incumbent, main_rule
+from bohb_study.analysis.incumbents.rules import RULES, Rule, can_validate, main_rule
+from bohb_study.analysis.incumbents.step_functions import Axis, StepFunction
+from bohb_study.analysis.incumbents.traces import IncumbentTrace, incumbent, trace, traces
 from bohb_study.analysis.statistics.aggregate import (
     Aggregate,
     Estimate,
@@ -19,8 +21,10 @@ __all__ = [
     "AnytimeData",
     "Axis",
     "Estimate",
+    "IncumbentTrace",
     "MethodCurves",
     "Rule",
+    "StepFunction",
     "aggregate",
     "align",
     "anytime",
@@ -32,4 +36,6 @@ __all__ = [
     "incumbent",
     "main_rule",
     "summary",
+    "trace",
+    "traces",
 ]

@@ -1,6 +1,6 @@
 """The cells of a frame, and the ones that should be there but are not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -57,3 +57,14 @@ def require_complete(frame: pd.DataFrame, allow_missing: bool) -> tuple[str, ...
     if missing and not allow_missing:
         raise StudyError(f"missing cells: {', '.join(missing)}; run them, or allow missing cells")
     return missing
+
+
+def top_of(tops: Mapping[str, int], task: str) -> int:
+    """The units of one full evaluation of a task.
+
+    Raises:
+        StudyError: they are not given.
+    """
+    if task not in tops:
+        raise StudyError(f"task {task}: the cost of one full evaluation is not known")
+    return tops[task]

@@ -11,10 +11,9 @@ import pandas as pd
 
 from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.analysis.frame_cells import Key
+from bohb_study.arrays import Bools, Ints
 from bohb_study.schema import CELL
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 State = Literal["holds", "violated", "known", "not applicable"]
 
 

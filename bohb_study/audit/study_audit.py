@@ -10,6 +10,7 @@ from bohb_study.identity import git_state
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method
 from bohb_study.store import LoadedStudy, asked_cells
+from bohb_study.store.method_facts import stored_methods
 from bohb_study.store.sidecars.audit_json import write_audit
 
 
@@ -61,7 +62,7 @@ def evidence_of(study: LoadedStudy) -> Evidence:
         records=study.cells,
         asked=[(cell.task, cell.method, cell.seed) for cell in asked_cells(study.study)],
         tasks=tasks,
-        methods={name: _method_facts(study, get_method(name)) for name in study.study["methods"]},
+        methods=_all_method_facts(study),
         budget=config["budget"],
         workers=config["workers"],
     )
@@ -76,6 +77,20 @@ def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:
         stored.get("space"),
         stored.get("only_engine"),
     )
+
+
+def _all_method_facts(study: LoadedStudy) -> dict[str, MethodFacts]:
+    """What each method declares; what a user's file declared was stored when it was run."""
+    own = stored_methods(study.study)
+    facts = {}
+    for name in study.study["methods"]:
+        if name in own:
+            one = own[name]
+            plans = {task: [list(b) for b in band] for task, band in one.plans.items()}
+            facts[name] = MethodFacts(plans, one.model_after, one.budget_factor, one.known_defect)
+        else:
+            facts[name] = _method_facts(study, get_method(name))
+    return facts
 
 
 def _method_facts(study: LoadedStudy, method: Method) -> MethodFacts:

@@ -1,11 +1,9 @@
-"""Measurements as tables for people, drawn by rich."""
+"""Measurements as tables."""
 
-from collections.abc import Iterable, Sequence
-
-from rich import box
-from rich.table import Table
+from collections.abc import Iterable
 
 from bohb_study.benchmarking.cases import TASK, Measured
+from bohb_study.summaries.table import Column, Given, Table, columns, row
 
 PARTS = ("training", "searching", "scheduling", "engine")
 """What ``CellResult.seconds`` tells apart; of Syne Tune only the first is known."""
@@ -14,24 +12,18 @@ PARTS = ("training", "searching", "scheduling", "engine")
 def cost_table(measured: Iterable[Measured], repeats: int) -> Table:
     """One line a case: its run of least CPU time."""
     runs = "one run" if repeats == 1 else f"the cheapest of {repeats} runs"
-    table = _table(
-        f"{TASK}: CPU time, {runs}, each in a fresh process",
-        ("engine", "method"),
-        ("workers", "full\nevals", "trials", "reports", "CPU s", "reports\n/ CPU s",
-         "trials\n/ CPU s", "CPU us\n/ report"),
-        ("time:\ntrain", "\nsearch", "\nschedule", "\nengine", "MB at\nstart", "MB at\npeak"),
-    )  # fmt: skip
+    found = []
     for one in _by_size(measured):
         case, cost = one.case, one.least
         whole = sum(cost.seconds.values())
         shares = {part: spent / whole for part, spent in cost.seconds.items()}
-        table.add_row(
+        cells: list[Given] = [
             case.runner,
             case.method,
-            str(case.workers),
+            case.workers,
             f"{case.budget:g}",
-            str(cost.trials),
-            str(cost.reports),
+            cost.trials,
+            cost.reports,
             f"{cost.cpu_seconds:.3f}",
             f"{cost.reports_per_second:.0f}",
             f"{cost.trials_per_second:.0f}",
@@ -39,8 +31,21 @@ def cost_table(measured: Iterable[Measured], repeats: int) -> Table:
             *(f"{shares[name]:.0%}" if name in shares else "" for name in PARTS),
             f"{cost.imported_mb:.0f}",
             f"{cost.peak_mb:.0f}",
-        )
-    return table
+        ]
+        found.append(row(cells))
+    runs = "one run" if repeats == 1 else f"the cheapest of {repeats} runs"
+    return Table(
+        f"{TASK}: CPU time, {runs}, each in a fresh process",
+        (
+            *columns("engine", "method"),
+            *columns("workers", "full\nevals", "trials", "reports", align="right"),
+            Column("CPU", "right", "s"),
+            *columns("reports\n/ CPU s", "trials\n/ CPU s", "CPU us\n/ report", align="right"),
+            *columns("time:\ntrain", "\nsearch", "\nschedule", "\nengine", align="right"),
+            *columns("MB at\nstart", "MB at\npeak", align="right"),
+        ),
+        tuple(found),
+    )
 
 
 def _by_size(measured: Iterable[Measured]) -> list[Measured]:
@@ -60,33 +65,28 @@ def _by_size(measured: Iterable[Measured]) -> list[Measured]:
 
 def wall_table(measured: Iterable[Measured]) -> Table:
     """One line a case: wall time, since real Ray Tune works in many processes."""
-    table = _table(
-        f"{TASK}: wall time; starting Ray is not counted",
-        ("engine", "method"),
-        ("workers", "full\nevals", "trials", "reports", "wall s", "reports\n/ s"),
-    )
+    found = []
     for one in measured:
         case = one.case
         cost = min(one.runs, key=lambda run: run.wall_seconds)
-        table.add_row(
+        cells: list[Given] = [
             case.runner,
             case.method,
-            str(case.workers),
+            case.workers,
             f"{case.budget:g}",
-            str(cost.trials),
-            str(cost.reports),
+            cost.trials,
+            cost.reports,
             f"{cost.wall_seconds:.3f}",
             f"{cost.reports / cost.wall_seconds:.0f}",
-        )
-    return table
-
-
-def _table(title: str, words: Sequence[str], *numbers: Sequence[str]) -> Table:
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+        ]
+        found.append(row(cells))
+    return Table(
+        f"{TASK}: wall time; starting Ray is not counted",
+        (
+            *columns("engine", "method"),
+            *columns("workers", "full\nevals", "trials", "reports", align="right"),
+            Column("wall", "right", "s"),
+            *columns("reports\n/ s", align="right"),
+        ),
+        tuple(found),
     )
-    for heading in words:
-        table.add_column(heading, no_wrap=True)
-    for heading in (heading for group in numbers for heading in group):
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table

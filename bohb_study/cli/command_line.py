@@ -1,4 +1,4 @@
-"""What the scripts share: a dataclass from the command line, one-line errors, exit codes.
+"""What the commands share: a dataclass from the command line, one-line errors, exit codes.
 
 Exit 0: done. 1: a run, a file or a check failed. 2: bad usage. 130: interrupted (SIGINT), 143:
 terminated (SIGTERM), 129: hung up (SIGHUP); what was finished by then is kept.
@@ -12,48 +12,64 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
 from bohb_study import interrupts, streams
+from bohb_study.cli.flags import flag, present_flags, with_flags
+from bohb_study.cli.given_paths import check_long_paths
 from bohb_study.errors import StudyError, UsageError
 
 Options = TypeVar("Options")
 
-MOST_REPEATS = 1000
-"""Of a measurement or a training: what more of them would add is below any other error."""
-NAME_BYTES, PATH_BYTES = 255, 4095
-"""The longest file name, and path, that Linux takes."""
 
-
-def parse(options: type[Options], argv: Sequence[str], description: str) -> Options:
+def parse(options: type[Options], argv: Sequence[str], description: str, prog: str) -> Options:
     """The dataclass ``options`` from command-line words.
+
+    Args:
+        options: what can be asked for.
+        argv: the words; flags in a former spelling are taken, and a line on stderr says so.
+        description: what ``--help`` says first.
+        prog: how the command is called, such as ``bohb-study compare``.
 
     Raises:
         UsageError: one line that names the flag, what was given and what is allowed.
         SystemExit: 0, after ``--help``.
     """
     assert is_dataclass(options)
+    words = [*present_flags(argv, set(_flags_of(options)))]
+    argv = [word for word, _ in words]
+    for note in (note for _, note in words if note):
+        print(note, file=sys.stderr)
     _refuse_repeated(argv)
     _refuse_empty(argv)
     boxes = io.StringIO()
     try:
-        with _wide(), contextlib.redirect_stderr(boxes):
-            found = tyro.cli(options, args=argv, description=description, add_help=True)
+        with _wide(argv), contextlib.redirect_stderr(boxes):
+            found = tyro.cli(options, prog=prog, args=argv, description=description, add_help=True)
     except SystemExit as exit_:
         if exit_.code == 0:
             raise
         raise UsageError(one_line(boxes.getvalue())) from None
     # what a task file of the user's says while it is read, such as a warning
     sys.stderr.write(boxes.getvalue())
-    _refuse_long_paths(found)
+    check_long_paths(found)
     return found
+
+
+def _flags_of(options: Any) -> Iterator[str]:
+    hints = get_type_hints(options)
+    for field in fields(options):
+        if is_dataclass(hints[field.name]):
+            yield from _flags_of(hints[field.name])
+        else:
+            yield flag(field.name)
 
 
 def _refuse_repeated(argv: Sequence[str]) -> None:
@@ -72,29 +88,10 @@ def _refuse_empty(argv: Sequence[str]) -> None:
             raise UsageError(f"{word[:-1]} '': empty; give a value, or leave it out")
 
 
-def _refuse_long_paths(options: Any) -> None:
-    for field in fields(options):
-        value = getattr(options, field.name)
-        if is_dataclass(value):
-            _refuse_long_paths(value)
-        elif isinstance(value, Path):
-            _refuse_long_path("--" + field.name.replace("_", "-"), value)
-
-
-def _refuse_long_path(flag: str, path: Path) -> None:
-    name = max((os.fsencode(part) for part in path.parts), key=len, default=b"")
-    for what, given, most in (
-        ("a name", name, NAME_BYTES),
-        ("it", os.fsencode(path), PATH_BYTES),
-    ):
-        if len(given) > most:
-            raise UsageError(f"{flag} {path}: {what} has {len(given)} bytes; at most {most}")
-
-
 @contextlib.contextmanager
-def _wide() -> Any:
+def _wide(argv: Sequence[str]) -> Iterator[None]:
     """No line breaks in error boxes; help keeps the terminal's width."""
-    if {"-h", "--help"} & set(sys.argv):
+    if {"-h", "--help"} & set(argv):
         yield
         return
     before = os.environ.get("COLUMNS")
@@ -108,20 +105,16 @@ def _wide() -> Any:
             os.environ["COLUMNS"] = before
 
 
-def check_repeats(repeats: int) -> None:
-    """Raise UsageError for a number of ``--repeats`` that cannot be meant."""
-    if not 1 <= repeats <= MOST_REPEATS:
-        raise UsageError(f"--repeats {repeats}: must be at least 1, at most {MOST_REPEATS:,}")
+def again(command: str, argv: Sequence[str]) -> str:
+    """How to go on after an interrupt: the command as it was called, without ``--fresh``.
 
-
-def check_file(flag: str, path: Path) -> None:
-    """Raise UsageError where ``path`` cannot be a file to write, before what is to be written."""
-    _refuse_long_path(flag, path)
-    if path.is_dir():
-        raise UsageError(f"{flag} {path}: is a folder; name a file")
-    above = next(parent for parent in path.absolute().parents if parent.exists())
-    if not above.is_dir():
-        raise UsageError(f"{flag} {path}: {above} is no folder")
+    Args:
+        command: its name, such as ``compare``.
+        argv: its words.
+    """
+    called = sys.argv[0]
+    script = ["python", called] if called.endswith(f"{command}.py") else ["bohb-study", command]
+    return shlex.join([*script, *(word for word in argv if word != "--fresh")])
 
 
 def one_line(box: str) -> str:
@@ -202,7 +195,7 @@ def _ended(advice: Sequence[object], default: signal.Signals = signal.SIGINT) ->
 
 def _message(error: Exception) -> str:
     if isinstance(error, UsageError | StudyError):
-        return str(error)
+        return with_flags(error)
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {_reason(error)}"
     text = " ".join(str(error).split())[:300]

@@ -1,50 +1,39 @@
-"""What is printed on stdout: tables for people, drawn by rich."""
+"""What the command line prints on stdout: its own tables, and those of any study by one name."""
 
-import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from bohb_study.analysis import bootstrap_seed, summary
-from bohb_study.analysis.diagnostics.brackets import BracketCheck
-from bohb_study.audit.checks.planned_rungs import bracket_checks
-from bohb_study.audit.silent_models import silent_models
-from bohb_study.audit.study_audit import evidence_of
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.methods.base import Rung
 from bohb_study.methods.hpbandster.pair import hpbandster_plan
-from bohb_study.methods.hyperband import ray_plan
-from bohb_study.numerics import unportable
+from bohb_study.methods.ray.hyperband_for_bohb import ray_plan
 from bohb_study.running.reproduction import Comparison
-from bohb_study.scores import Score, loss_in_words
-from bohb_study.store import LoadedStudy
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.summaries.study_table import silent_lines, summary_table
+from bohb_study.summaries.table import Column, Given, Table, code, columns, rows
+from bohb_study.summaries.terminal import console
 from bohb_study.tasks import TASKS, make_task, option_fields
 
-WIDE = 160
-"""Columns of a table where stdout is no terminal: a log keeps whole lines."""
-
+__all__ = [
+    "comparison_table",
+    "console",
+    "list_tables",
+    "plan_tables",
+    "silent_lines",
+    "summary_table",
+]
 
 LARGE_FAMILY = 10
 """Tasks of one class, above which ``--list`` gives them one line."""
 
 
-def console() -> Console:
-    """Where tables go; what stands in square brackets is text, not rich's markup."""
-    return Console(width=None if sys.stdout.isatty() else WIDE, soft_wrap=False, markup=False)
-
-
 def list_tables() -> list[Table]:
     """Tasks with their options, and methods, as ``--list`` prints them."""
-    tasks = Table(title="tasks", title_justify="left")
-    for heading in ("task", "what", "full evaluation", "options"):
-        tasks.add_column(heading)
+    return [_tasks_table(), _methods_table()]
+
+
+def _tasks_table() -> Table:
+    found: list[Sequence[Given]] = []
     for names in _families():
         task = make_task(names[0])
         tops = sorted(make_task(name).ladder.top for name in names)
@@ -54,25 +43,23 @@ def list_tables() -> list[Table]:
             f"{task.name}.{f.name}={'PATH' if f.metadata.get('path') else f.default}"
             for f in option_fields(type(task))
         ]
-        tasks.add_row(
-            ", ".join(names),
-            such + task.summary,
-            f"{count} {task.ladder.unit}{'' if tops[-1] == 1 else 's'}",
-            "\n".join(options),
-        )
-    methods = Table(title="methods", title_justify="left")
-    for heading in ("method", "searcher", "scheduler", "uses fidelity", "source"):
-        methods.add_column(heading)
-    for name in METHODS:
-        method = get_method(name)
-        methods.add_row(
-            name,
-            method.searcher,
-            method.scheduler,
-            "yes" if method.uses_fidelity else "no",
-            method.source,
-        )
-    return [tasks, methods]
+        full = f"{count} {task.ladder.unit}{'' if tops[-1] == 1 else 's'}"
+        found.append([code(", ".join(names)), such + task.summary, full, "\n".join(options)])
+    headings = columns("task", "description", "full evaluation", "options")
+    return Table("tasks", headings, rows(found), framed=True)
+
+
+def _methods_table() -> Table:
+    methods = [get_method(name) for name in METHODS]
+    return Table(
+        "methods",
+        columns("method", "searcher", "scheduler", "uses fidelity", "source"),
+        rows(
+            [code(m.name), m.searcher, m.scheduler, "yes" if m.uses_fidelity else "no", m.source]
+            for m in methods
+        ),
+        framed=True,
+    )
 
 
 def _families() -> list[list[str]]:
@@ -92,16 +79,14 @@ def plan_tables(config: StudyConfig) -> list[Table]:
 
 
 def _plan_table(config: StudyConfig) -> Table:
-    table = Table(title=f"study {config.id}: nothing is run", title_justify="left")
-    for heading in ("task", "method", "cells", "units a cell", "planned rungs of one band"):
-        number = heading in {"cells", "units a cell"}
-        table.add_column(heading, justify="right" if number else "left")
-    for task_name, task in config.tasks().items():
+    found: list[Sequence[Given]] = []
+    for task_name, task in config.made_tasks().items():
         ladder = task.ladder
-        for name in config.methods:
-            method = get_method(name)
+        for name in config.method_names:
+            own = config.own_methods.get(name)
+            job = CellJob(Cell(task_name, name, 0), task, config.budget, own_method=own)
+            method = job.method
             check_fits(method, task)
-            job = CellJob(Cell(task_name, name, 0), task, config.budget)
             if method.plan:
                 rungs = "  ".join(_rungs(bracket) for bracket in method.plan(ladder))
             elif method.uses_fidelity:
@@ -110,22 +95,30 @@ def _plan_table(config: StudyConfig) -> Table:
             else:
                 rungs = f"{job.problem.full_evaluations} trials of {ladder.top} {ladder.unit}s"
             units = f"{job.allowed} {ladder.unit}s"
-            table.add_row(task_name, name, str(config.seeds), units, rungs)
-    return table
+            found.append([code(task_name), code(name), config.seeds, units, rungs])
+    return Table(
+        f"study {config.id}: nothing is run",
+        (
+            *columns("task", "method"),
+            *columns("cells", "units per cell", align="right"),
+            Column("planned rungs of one band"),
+        ),
+        rows(found),
+        framed=True,
+    )
 
 
 def _rules_table(config: StudyConfig) -> Table:
-    """The brackets of one band by Ray's and by HpBandSter's rule, whoever of them is asked for."""
-    table = Table(title="rungs of one band, bracket by bracket", title_justify="left")
-    for heading in ("task", "levels", "Ray", "HpBandSter"):
-        table.add_column(heading)
-    for name, task in config.tasks().items():
+    """The brackets of one band by Ray's and by HpBandSter's rule, for any methods."""
+    found: list[Sequence[Given]] = []
+    for name, task in config.made_tasks().items():
         for ray, hpbandster in zip(
             ray_plan(task.ladder), hpbandster_plan(task.ladder), strict=True
         ):
             levels = "/".join(str(rung.level) for rung in ray)
-            table.add_row(name, levels, *(_trials(bracket) for bracket in (ray, hpbandster)))
-    return table
+            found.append([code(name), levels, _trials(ray), _trials(hpbandster)])
+    headings = columns("task", "levels", "Ray", "HpBandSter")
+    return Table("rungs of one band, bracket by bracket", headings, rows(found), framed=True)
 
 
 def _trials(bracket: Sequence[Rung]) -> str:
@@ -136,146 +129,12 @@ def _rungs(bracket: Sequence[Rung]) -> str:
     return f"{_trials(bracket)} at {'/'.join(str(rung.level) for rung in bracket)}"
 
 
-def summary_table(study: LoadedStudy) -> Table:
-    """One line a method: what it was charged, what it found, and where its time went.
-
-    Yardsticks stand below the table.
-    """
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
-    ledgers = {key: record["ledger"] for key, record in study.cells.items()}
-    seed = bootstrap_seed(study.study["id"])
-    found = summary(study.frame, ledgers, tops, seed, allow_missing=True)
-    found = found.set_index(["task", "method"])
-    engine = _engine_seconds(study)
-    evidence = evidence_of(study)
-    scores = {name: _scores(task) for name, task in study.study["tasks"].items()}
-    below = larger_budget_lines(study, found)
-    table = Table(
-        title=_summary_title(study, found),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        caption=Text("\n".join(below)) if below else None,
-        caption_justify="left",
-    )
-    several = len(study.study["tasks"]) > 1
-    for heading in [*(["task"] if several else []), "method"]:
-        table.add_column(heading, no_wrap=True)
-    # nothing is held out where both losses measure one thing
-    held_out = {name: len(_metrics(task)) > 1 for name, task in study.study["tasks"].items()}
-    tested = any(held_out.values())
-    losses = [_heading([own[0] for own in scores.values()], "validation loss")]
-    losses += [_heading([own[1] for own in scores.values()], "test loss")] if tested else []
-    for heading in ("trials", "charged", "unspent", *losses):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("rungs as\nplanned", no_wrap=True)
-    for heading in ("seconds\ntrain", "\nsearch", "\nengine"):
-        table.add_column(heading, justify="right")
-    for task in study.study["tasks"]:
-        for method in study.study["methods"]:
-            if (task, method) not in found.index or method in study.larger_budgets:
-                continue
-            row = found.loc[(task, method)]
-            table.add_row(
-                *([task] if several else []),
-                method,
-                str(row["trials"]),
-                str(row["charged"]),
-                str(row["unspent"]),
-                loss_in_words(row, "val", scores[task][0]),
-                *([_tested(row, scores[task][1], held_out[task])] if tested else []),
-                rungs_word(bracket_checks(evidence, task, method)),
-                f"{row['train_seconds']:.1f}",
-                f"{row['search_seconds']:.1f}",
-                f"{engine[task, method]:.1f}",
-            )
-    return table
-
-
-def _tested(row: "pd.Series[Any]", score: Score, held_out: bool) -> str:
-    return loss_in_words(row, "test", score) if held_out else "n/a"
-
-
-def larger_budget_lines(study: LoadedStudy, found: pd.DataFrame) -> list[str]:
-    """What each method with a multiple of the budget found, a line a task.
-
-    Args:
-        study: the study.
-        found: its summary, indexed by task and method.
-    """
-    several = len(study.study["tasks"]) > 1
-    return [
-        f"{f'{task}: ' if several else ''}{method}, a yardstick with {factor} times the budget: "
-        f"{loss_in_words(found.loc[(task, method)], 'val', Score.of(facts['val_metric']))}"
-        for task, facts in study.study["tasks"].items()
-        for method, factor in study.larger_budgets.items()
-        if (task, method) in found.index
-    ]
-
-
-def _summary_title(study: LoadedStudy, found: pd.DataFrame) -> Text:
-    labels, kinds = (" or ".join(sorted(set(found[name]))) for name in ("label", "kind"))
-    metrics = "\n".join(
-        f"{name}: {' and '.join(_metrics(task))}, charged in {task['unit']}s"
-        for name, task in study.study["tasks"].items()
-    )
-    seeds = " or ".join(str(n) for n in sorted(set(found["seeds"])))
-    plural = "" if seeds == "1" else "s"
-    lines = unportable(record.get("numerics", {}) for record in study.cells.values())
-    return Text(
-        f"{study.path.name}: the best report at full fidelity of each cell\n"
-        f"{labels} over {seeds} seed{plural} [{kinds}]\n" + "\n".join([*lines, metrics])
-    )
-
-
-def _scores(task: Mapping[str, Any]) -> tuple[Score, Score]:
-    """What a task's two losses measure."""
-    return Score.of(task["val_metric"]), Score.of(task["test_metric"])
-
-
-def _metrics(task: Mapping[str, Any]) -> list[str]:
-    """The same in words: one thing where nothing is held out."""
-    return list(dict.fromkeys(map(str, _scores(task))))
-
-
-def _heading(scores: Sequence[Score], loss: str) -> str:
-    """Of a column: a loss, or the names of what more is better of."""
-    return " or ".join(dict.fromkeys(own.name if own.negated else loss for own in scores))
-
-
-def _engine_seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
-    """Seconds that were neither training nor searching: the scheduler's and the engine's own."""
-    seconds: dict[tuple[str, str], float] = {}
-    for (task, method, _), record in study.cells.items():
-        before = seconds.get((task, method), 0.0)
-        spent = record["seconds"]
-        seconds[task, method] = before + spent["engine"] + spent.get("scheduling", 0.0)
-    return seconds
-
-
-def silent_lines(study: LoadedStudy) -> list[str]:
-    """A line for each method on a task whose model suggested nothing in some of its cells."""
-    return list(silent_models(evidence_of(study)))
-
-
-def rungs_word(checks: Sequence[BracketCheck] | None) -> str:
-    """Whether the rungs were as planned, and how many complete brackets show it."""
-    if checks is None:
-        return "n/a"
-    if not all(check.holds for check in checks):
-        return "no: below"
-    complete = sum(check.complete for check in checks)
-    return f"yes, {complete}" if complete else "none complete"
-
-
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    """One line a cell that was run again."""
-    table = Table(title="run again", title_justify="left")
-    for heading in ("cell", "rows", "equal", "first difference"):
-        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    """One row a cell that was run again."""
+    found: list[Sequence[Given]] = []
     for c in comparisons:
         d = c.difference
         where = "" if d is None else f"row {d.row}, {d.column}: {d.stored!r} -> {d.rerun!r}"
-        table.add_row(str(c.cell), str(c.rows), "no" if d else "yes", where)
-    return table
+        found.append([code(str(c.cell)), c.rows, "no" if d else "yes", where])
+    headings = (Column("cell"), Column("rows", "right"), *columns("equal", "first difference"))
+    return Table("run again", headings, rows(found), framed=True)

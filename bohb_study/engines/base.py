@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 from bohb_study.budget import Account, units_allowed
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
-from bohb_study.methods.base import Problem
+from bohb_study.methods.base import Method, Pair, Problem
 from bohb_study.numerics import Mode, check, record
 from bohb_study.study import Cell
 from bohb_study.tasks import Task
@@ -23,6 +23,14 @@ OnProgress = Callable[[int, float | None], None]
 """Called with the units reported so far and the best validation loss so far (None: none yet)."""
 
 Result = TypeVar("Result", covariant=True)
+
+
+class OwnMethod(Protocol):
+    """A user's file that holds a method, with its text; picklable."""
+
+    @property
+    def method(self) -> Method:
+        """The method, from the file's text."""
 
 
 class Job(Protocol[Result]):
@@ -55,30 +63,50 @@ class CellJob:
     """Folder for the states of paused trials, reachable from all nodes; None: a temporary one."""
     numerics: Mode = "portable"
     """By which kernels it is computed."""
+    own_method: OwnMethod | None = None
+    """The user's file that its method is of; None for a registered method."""
+
+    @property
+    def method(self) -> Method:
+        """The cell's method.
+
+        Raises:
+            UsageError: the user's file cannot be imported, or there is no such method.
+        """
+        return self.own_method.method if self.own_method else get_method(self.cell.method)
 
     @property
     def allowed(self) -> int:
-        """Units that the cell may spend: the study's budget, or the multiple of a yardstick."""
+        """Units that the cell may spend: the study's budget, or a baseline's multiple of it."""
         return self._factor * units_allowed(self.budget, self.task.ladder.top)
 
     @property
     def problem(self) -> Problem:
         """What the cell's method is built for."""
         full_evaluations = int(self._factor * self.budget)
-        return Problem(self.task, self.cell.method, self.cell.seed, full_evaluations)
+        cell = self.cell
+        return Problem(self.task, cell.method, cell.seed, full_evaluations, self.method.stream)
 
     @property
     def _factor(self) -> int:
-        return get_method(self.cell.method).budget_factor
+        return self.method.budget_factor
+
+    def pair(self) -> Pair:
+        """The method's searcher and scheduler for this cell.
+
+        Raises:
+            UsageError: the method does not fit the task's ladder or space.
+        """
+        return self.method.build(self.problem)
 
     def run(self, progress: OnProgress | None = None) -> "CellResult":
-        """As ``run_cell``."""
+        """Run it in this process, as ``run_cell`` does."""
         return run_cell(self, progress)
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell gave."""
+    """The rows of a cell, and what was measured while it ran."""
 
     frame: "pd.DataFrame"
     account: Account

@@ -25,7 +25,7 @@ CELL_ERRORS = (StudyError, UsageError)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, told apart from a KeyboardInterrupt that a task's own code raises."""
+    """Ctrl-C, distinguished from a KeyboardInterrupt that a task's own code raises."""
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
@@ -52,7 +52,7 @@ def interruptible() -> Iterator[None]:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether somebody wants the run to end, as far as can be told.
+    """Whether somebody wants the run to end, as far as can be known.
 
     A KeyboardInterrupt of any other origin than Ctrl-C is the training's own: outside of
     ``interruptible`` nobody can say, so it is taken for Ctrl-C.
@@ -74,10 +74,10 @@ class GuardedEvaluation:
         """Nothing is started before the first step.
 
         Args:
-            task: what is optimised.
+            task: the task of the cell.
             config: hyperparameters in plain Python types.
             seed: the study's seed.
-            start: begins the evaluation; ``task.start`` where not given.
+            start: begins the evaluation; by default ``task.start``.
         """
         self._task = task
         self._config = config

@@ -19,7 +19,7 @@ class LedgerHost:
         self._ledger = Ledger(allowed)
 
     def charge(self, units: int) -> bool:
-        """See ``Ledger.charge``."""
+        """Charge a step to the ledger, as ``Ledger.charge`` does."""
         return self._ledger.charge(units)
 
     def ledger(self) -> Ledger:

@@ -49,7 +49,7 @@ class States:
             path.unlink()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Drop all states and delete their files."""
         self._memory.clear()
         self._files.clear()
         self._bytes = 0

@@ -21,7 +21,7 @@ from bohb_study.seeding import Config, derive, trial_seed
 from bohb_study.tasks import Evaluation, FunctionTask, Report
 
 END_SECONDS = 60.0
-"""How long a function may take to leave ``tune.report`` when it is told to."""
+"""How long a function may take to leave ``tune.report`` when it is asked to."""
 
 
 class _Function(FunctionTrainable):
@@ -52,10 +52,10 @@ class _Function(FunctionTrainable):
             raise RuntimeError("the function has ended")
 
     def close(self) -> None:
-        """Let Ray tell the function to end, and wait until it has.
+        """Let Ray ask the function to end, and wait until it has.
 
         Raises:
-            StudyError: it goes on, so it would train in secret.
+            StudyError: it goes on, so it would train without being charged.
         """
         self.closing = True
         self.stop()
@@ -63,7 +63,7 @@ class _Function(FunctionTrainable):
             self.thread.join(END_SECONDS)
             if self.thread.is_alive():
                 raise StudyError(
-                    f"{self.task.name} goes on although tune.report told it to end: does it catch "
+                    f"{self.task.name} goes on although tune.report asked it to end: does it catch "
                     "SystemExit?"
                 )
 
@@ -75,7 +75,7 @@ class _RecordingCheckpoint(tune.Checkpoint):
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """The folder in which the checkpoint is."""
         self.read = True
         return self._path
 
@@ -85,7 +85,7 @@ class _RecordingCheckpoint(tune.Checkpoint):
 
 
 class RayFunctionEvaluation(Evaluation):
-    """One call of the function, or a call for each time that it was put away."""
+    """One call of the function, or a call for each time that it was paused."""
 
     def __init__(
         self, task: FunctionTask, config: Config, training_seed: int, trial: Any, storage: Any
@@ -96,7 +96,7 @@ class RayFunctionEvaluation(Evaluation):
             task: the function.
             config: hyperparameters.
             training_seed: seeds the global random generators.
-            trial: what Ray tells a trainable of its trial.
+            trial: what Ray passes to a trainable about its trial.
             storage: where Ray lets the trial store checkpoints.
         """
         self._task = task
@@ -157,7 +157,7 @@ class RayFunctionEvaluation(Evaluation):
         if function.error is None and function.returned is not None and not self._level:
             said += (
                 f"; it returned {type(function.returned).__name__}, but what counts is what it "
-                "tells tune.report once an epoch"
+                "calls tune.report once an epoch"
             )
         return said
 

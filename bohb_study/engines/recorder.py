@@ -115,7 +115,7 @@ class Recorder:
             trial_id: the trial as searcher and scheduler know it.
             level: units of fidelity reached.
             units: units charged for the step.
-            report: what the evaluation told.
+            report: of the evaluation.
             note: what the scheduler did with it; None where it was not asked (the budget was
                 used up while the step was in flight).
             arrival: modelled seconds at which it arrived. None where nobody knows; at one worker,

@@ -37,7 +37,7 @@ class TaskTrainable(tune.Trainable):
 
         Args:
             config: hyperparameters, with the first rung under ``FIRST_RUNG``.
-            task: what is optimised.
+            task: the task of the cell.
             seed: the study's seed.
             ledger: handle of the ledger's actor.
             numerics: ``numerics.record`` of the process that drives the cell.

@@ -25,7 +25,6 @@ from bohb_study.engines.ray_function import RayFunctionTrainable
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
 from bohb_study.errors import StudyError
-from bohb_study.methods import get_method
 from bohb_study.methods.base import Pair
 
 ENVIRONMENT = {
@@ -132,7 +131,7 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
     Raises:
         UsageError: the method's scheduler does not fit the task's ladder.
     """
-    return run_pair(job, get_method(job.cell.method).build(job.problem), progress)
+    return run_pair(job, job.pair(), progress)
 
 
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
@@ -178,6 +177,6 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     wall = perf_counter() - begin
     if listener.errors:
         raise StudyError(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
-    books = ray.get(ledger.ledger.remote())
+    account = ray.get(ledger.ledger.remote())
     ray.kill(ledger)
-    return recorder.result(books, wall, at_once=job.workers)
+    return recorder.result(account, wall, at_once=job.workers)

@@ -34,7 +34,6 @@ from bohb_study.engines.guard import GuardedEvaluation, interruptible
 from bohb_study.engines.paused_states import States
 from bohb_study.engines.recorder import Recorder
 from bohb_study.errors import StudyError
-from bohb_study.methods import get_method
 from bohb_study.methods.base import Pair, seen
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
 from bohb_study.seeding import Config
@@ -107,7 +106,7 @@ class VirtualController:
     """Runs one cell; to searcher and scheduler it is Ray's controller."""
 
     def __init__(self, job: CellJob, pair: Pair, progress: OnProgress | None = None) -> None:
-        """Run ``job`` with ``pair``; ``progress`` is told how far it is."""
+        """Run ``job`` with ``pair``; ``progress`` is called with how far it is."""
         self.search_alg = _SearchAlgorithm(ConcurrencyLimiter(pair.searcher, job.workers))
         self.scheduler = pair.scheduler
         self.ledger = Ledger(job.allowed)
@@ -293,7 +292,7 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
         StudyError: searcher and scheduler have come to a standstill, or the task models a step
             that takes no finite time.
     """
-    return run_pair(job, get_method(job.cell.method).build(job.problem), progress)
+    return run_pair(job, job.pair(), progress)
 
 
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:

@@ -1,4 +1,4 @@
-"""Who optimises: a method is a recipe for a pair of a Ray Tune searcher and scheduler."""
+"""A method: how to build a Ray Tune searcher and scheduler for a task, and what is known of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 from bohb_study.losses import LOSS_LIMIT
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.methods.recording.recording_searcher import RecordingSearcher
-from bohb_study.seeding import model_seed
+from bohb_study.seeding import model_seed, space_seed
 from bohb_study.tasks import Ladder, Report, Task
 from bohb_study.tasks.encoding import decoder, encoding
 
@@ -44,17 +44,17 @@ def succeeded(result: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Pair:
-    """A searcher and a scheduler for one cell, both with notes for the recorder."""
+    """A searcher and a scheduler for one cell, both of which record what they decide."""
 
     searcher: RecordingSearcher
     scheduler: RecordingScheduler
 
     def __post_init__(self) -> None:
-        """Tell the scheduler whose time is not its own."""
+        """Give the scheduler its searcher, whose time is not the scheduler's own."""
         self.scheduler.searcher = self.searcher
 
     def forget(self, trial_id: str) -> None:
-        """Drop what was noted of a trial that ended and was recorded."""
+        """Drop what was recorded of a trial that ended and whose rows are stored."""
         self.searcher.forget(trial_id)
         self.scheduler.forget(trial_id)
 
@@ -65,28 +65,37 @@ class Problem:
 
     task: Task
     method: str
+    """Name of the method."""
     seed: int
     """The study's seed."""
     full_evaluations: int
     """Whole full evaluations that the budget allows (grid search lays its points out for it)."""
+    stream: str = ""
+    """Name from which the method's random stream is seeded, where that is not ``method``."""
 
     @property
     def ladder(self) -> Ladder:
-        """The task's ladder."""
+        """The task's ladder of fidelities."""
         return self.task.ladder
 
-    def space(self, seed: int) -> "ConfigurationSpace":
-        """The task's space as methods see it; what they suggest goes through ``noted``."""
+    def space(self, seed: int | None = None) -> "ConfigurationSpace":
+        """The task's space as methods see it; ``recording`` translates what they suggest.
+
+        Args:
+            seed: seeds the space's stream; by default all methods draw the same configurations.
+        """
+        if seed is None:
+            seed = space_seed(self.task.name, self.seed)
         return encoding(self.task, seed).space
 
     def recording(self, searcher: Searcher) -> RecordingSearcher:
-        """The searcher with notes, in the task's own values."""
+        """``searcher``, whose suggestions are recorded in the task's own values."""
         return RecordingSearcher(searcher, decoder(self.task))
 
     @property
     def model_seed(self) -> int:
-        """Seed of the method's own stream."""
-        return model_seed(self.task.name, self.method, self.seed)
+        """Seed of the method's own random stream."""
+        return model_seed(self.task.name, self.stream or self.method, self.seed)
 
 
 @dataclass(frozen=True)
@@ -105,9 +114,12 @@ Plan = Callable[[Ladder], list[list[Rung]]]
 
 @dataclass(frozen=True)
 class Method:
-    """What is known of a method before it is built."""
+    """A method before it is built for a task; the audit checks what is declared here."""
 
     name: str
+    """As on the command line, in the results and, by default, in legends."""
+    build: Callable[[Problem], Pair]
+    """Makes the searcher and the scheduler of one cell."""
     searcher: str
     """What suggests configurations, in a few words."""
     scheduler: str
@@ -116,19 +128,19 @@ class Method:
     """Whether it stops trials below full fidelity."""
     source: str
     """Where it comes from: paper, package, class."""
-    build: Callable[[Problem], Pair]
     plan: Plan | None = None
-    """The rungs it declares; None where it declares none."""
+    """Rungs and their sizes, bracket by bracket; None where no sizes are fixed."""
     model_after: Callable[[int], int] | None = None
-    """Observations at one fidelity without which its model cannot exist, by the number of
-    hyperparameters that vary; None for methods without a model. An observation is a report at a
-    rung or at full fidelity."""
+    """Number of hyperparameters that vary -> observations at one fidelity without which the model
+    cannot exist. An observation is a report at a rung or at full fidelity. None: no model."""
     budget_factor: int = 1
-    """How many times the study's budget a cell of it gets. Above 1 it is a yardstick: drawn, and
-    left out of tests and tables of equal budgets."""
+    """Multiple of the study's budget that each of its cells gets. Above 1 it is a baseline with a
+    larger budget: drawn, and left out of tests and tables of equal budgets."""
     pauses: bool = False
-    """Whether it puts trials away and takes some of them up again."""
+    """Whether it pauses trials and resumes some of them."""
     known_defect: str | None = None
-    """A departure from its plan that is known and reported, and fails no audit."""
-    global_numpy: bool = False
-    """Whether its classes draw from numpy's global generator, which the engine then seeds."""
+    """A departure from its plan that is known: the audit reports it and still holds."""
+    label: str = ""
+    """What figures call it; empty: as they call its name."""
+    stream: str = ""
+    """Name that seeds its random stream where that is not ``name``: that of before a renaming."""

@@ -1,4 +1,4 @@
-"""Random search with twice the budget: a yardstick, never one of the methods that are compared.
+"""Random search with twice the budget: a baseline, never one of the methods that are compared.
 
 Li et al., Hyperband, JMLR 18, 2018, draw it as "random 2x": at the same place it has spent twice
 as much.

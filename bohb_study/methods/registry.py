@@ -1,30 +1,50 @@
-"""The names of the methods: names alone, so a new one changes no code that others depend on."""
+"""The names of the methods, read off the files in this folder; a new method is one more file.
 
-METHODS: dict[str, str] = {
-    "grid": "bohb_study.methods.grid",
-    "random": "bohb_study.methods.random",
-    "random-2x": "bohb_study.methods.random_2x",
-    "median": "bohb_study.methods.median",
-    "asha": "bohb_study.methods.asha",
-    "asha-bohb": "bohb_study.methods.asha_bohb",
-    "hyperband": "bohb_study.methods.hyperband",
-    "bohb": "bohb_study.methods.bohb",
-    "bohb-stock": "bohb_study.methods.bohb_stock",
-    "hpbandster-hyperband": "bohb_study.methods.hpbandster_hyperband",
-    "hpbandster-bohb": "bohb_study.methods.hpbandster_bohb",
-    "tpe": "bohb_study.methods.tpe",
-    "tpe-univariate": "bohb_study.methods.tpe_univariate",
-    "gp": "bohb_study.methods.gp",
-}
-"""Name -> module:constant; the constant is ``METHOD`` where none is named."""
+A module that assigns ``METHOD`` is a method, called as its file with - for _. The modules are read
+and not imported: naming methods costs no import of Ray. How names are found decides no row.
+"""
 
-ABLATIONS: dict[str, str] = {
-    "bohb-halving-mended": "bohb_study.methods.ablations:HALVING_MENDED",
-    "bohb-ends-told": "bohb_study.methods.ablations:ENDS_TOLD",
-    "bohb-random-0": "bohb_study.methods.ablations:RANDOM_0",
-    "bohb-random-10": "bohb_study.methods.ablations:RANDOM_10",
-    "bohb-random-67": "bohb_study.methods.ablations:RANDOM_67",
+import re
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+_PACKAGE = "bohb_study.methods"
+_METHOD = re.compile(r"^METHOD\b", re.MULTILINE)
+
+FIRST = (
+    *("grid", "random", "random-2x", "median", "asha", "asha-bohb", "hyperband", "bohb"),
+    *("bohb-stock", "hpbandster-hyperband", "hpbandster-bohb", "tpe", "tpe-univariate", "gp"),
+)
+"""Names that are listed before all others, in this order; the others follow by name."""
+
+RENAMED_METHODS: dict[str, str] = {
+    "bohb-halving-mended": "bohb-no-final-report-fix",
+    "bohb-ends-told": "bohb-no-halving-fix",
 }
+"""Former name -> present name. Stored studies are read under the present names, and the command
+line takes the former ones for one more release."""
+
+
+def found_in(folder: Path, package: str) -> dict[str, str]:
+    """The methods of a folder: name -> module.
+
+    Args:
+        folder: whose modules are read; its subfolders are not.
+        package: dotted name of the folder.
+    """
+    names = {
+        path.stem.replace("_", "-"): f"{package}.{path.stem}"
+        for path in sorted(folder.glob("*.py"))
+        if _METHOD.search(path.read_text(encoding="utf-8"))
+    }
+    return {name: names[name] for name in [*(n for n in FIRST if n in names), *names]}
+
+
+METHODS = found_in(_FOLDER, _PACKAGE)
+"""Name -> module, which has the method as ``METHOD``."""
+
+ABLATIONS = found_in(_FOLDER / "ablations", f"{_PACKAGE}.ablations")
 """BOHB with one thing changed, for studies of BOHB itself."""
 
 ALL = {**METHODS, **ABLATIONS}
+"""Every registered method."""

@@ -1,4 +1,4 @@
-"""What each part of BOHB is worth: BOHB against itself with one thing changed, paired by seed."""
+"""What each component of BOHB contributes: BOHB against variants of itself, paired by seed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,15 +9,16 @@ import pandas as pd
 from bohb_study.analysis import bootstrap_seed, main_rule
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
 from bohb_study.errors import StudyError
-from bohb_study.numbers import number
-from bohb_study.paper.claims import ClaimsReport, TextTable, above_zero, written
+from bohb_study.numbers import NONE, number
+from bohb_study.paper.claims import ClaimsReport, above_zero, written
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.table import Cell, Table, bold, code, columns, row
 
 CHANGED = {
     "hyperband": "no model",
-    "bohb-stock": "neither mend (as Ray ships it)",
-    "bohb-halving-mended": "ends not told to the model",
-    "bohb-ends-told": "brackets not mended",
+    "bohb-stock": "neither fix (as Ray ships it)",
+    "bohb-no-final-report-fix": "without the final-report fix",
+    "bohb-no-halving-fix": "without the halving fix",
     "hpbandster-bohb": "HpBandSter's brackets",
     "bohb-random-0": "random fraction 0",
     "bohb-random-10": "random fraction 0.1",
@@ -44,24 +45,25 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
     tasks = list(base.study["tasks"])
     rows, numbers = [], dict[str, dict[str, Any]]()
     for method in [m for m in labels if m in set(found["method"])]:
-        cells = []
+        cells: list[Cell] = []
         for task in tasks:
             if not ((found["task"] == task) & (found["method"] == method)).any():
-                cells.append("-")
+                cells.append(Cell(NONE))
                 continue
             gain, wins = paired_gain(found, task, "bohb", method, 1.0, seed)
             numbers.setdefault(method, {})[task] = {
                 "gain": gain.centre, "low": gain.low, "high": gain.high, "share": wins,
             }  # fmt: skip
-            mark = {"yes": " **+**", "no": " **-**"}.get(above_zero(gain), "")
-            cells.append(f"{written(gain)}{mark}, {wins:.0%}")
-        rows.append((labels[method], f"`{method}`", *cells))
-    scale = tuple(number(_median(found, task, "bohb")) for task in tasks)
-    rows.append(("(median regret of bohb itself)", "`bohb`", *scale))
-    table = TextTable(
-        "What bohb gains over itself with one thing changed", ("changed", "method", *tasks),
+            text = f"{written(gain)}, {wins:.0%}"
+            cells.append(Cell(text) if above_zero(gain) == "not decided" else bold(text))
+        rows.append(row([labels[method], code(method), *cells]))
+    scale = [number(_median(found, task, "bohb")) for task in tasks]
+    rows.append(row(["(median regret of bohb itself)", code("bohb"), *scale]))
+    table = Table(
+        "Gain of bohb over variants with one component changed",
+        (*columns("changed", "method"), *columns(*tasks, align="right")),
         tuple(rows),
-    )  # fmt: skip
+    )
     return ClaimsReport("ablations", (), (table,), tuple(_notes(base, others)), {"gains": numbers})
 
 
@@ -78,8 +80,8 @@ def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
         "lower (ties count one half)"
     )
     yield (
-        "**+** and **-**: the interval is above or below zero. Many comparisons were made and none "
-        "corrected for: description, not a test"
+        "bold: the whole interval is above or below zero. Many comparisons were made and none was "
+        "corrected for: this is a description, not a test"
     )
 
 

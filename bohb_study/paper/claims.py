@@ -10,6 +10,8 @@ from math import isfinite
 from typing import Any, Literal
 
 from bohb_study.analysis import Estimate
+from bohb_study.summaries.markdown import to_markdown
+from bohb_study.summaries.table import Table, columns, rows
 
 Verdict = Literal["yes", "no", "not decided"]
 
@@ -29,26 +31,12 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class TextTable:
-    """A table as text."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """For a README."""
-        lines = [self.headings, ("---",) * len(self.headings), *self.rows]
-        return f"{self.title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-@dataclass(frozen=True)
 class ClaimsReport:
     """What one reproduction found."""
 
     name: str
     claims: tuple[Claim, ...]
-    tables: tuple[TextTable, ...]
+    tables: tuple[Table, ...]
     notes: tuple[str, ...]
     """A sentence each: what the numbers are, and of which runs."""
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -57,8 +45,8 @@ class ClaimsReport:
     def markdown(self) -> str:
         """Claims, tables, notes."""
         notes = "\n".join(f"* {note}" for note in self.notes)
-        parts = [claims_table(self.claims).markdown()] if self.claims else []
-        return "\n\n".join([*parts, *(table.markdown() for table in self.tables), notes]) + "\n"
+        tables = [*([claims_table(self.claims)] if self.claims else []), *self.tables]
+        return "\n".join([*map(to_markdown, tables), notes]) + "\n"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -81,10 +69,10 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.10g}") if isfinite(value) else None  # JSON has no other numbers
 
 
-def claims_table(claims: Iterable[Claim], title: str = "Claims") -> TextTable:
-    """Claim, source, published, ours, holds."""
-    rows = tuple((c.claim, c.source, c.published, c.ours, c.holds) for c in claims)
-    return TextTable(title, ("claim", "source", "published", "ours", "holds"), rows)
+def claims_table(claims: Iterable[Claim], title: str = "Claims") -> Table:
+    """What was claimed, where, what was published, what is found here, and the verdict."""
+    found = [(c.claim, c.source, c.published, c.ours, c.holds) for c in claims]
+    return Table(title, columns("claim", "source", "published", "here", "verdict"), rows(found))
 
 
 def above_zero(found: Estimate) -> Verdict:

@@ -16,7 +16,6 @@ from bohb_study.numbers import fixed, stable, with_error
 from bohb_study.paper.claims import (
     Claim,
     ClaimsReport,
-    TextTable,
     Verdict,
     above_zero,
     together,
@@ -24,6 +23,7 @@ from bohb_study.paper.claims import (
     written,
 )
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.table import Given, Table, code, columns, rows
 
 SOURCE = "Falkner et al. 2018, section 5.1"
 START, EARLY = 5.0, 10.0
@@ -167,17 +167,18 @@ def _table(
     means: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
     methods: Sequence[str],
     end: float,
-) -> TextTable:
-    rows = []
+) -> Table:
+    found: list[Sequence[Given]] = []
     for d, by_method in means.items():
         for method in methods:
             cells = []
             for mean, error in by_method[method].values():
                 cells.append(with_error(mean, 2 * error))
-            rows.append((d, f"`{method}`", *cells))
+            found.append((d, code(method), *cells))
     moments = next(iter(next(iter(means.values())).values()))
     title = "Normalised noise-free regret after so many full evaluations, mean +- 2 standard errors"
-    return TextTable(title, ("d", "method", *moments), tuple(rows))
+    headings = (*columns("d", "method"), *columns(*moments, align="right"))
+    return Table(title, headings, rows(found))
 
 
 def _measured(reference: LoadedStudy) -> dict[str, dict[str, dict[str, list[float]]]]:

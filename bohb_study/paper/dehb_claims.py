@@ -10,8 +10,9 @@ import numpy as np
 
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, values_of
 from bohb_study.numbers import number, with_error
-from bohb_study.paper.claims import Claim, ClaimsReport, TextTable
+from bohb_study.paper.claims import Claim, ClaimsReport
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.table import Table, code, columns, row
 
 SOURCE = "DEHB v0.1.2, its published tables (Awad et al. 2021)"
 AT = (60, 120, 180, 240, 300)
@@ -25,11 +26,12 @@ SCALE = {"counting-ones-100": 100.0}
 
 
 def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
-    """DEHB's figures and ours, method by method, after equally many evaluations."""
+    """DEHB's published values and those found here after equally many evaluations."""
     rows, numbers, claims = [], dict[str, dict[str, list[list[float]]]](), list[Claim]()
     for task, published in PUBLISHED.items():
         mine: dict[str, list[list[float]]] = {}
-        rows.append((task, "DEHB, published", *(number(value) for value in published)))
+        printed = [number(value) for value in published]
+        rows.append(row([code(task), "DEHB, published", *printed]))
         for study in studies:
             tops = {name: t["top"] for name, t in study.study["tasks"].items()}
             budget = study.study["config"]["budget"]
@@ -45,7 +47,7 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
                     [float(v.mean()), float(v.std(ddof=1) / np.sqrt(len(v)))] for v in values
                 ]
                 cells = (with_error(mean, 2 * error) for mean, error in mine[method])
-                rows.append((task, f"`{method}`", *cells))
+                rows.append(row([code(task), code(method), *cells]))
         numbers[task] = mine
         claims.append(_claim(task, published[-1], mine))
     methods = {method for mine in numbers.values() for method in mine}
@@ -55,18 +57,18 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
             f"{s.study['config']['budget']:g} full evaluations, one worker"
             for s in studies
         ),
-        "after 60 to 300 evaluations of ANY fidelity: so random and TPE, which evaluate at full "
-        "fidelity alone, have spent far more; the incumbent is the lowest observed loss at any "
+        "after 60 to 300 evaluations of any fidelity; random and TPE, which evaluate at full "
+        "fidelity only, have spent far more; the incumbent is the lowest observed loss at any "
         "fidelity, so it may be noise",
-        "ours: mean over the seeds +- 2 standard errors; the published means are of 5 seeds, and "
+        "here: mean over the seeds +- 2 standard errors; the published means are of 5 seeds, and "
         "their uncertainty is not known",
-        "the tasks are not the same to the letter: the published ladder of MFHartmann has other "
-        "fidelities (ours 1, 4, 11, 33, 100)",
+        "the tasks differ in one respect: the published ladder of MFHartmann has other fidelities "
+        "(here 1, 4, 11, 33, 100)",
         f"{len(methods)} methods; DEHB itself is not run here",
     )
-    table = TextTable(
+    table = Table(
         "Observed value of the incumbent after so many evaluations of any fidelity",
-        ("task", "method", *map(str, AT)),
+        (*columns("task", "method"), *columns(*map(str, AT), align="right")),
         tuple(rows),
     )
     return ClaimsReport("dehb", tuple(claims), (table,), notes, {"at": list(AT), "values": numbers})
@@ -82,7 +84,7 @@ def _claim(task: str, published: float, mine: dict[str, list[list[float]]]) -> C
         "DEHB lower than": behind,
         "higher than": ahead,
         "within 2 standard errors of": level,
-        "not compared with, for want of a value in some seed,": unknown,
+        "no value in some seed of": unknown,
     }
     ours = "; ".join(f"{words} {', '.join(names)}" for words, names in named.items() if names)
     return Claim(
@@ -90,5 +92,5 @@ def _claim(task: str, published: float, mine: dict[str, list[list[float]]]) -> C
         SOURCE,
         number(published),
         ours,
-        "a comparison, no claim",
+        "comparison only",
     )

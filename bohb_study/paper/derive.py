@@ -41,7 +41,7 @@ def derive(study: LoadedStudy, whole_tasks: Sequence[str] = ()) -> dict[str, pd.
             f"be {config.id} here"
         )
     from_rows = derived_from_rows(study, evidence)
-    everywhere = correlations_off_ledger(config.tasks())
+    everywhere = correlations_off_ledger(config.made_tasks())
     correlations = pd.concat([from_rows["correlations"], everywhere], ignore_index=True)
     return {
         **({"whole": _whole(study, whole_tasks)} if whole_tasks else {}),

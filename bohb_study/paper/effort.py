@@ -21,7 +21,7 @@ def effort(config: StudyConfig, repeats: int) -> str:
         config: the study.
         repeats: trainings of each final incumbent.
     """
-    return "\n".join(_effort(config, task, repeats) for task in config.tasks().values())
+    return "\n".join(_effort(config, task, repeats) for task in config.made_tasks().values())
 
 
 def measured_effort(config: StudyConfig, packed: Path) -> str:
@@ -46,7 +46,7 @@ def measured_effort(config: StudyConfig, packed: Path) -> str:
             lines.append(f"{name}: not in {packed}, not counted")
             continue
         power = 1 if get_method(name).model_after is None else 2
-        cells = config.seeds * len(config.task)
+        cells = config.seeds * len(config.tasks)
         mine = float(np.mean(seconds)) * times**power * cells / 3600
         growth = "the square of the budget" if power == 2 else "the budget"
         lines.append(f"{name}: {cells} cells, about {mine:,.1f} CPU hours (grows with {growth})")
@@ -77,5 +77,6 @@ def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
     return (
         f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; off the ledger "
         f"{again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
-        f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by --jobs"
+        f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by the "
+        "jobs that run at the same time"
     )

@@ -1,6 +1,6 @@
 """FCNet: random search and TPE after 80 evaluations, against published and exact values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isnan
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, values_of
 from bohb_study.numbers import fixed, number, with_error
-from bohb_study.paper.claims import Claim, ClaimsReport, TextTable
+from bohb_study.paper.claims import Claim, ClaimsReport
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.table import Given, Table, code, columns, rows
 
 EXACT = {
     "fcnet-parkinsons": (80, 0.015581),
@@ -32,23 +33,23 @@ LIMIT = 3.0
 def fcnet_report(study: LoadedStudy) -> ClaimsReport:
     """Random and TPE on the four tables."""
     tops = {name: task["top"] for name, task in study.study["tasks"].items()}
-    found = incumbent_at(study.frame, "full", tops, (80, 100), study.study["config"]["budget"])
+    readings = incumbent_at(study.frame, "full", tops, (80, 100), study.study["config"]["budget"])
     values = {
-        (task, method, at): np.asarray(values_of(found, task, method, at), dtype=np.float64)
+        (task, method, at): np.asarray(values_of(readings, task, method, at), dtype=np.float64)
         for task in study.study["tasks"]
         for method in study.study["methods"]
         for at in (80, 100)
     }
     means = {key: (float(v.mean()), _error(v)) for key, v in values.items()}
-    rows = tuple(
-        (task, f"`{method}`", *(_written(*means[task, method, at]) for at in (80, 100)))
+    found: list[Sequence[Given]] = [
+        (code(task), code(method), *(_written(*means[task, method, at]) for at in (80, 100)))
         for task in study.study["tasks"]
         for method in study.study["methods"]
-    )
-    table = TextTable(
+    ]
+    table = Table(
         "Lowest validation error seen, mean +- standard error over the seeds",
-        ("table", "method", "after 80", "after 100"),
-        rows,
+        (*columns("table", "method"), *columns("after 80", "after 100", align="right")),
+        rows(found),
     )
     notes = (
         f"{study.study['name']}-{study.study['id']}: {study.study['seeds']} seeds, "

@@ -19,11 +19,12 @@ from bohb_study.analysis.diagnostics.rung_correlation import correlation_frame
 from bohb_study.analysis.frame_cells import narrow
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
 from bohb_study.errors import StudyError
-from bohb_study.numbers import fixed, stable, stables
-from bohb_study.paper.claims import ClaimsReport, TextTable, Verdict, above_zero, written
+from bohb_study.numbers import NONE, fixed, stable, stables
+from bohb_study.paper.claims import ClaimsReport, Verdict, above_zero, written
 from bohb_study.store import LoadedStudy
 from bohb_study.store.loading import join
 from bohb_study.store.sidecars.derived_frames import read_derived
+from bohb_study.summaries.table import Cell, Column, Given, Table, bold, code, columns, rows
 
 METHOD = "bohb"
 OTHERS = ("random", "asha", "hyperband", "hpbandster-bohb", "tpe")
@@ -160,53 +161,49 @@ def _lowest(correlations: pd.DataFrame, task: str) -> float:
     return round(float(own["spearman"].iloc[0]), 3)
 
 
-def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> TextTable:
-    rows = []
+def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> Table:
+    found = []
     for task in tasks:
         own = _guide(correlations, task).sort_values("lower")
         words = [
             f"{row['lower']}: {fixed(row['spearman'])} [{fixed(row['low'])}, {fixed(row['high'])}]"
             for row in own.to_dict("records")
         ]
-        rows.append((f"`{task}`", words[0], words[-1]))
-    return TextTable(
+        found.append((code(task), words[0], words[-1]))
+    return Table(
         "What the rungs are worth: Spearman's correlation with the top rung, over random "
         "configurations",
-        ("task", "lowest rung", "rung below the top"),
-        tuple(rows),
+        columns("task", "lowest rung", "rung below the top"),
+        rows(found),
     )
 
 
-def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> TextTable:
+def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> Table:
     by_pair = {(one.task, one.other): one for one in gains}
-    rows = [
-        (
-            f"`{task}`",
-            *(_cell(by_pair.get((task, other))) for other in OTHERS),
-        )
-        for task in guides
+    found = [
+        (code(task), *(_cell(by_pair.get((task, other))) for other in OTHERS)) for task in guides
     ]
-    return TextTable(
+    return Table(
         "How much lower BOHB's incumbent is than another's when the budget is spent (paired by "
         "seed, interquartile mean [95 %]; bold where the whole interval is on one side of 0)",
-        ("task", *(f"than `{other}`" for other in OTHERS)),
-        tuple(rows),
+        (Column("task"), *columns(*(f"than {other}" for other in OTHERS), align="right")),
+        rows(found),
     )
 
 
-def _cell(one: TaskGain | None) -> str:
+def _cell(one: TaskGain | None) -> Cell:
     if one is None:
-        return "-"
+        return Cell(NONE)
     text = written(one.gain)
-    return text if one.verdict == "not decided" else f"**{text}**"
+    return Cell(text) if one.verdict == "not decided" else bold(text)
 
 
-def _rank_table(title: str, ranks: RankCurves) -> TextTable:
+def _rank_table(title: str, ranks: RankCurves) -> Table:
     at = [_at(ranks, share) for share in SHARES]
     order = np.argsort(stables(ranks.centre[:, -1]), kind="stable")
-    rows = [
+    found: list[Sequence[Given]] = [
         (
-            f"`{ranks.methods[i]}`",
+            code(ranks.methods[i]),
             *(
                 f"{fixed(ranks.centre[i, j])} [{fixed(ranks.low[i, j])}, {fixed(ranks.high[i, j])}]"
                 for j in at
@@ -215,11 +212,14 @@ def _rank_table(title: str, ranks: RankCurves) -> TextTable:
         for i in order
     ]
     families = sorted({family_of(str(task)) for task in ranks.final.index})
-    return TextTable(
+    return Table(
         f"{title} ({len(ranks.methods)} methods, {len(ranks.final)} tasks of {len(families)} "
         f"families: {', '.join(families)}; 1 is best, [95 %] over seeds)",
-        ("method", *(f"at {share:.0%} of the budget" for share in SHARES)),
-        tuple(rows),
+        (
+            Column("method"),
+            *columns(*(f"at {share:.0%} of the budget" for share in SHARES), align="right"),
+        ),
+        rows(found),
     )
 
 

@@ -49,15 +49,17 @@ class PaperStudy:
         """
         if full and self.full is None:
             sizes = [study.name for study in STUDIES.values() if study.full]
-            raise UsageError(f"--full: {self.name} is run whole; allowed for {', '.join(sizes)}")
+            raise UsageError(
+                f": {self.name} is run whole; allowed for {', '.join(sizes)}", parameter="full"
+            )
         budget, count = self.full if full and self.full else (self.budget, self.seeds)
         return StudyConfig(
-            task=self.task,
+            tasks=self.task,
             methods=self.methods,
             budget=budget,
             seeds=count if seeds is None else seeds,
             workers=self.workers,
-            task_option=self.task_option,
+            task_options=self.task_option,
             eta=self.eta,
         )
 
@@ -199,8 +201,9 @@ STUDIES = {
             "BOHB with one thing changed at a time",
             task=ABLATION_TASKS,
             methods=(
-                "bohb", "hyperband", "bohb-stock", "bohb-halving-mended", "bohb-ends-told",
-                "hpbandster-bohb", "bohb-random-0", "bohb-random-10", "bohb-random-67",
+                "bohb", "hyperband", "bohb-stock", "bohb-no-final-report-fix",
+                "bohb-no-halving-fix", "hpbandster-bohb", "bohb-random-0",
+                "bohb-random-10", "bohb-random-67",
             ),
             budget=50,
             seeds=20,

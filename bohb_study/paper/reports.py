@@ -16,6 +16,7 @@ from bohb_study.paper.named_studies import paper_studies
 from bohb_study.store import load_study
 from bohb_study.store.checksums import write_packed
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.summaries.markdown import to_markdown
 
 CLAIMS = "claims"
 """Stem of the files, beside the packed study that the group is named after, or its first."""
@@ -78,15 +79,16 @@ def write_report(group: str, paper: Path) -> Written | None:
 def readme_section(reports: Iterable[ClaimsReport]) -> str:
     """All claims as one table, and the tables of groups that claim nothing, but for ``MAIN``."""
     reports = [report for report in reports if report.name != MAIN]
-    claims = claims_table([c for r in reports for c in r.claims], "Claim by claim:")
+    claims = claims_table([c for r in reports for c in r.claims], "Claim by claim")
     tables = [table for report in reports if not report.claims for table in report.tables]
-    return "\n\n".join([claims.markdown(), *(table.markdown() for table in tables)])
+    return "\n".join(map(to_markdown, [claims, *tables])).rstrip()
 
 
 def results_section(report: ClaimsReport) -> str:
-    """The tables of the main study, and what they mean."""
-    meaning = "What they mean. " + " ".join(report.notes)
-    return "\n\n".join([*(table.markdown() for table in report.tables), meaning])
+    """The tables of the main study, and their interpretation."""
+    return "\n".join(
+        [*map(to_markdown, report.tables), "Interpretation. " + " ".join(report.notes)]
+    )
 
 
 def update_readme(readme: Path, reports: Iterable[ClaimsReport]) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from bohb_study import interrupts
 from bohb_study.errors import UsageError
-from bohb_study.methods import check_fits, get_method
+from bohb_study.methods import check_fits
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import CellProgress, Progress
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import Task
@@ -21,47 +22,6 @@ if TYPE_CHECKING:
 
 GPU = Path("/dev/nvidia0")
 """Is there where a GPU is; asking torch would take seconds."""
-MOST_JOBS = 1024
-"""Cells at a time: each is a process of some 300 MB, and no machine has more CPUs for them. On a
-cluster all CPUs are kept busy where no number is given."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How and where a study is run; none of it changes a row."""
-
-    out: Path = Path("results")
-    """Folder of all studies."""
-    name: str = "compare"
-    """First part of the study's folder name."""
-    fresh: bool = False
-    """Start over in a new folder; nothing is deleted."""
-    jobs: int | None = None
-    """Cells that run at the same time; as many as the machine has CPUs for where not given."""
-    address: str | None = None
-    """A running Ray cluster, as host:port, ray://host:port or auto; a local one where not given."""
-    download: bool = False
-    """Fetch data sets that are not on this machine."""
-    cpus_per_trial: float = 1
-    """CPUs that each trial takes."""
-    gpus_per_trial: float = 0
-    """GPUs, or a share of one, that each trial takes."""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError, naming the flag, for a value that cannot be."""
-        if not str(self.out):
-            raise UsageError("--out '': empty; name a folder, or leave it out")
-        object.__setattr__(self, "out", Path(self.out))  # people write text
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"--jobs {self.jobs}: must be at least 1")
-        if self.jobs is not None and self.jobs > MOST_JOBS:
-            raise UsageError(f"--jobs {self.jobs}: must be at most {MOST_JOBS:,}")
-        for flag, value, least in (
-            ("--cpus-per-trial", self.cpus_per_trial, "above 0"),
-            ("--gpus-per-trial", self.gpus_per_trial, "0 or above"),
-        ):
-            if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
-                raise UsageError(f"{flag} {value:g}: must be a number, {least}")
 
 
 def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineName":
@@ -75,13 +35,15 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     """
     if task.only_engine and config.engine not in ("auto", task.only_engine):
         raise UsageError(
-            f"--engine {config.engine}: {task.name} calls tune.report, so it runs under engine "
-            f"{task.only_engine} alone; allowed: auto, {task.only_engine}"
+            f"{config.engine}: {task.name} calls tune.report, so it runs under engine "
+            f"{task.only_engine} alone; allowed: auto, {task.only_engine}",
+            parameter="engine",
         )
     if options.gpus_per_trial and config.engine == "virtual":
         raise UsageError(
-            f"--gpus-per-trial {options.gpus_per_trial:g}: engine virtual gives none out; allowed "
-            "with --engine tune"
+            f"{options.gpus_per_trial:g}: engine virtual does not allocate "
+            'GPUs; allowed with engine="tune"',
+            parameter="gpus_per_trial",
         )
     if config.engine != "auto":
         return config.engine
@@ -94,11 +56,11 @@ def idle_gpu(config: StudyConfig, options: RunOptions, device: Path = GPU) -> st
     """A line about a GPU of this machine that could train and is not asked to; None without one."""
     if options.gpus_per_trial or config.engine == "virtual" or not device.exists():
         return None
-    names = [name for name, task in config.tasks().items() if task.uses_gpu]
+    names = [name for name, task in config.made_tasks().items() if task.uses_gpu]
     if not names:
         return None
     return (
-        f"{' and '.join(names)} trains on the CPU; --gpus-per-trial 1, or a share such as 0.25, "
+        f"{' and '.join(names)} trains on the CPU; gpus_per_trial=1, or a share such as 0.25, "
         "gives its trials the GPU that is here"
     )
 
@@ -123,7 +85,7 @@ def prepare(config: StudyConfig, options: RunOptions) -> None:
     Raises:
         UsageError: data are missing, damaged or too few.
     """
-    for task in config.tasks().values():
+    for task in config.made_tasks().values():
         task.prepare(download=options.download)
 
 
@@ -131,8 +93,14 @@ def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
     """The units that each of ``cells`` may spend, by the cell's name."""
     from bohb_study.engines.base import CellJob
 
-    tasks = config.tasks()
-    return {str(cell): CellJob(cell, tasks[cell.task], config.budget).allowed for cell in cells}
+    tasks = config.made_tasks()
+    own = config.own_methods
+    return {
+        str(cell): CellJob(
+            cell, tasks[cell.task], config.budget, own_method=own.get(cell.method)
+        ).allowed
+        for cell in cells
+    }
 
 
 @contextmanager
@@ -146,12 +114,13 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     # Ray takes seconds to import; a study that is complete needs none of it
     from bohb_study.engines.base import CellJob
 
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        method, task = get_method(cell.method), tasks[cell.task]
-        check_fits(method, task)
-        method.build(CellJob(cell, task, config.budget).problem)
+        own, task = config.own_methods.get(cell.method), tasks[cell.task]
+        job = CellJob(cell, task, config.budget, own_method=own)
+        check_fits(job.method, task)
+        job.pair()
     if engines == {"virtual"} and options.address is None:
         yield
         return
@@ -184,7 +153,7 @@ def execute(
     """
     from bohb_study.engines.base import CellJob, Finished
 
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     engines = {name: engine_of(config, task, options) for name, task in tasks.items()}
     storage = _shared_storage(options, folder)
     jobs = [
@@ -198,6 +167,7 @@ def execute(
             options.gpus_per_trial,
             storage,
             config.numerics,
+            config.own_methods.get(cell.method),
         )
         for cell in cells
     ]

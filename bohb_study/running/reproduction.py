@@ -11,16 +11,19 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.identity import cell_parts, code_hash, differences, versions
+from bohb_study.identity import OWN_METHOD, cell_parts, code_hash, differences, versions
+from bohb_study.methods.user.user_method import read_own_method
 from bohb_study.numerics import Mode, expected
 from bohb_study.numerics import differences as numeric_differences
-from bohb_study.running.execution import RunOptions, allowed_units, execute, session
+from bohb_study.running.execution import allowed_units, execute, session
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import ProgressContext
 from bohb_study.schema import COLUMNS, rows_hash
 from bohb_study.seeding import derive
 from bohb_study.store import LoadedStudy
 from bohb_study.store.code_file import read_code
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.tasks.user.own_file import OwnFile
 from bohb_study.tasks.user.user_task import read_own
 
 SYNTAX_SCHEMA = 2
@@ -135,6 +138,24 @@ def files_of(study: LoadedStudy, cells: Sequence[Cell]) -> dict[str, Mapping[str
     return {name: file for name, file in files.items() if name in names}
 
 
+def method_files_of(study: LoadedStudy, cells: Sequence[Cell]) -> dict[str, Mapping[str, str]]:
+    """The user's files of the methods of ``cells``: ``method`` and ``sha256`` by method."""
+    names = {cell.method for cell in cells}
+    files: Mapping[str, Mapping[str, str]] = study.study.get("method_files", {})
+    return {name: file for name, file in files.items() if name in names}
+
+
+def executed_files(study: LoadedStudy, cells: Sequence[Cell]) -> list[OwnFile]:
+    """All files of users that running ``cells`` executes.
+
+    Raises:
+        UsageError: one of them is not where it was.
+    """
+    tasks, methods = files_of(study, cells).values(), method_files_of(study, cells).values()
+    found: list[OwnFile] = [read_own(file["task"]) for file in tasks]
+    return found + [read_own_method(file["method"]) for file in methods]
+
+
 def check_possible(
     study: LoadedStudy,
     cells: Sequence[Cell] | None = None,
@@ -161,7 +182,9 @@ def check_possible(
         )
     cells = choose(study, None) if cells is None else cells
     for file in files_of(study, cells).values():
-        _check_file(study.path, file["task"], file["sha256"])
+        _check_file(study.path, "tasks", file["task"], file["sha256"])
+    for file in method_files_of(study, cells).values():
+        _check_file(study.path, "methods", file["method"], file["sha256"])
     _check_data(study, cells, download, trust)
 
 
@@ -172,7 +195,7 @@ def config_of(
     *,
     trust: bool = False,
 ) -> StudyConfig:
-    """The study's config with the tasks of ``cells`` alone: no other is made, or executed.
+    """The study's config with the tasks and methods of ``cells`` alone: no other is executed.
 
     Raises:
         UsageError: a file would have to be executed, and is not trusted.
@@ -186,7 +209,11 @@ def config_of(
         for option in data.get("task_option", ())
         if option.partition("=")[0].rpartition(".")[0] in names
     ]
-    needed = {**data, "task": tasks, "task_option": options}
+    called = {file["method"]: name for name, file in study.study.get("method_files", {}).items()}
+    wanted = {cell.method for cell in cells}
+    # where no method is asked for, tasks alone are needed: any registered method will do
+    methods = [given for given in data["methods"] if called.get(given, given) in wanted] or ["grid"]
+    needed = {**data, "task": tasks, "task_option": options, "methods": methods}
     config = StudyConfig.from_json(needed, trust=trust)
     return replace(config, numerics=numerics) if numerics else config
 
@@ -195,7 +222,13 @@ def _other_code(study: LoadedStudy, cell: Cell, config: StudyConfig) -> str:
     """How the code of a cell differs from the code here; empty where it does not."""
     record = study.cells[cell.task, cell.method, cell.seed]
     engine = record.get("engine", "tune")
-    here = cell_parts(cell.task, cell.method, engine, config.source(cell.task))
+    here = cell_parts(
+        cell.task,
+        cell.method,
+        engine,
+        config.source(cell.task),
+        config.method_source(cell.method),
+    )
     if record.get("code") == code_hash(here):
         return ""
     then, now = (
@@ -207,6 +240,7 @@ def _other_code(study: LoadedStudy, cell: Cell, config: StudyConfig) -> str:
         # hashed byte by byte: whether anything that matters changed since cannot be told
         changed = [*changed, f"the code of {_commit(record)} was hashed in another way"]
     elif parts := read_code(study.path):
+        here.pop(OWN_METHOD, None)  # is compared as a whole, before anything is run
         changed = differences({k: v for k, v in parts.items() if k in here}, here) or changed
     return "code: " + ("; ".join(changed) or f"that of {_commit(record)} is not the code here")
 
@@ -220,20 +254,21 @@ def _check_data(study: LoadedStudy, cells: Sequence[Cell], download: bool, trust
     with_data = [cell for cell in cells if stored[cell.task]]
     if not with_data:
         return
-    for name, task in config_of(study, with_data, trust=trust).tasks().items():
+    for name, task in config_of(study, with_data, trust=trust).made_tasks().items():
         task.prepare(download=download)
         if stored[name] != task.data_sha256:
             raise NotReproducibleError(f"{study.path}: {name} was run on other data than are here")
 
 
-def _check_file(path: Path, given: str, sha256: str) -> None:
+def _check_file(path: Path, parameter: str, given: str, sha256: str) -> None:
     try:
-        found = read_own(given).sha256  # nothing of a changed file is run
+        read = read_own if parameter == "tasks" else read_own_method
+        found = read(given).sha256  # nothing of a changed file is run
     except UsageError as why:
         raise NotReproducibleError(f"{path}: {why}") from None
     if found != sha256:
         raise NotReproducibleError(
-            f"{path}: --task {given}: its file is not the one that was run (its sha256 was "
+            f"{path}: {parameter} {given}: its file is not the one that was run (its sha256 was "
             f"{sha256[:8]}, is {found[:8]})"
         )
 
@@ -260,7 +295,7 @@ def unavailable(study: LoadedStudy, *, download: bool = False) -> dict[str, str]
     names = dict.fromkeys(task for task, _, _ in study.cells)
     for name in [name for name in names if name not in study.study.get("task_files", {})]:
         try:
-            task = config_of(study, [Cell(name, "", 0)]).tasks()[name]
+            task = config_of(study, [Cell(name, "", 0)]).made_tasks()[name]
             task.prepare(download=download)
             task.space(0)  # the space of a table is in the table
         except UsageError as why:
@@ -283,7 +318,9 @@ def choose(study: LoadedStudy, sample: int | None, without: Collection[str] = ()
     if sample is None:
         return cells
     if not 1 <= sample <= len(cells):
-        raise UsageError(f"--sample {sample}: must be between 1 and {len(cells)} (the cells)")
+        raise UsageError(
+            f"{sample}: must be between 1 and {len(cells)} (the cells)", parameter="sample"
+        )
     rng = np.random.default_rng(derive("sample", study.study["id"]))
     drawn = sorted(rng.permutation(len(cells))[:sample].tolist())
     return [cells[i] for i in drawn]

@@ -94,7 +94,7 @@ def plan(study: LoadedStudy, repeats: int, *, trust: bool = False) -> list[Train
             was run.
     """
     config = _config_of(study, trust=trust)
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
     larger_budgets = study.larger_budgets
     found = [

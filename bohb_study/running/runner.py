@@ -14,13 +14,13 @@ from bohb_study.identity import cell_hash, code_parts, git_state, versions
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.running.execution import (
     Ended,
-    RunOptions,
     allowed_units,
     execute,
     idle_gpu,
     prepare,
     session,
 )
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
 from bohb_study.scores import Score
 from bohb_study.store import (
@@ -102,8 +102,9 @@ def run_study(
         left = [cell for cell in config.cells() if cell not in set(reused)]
         if left and read_only:
             raise UsageError(
-                f"--out {options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
-                f"{len(left) + len(reused)} cells are not done"
+                f"{options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
+                f"{len(left) + len(reused)} cells are not done",
+                parameter="out",
             )
         if left:
             # all that can be refused is refused before anything is written
@@ -119,7 +120,7 @@ def run_study(
         run = StudyRun(folder, reused=reused, read_only=read_only)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
-            write_study(folder, options.name, config, config.tasks())
+            write_study(folder, options.name, config, config.made_tasks())
         if left:
             write_code(folder, code_parts())
             _run_left(config, options, run, left, progress)
@@ -140,21 +141,27 @@ def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, 
             here, there = ("without", "with") if gpus else ("with", "without")
             raise StudyError(
                 f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
-                "numbers there; --fresh starts over in a new folder"
+                "numbers there; fresh=True starts over in a new folder"
             )
         stored = record.get("numerics", {})
         wanted = wanted or expected(config.numerics, torch=True)
         if other := differences(stored, wanted):
             raise StudyError(
                 f"{folder}: {cell} was computed otherwise than it would be here: "
-                f"{'; '.join(other)}; --fresh starts over in a new folder"
+                f"{'; '.join(other)}; fresh=True starts over in a new folder"
             )
         engine = record.get("engine", "tune")
-        code = cell_hash(cell.task, cell.method, engine, config.source(cell.task))
+        code = cell_hash(
+            cell.task,
+            cell.method,
+            engine,
+            config.source(cell.task),
+            config.method_source(cell.method),
+        )
         if record.get("code") != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
-                "that decide rows; --fresh starts over in a new folder"
+                "that decide rows; fresh=True starts over in a new folder"
             )
 
 
@@ -165,7 +172,7 @@ def _run_left(
     left: list[Cell],
     open_progress: ProgressContext | None,
 ) -> None:
-    scores = {name: Score.of(task.val_metric) for name, task in config.tasks().items()}
+    scores = {name: Score.of(task.val_metric) for name, task in config.made_tasks().items()}
     with open_progress() if open_progress else make_progress(scores=scores) as progress:
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(config, config.cells()), stored=stored)
@@ -182,7 +189,7 @@ def _run_left(
                 if error:
                     progress.message(f"{cell} failed: {error}")
                 elif result:
-                    for line in remarks(result, config.tasks()[cell.task].ladder.resumable):
+                    for line in remarks(result, config.made_tasks()[cell.task].ladder.resumable):
                         progress.message(f"{cell}: {line}")
                 best = _best(result.frame) if result else None
                 progress.finish(str(cell), ok=error is None, seconds=event.seconds, best=best)
@@ -233,7 +240,13 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": cell_hash(cell.task, cell.method, event.engine, config.source(cell.task)),
+        "code": cell_hash(
+            cell.task,
+            cell.method,
+            event.engine,
+            config.source(cell.task),
+            config.method_source(cell.method),
+        ),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),

@@ -148,7 +148,7 @@ def read_cell(
         check_rows(frame, cell)
     except StudyError as why:
         # The file is as it was written, so running the cell again would not be offered.
-        raise StudyError(f"{cell_paths(folder, cell)[0]}: {why}; use --fresh") from None
+        raise StudyError(f"{cell_paths(folder, cell)[0]}: {why}; use fresh=True") from None
     return frame, record
 
 

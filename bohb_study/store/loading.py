@@ -196,7 +196,7 @@ def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
     misfits = _misfits(frames)
     for cell, why in misfits.items():
         del frames[cell], records[cell]
-        problems.append(f"{cell_paths(path, cell)[0]}: {why}; use --fresh")
+        problems.append(f"{cell_paths(path, cell)[0]}: {why}; use fresh=True")
     cells = {_key(cell): record for cell, record in records.items()}
     return LoadedStudy(path, study, join(frames.values()), cells, problems)
 

@@ -50,7 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StudyError(
-                f"{folder} is being written by {_holder(file)}; wait for it or use --fresh"
+                f"{folder} is being written by {_holder(file)}; wait for it or use fresh=True"
             ) from None
         _write(file, f"{os.getpid()} {socket.gethostname()}\n")
         try:

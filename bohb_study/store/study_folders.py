@@ -10,6 +10,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import shapes
 from bohb_study.store.files import replace_files
+from bohb_study.store.method_facts import METHOD_FILE, describe_method
 from bohb_study.store.sealed import read_json, sealed_json
 from bohb_study.store.shapes import Told
 from bohb_study.study import Cell, StudyConfig, identity_id
@@ -65,7 +66,7 @@ _CONFIG = shapes.fields(
     {"budget": shapes.number, "workers": shapes.whole(1)},
     {
         "task": shapes.array(shapes.line, least=1),
-        "methods": shapes.array(shapes.name, least=1),
+        "methods": shapes.array(shapes.line, least=1),
         "seeds": shapes.whole(1),
         "engine": shapes.line,
         "eta": shapes.nullable(shapes.whole(2)),
@@ -87,6 +88,7 @@ _STUDY = shapes.fields(
         "task_files": shapes.table(
             shapes.fields({"task": shapes.line, "sha256": shapes.sha256}), shapes.name
         ),
+        "method_files": shapes.table(METHOD_FILE, shapes.name),
     },
 )
 
@@ -109,7 +111,7 @@ def study_folder(out: Path, name: str, study_id: str, fresh: bool) -> Path:
         with tempfile.TemporaryFile(dir=newest) as file:
             file.write(b"x")
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be written: {error.strerror}", parameter="out") from error
     return newest
 
 
@@ -121,7 +123,8 @@ def newest_folder(out: Path, name: str, study_id: str) -> Path | None:
     """
     if not re.fullmatch(PLAIN_NAME, name):
         raise UsageError(
-            f"--name {name!r}: must be a plain file name of at most 100 letters, digits and _ . + -"
+            f"{name!r}: must be a plain file name of at most 100 letters, digits and _ . + -",
+            parameter="name",
         )
     runs = _runs(out, f"{name}-{study_id}")
     return runs[max(runs)] if runs else None
@@ -144,18 +147,23 @@ def write_study(
     path = folder / STUDY_FILE
     old = _read(path) or {}
     if old and old["id"] != config.id:
-        raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use --fresh")
+        raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use fresh=True")
     for task_name, task in tasks.items():
         before = old.get("tasks", {}).get(task_name, {}).get("data")
         if before not in (None, task.data_sha256):
-            raise StudyError(f"{path}: {task_name} was run on other data; use --fresh")
+            raise StudyError(f"{path}: {task_name} was run on other data; use fresh=True")
     if old.get("identity", config.identity()) != config.identity():
-        raise StudyError(f"{path}: its identity is not that of study {config.id}; use --fresh")
+        raise StudyError(f"{path}: its identity is not that of study {config.id}; use fresh=True")
     given = _tasks_given(old, config)
-    methods = _union(old.get("methods", ()), config.methods)
+    methods_given = _methods_given(old, config)
+    methods = list(methods_given)
     seeds = max(old.get("seeds", 0), config.seeds)
     # only put together, never made a config: that would execute files which nobody named now
-    merged = {"task": list(given.values()), "methods": methods, "seeds": seeds}
+    merged = {
+        "task": list(given.values()),
+        "methods": list(methods_given.values()),
+        "seeds": seeds,
+    }
     study = {
         "schema": SCHEMA_VERSION,
         "name": name,
@@ -171,6 +179,13 @@ def write_study(
         study["task_files"] = {
             name: {"task": own.given, "sha256": own.sha256}
             for name, own in config.own_tasks.items()
+        }
+    if config.own_methods:
+        study["method_files"] = {
+            name: describe_method(
+                own.method, own.given, own.sha256, tasks, old.get("method_files", {}).get(name)
+            )
+            for name, own in config.own_methods.items()
         }
     try:
         check_study(study)
@@ -203,6 +218,9 @@ def check_study(study: Mapping[str, Any]) -> None:
     for name in [*asked, *study.get("task_files", {})]:
         if name not in tasks:
             raise ValueError(f"{name} is asked for, and not among its tasks")
+    for name in study.get("method_files", {}):
+        if name not in study["methods"]:
+            raise ValueError(f"{name} has a file, and is not among its methods")
     for methods in asked.values():
         if unknown := [name for name in methods if name not in study["methods"]]:
             raise ValueError(f"{unknown[0]} is asked for, and not among its methods")
@@ -232,7 +250,7 @@ def _runs(out: Path, stem: str) -> dict[int, Path]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be read: {error.strerror}", parameter="out") from error
     pattern = re.compile(re.escape(stem) + r"(?:\.([1-9]\d*))?")
     matches = [(pattern.fullmatch(path.name), path) for path in folders]
     return {int(match[1] or 1): path for match, path in matches if match}
@@ -291,11 +309,15 @@ def _tasks_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:
     # by name: a user's file may be where it was not before
     names = {file["task"]: name for name, file in old.get("task_files", {}).items()}
     before = {names.get(given, given): given for given in old.get("config", {}).get("task", ())}
-    return {**before, **dict(zip(config.task_names, config.task, strict=True))}
+    return {**before, **dict(zip(config.task_names, config.tasks, strict=True))}
 
 
-def _union(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([*old, *new]))
+def _methods_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:
+    """All methods by name, those that were asked for before first, as they are given."""
+    names = {file["method"]: name for name, file in old.get("method_files", {}).items()}
+    before = {names.get(given, given): given for given in old.get("config", {}).get("methods", ())}
+    now = dict(zip(config.method_names, config.methods, strict=True))
+    return {**dict.fromkeys(old.get("methods", ()), ""), **before, **now}
 
 
 def _asked(
@@ -307,7 +329,7 @@ def _asked(
     """Seeds asked for by task and method, in the order of ``tasks`` and ``methods``."""
 
     def seeds(task: str, method: str) -> int:
-        now = config.seeds if task in config.task_names and method in config.methods else 0
+        now = config.seeds if task in config.task_names and method in config.method_names else 0
         return max(now, old.get(task, {}).get(method, 0))
 
     return {task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks}

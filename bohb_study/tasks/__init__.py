@@ -53,7 +53,7 @@ def near(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    more = f" and {len(known) - NAMED} more (--list)" if len(known) > NAMED else ""
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return f"known: {', '.join(known[:NAMED])}{more}"
 
 
@@ -73,21 +73,21 @@ def task_class(name: str) -> type[Task]:
 
         return read_own(name).task_class
     if name not in TASKS:
-        raise UsageError(f"--task {name}: no such task; {near(name, TASKS)}")
+        raise UsageError(f"{name}: no such task; {near(name, TASKS)}", parameter="tasks")
     module, _, attribute = TASKS[name].partition(":")
     found: type[Task] = getattr(import_module(module), attribute)
     return found
 
 
 def option_fields(cls: type[Task]) -> list[Field[Any]]:
-    """The dataclass fields of a task's class that ``--task-option`` can set."""
+    """The dataclass fields of a task's class that ``task_options`` can set."""
     shared = {"name", "eta"}
     mine = [f for f in fields(cls) if f.init and f.name not in shared]
     return [f for f in mine if f.metadata.get("option", True)]
 
 
 def make_task(name: str, options: dict[str, str] | None = None, eta: int | None = None) -> Task:
-    """The task ``name`` with its options (texts, as given by ``--task-option``) and eta.
+    """The task ``name`` with its options (texts, as ``task_options`` gives them) and eta.
 
     Args:
         name: of a registered task, or path/to/file.py:NAME.
@@ -114,7 +114,9 @@ def build_task(
     for key, text in (options or {}).items():
         if key not in known:
             hint = near(key, known) if known else "it has no options"
-            raise UsageError(f"--task-option {name}.{key}: no such option of {name}; {hint}")
+            raise UsageError(
+                f"{name}.{key}: no such option of {name}; {hint}", parameter="task_options"
+            )
         values[key] = _parse(f"{name}.{key}", text, known[key])
     task = cls(name=name, eta=eta, **values)
     _ = task.ladder  # an eta or option that does not fit is refused here
@@ -132,9 +134,11 @@ _PARSERS: dict[object, tuple[Callable[[str], Any], str]] = {
 
 def _parse(flag: str, text: str, kind: object) -> Any:
     if kind not in _PARSERS:
-        raise UsageError(f"--task-option {flag}: an option is int, float, bool or str, not {kind}")
+        raise UsageError(
+            f"{flag}: an option is int, float, bool or str, not {kind}", parameter="task_options"
+        )
     parser, what = _PARSERS[kind]
     try:
         return parser(text)
     except (ValueError, KeyError):
-        raise UsageError(f"--task-option {flag}={text}: must be {what}") from None
+        raise UsageError(f"{flag}={text}: must be {what}", parameter="task_options") from None

@@ -86,7 +86,7 @@ def defined(value: Any) -> float:
 
 
 class Evaluation(ABC):
-    """One configuration being evaluated; can be put away and taken up again exactly."""
+    """One configuration being evaluated; it can be paused and resumed exactly."""
 
     @abstractmethod
     def advance(self, level: int) -> Report:
@@ -119,7 +119,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def summary(self) -> str:
-        """One line for ``--list``."""
+        """The task in one line, for lists of tasks."""
 
     @property
     @abstractmethod
@@ -129,11 +129,11 @@ class Task(ABC):
     @property
     @abstractmethod
     def test_metric(self) -> str:
-        """What ``test_loss`` measures."""
+        """What ``test_loss`` measures, as tables name it."""
 
     @property
     def extra_names(self) -> tuple[str, ...]:
-        """Keys of ``Report.extra``."""
+        """Keys of ``Report.extra``: further measurements, which decide nothing."""
         return ()
 
     @property
@@ -163,7 +163,7 @@ class Task(ABC):
 
     @property
     def can_pause(self) -> bool:
-        """Whether an evaluation can be put away and taken up again; some methods need it."""
+        """Whether an evaluation can be paused and resumed; some methods need it."""
         return True
 
     @property
@@ -178,7 +178,7 @@ class Task(ABC):
 
     @property
     def ladder(self) -> Ladder:
-        """The ladder in use."""
+        """The ladder of fidelities in use, after options and eta."""
         return self.own_ladder if self.eta is None else self.own_ladder.with_eta(self.eta)
 
     def prepare(self, *, download: bool = False) -> None:  # noqa: B027 (most need nothing)
@@ -212,16 +212,16 @@ class Task(ABC):
     def retrain(self, config: Config, seed: int, repeat: int) -> Evaluation:
         """Begin a training of ``config`` with a fresh training seed, on the split of ``seed``.
 
-        A configuration that was chosen for its loss was chosen for its luck as well; trained again
+        A configuration that was chosen for its loss was chosen for its luck as well; retrained
         it shows what it is worth. ``seeding.retraining_seed`` gives the seed of each ``repeat``.
 
         Raises:
             NotImplementedError: nothing is trained here.
         """
-        raise NotImplementedError(f"{self.name} is not trained again")
+        raise NotImplementedError(f"{self.name} cannot be retrained")
 
     def on_all_data(self) -> "Task | None":
-        """The same training without a validation part, on all data but the test part, if any.
+        """The same training refitted on all data but the test part, if there is any.
 
         Its ``val_loss`` is measured on the test part and must choose nothing.
         """

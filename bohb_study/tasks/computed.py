@@ -7,16 +7,18 @@ to the level that is asked for, and each level is paid whole.
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, derive, trial_seed
 from bohb_study.tasks.base import Evaluation, Report, Task, number
 from bohb_study.tasks.ladder import Ladder
 from bohb_study.tasks.spaces import Given, make_space, names_of
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class ComputedTask(Task):
         most = len(levels) - 1
         if not 0 <= self.lowest_rung <= most:
             raise UsageError(
-                f"--task-option {self.name}.lowest_rung={self.lowest_rung}: must be 0 to {most}"
+                f"{self.name}.lowest_rung={self.lowest_rung}: must be 0 to {most}",
+                parameter="task_options",
             )
 
     @property
@@ -91,12 +94,12 @@ class ComputedTask(Task):
 
     @property
     def grid_order(self) -> tuple[str, ...]:
-        """The order of ``hyperparameters``."""
+        """All hyperparameters, in the order in which they are given."""
         return names_of(self.hyperparameters)
 
     @property
     def computed(self) -> bool:
-        """Always."""
+        """Always true: nothing is trained."""
         return True
 
     @property
@@ -105,7 +108,7 @@ class ComputedTask(Task):
         levels = self.levels[self.lowest_rung :]
         return Ladder(self.unit, levels, eta=self.eta_of_levels, curve=False, resumable=False)
 
-    def space(self, seed: int) -> ConfigurationSpace:
+    def space(self, seed: int) -> "ConfigurationSpace":
         """All of ``hyperparameters``, with their conditions and forbidden clauses, if any."""
         return make_space(self.hyperparameters, seed)
 
@@ -134,8 +137,8 @@ class ComputedEvaluation(Evaluation):
         return Report(loss, loss, perf_counter() - begin, units=level)
 
     def state(self) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing has to be kept: an evaluation depends on its arguments alone."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take up."""
+        """Nothing to resume from."""

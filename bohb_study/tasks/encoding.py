@@ -234,7 +234,7 @@ class _Encoder:
         return CategoricalHyperparameter(name, list(range(len(values))), weights=weights)
 
     def _condition(self, condition: Any, child: Coded | None) -> Any:
-        """The condition over the coded parents, or whether it always or never holds."""
+        """The condition over the coded parents, or whether it is always or never true."""
         if isinstance(condition, AndConjunction | OrConjunction):
             parts = [self._condition(part, child) for part in condition.components]
             ends = isinstance(condition, OrConjunction)

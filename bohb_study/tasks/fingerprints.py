@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def space_sha256(space: "ConfigurationSpace") -> str:
-    """Over the serialised space, which holds no seed."""
+    """Over the serialised space, which has no seed in it."""
     text = json.dumps(space.to_serialized_dict(), sort_keys=True, default=plain_value)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -28,7 +28,7 @@ def describe_space(space: "ConfigurationSpace") -> dict[str, dict[str, Any]]:
     Returns:
         By name, in the space's order: ``kind`` (float, int or categorical), ``lower`` and ``upper``
         of a number or the ``choices`` (those of weight 0 are none), ``json`` where its column
-        holds JSON text, and ``conditional``: whether it may be inactive.
+        has JSON text, and ``conditional``: whether it may be inactive.
     """
     conditional = set(space.conditional_hyperparameters)
     return {
@@ -60,12 +60,12 @@ _KINDS: "dict[type, Kind]" = {bool: "bool", int: "int", float: "float", str: "st
 
 
 def stored_value(value: Any, as_json: bool) -> Any:
-    """A value as its column holds it: itself, or its JSON text."""
+    """A value as it stands in its column: itself, or its JSON text."""
     return json.dumps(plain_value(value), allow_nan=False) if as_json else value
 
 
 def own_value(stored: Any, described: Mapping[str, Any]) -> Value:
-    """The value that a column holds, in its own type.
+    """The value that stands in a column, in its own type.
 
     Args:
         stored: not NA.

@@ -84,16 +84,18 @@ class Ladder:
                 costs.append(costs[-1] * eta)
             if costs[-1] != self.top or eta < 2:
                 raise UsageError(
-                    f"--eta {eta}: does not fit {self.top} {self.unit}s; allowed: "
-                    f"{', '.join(str(e) for e in _roots(self.top))}"
+                    f"{eta}: does not fit {self.top} {self.unit}s; allowed: "
+                    f"{', '.join(str(e) for e in _roots(self.top))}",
+                    parameter="eta",
                 )
             return replace(self, costs=tuple(costs), eta=eta)
         steps = len(self.costs) - 1
         fits = {self.eta**m: m for m in range(1, steps + 1) if steps % m == 0}
         if eta not in fits:
             raise UsageError(
-                f"--eta {eta}: does not fit the rungs {self.costs}; allowed: "
-                f"{', '.join(str(e) for e in fits) or self.eta}"
+                f"{eta}: does not fit the rungs {self.costs}; allowed: "
+                f"{', '.join(str(e) for e in fits) or self.eta}",
+                parameter="eta",
             )
         return replace(self, costs=self.costs[:: fits[eta]], eta=eta)
 

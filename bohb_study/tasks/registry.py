@@ -41,5 +41,5 @@ TASKS: dict[str, str] = {
 }  # fmt: skip
 """Name -> module:class. Imported when asked for, so that no task pays for another's imports.
 
-One class may serve several names; it is told its own.
+One class may serve several names; it is given its own.
 """

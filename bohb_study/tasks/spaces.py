@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
-
-from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import Hyperparameter
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bohb_study.errors import UsageError
 
-Given = Sequence[Hyperparameter[Any, Any]] | ConfigurationSpace | Mapping[str, Any]
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace.hyperparameters import Hyperparameter
+
+Given: TypeAlias = "Sequence[Hyperparameter[Any, Any]] | ConfigurationSpace | Mapping[str, Any]"
 
 
-def fixed_given(given: Given) -> tuple[Hyperparameter[Any, Any], ...] | ConfigurationSpace:
+def fixed_given(given: Given) -> "tuple[Hyperparameter[Any, Any], ...] | ConfigurationSpace":
     """``given`` as a tuple of hyperparameters or a ConfigurationSpace.
 
     Raises:
         UsageError: it is neither, nor a dict that ``ConfigurationSpace(space=...)`` takes.
     """
+    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace.hyperparameters import Hyperparameter
+
     if isinstance(given, ConfigurationSpace):
         return given
     if isinstance(given, Mapping):
@@ -38,12 +42,16 @@ def fixed_given(given: Given) -> tuple[Hyperparameter[Any, Any], ...] | Configur
 
 def names_of(given: Given) -> tuple[str, ...]:
     """The hyperparameters' names, in the order given."""
+    from ConfigSpace import ConfigurationSpace
+
     fixed = fixed_given(given)
     return tuple(fixed) if isinstance(fixed, ConfigurationSpace) else tuple(h.name for h in fixed)
 
 
-def make_space(given: Given, seed: int) -> ConfigurationSpace:
+def make_space(given: Given, seed: int) -> "ConfigurationSpace":
     """A space of its own, with a stream that ``seed`` seeds; conditions and clauses are kept."""
+    from ConfigSpace import ConfigurationSpace
+
     fixed = fixed_given(given)
     if isinstance(fixed, ConfigurationSpace):
         space = deepcopy(fixed)

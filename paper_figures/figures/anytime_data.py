@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis import AnytimeData, Axis, MethodCurves, Rule, anytime, main_rule
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.numbers import distance
 from paper_figures.figure_study import FigureStudy, TaskFacts
 from paper_figures.toolkit import scales
-
-Floats = npt.NDArray[np.float64]
 
 REGRET = "regret"
 """The distance to the optimum: what a y axis shows where that is known."""
@@ -122,8 +120,9 @@ def _x_axis(own: pd.DataFrame, study: FigureStudy) -> tuple[Axis, str]:
     workers, timed = study.workers, bool(own["virtual_seconds"].notna().all())
     if study.axis == "virtual_seconds" and not timed:
         raise UsageError(
-            f"--x seconds: {own['task'].iloc[0]} has no virtual seconds, as engine tune knows none "
-            "with several workers; allowed: full-evals"
+            f"seconds: {own['task'].iloc[0]} has no virtual seconds, as engine tune knows none "
+            "with several workers; allowed: full-evals",
+            parameter="x",
         )
     several = f", {workers} workers" if workers > 1 else ""
     if (study.axis or ("virtual_seconds" if several and timed else "full_evals")) == "full_evals":

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import matplotlib.style
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,14 +16,13 @@ from bohb_study.analysis import Axis, Rule, main_rule
 from bohb_study.analysis.comparisons.targets import LEVELS, reached, reached_spread, runtimes
 from bohb_study.analysis.frame_cells import missing_cells
 from bohb_study.analysis.statistics.stratified import Spread
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
 from paper_figures.figures.anytime_data import banded
 from paper_figures.groups import Group, groups
 from paper_figures.toolkit import legends, scales, step_lines, style
 from paper_figures.toolkit.labels import LINE, End, end_labels
-
-Floats = npt.NDArray[np.float64]
 
 FIRST = 1.0
 """Full evaluation at which the x axis begins."""

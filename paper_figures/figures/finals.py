@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bohb_study.analysis import RULES
+from bohb_study.arrays import Floats
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.finals_data import MethodDots, Panel, panels
 from paper_figures.toolkit import scales, style
@@ -86,7 +87,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_xlabel(f"{panel.task.name}: {panel.task.test_score}")
 
 
-def _draw_method(axes: Axes, own: MethodDots, rows: scales.Floats) -> None:
+def _draw_method(axes: Axes, own: MethodDots, rows: Floats) -> None:
     color, name = style.line(own.method).color, own.method
     for cell, row in zip(own.cells, rows, strict=True):
         ends = [x for x in (cell.reported, *cell.retrained) if isfinite(x)] or [nan]

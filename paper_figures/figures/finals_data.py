@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis import Estimate, estimate, final_incumbents, finals_summary
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
-from paper_figures.toolkit import scales, style
+from paper_figures.toolkit import style
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Panel:
     """In the order of the legend."""
 
     @property
-    def losses(self) -> scales.Floats:
+    def losses(self) -> Floats:
         """Every test loss that has a mark."""
         dots = [x for own in self.methods for c in own.cells for x in (c.reported, *c.retrained)]
         stars = [own.all_data for own in self.methods if own.all_data is not None]

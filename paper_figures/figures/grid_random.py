@@ -13,6 +13,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from bohb_study.arrays import Floats
 from bohb_study.numbers import fixed, stables
 from bohb_study.scores import Score
 from paper_figures.figure_study import FigureStudy
@@ -109,7 +110,7 @@ def _draw(axes: Axes, tried: Tried, score: Score, norm: Normalize) -> None:
         )
 
 
-def _rug(axes: Axes, values: scales.Floats, method: str, *, vertical: bool) -> None:
+def _rug(axes: Axes, values: Floats, method: str, *, vertical: bool) -> None:
     """A stroke for each value that was tried, and how many there are."""
     line = axes.axvline if vertical else axes.axhline
     for value in values:

@@ -7,12 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import kstest, spearmanr
 
+from bohb_study.arrays import Bools, Floats
 from bohb_study.errors import StudyError
 from bohb_study.numbers import stable
 from bohb_study.schema import HP
 from paper_figures.figure_study import FigureStudy, TaskFacts
-
-Floats = npt.NDArray[np.float64]
 
 METHODS = ("grid", "random")
 DISTINCT = 10
@@ -29,7 +28,7 @@ class Tried:
     """Values of the two hyperparameters, both of shape (n,)."""
     loss: Floats
     """At full fidelity, shape (n,)."""
-    ok: npt.NDArray[np.bool_]
+    ok: Bools
     """Whether the loss is a result and does not stand for a training that failed, shape (n,)."""
 
 

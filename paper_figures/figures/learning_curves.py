@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bohb_study.analysis import RULES, Rule, incumbent, main_rule
+from bohb_study.analysis import RULES, Rule, main_rule, trace
 from bohb_study.analysis.frame_cells import cells_of, narrow
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
 from paper_figures.toolkit import scales, style
@@ -43,9 +44,9 @@ class TrialCurve:
     """One trial as far as it went."""
 
     trial: int
-    levels: scales.Floats
+    levels: Floats
     """Epochs, ascending, shape (n,)."""
-    losses: scales.Floats
+    losses: Floats
     """Validation losses as they are shown, shape (n,); those of what failed are left out."""
     finished: bool
     """Whether it reached full fidelity."""
@@ -73,7 +74,7 @@ class Panel:
         return sum(trial.finished for trial in self.trials)
 
     @property
-    def losses(self) -> scales.Floats:
+    def losses(self) -> Floats:
         """All that the panel shows."""
         return np.concatenate([np.empty(0), *(trial.losses for trial in self.trials)])
 
@@ -107,7 +108,7 @@ def has_curve(rows: pd.DataFrame, top: int) -> bool:
 
 
 def _panel(task: TaskFacts, rows: pd.DataFrame, rule: Rule, rungs: tuple[int, ...]) -> Panel:
-    chosen = incumbent(rows, rule, task.top)["trial"].iloc[-1]
+    chosen = trace(rows, rule, task.top).last
     trials = []
     for trial, own in rows.sort_values("seq").groupby("trial", sort=True):
         shown = own[own["status"] == "ok"].sort_values("level")
@@ -115,7 +116,7 @@ def _panel(task: TaskFacts, rows: pd.DataFrame, rule: Rule, rungs: tuple[int, ..
         losses = task.score.all_shown(shown["val_loss"].to_numpy(dtype=np.float64))
         finished = bool(own["level"].max() == task.top)
         trials.append(TrialCurve(int(str(trial)), levels, losses, finished))
-    best = None if pd.isna(chosen) else int(chosen)
+    best = None if chosen is None else int(chosen["trial"])
     where = str(rows["method"].iloc[0]), int(rows["seed"].iloc[0])
     return Panel(task, *where, tuple(trials), best, rule, rungs)
 

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from bohb_study.analysis import Estimate, estimate
 from bohb_study.analysis.diagnostics.suggestions import PARTS, picks, quantity_of
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from bohb_study.numbers import distance
 from paper_figures.figure_study import FigureStudy, TaskFacts
@@ -66,7 +67,7 @@ class Panel:
     """Cells behind the parts."""
 
     @property
-    def losses(self) -> scales.Floats:
+    def losses(self) -> Floats:
         """All that the panel shows, as it does."""
         parts = [part.loss.centre for part in (*self.model, *self.random)]
         shown = np.concatenate([self.dots["loss"].to_numpy(dtype=np.float64), np.array(parts)])
@@ -77,7 +78,7 @@ class Panel:
         """Whether the y axis shows what is stored negated, with its own sign."""
         return self.selected and self.task.score.negated
 
-    def shown(self, losses: scales.Floats) -> scales.Floats:
+    def shown(self, losses: Floats) -> Floats:
         """Losses of any shape as the y axis shows them."""
         values = distance(losses, self.reference)
         return 0.0 - values if self.higher_is_better else values

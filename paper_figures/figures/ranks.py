@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from bohb_study.analysis import Rule, main_rule
 from bohb_study.analysis.comparisons.friedman import BlockTests, block_tests
 from bohb_study.analysis.comparisons.mean_ranks import RankCurves, common_methods, rank_curves
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.anytime_data import banded
@@ -35,7 +36,7 @@ class Ranks:
     """What the figure draws."""
 
     curves: RankCurves
-    x: scales.Floats
+    x: Floats
     """Moments, shape (g,)."""
     x_label: str
     rules: tuple[Rule, ...]
@@ -60,7 +61,7 @@ def ranks(study: FigureStudy) -> Ranks:
         raise StudyError("ranks are taken along full evaluations: cells end at other seconds")
     methods = common_methods(study.frame, study.larger_budgets)
     if len(methods) < 2:
-        raise StudyError("ranks need two methods that every task has; choose tasks with --task")
+        raise StudyError("ranks need two methods that every task has; choose fewer tasks")
     frame = study.frame[study.frame["method"].isin(methods)]
     budgets = {task.name: task.budget for task in study.tasks}
     curves = rank_curves(
@@ -128,7 +129,7 @@ def _draw(axes: Axes, shown: Ranks) -> None:
     end_labels(axes, ends)
 
 
-def _spread_values(curves: RankCurves) -> list[scales.Floats]:
+def _spread_values(curves: RankCurves) -> list[Floats]:
     """What of the bands must be seen; a range of few seeds may leave the axis."""
     return [curves.low.ravel(), curves.high.ravel()] if curves.kind == "95 % interval" else []
 

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from bohb_study.analysis.incumbents.step_functions import CellSteps, cell_steps
+from bohb_study.analysis.incumbents.step_functions import StepFunction
+from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.aggregate import kind_of
 from bohb_study.analysis.statistics.bootstrap import observed_interval, resampled_counts
 from bohb_study.analysis.statistics.survival import median_time, resampled_medians
+from bohb_study.arrays import Bools, Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
 from paper_figures.figures.anytime_data import Panel, main_panels
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 YARDSTICK = "random"
 """Whose result the others are to reach."""
@@ -77,19 +75,16 @@ def scaling(studies: Sequence[FigureStudy]) -> Scaling:
         own = replace(study.of(tasks=[task.name]), axis="virtual_seconds")
         (panel,) = main_panels(own)
         panels[study.workers] = panel
-        cells[study.workers] = cell_steps(
-            own.frame,
-            {task.name: task.top},
-            panel.data.rule,
-            axis=panel.axis,
-            larger_budgets=own.larger_budgets,
-        )
+        cells[study.workers] = [
+            (method, found.steps(panel.axis, own.larger_budgets.get(method, 1)))
+            for (_, method, _), found in traces(own.frame, {task.name: task.top}, panel.data.rule)
+        ]
     target = _target(panels[min(panels)])
     reached: dict[str, tuple[Reached, ...]] = {}
     for workers, steps in cells.items():
-        for method in dict.fromkeys(one.method for one in steps):
-            found = [_time(one, target) for one in steps if one.method == method]
-            times, happened = (np.array(part) for part in zip(*found, strict=True))
+        for method in dict.fromkeys(name for name, _ in steps):
+            ends = [_time(own, target) for name, own in steps if name == method]
+            times, happened = (np.array(part) for part in zip(*ends, strict=True))
             seconds = _reached(workers, times, happened, ordered[0].bootstrap_seed)
             reached[method] = (*reached.get(method, ()), seconds)
     shown = float(panels[min(panels)].shown(np.array([target]))[0])
@@ -103,9 +98,9 @@ def _target(panel: Panel) -> float:
     raise StudyError(f"scaling: no result of {YARDSTICK} on {panel.task.name} to be reached")
 
 
-def _time(cell: CellSteps, target: float) -> tuple[float, bool]:
+def _time(cell: StepFunction, target: float) -> tuple[float, bool]:
     """When a cell reaches the target, or else ends; and whether it does."""
-    first = float(cell.first(np.array([target]))[0])
+    first = float(cell.first_at_or_below(np.array([target]))[0])
     return (first, True) if np.isfinite(first) else (float(cell.x[-1]), False)
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.comparisons.speed_ups import BASE, SHARES, speedups
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
 from paper_figures.groups import Group, groups
-from paper_figures.toolkit import scales
 
 WHO = ["task", "method", "share"]
 
@@ -69,8 +69,8 @@ def speedup_dots(study: FigureStudy) -> Speedups:
     return Speedups(others.set_index(WHO), tuple(shown), time)
 
 
-def plotted(found: pd.DataFrame) -> scales.Floats:
+def plotted(found: pd.DataFrame) -> Floats:
     """All finite numbers that have a mark: speed-ups, bounds and the ends of intervals."""
     values = found[["speedup", "bound", "low", "high"]].to_numpy(dtype=np.float64).ravel()
-    shown: scales.Floats = values[np.isfinite(values) & (values > 0)]
+    shown: Floats = values[np.isfinite(values) & (values > 0)]
     return shown

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import HP
 from bohb_study.tasks import make_task
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from bohb_study.methods.hpbandster.generator import SeededBOHB
 
-Floats = npt.NDArray[np.float64]
 
 METHOD = "bohb"
 POINTS = 401

@@ -1,12 +1,10 @@
-"""Text and numbers as HTML; everything that comes from a study is escaped here and nowhere else."""
+"""Text and data as HTML; what comes from a study is escaped here, or in ``summaries.html``."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
-
-_NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*( ?%)?( \[.*\])?")
 
 
 def text(value: object) -> str:
@@ -15,30 +13,6 @@ def text(value: object) -> str:
     if not len(parts) % 2:
         return "`".join(parts)
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
-
-
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in a box of its own, which scrolls where the page is narrow.
-
-    Args:
-        caption: read to those who cannot see it.
-        headings: of the columns; HTML, as all cells.
-        rows: each as long as ``headings``; the first cell is the row's heading.
-    """
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
-    body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in rows)
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">\n'
-        f'<table>\n<caption class="unseen">{escape(caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n"
-    )
-
-
-def _cells(row: Sequence[str]) -> Iterable[str]:
-    yield f'<th scope="row">{row[0]}</th>'
-    for cell in row[1:]:
-        kind = ' class="number"' if _NUMBER.fullmatch(cell) else ""
-        yield f"<td{kind}>{cell}</td>"
 
 
 def items(lines: Iterable[str], kind: str = "notes") -> str:

@@ -11,12 +11,12 @@ from bohb_study.errors import StudyError
 from bohb_study.store import LoadedStudy
 from bohb_study.store.files import replace_files
 from bohb_study.store.sidecars.audit_json import read_audit
+from bohb_study.summaries.stored_table import summary_of
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy
 from paper_figures.report import sections
 from paper_figures.report.markup import embedded_json, filled, text
 from paper_figures.report.plot_data import plot_data
-from paper_figures.report.summary_table import summary_of
 
 REPORT = "report.html"
 """Name of the page in a study's folder."""
@@ -65,7 +65,7 @@ def page(folder: Path, loaded: LoadedStudy, study: FigureStudy) -> str:
             "sentence": sections.sentence(study),
             "headline": sections.headline(loaded, study, audit),
             "tasks": sections.tasks_table(loaded, study),
-            "summary": sections.summary_section(summary_of(folder, loaded)),
+            "summary": sections.summary_section(summary_of(loaded)),
             "audit": sections.audit_section(audit),
             "figures": sections.figures_section(study),
             "source": text(study.provenance),

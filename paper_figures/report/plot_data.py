@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis import RULES, Axis, Rule, aggregate, align, can_validate, main_rule
 from bohb_study.analysis.frame_cells import require_complete
 from bohb_study.analysis.incumbents.rules import chosen
+from bohb_study.analysis.incumbents.step_functions import StepFunction
 from bohb_study.analysis.statistics.aggregate import kind_of, label_of
+from bohb_study.arrays import Floats, Places
 from bohb_study.numbers import stable
 from bohb_study.schema import HP
 from bohb_study.scores import Score
@@ -24,8 +25,6 @@ from paper_figures.report.theme import SCALE, dashes, on_dark
 from paper_figures.toolkit import style
 from paper_figures.toolkit.scales import corners
 
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 Json = dict[str, Any]
 
 AXES: Mapping[Axis, str] = {
@@ -165,15 +164,15 @@ class _Cell:
     """One run of n reports, in order of arrival."""
 
     rows: pd.DataFrame
-    held: Mapping[Rule, Rows]
+    held: Mapping[Rule, Places]
     """Row of the incumbent after each report, -1 before the first; shape (n,)."""
     places: Mapping[Axis, Floats]
     """Where the reports lie on an axis; shape (n,)."""
     losses: Mapping[Rule, Floats]
     """What a rule plots of each report, as it is shown, were it the incumbent; shape (n,)."""
 
-    def incumbents(self, rule: Rule) -> Rows:
-        """Rows at which the incumbent changes: each is its own."""
+    def incumbents(self, rule: Rule) -> Places:
+        """Places at which the incumbent changes: each is its own."""
         held = self.held[rule]
         return np.unique(held[held >= 0])
 
@@ -227,12 +226,12 @@ def _run(cell: _Cell, shown: _Shown, configs: dict[str, Json]) -> Json:
 
 def _curve(cells: list[_Cell], rule: Rule, axis: Axis, shown: _Shown) -> Json:
     """The aggregate over all runs, at its corners."""
-    runs: dict[Hashable, pd.DataFrame] = {}
+    runs: dict[Hashable, StepFunction] = {}
     for number, cell in enumerate(cells):
         held = cell.held[rule]
         rows = np.unique([*cell.incumbents(rule), len(held) - 1])
         value = np.where(held[rows] < 0, np.nan, cell.losses[rule][held[rows]])
-        runs[number] = pd.DataFrame({axis: cell.places[axis][rows], "value": value})
+        runs[number] = StepFunction(cell.places[axis][rows], value)
     over = aggregate(align(runs, axis), shown.bootstrap_seed)
     x, ys = corners(over.x, over.centre, over.low, over.high)
     named = zip(("x", "centre", "low", "high"), (x, *ys), strict=True)

@@ -1,18 +1,19 @@
-"""The parts of the page that say what a study is, what came of it, and whether it holds."""
+"""The parts of the page that say what a study is, what it found, and whether its audit passes."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
-from itertools import groupby
 from typing import Any
 
 from bohb_study.audit.verdict import CHECKS
 from bohb_study.numbers import number
 from bohb_study.store import LoadedStudy
+from bohb_study.summaries.html import cell_html, to_html
+from bohb_study.summaries.table import Cell, Column, Emphasis, Table, code, columns, row
 from paper_figures.draw import figures_of
 from paper_figures.figure_study import FigureStudy
-from paper_figures.report.markup import items, table, text
-from paper_figures.report.summary_table import Summary
+from paper_figures.report.markup import items, text
 from paper_figures.toolkit import style
 from paper_figures.toolkit.save import render
 
@@ -61,44 +62,40 @@ def tasks_table(loaded: LoadedStudy, study: FigureStudy) -> str:
         what = str(loaded.study["tasks"][task.name].get("summary", ""))
         metrics = dict.fromkeys([str(task.score), str(task.test_score)])
         full = f"{task.top:,} {task.unit}{plural}"
-        rows.append(
-            [text(f"`{task.name}`"), *map(text, (what, full, " and ".join(metrics), optimum))]
-        )
-    headings = ["task", "what", "one full evaluation", "loss, and what is tested", "optimum"]
-    return table("The tasks", headings, rows)
+        rows.append(row([code(task.name), what, full, " and ".join(metrics), optimum]))
+    headings = columns("task", "description", "one full evaluation", "losses: validation and test")
+    return to_html(Table("The tasks", (*headings, Column("optimum", "right")), tuple(rows)))
 
 
-def summary_section(found: Summary) -> str:
+def summary_section(found: Table) -> str:
     """The table at the end of the study, and what its numbers are; of many tasks one table each."""
-    headings = list(map(text, found.headings))
     notes = items(map(text, found.notes))
-    rows = [list(map(text, row)) for row in found.rows]
     if found.headings[0] != "task":
-        return table("Summary", headings, rows) + notes
+        return to_html(replace(found, title="Summary")) + notes
     folds = [
-        f"<details{' open' if first else ''}><summary>{task}</summary>\n"
-        + table(f"Summary of {found.rows[number][0]}", headings[1:], [row[1:] for row in own])
+        f"<details{'' if number else ' open'}><summary>{cell_html(task)}</summary>\n"
+        + to_html(replace(own, title=f"Summary of {task.text}"))
         + "</details>\n"
-        for first, number, task, own in _by_task(rows)
+        for number, (task, own) in enumerate(found.by_first_column())
     ]
     return "".join(folds) + notes
 
 
 def audit_section(audit: Mapping[str, Any] | None) -> str:
-    """Every check with what came of it, then what was found."""
+    """Every check with its result, then the findings."""
     if audit is None:
         return "<p>No audit is stored with this study.</p>\n"
     rows, found = [], []
     for name, check in audit["checks"].items():
-        state = str(check["state"])
-        badge = f'<span class="badge {_KINDS[state]}">{escape(state)}</span>'
+        word, kind = _STATES[str(check["state"])]
         meaning = (CHECKS[name].__doc__ or "").splitlines()[0] if name in CHECKS else ""
-        rows.append([text(name), badge, text(meaning), str(check["places"])])
+        rows.append(row([name, Cell(word, kind), meaning, check["places"]]))
         for finding in check["findings"]:
             known = f" (known: {finding['known']})" if finding["known"] else ""
             found.append(text(f"{name}: {finding['where']}: {finding['what']}{known}"))
         found += [text(f"{name}: {note}") for note in check["notes"]]
-    shown = table("The checks of the audit", ["check", "", "what holds", "applied to"], rows)
+    headings = (*columns("check", "result", "requirement"), Column("applied to", "right"))
+    shown = to_html(Table("The checks of the audit", headings, tuple(rows)))
     if found:
         shown += (
             f"<details{'' if audit['holds'] else ' open'}><summary>Findings and notes "
@@ -125,16 +122,13 @@ def figures_section(study: FigureStudy) -> str:
     return "".join(shown)
 
 
-def _by_task(rows: list[list[str]]) -> Iterator[tuple[bool, int, str, list[list[str]]]]:
-    """Rows of one task: whether it is the first, the number of its first row, its name, they."""
-    number = 0
-    for task, group in groupby(rows, key=lambda row: row[0]):
-        own = list(group)
-        yield number == 0, number, task, own
-        number += len(own)
-
-
-_KINDS = {"holds": "good", "violated": "bad", "known": "fair", "not applicable": "idle"}
+_STATES: dict[str, tuple[str, Emphasis]] = {
+    "holds": ("passes", "good"),
+    "violated": ("fails", "bad"),
+    "known": ("known departure", "fair"),
+    "not applicable": ("not applicable", "idle"),
+}
+"""State of a check as it is stored -> in words, and its colour."""
 
 
 def _verdict(audit: Mapping[str, Any] | None) -> str:
@@ -142,7 +136,7 @@ def _verdict(audit: Mapping[str, Any] | None) -> str:
         return '<p><a class="badge idle" href="#audit">no audit is stored</a></p>\n'
     states = [check["state"] for check in audit["checks"].values()]
     applied = len(states) - states.count("not applicable")
-    kind, word = ("good", "holds") if audit["holds"] else ("bad", "does not hold")
+    kind, word = ("good", "passes") if audit["holds"] else ("bad", "fails")
     known = f", {states.count('known')} with known departures" if "known" in states else ""
     return (
         f'<p><a class="badge {kind}" href="#audit">audit {word}</a> '

@@ -7,12 +7,13 @@ from math import isnan
 import numpy as np
 
 from bohb_study.analysis import Estimate, Rule, estimate, final_incumbents, finals_summary
-from bohb_study.analysis.frame_cells import cells_of, narrow, require_complete
-from bohb_study.analysis.incumbents.rules import main_rule, trace
-from bohb_study.numbers import NONE, distance, stable
+from bohb_study.analysis.frame_cells import narrow, require_complete
+from bohb_study.analysis.incumbents.rules import main_rule
+from bohb_study.analysis.incumbents.traces import traces
+from bohb_study.numbers import distance, stable
 from bohb_study.scores import Score
+from bohb_study.summaries.table import Cell, Table, bold, columns, estimate_cell, row
 from paper_figures.figure_study import FigureStudy, TaskFacts
-from paper_figures.tables.table import Table, bold
 from paper_figures.toolkit import style
 
 REGRET = "regret"
@@ -56,12 +57,10 @@ def finals(study: FigureStudy) -> list[Final]:
         same = task.test_metric == task.val_metric
         tested = not same and not task.test_metric.startswith(f"{task.val_metric} ")
         last: dict[str, list[tuple[float, float]]] = {}
-        for (_, method, _), rows in cells_of(own):
-            ends = trace(rows, rule, task.top)
-            held = ends.held[-1]
-            test_losses = rows.sort_values("seq")["test_loss"].to_numpy(dtype=np.float64)
-            test_loss = float(test_losses[held]) if held >= 0 else float("nan")
-            last.setdefault(method, []).append((distance(ends.value[-1:], zero).item(), test_loss))
+        for (_, method, _), trace in traces(own, {task.name: task.top}, rule):
+            loss = distance(trace.value[-1:], zero).item()
+            test_loss = float(trace.of_incumbent("test_loss")[-1])
+            last.setdefault(method, []).append((loss, test_loss))
         for method in style.in_order(set(last)):
             losses, tests = np.array(last[method], dtype=np.float64).T
             found.append(
@@ -92,20 +91,26 @@ def table(study: FigureStudy) -> Table:
     for task in study.tasks:
         own = [one for one in found if one.task is task]
         regret = any(one.regret for one in own)
-        columns: list[tuple[list[Estimate | None], Score]] = [
+        measured: list[tuple[list[Estimate | None], Score]] = [
             ([one.loss for one in own], Score(REGRET) if regret else task.score)
         ]
-        columns += [([one.test for one in own], task.test_score)] if tests else []
-        columns += [([one.retrained for one in own], task.test_score)] if again else []
+        measured += [([one.test for one in own], task.test_score)] if tests else []
+        measured += [([one.retrained for one in own], task.test_score)] if again else []
         compared = [one.method not in study.larger_budgets for one in own]
-        cells = [_column(column, score, compared) for column, score in columns]
+        cells = [_column(column, score, compared) for column, score in measured]
         for i, one in enumerate(own):
             name = task.name if not i else ""
-            rows.append((name, style.line(one.method).label, *(column[i] for column in cells)))
-    headings = ["task", "method", "final loss"]
+            label = style.line(one.method).label
+            rows.append(row([name, label, *(column[i] for column in cells)]))
+    headings = ["final loss"]
     headings += ["test loss"] if tests else []
     headings += ["retrained"] if again else []
-    return Table("Final results", tuple(headings), tuple(rows), tuple(_notes(study, found)))
+    return Table(
+        "Final results",
+        (*columns("task", "method"), *columns(*headings, align="right")),
+        tuple(rows),
+        tuple(_notes(study, found)),
+    )
 
 
 def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
@@ -129,7 +134,7 @@ def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
     }
 
 
-def _column(estimates: list[Estimate | None], score: Score, compared: list[bool]) -> list[str]:
+def _column(estimates: list[Estimate | None], score: Score, compared: list[bool]) -> list[Cell]:
     """The cells of one task; the best of those that are compared is bold."""
     centres = [
         stable(one.centre)
@@ -139,9 +144,9 @@ def _column(estimates: list[Estimate | None], score: Score, compared: list[bool]
     best = min(centres, default=float("nan"))
     cells = []
     for one, counts in zip(estimates, compared, strict=True):
-        text = NONE if one is None else one.in_words(score)
+        cell = estimate_cell(one, score)
         is_best = one is not None and counts and stable(one.centre) == best
-        cells.append(bold(text) if is_best else text)
+        cells.append(bold(cell.text) if is_best else cell)
     return cells
 
 

@@ -9,21 +9,15 @@ from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, fixed, number
+from bohb_study.summaries.table import Cell, Given, Table, bold, columns, row
 from paper_figures.figure_study import FigureStudy
-from paper_figures.tables.table import Table, bold
 from paper_figures.toolkit import style
 
-HEADINGS = (
-    "task",
-    "against",
-    "n",
-    "gain",
-    "detectable",
-    "won",
-    "P(better)",
-    "p",
-    "smallest p",
+NAMES, NUMBERS = (
+    ("task", "against"),
+    ("n", "gain", "detectable", "won", "P(better)", "p", "smallest p"),
 )
+"""Headings of its columns."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +81,18 @@ def table(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Table:
         own = [one for one in (tests.primary, *tests.family) if one.share == SHARES[-1]]
         own = [one for one in own if pair[0] in (one.method, one.other)]
         for i, one in enumerate(own):
-            rows.append((tests.task if not i else "", *_cells(one, pair[0])))
+            rows.append(row([tests.task if not i else "", *_cells(one, pair[0])]))
     rows += _over_tasks(study, found, pair)
     name = style.line(pair[0]).label
     return Table(
         f"{name} against every other method, paired by seed, at 100 % of the budget",
-        HEADINGS,
+        (*columns(*NAMES), *columns(*NUMBERS, align="right")),
         tuple(rows),
         tuple(_notes(study, found, pair)),
     )
 
 
-def _cells(one: Comparison, method: str) -> tuple[str, ...]:
+def _cells(one: Comparison, method: str) -> tuple[Given, ...]:
     """A row without its task, as seen from ``method``, which may stand second in the pair."""
     swap = one.method != method
     other = style.line(one.method if swap else one.other).label
@@ -121,7 +115,7 @@ def _cells(one: Comparison, method: str) -> tuple[str, ...]:
 
 def _over_tasks(
     study: FigureStudy, found: Pairwise, pair: tuple[str, str]
-) -> list[tuple[str, ...]]:
+) -> list[tuple[Cell, ...]]:
     """The probability of improvement over all tasks, of the methods that all of them have."""
     if len(found.tests) < 2:
         return []
@@ -135,7 +129,8 @@ def _over_tasks(
         )
         probable = improvement(mine, others, study.bootstrap_seed)
         task = f"all {len(losses)} tasks" if not i else ""
-        rows.append((task, style.line(other).label, *[NONE] * 4, _spread(probable), *[NONE] * 2))
+        label = style.line(other).label
+        rows.append(row([task, label, *[NONE] * 4, _spread(probable), *[NONE] * 2]))
     return rows
 
 

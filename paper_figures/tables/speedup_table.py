@@ -7,9 +7,9 @@ import pandas as pd
 
 from bohb_study.analysis.comparisons.speed_ups import SHARES
 from bohb_study.numbers import NONE, number
+from bohb_study.summaries.table import Table, columns, rows
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import speedup_dots
-from paper_figures.tables.table import Table
 from paper_figures.toolkit import style
 
 NOT_REACHED = "not reached"
@@ -23,7 +23,7 @@ def table(study: FigureStudy) -> Table:
         UsageError: a method has no line in ``style``.
     """
     shown = speedup_dots(study)
-    rows = [
+    found = [
         (
             "" if i else task.name,
             style.line(method).label,
@@ -44,7 +44,9 @@ def table(study: FigureStudy) -> Table:
         f"Source: {study.provenance}.",
     )
     shares = tuple(f"{100 * share:g} %" for share in SHARES)
-    return Table("Speed-up over random search", ("task", "method", *shares), tuple(rows), notes)
+    return Table(
+        "Speed-up over random search", columns("task", "method", *shares), rows(found), notes
+    )
 
 
 def text(own: "pd.Series[Any] | None") -> str:

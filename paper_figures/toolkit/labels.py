@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
 
+from bohb_study.arrays import Floats
 from bohb_study.numbers import stable
 from paper_figures.toolkit import style
-
-Floats = npt.NDArray[np.float64]
 
 LINE = 1.2
 """Height of a line of a label over its font size."""

@@ -16,7 +16,6 @@ above which, where steps have corners) are taken of rounded numbers where they a
 """
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -27,9 +26,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator
 
+from bohb_study.arrays import Floats
 from bohb_study.numbers import stable, stables
-
-Floats = npt.NDArray[np.float64]
 
 DIGITS = 6
 """Significant digits; on a linear axis, of what it shows."""

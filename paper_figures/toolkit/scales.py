@@ -3,15 +3,13 @@
 import sys
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from bohb_study.arrays import Floats
 from bohb_study.numbers import stable, stables
-
-Floats = npt.NDArray[np.float64]
 
 LOG_FROM = 4.0
 """Largest over smallest value from which a logarithmic axis shows more than a linear one."""

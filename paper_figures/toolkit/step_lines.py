@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bohb_study.analysis import MethodCurves
-from bohb_study.analysis.statistics.aggregate import Kind
+from bohb_study.analysis.statistics.aggregate import SpreadKind
+from bohb_study.arrays import Floats
 from paper_figures.figures.anytime_data import REGRET, Panel, banded, runs_shown, values_shown
 from paper_figures.toolkit import scales, style
 from paper_figures.toolkit.labels import End
@@ -30,9 +31,9 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
 def band(
     axes: Axes,
     method: str,
-    x: scales.Floats,
-    low: scales.Floats,
-    high: scales.Floats,
+    x: Floats,
+    low: Floats,
+    high: Floats,
     opacity: float,
 ) -> None:
     """The spread of a method's steps, in its colour: x, low and high of shape (g,)."""
@@ -51,7 +52,7 @@ def band(
     )
 
 
-def alpha(kind: Kind) -> float:
+def alpha(kind: SpreadKind) -> float:
     """How opaque a band is: a range of few seeds is wide, and lies over others."""
     return 0.08 if kind == "range, not an interval" else 0.16
 
@@ -59,8 +60,8 @@ def alpha(kind: Kind) -> float:
 def centre(
     axes: Axes,
     method: str,
-    x: scales.Floats,
-    y: scales.Floats,
+    x: Floats,
+    y: Floats,
     marks: tuple[float, float],
 ) -> None:
     """A method's steps: x and y of shape (g,).

@@ -1,11 +1,11 @@
 """How figures look: settings as data, and the one map from methods to lines.
 
-Functions return dicts of matplotlib settings and change nothing. Colours are told apart by
+Functions return dicts of matplotlib settings and change none. Colours are told apart by
 colour-blind readers, line styles and markers without any colour.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import matplotlib
@@ -13,8 +13,9 @@ import seaborn as sns
 from tueplots import axes, figsizes, fontsizes
 
 from bohb_study.errors import UsageError
+from paper_figures.toolkit.derived_looks import derived_look
+from paper_figures.toolkit.line import Line
 
-Dashes = str | tuple[float, tuple[float, ...]]
 Settings = dict[str, Any]
 """Of matplotlib, by name."""
 
@@ -23,27 +24,10 @@ _BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color
 ).as_hex()
 # More of Paul Tol's muted scheme, dark enough beside the ten.
 _INDIGO, _WINE = "#332288", "#882255"
-# Far from all of these under either kind of colour blindness; a light grey for the yardstick.
+# Far from all of these under either kind of colour blindness; a light grey for the baseline.
 _VIOLET, _PURPLE, _BLACK, _LIGHT_GREY = "#5533ff", "#6f4a8e", "#000000", "#a0a0a0"
 
-_LONG_DOT_DOT: Dashes = (0, (9, 1.2, 1, 1.2, 1, 1.2))  # not dots: Random has them
-
-
-@dataclass(frozen=True)
-class Line:
-    """How one method is drawn, in every figure."""
-
-    label: str
-    """The method's name, in its usual capitals."""
-    color: str
-    dashes: Dashes
-    """Line style as matplotlib takes it: a name, or (offset, on-off lengths)."""
-    marker: str
-    width: float = 1.0
-    """In points."""
-    zorder: float = 3.0
-    size: float = 3.4
-    """Of the marker, in points; a slender one needs more."""
+_LONG_DOT_DOT = (0, (9, 1.2, 1, 1.2, 1, 1.2))  # not dots: Random has them
 
 
 METHODS: dict[str, Line] = {
@@ -62,43 +46,56 @@ METHODS: dict[str, Line] = {
     "tpe-univariate": Line("TPE (univariate)", _PURPLE, (0, (2, 1, 2, 3)), "h"),
     "gp": Line("GP", _WINE, _LONG_DOT_DOT, ">"),
 }
-"""Every method that a figure may show, in the order of the legend."""
+"""Methods with a look of their own, in the order of the legend."""
 
 
 ABLATIONS: dict[str, Line] = {
-    "bohb-halving-mended": Line("BOHB, ends not told", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"),
-    "bohb-ends-told": Line("BOHB, brackets not mended", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "bohb-no-final-report-fix": Line(
+        "BOHB, no final-report fix", _INDIGO, (0, (3, 1, 1, 1, 1, 1, 1, 1)), "<"
+    ),
+    "bohb-no-halving-fix": Line("BOHB, no halving fix", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
     "bohb-random-0": Line("BOHB, no random draws", _PINK, (0, (2.5, 1.5)), "v"),
     "bohb-random-10": Line("BOHB, 1/10 random", _SKY, (0, (8, 1.5, 2, 1.5)), "p"),
     "bohb-random-67": Line("BOHB, 2/3 random", _WINE, _LONG_DOT_DOT, ">"),
 }
 """BOHB with one thing changed. They share looks with methods that are drawn elsewhere."""
-_LINES = {**METHODS, **ABLATIONS}
+_DECLARED = {**METHODS, **ABLATIONS}
+
+
+_derived: dict[str, Line] = {}
+"""Looks of methods that are not declared here, of this process."""
+
+
+def introduce(labels: Mapping[str, str]) -> None:
+    """Derive a look for each method that has none here, before any of them is drawn.
+
+    What a look is follows from the method's name; where two of a figure would be alike, the one
+    whose name comes later takes the next one that is free.
+
+    Args:
+        labels: method -> what legends call it; empty for its name.
+    """
+    for method in sorted(set(labels) - set(_DECLARED)):
+        look = _derived.get(method) or derived_look(method, [*_derived.values()])
+        label = labels[method] or look.label
+        _derived[method] = replace(look, label=label)
 
 
 def line(method: str) -> Line:
-    """How ``method`` is drawn.
-
-    Raises:
-        UsageError: the method has no line yet.
-    """
-    if method not in _LINES:
-        raise UsageError(
-            f"method {method!r} has no line in paper_figures/toolkit/style.py; "
-            f"known: {', '.join(METHODS)}; add one entry to METHODS"
-        )
-    return _LINES[method]
+    """How ``method`` is drawn: as declared here, else by a look that follows from its name."""
+    if method in _DECLARED:
+        return _DECLARED[method]
+    if method not in _derived:
+        introduce({method: ""})
+    return _derived[method]
 
 
-def in_order(methods: set[str]) -> list[str]:
-    """The methods in the order of the legend.
-
-    Raises:
-        UsageError: a method has no line yet.
-    """
-    for method in sorted(methods):
-        line(method)
-    return [method for method in _LINES if method in methods]
+def in_order(methods: Iterable[str]) -> list[str]:
+    """The methods in the order of the legend: those declared here, then others by name."""
+    asked = set(methods)
+    others = sorted(asked - set(_DECLARED))
+    introduce(dict.fromkeys(others, ""))
+    return [*(method for method in _DECLARED if method in asked), *others]
 
 
 def strokes(look: Line) -> dict[str, Any]:
@@ -175,7 +172,7 @@ def page(rows: int, columns: int, venue: str = "neurips", ratio: float = 0.82) -
         UsageError: there is no such venue.
     """
     if venue not in VENUES:
-        raise UsageError(f"--venue {venue}: no such page; allowed: {', '.join(VENUES)}")
+        raise UsageError(f"{venue}: no such page; allowed: {', '.join(VENUES)}", parameter="venue")
     return _look() | _smaller_labels(VENUES[venue](rows, columns, ratio))
 
 

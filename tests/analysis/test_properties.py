@@ -15,7 +15,8 @@ from bohb_study.analysis.comparisons.mean_ranks import rank_curves
 from bohb_study.analysis.incumbents.alignment import align
 from bohb_study.analysis.incumbents.anytime_curves import anytime
 from bohb_study.analysis.incumbents.at_moment import incumbent_at
-from bohb_study.analysis.incumbents.rules import Rule, incumbent
+from bohb_study.analysis.incumbents.rules import Rule
+from bohb_study.analysis.incumbents.traces import trace
 from bohb_study.analysis.statistics.aggregate import estimate
 
 Cell = Callable[..., pd.DataFrame]
@@ -66,7 +67,7 @@ def test_what_is_read_at_a_moment_does_not_depend_on_what_comes_later(
     known = incumbent_at(past, rule, TOPS, [at], BUDGET).set_index(["method", "seed"])["value"]
     pd.testing.assert_series_equal(seen.loc[known.index], known)
     assert seen.drop(known.index).isna().all()  # cells that had no report yet
-    held = align({seed: incumbent(c, rule, 9) for seed, c in later.groupby(["method", "seed"])})
+    held = align({seed: trace(c, rule, 9).steps() for seed, c in later.groupby(["method", "seed"])})
     assert not (held[held.index <= at] == -1e9).any(axis=None)
 
 

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 def store(folder: Path, config: StudyConfig) -> Path:
     """Run a study in this process and store it, as the runner does."""
     folder.mkdir()
-    tasks = config.tasks()
+    tasks = config.made_tasks()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget, config.workers))

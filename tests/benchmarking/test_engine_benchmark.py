@@ -18,8 +18,8 @@ from bohb_study.benchmarking import measurement_tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case, Cost, Measured
 from bohb_study.benchmarking.fresh import measure_all, measure_fresh
 from bohb_study.cli import command_line
-from bohb_study.cli.terminal import WIDE
 from bohb_study.errors import StudyError
+from bohb_study.summaries.terminal import WIDE
 from bohb_study.tasks import make_task
 from repository import ROOT
 

@@ -374,7 +374,7 @@ def store(folder: Path, **config: Any) -> Path:
     values = {"int": 1, "float": 0.5, "str": "x", "bool": True}
     row = {c.name: c.values[0] if c.values else values[c.kind] for c in COLUMNS}
     folder.mkdir()
-    write_study(folder, "compare", config, config.tasks())
+    write_study(folder, "compare", config, config.made_tasks())
     for cell in config.cells():
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         code = cell_hash(cell.task, cell.method, "tune")

@@ -21,9 +21,8 @@ from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
 from bohb_study.paper.normalisation_references import stored_references
-from bohb_study.paper.report_table import paper_table
 from bohb_study.paper.reports import REPORTS
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import check_possible, choose, reproduce
@@ -32,6 +31,8 @@ from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.stored_table import table_with_audit
+from bohb_study.summaries.study_table import retrained_table
 from bohb_study.tasks import make_task
 from repository import ROOT
 
@@ -107,13 +108,13 @@ def test_what_it_leaves(made: Path) -> None:
 
 
 def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
-    table = paper_table(made / "papers" / "small")
+    table = retrained_table(load_study(made / "papers" / "small"))
     assert table.headings == (
         *("method", "trials", "epochs charged", "unspent"),
         *("validation cross-entropy", "test error", "retrained", "rungs as planned"),
     )
     finals = read_finals(made / "papers" / "small", table.title.removeprefix("small-"))
-    for row, method in zip(table.rows, SMALL.methods, strict=True):
+    for row, method in zip(table.texts(), SMALL.methods, strict=True):
         values = dict(zip(table.headings, row, strict=True))
         assert values["method"] == method
         assert (values["epochs charged"], values["unspent"]) == ("24", "0")
@@ -123,18 +124,18 @@ def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
         ]
         over = estimate(np.array(means) / 2, 0)
         assert values["retrained"] == interval(over.centre, over.low, over.high)
-    assert [row[-1] for row in table.rows] == ["n/a", "yes, 4"]
+    assert table.column("rungs as planned") == ["n/a", "yes, 4"]
     assert table.notes[0].startswith("mean over 2 seeds [range, not an interval] of each cell's")
-    assert "off the ledger" in table.notes[1]
+    assert "outside the budget" in table.notes[1]
     assert "2 fresh training seeds each" in table.notes[1]
-    assert table.audit == ("audit: holds (8 checks, 4 cells; not applicable: model)",)
+    audit = ["audit: holds (8 checks, 4 cells; not applicable: model)"]
     text = (made / "papers" / "small" / "table.md").read_text()
-    assert text == table.markdown()
+    assert text == table_with_audit(table, audit).decode()
     lines = text.splitlines()
     assert lines[2].startswith("| method | trials | epochs charged |")
     assert {line.count("|") for line in lines[2:6]} == {len(table.headings) + 1}
     assert lines[4].startswith("| `random` | 8 | 24 | 0 | ")
-    assert lines[-1] == f"* {table.audit[0]}"
+    assert lines[-1] == audit[0]
 
 
 def test_again_trains_nothing_and_writes_the_same(
@@ -152,7 +153,7 @@ def test_without_trainings_there_is_a_table_and_no_stale_file(copy: Path) -> Non
     (run / "finals.json").unlink()
     pack(run, copy / "papers" / "small")
     assert not (copy / "papers" / "small" / "finals.json").exists()
-    table = paper_table(copy / "papers" / "small")
+    table = retrained_table(load_study(copy / "papers" / "small"))
     assert "retrained" not in table.headings
     assert len(table.notes) == 1
     assert [len(row) for row in table.rows] == [len(table.headings)] * 2
@@ -178,8 +179,8 @@ def test_what_failed_or_diverged_is_said(copy: Path) -> None:
 
 
 def _columns(folder: Path, *names: str) -> list[list[str]]:
-    table = paper_table(folder)
-    return [[row[table.headings.index(name)] for row in table.rows] for name in names]
+    table = retrained_table(load_study(folder))
+    return [table.column(name) for name in names]
 
 
 def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
@@ -189,7 +190,9 @@ def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
     data["trainings"].append(extra)
     path.write_bytes(sealed_json(data))
     reseal(path.parent)
-    shown = dict(zip(*_columns(copy / "papers" / "small", "method", "all data"), strict=True))
+    shown = dict(
+        zip(*_columns(copy / "papers" / "small", "method", "refit on all data"), strict=True)
+    )
     assert shown.pop(extra["method"]) == "0.06250"
     assert set(shown.values()) == {"-"}
 
@@ -321,7 +324,7 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
         for one, other in zip(short, full, strict=True):
             at = other.runs.loc[one.runs.index]
             pd.testing.assert_frame_equal(one.runs, at)
-    for refuse in (audit_study, lambda study: paper_table(study.path)):
+    for refuse in (audit_study, retrained_table):
         with pytest.raises(StudyError, match="packed without the rows at which no incumbent chan"):
             refuse(packed)
     text = (tmp_path / "papers" / "thin" / "table.md").read_text()

@@ -16,8 +16,8 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.schedulers.async_hyperband import _Bracket
 
 from bohb_study.methods import get_method
-from bohb_study.methods.asha import IncrementalASHA, SortedBracket, SortedRung
 from bohb_study.methods.base import METRIC, TIME, WORST, Problem
+from bohb_study.methods.ray.asha_scheduler import IncrementalASHA, SortedBracket, SortedRung
 from bohb_study.tasks import Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of inf - inf
@@ -218,7 +218,6 @@ def test_one_bracket_draws_nothing_from_numpys_global_generator() -> None:
     np.random.seed(0)  # noqa: NPY002
     list(decisions(IncrementalASHA(**ARGUMENTS, reduction_factor=3), 0, steps=50))
     assert np.random.random() == begun  # noqa: NPY002
-    assert not get_method("asha").global_numpy
 
 
 def test_without_a_metric_ray_says_so() -> None:

@@ -1,4 +1,4 @@
-"""TellingASHA: ASHA's decisions, and BOHB's model hears of every report at a rung, once."""
+"""ReportingASHA: ASHA's decisions, and BOHB's model hears of every report at a rung, once."""
 
 import copy
 import logging
@@ -12,8 +12,8 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
-from bohb_study.methods.asha_bohb import TellingASHA
 from bohb_study.methods.base import METRIC, TIME, WORST, Problem
+from bohb_study.methods.ray.asha_scheduler import ReportingASHA
 from bohb_study.study import Cell
 from bohb_study.tasks import Task, make_task
 
@@ -41,7 +41,7 @@ class Heard:
 
 
 def test_a_report_at_a_rung_names_it_and_none_between_does() -> None:
-    scheduler, heard = TellingASHA(**ARGUMENTS), Heard()
+    scheduler, heard = ReportingASHA(**ARGUMENTS), Heard()
     trial: Any = SimpleNamespace(trial_id="t")
     scheduler.on_trial_add(heard, trial)
     named = []
@@ -56,7 +56,7 @@ def test_a_report_at_a_rung_names_it_and_none_between_does() -> None:
 
 
 def test_what_is_stopped_at_a_rung_is_told_and_decided_as_ray_does() -> None:
-    stock, ours, heard = ASHAScheduler(**ARGUMENTS), TellingASHA(**ARGUMENTS), Heard()
+    stock, ours, heard = ASHAScheduler(**ARGUMENTS), ReportingASHA(**ARGUMENTS), Heard()
     decided = []
     for number, loss in enumerate([0.5, 0.4, 0.9, 0.1, 0.8]):
         trial: Any = SimpleNamespace(trial_id=str(number))
@@ -73,7 +73,7 @@ def test_what_is_stopped_at_a_rung_is_told_and_decided_as_ray_does() -> None:
 
 
 def test_a_user_s_trial_that_jumps_over_rungs_is_heard_of_where_ray_records_it() -> None:
-    scheduler, heard = TellingASHA(**ARGUMENTS), Heard()
+    scheduler, heard = ReportingASHA(**ARGUMENTS), Heard()
     trial: Any = SimpleNamespace(trial_id="t")
     scheduler.on_trial_add(heard, trial)
     result = {TIME: 4, METRIC: 0.5}

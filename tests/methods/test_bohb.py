@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ray.tune.search.bohb import TuneBOHB
 
-from bohb_study.methods.bohb import SeededTuneBOHB
-from bohb_study.methods.bohb_stock import TellingTuneBOHB
+from bohb_study.methods.ray.stock_tune_bohb import StockTuneBOHB
+from bohb_study.methods.ray.tune_bohb import SeededTuneBOHB
 from bohb_study.seeding import canonical, derive
 from bohb_study.tasks import Task
 
@@ -45,7 +45,7 @@ def test_both_suggest_what_rays_own_does(toy: Callable[..., Task]) -> None:
     np.random.seed(7)
     stock = suggestions(TuneBOHB(toy().space(0), FEW, **BASIS, seed=3))
     np.random.seed(7)
-    assert suggestions(TellingTuneBOHB(toy().space(0), FEW, **BASIS, seed=3)) == stock
+    assert suggestions(StockTuneBOHB(toy().space(0), FEW, **BASIS, seed=3)) == stock
     np.random.seed(0)
     ours = SeededTuneBOHB(toy().space(0), FEW, **BASIS, seed=7, space_seed=3)
     assert suggestions(ours) == stock
@@ -60,7 +60,7 @@ def test_one_seed_is_enough_for_a_user(toy: Callable[..., Task]) -> None:
     assert run(1, seed=5) != run(1, seed=6)
 
 
-@pytest.mark.parametrize("searcher", [SeededTuneBOHB, TellingTuneBOHB])
+@pytest.mark.parametrize("searcher", [SeededTuneBOHB, StockTuneBOHB])
 def test_both_tell_what_the_model_picked(
     searcher: type[TuneBOHB], toy: Callable[..., Task]
 ) -> None:

@@ -23,7 +23,7 @@ from ray.tune.search import Searcher
 
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Problem
-from bohb_study.methods.grid import GridSearch, grid_values, layout, next_counts
+from bohb_study.methods.ray.grid_search import GridSearch, grid_values, layout, next_counts
 from bohb_study.seeding import canonical
 from bohb_study.tasks import Task, make_task
 

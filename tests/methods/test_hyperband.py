@@ -1,4 +1,4 @@
-"""Ray's HyperBandForBOHB as shipped degenerates and forgets; mended it runs as planned."""
+"""Ray's HyperBandForBOHB as shipped degenerates and forgets; patched it runs as planned."""
 
 import random
 from collections import Counter
@@ -10,8 +10,12 @@ from ray.tune.schedulers import HyperBandForBOHB
 
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung
-from bohb_study.methods.hyperband import PatchedHyperBandForBOHB, RecordingHyperband, ray_plan
-from bohb_study.methods.random import random_searcher
+from bohb_study.methods.ray.hyperband_for_bohb import (
+    PatchedHyperBandForBOHB,
+    RecordingHyperband,
+    ray_plan,
+)
+from bohb_study.methods.ray.random_search import random_searcher
 from bohb_study.tasks import Ladder, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -85,7 +89,7 @@ def test_as_shipped_one_bracket_halves_and_the_rest_runs_to_the_top(run: Run) ->
     assert len(driver.reports) == 246  # epochs; 150 are planned
 
 
-def test_mended_all_brackets_are_halved_as_planned(run: Run) -> None:
+def test_patched_all_brackets_are_halved_as_planned(run: Run) -> None:
     driver = run(PatchedHyperBandForBOHB)
     assert rungs(driver.reports) == BAND * 2
     assert len(driver.reports) == 150
@@ -96,16 +100,16 @@ def test_the_first_mend_alone_opens_the_brackets(run: Run) -> None:
     assert {report.bracket for report in run(OnlySecondMend).reports} == {0}
 
 
-def test_observations_that_end_a_trial_reach_the_searcher_only_mended(run: Run) -> None:
+def test_observations_that_end_a_trial_reach_the_searcher_only_patched(run: Run) -> None:
     lost = run(OnlyFirstMend)
     # the last result at each of the 2 x 6 rungs ends its trial, as it is the worst or at the top
     assert len(lost.observed) == 46 - 12
     assert lost.observed.count(9) == 6
-    mended = run(PatchedHyperBandForBOHB)
-    assert len(mended.observed) == 46
-    assert mended.observed.count(9) == 12
-    judged = [r.level for r in mended.reports if r.note.rung is not None]
-    assert mended.observed == judged  # each once, as it came
+    patched = run(PatchedHyperBandForBOHB)
+    assert len(patched.observed) == 46
+    assert patched.observed.count(9) == 12
+    judged = [r.level for r in patched.reports if r.note.rung is not None]
+    assert patched.observed == judged  # each once, as it came
 
 
 def test_methods_use_the_scheduler_that_they_say(

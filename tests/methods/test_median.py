@@ -18,7 +18,7 @@ from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, STATUS, TIME, WORST, Problem
-from bohb_study.methods.median import IncrementalMedian
+from bohb_study.methods.ray.median_rule import IncrementalMedian
 from bohb_study.study import Cell
 from bohb_study.tasks import Task, make_task
 

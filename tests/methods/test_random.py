@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 
 from bohb_study.methods import METHODS, get_method
 from bohb_study.methods.base import Problem
-from bohb_study.methods.random import RandomSearch
+from bohb_study.methods.ray.random_search import RandomSearch
 from bohb_study.seeding import canonical, space_seed
 from bohb_study.tasks import Task, make_task
 

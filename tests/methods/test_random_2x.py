@@ -7,26 +7,26 @@ import pytest
 
 from bohb_study.cli import terminal
 from bohb_study.paper.effort import effort
-from bohb_study.paper.report_table import paper_table
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import reproduce
 from bohb_study.running.retraining_plan import plan
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.summaries.study_table import retrained_table
 from paper_figures import draw_study
 from paper_figures.figure_study import figure_study
 from repository import ROOT
 
 CONFIG = StudyConfig(
-    task=("digits",),
+    tasks=("digits",),
     methods=("random", "random-2x"),
     budget=3,
     seeds=2,
-    task_option=("digits.epochs=3",),
+    task_options=("digits.epochs=3",),
 )
-LINE = "random-2x, a yardstick with 2 times the budget: "
+LINE = "random-2x, baseline with twice the budget: "
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +71,15 @@ def test_the_table_has_no_row_of_it_and_a_line_below(
     terminal.console().print(terminal.summary_table(load_study(folder)))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     names = [line.split()[0] for line in lines if line]
-    assert names[-2:] == ["random", "random-2x,"]
+    assert names[-2:] == ["digits:", "random-2x,"]
     assert names.count("random-2x") == 0
     assert lines[-1].startswith(LINE + "0.")
     assert lines[-1].endswith("]")
 
 
 def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
-    table = paper_table(folder)
-    assert [row[0] for row in table.rows] == ["random"]
+    table = retrained_table(load_study(folder))
+    assert table.column("method") == ["random"]
     assert table.notes[1].startswith(LINE + "0.")
 
 
@@ -118,7 +118,7 @@ def test_its_figure_ends_where_the_others_do(folder: Path, tmp_path: Path) -> No
 def test_a_study_of_nothing_else_can_be_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = StudyConfig(task=("mfh3",), methods=("random-2x",), budget=2, seeds=1)
+    config = StudyConfig(tasks=("mfh3",), methods=("random-2x",), budget=2, seeds=1)
     study = load_study(run_study(config, RunOptions(out=tmp_path)).path)
     terminal.console().print(terminal.summary_table(study))
     assert LINE in " ".join(capsys.readouterr().out.split())

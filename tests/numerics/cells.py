@@ -72,7 +72,7 @@ def made_images(folder: Path) -> Path:
 def run(names: tuple[str, ...], mode: str, engine: str = "auto") -> dict[str, dict[str, Any]]:
     """Run studies; by cell, what its rows hash to and what numerics it recorded."""
     from bohb_study import StudyConfig, load_study, run_study
-    from bohb_study.running.execution import RunOptions
+    from bohb_study.running.options import RunOptions
 
     found = {}
     with tempfile.TemporaryDirectory() as folder:

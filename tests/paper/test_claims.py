@@ -14,7 +14,6 @@ from bohb_study.errors import StudyError
 from bohb_study.paper.ablation_claims import ablations_report
 from bohb_study.paper.claims import (
     ClaimsReport,
-    TextTable,
     above_zero,
     together,
     within,
@@ -39,6 +38,7 @@ from bohb_study.paper.reports import (
 )
 from bohb_study.store import LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
+from bohb_study.summaries.table import Table, columns, rows
 from repository import ROOT
 
 SEEDS = 12
@@ -183,7 +183,7 @@ def test_reference_values_hold_within_three_standard_errors_of_both(counted: Any
 
 def test_a_report_is_a_table_and_json(counted: Any) -> None:
     text = counted.markdown()
-    assert text.count("| claim | source | published | ours | holds |") == 1
+    assert text.count("| claim | source | published | here | verdict |") == 1
     assert "| 8 | `random` | 0.6" in text
     assert len(counted.to_json()["claims"]) == 7 + 4
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -242,12 +242,14 @@ def test_ablations_compare_seed_by_seed_and_mark_what_is_one_sided() -> None:
     )
     found = ablations_report(base, eta, rungs)
     (table,) = found.tables
-    rows = {row[0]: row[2:] for row in table.rows}
-    assert rows["no model"] == ("+0.5000 [0.500, 0.500] **+**, 100%",) * 2
-    assert rows["random fraction 0"] == ("-0.2500 [-0.250, -0.250] **-**, 0%",) * 2
-    assert rows["eta 9"] == ("+1.000 [1.00, 1.00] **+**, 100%",) * 2
-    assert rows["lowest rung 2"] == ("-1.000 [-1.00, -1.00] **-**, 0%",) * 2
-    assert "**" not in rows["neither mend (as Ray ships it)"][0]
+    assert [cell.emphasis for cell in table.rows[0][2:]] == ["bold"] * 2
+    rows = {row[0]: row[2:] for row in table.texts()}
+    assert rows["no model"] == ("+0.5000 [0.500, 0.500], 100%",) * 2
+    assert rows["random fraction 0"] == ("-0.2500 [-0.250, -0.250], 0%",) * 2
+    assert rows["eta 9"] == ("+1.000 [1.00, 1.00], 100%",) * 2
+    assert rows["lowest rung 2"] == ("-1.000 [-1.00, -1.00], 0%",) * 2
+    (stock,) = (row for row in table.rows if row[0].text == "neither fix (as Ray ships it)")
+    assert stock[2].emphasis == "plain"
     assert found.numbers["gains"]["hyperband"]["a"]["gain"] == 0.5
 
 
@@ -303,9 +305,11 @@ def test_a_readme_without_its_lines_is_refused(tmp_path: Path) -> None:
 
 def test_results_and_claims_have_places_of_their_own(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    table = TextTable("A table", ("a",), (("1",),))
+    table = Table("A table", columns("a"), rows([["1"]]))
     main = ClaimsReport(MAIN, (), (table,), ("One.", "Two."))
-    other = ClaimsReport("ablations", (), (TextTable("Another", ("b",), (("2",),)),), ("Three.",))
+    other = ClaimsReport(
+        "ablations", (), (Table("Another", columns("b"), rows([["2"]])),), ("Three.",)
+    )
     readme.write_text(f"{BEGIN}\n{END}\n")
     with pytest.raises(StudyError, match="lacks the lines <!-- results"):
         update_readme(readme, [main, other])

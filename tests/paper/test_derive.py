@@ -29,12 +29,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     config = StudyConfig(
-        task=("mfh3-good", "counting-ones-8"),
+        tasks=("mfh3-good", "counting-ones-8"),
         methods=("random", "asha", "bohb"),
         budget=6,
         seeds=2,
     )
-    folder, tasks = tmp_path_factory.mktemp("derived"), config.tasks()
+    folder, tasks = tmp_path_factory.mktemp("derived"), config.made_tasks()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():  # in this process, which is fast
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget, config.workers))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.incumbents.rules import incumbent
+from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
@@ -19,6 +19,7 @@ from bohb_study.paper.main_claims import OTHERS, main_report
 from bohb_study.store import LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
 from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
+from bohb_study.summaries.markdown import to_markdown
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -201,7 +202,7 @@ def test_it_is_json_and_markdown_without_claims(report: ClaimsReport) -> None:
     text = report.markdown()
     assert text.startswith("What the rungs are worth")
     for table in report.tables:
-        assert table.markdown() in text
+        assert to_markdown(table) in text
     assert text.count("\n* ") == 3
 
 

@@ -19,6 +19,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, write_cell, write_study
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.markdown import to_markdown
 from paper_figures.__main__ import main
 from paper_figures.figure_study import FigureStudy, figure_study
 from paper_figures.packed_frames import with_derived
@@ -40,7 +41,7 @@ NO_NUMBER = re.compile(r"(?<![\w-])[-+]?(nan|inf)(?![\w-])", re.IGNORECASE)
 def ran(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     """So small a study that no bracket is completed."""
     config = StudyConfig((TASK,), METHODS, budget=3, seeds=2, engine="virtual")
-    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.tasks()
+    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.made_tasks()
     folder.mkdir()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
@@ -154,7 +155,7 @@ def test_whatever_is_stored_is_drawn_or_left_out_with_a_line(ran: LoadedStudy, s
             assert not NO_NUMBER.search(text), (name, text)
     for table in TABLES.values():
         try:
-            assert not NO_NUMBER.search(text := table(study).markdown()), text
+            assert not NO_NUMBER.search(text := to_markdown(table(study))), text
         except (StudyError, UsageError) as error:
             left_out.append(str(error))
     assert all(len(line.splitlines()) == 1 for line in left_out)

@@ -13,13 +13,13 @@ from bohb_study.engines.base import CellJob, CellResult, Finished, Running
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.execution import (
     Ended,
-    RunOptions,
     allowed_units,
     engine_of,
     execute,
     idle_gpu,
     session,
 )
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
 def config(**fields: Any) -> StudyConfig:
     return StudyConfig(
-        **{"task": ("counting-ones-8",), "methods": ("random",), "budget": 2, **fields}
+        **{"tasks": ("counting-ones-8",), "methods": ("random",), "budget": 2, **fields}
     )
 
 
@@ -126,7 +126,7 @@ def test_ray_is_asked_for_only_where_it_is_needed(
 def test_only_the_cells_that_are_left_decide_whether_ray_is_needed(
     connections: list[str | None],
 ) -> None:
-    study = config(task=("counting-ones-8", "digits"), workers=3)
+    study = config(tasks=("counting-ones-8", "digits"), workers=3)
     left = [cell for cell in study.cells() if cell.task == "counting-ones-8"]
     with session(study, left, RunOptions()):
         assert connections == []
@@ -136,7 +136,7 @@ def test_only_the_cells_that_are_left_decide_whether_ray_is_needed(
 def test_what_does_not_fit_is_refused_before_ray_is_asked_for(
     address: str | None, connections: list[str | None]
 ) -> None:
-    study = config(task=("fcnet-protein",), methods=("random", "hyperband"), engine="tune")
+    study = config(tasks=("fcnet-protein",), methods=("random", "hyperband"), engine="tune")
     with (
         pytest.raises(UsageError, match=r"^--methods hyperband: fcnet-protein has a single fid"),
         session(study, study.cells(), RunOptions(address=address)),
@@ -245,7 +245,7 @@ def test_cells_at_a_time_by_ray(
 
 def test_one_engine_after_the_other(here: Runs, by_ray: Runs, tmp_path: Path) -> None:
     """Both take all CPUs, so cells of both are not run at the same time."""
-    study = config(task=("counting-ones-8", "digits"), workers=3, seeds=2)
+    study = config(tasks=("counting-ones-8", "digits"), workers=3, seeds=2)
     ended, updates = run(study, RunOptions(), tmp_path)
     assert [(e.finished.cell.task, e.engine) for e in ended] == [
         ("digits", "tune"),
@@ -271,7 +271,7 @@ def test_stopping_early_closes_what_runs(here: Runs, tmp_path: Path) -> None:
 
 
 def test_allowed_units_are_by_the_tasks_own_ladder() -> None:
-    study = config(task=("counting-ones-8", "digits"), seeds=1)
+    study = config(tasks=("counting-ones-8", "digits"), seeds=1)
     assert allowed_units(study, study.cells()) == {
         "counting-ones-8/random/0": 2 * 729,
         "digits/random/0": 2 * 27,
@@ -279,7 +279,7 @@ def test_allowed_units_are_by_the_tasks_own_ladder() -> None:
 
 
 def test_a_yardstick_is_allowed_a_multiple_of_the_budget() -> None:
-    study = config(methods=("random", "random-2x"), budget=41 / 27, task=("digits",), seeds=1)
+    study = config(methods=("random", "random-2x"), budget=41 / 27, tasks=("digits",), seeds=1)
     assert allowed_units(study, study.cells()) == {
         "digits/random/0": 41,
         "digits/random-2x/0": 82,
@@ -354,7 +354,7 @@ def test_a_gpu_that_nobody_uses_is_told_of(
     device = tmp_path / "nvidia0"
     if there:
         device.touch()
-    study = StudyConfig(task=(task,), engine=engine)
+    study = StudyConfig(tasks=(task,), engine=engine)
     line = idle_gpu(study, RunOptions(gpus_per_trial=gpus), device)
     assert (line is not None) == said
     if line:
@@ -366,7 +366,7 @@ def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
     """The same training gives other numbers on another device."""
 
     def study(seeds: int) -> StudyConfig:
-        return StudyConfig(task=("mfh3",), methods=("random",), budget=1, seeds=seeds)
+        return StudyConfig(tasks=("mfh3",), methods=("random",), budget=1, seeds=seeds)
 
     options = RunOptions(out=tmp_path, jobs=1)
     run = run_study(study(1), options)

@@ -15,7 +15,7 @@ import pytest
 from bohb_study import load_results
 from bohb_study.cli import command_line
 from bohb_study.errors import StudyError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store import locked
 from bohb_study.store.files import replace_files
@@ -46,7 +46,7 @@ def compare() -> Main:
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all studies, with one that was run and neither audited nor drawn."""
     out = tmp_path_factory.mktemp("finished")
-    config = StudyConfig(task=("counting-ones-8",), methods=("random",), budget=2, seeds=1)
+    config = StudyConfig(tasks=("counting-ones-8",), methods=("random",), budget=2, seeds=1)
     run_study(config, RunOptions(out=out, jobs=1))
     return out
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bohb_study import identity, numerics
 from bohb_study.errors import UsageError
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     Difference,
@@ -270,7 +270,7 @@ def test_a_study_at_several_workers_cannot_where_tune_ran_it(
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 def test_virtual_at_several_workers_comes_out_again(tmp_path: Path) -> None:
     """Run, read, allowed, equal; and a loss that was changed is found."""
-    config = StudyConfig(task=("mfh3",), methods=("random", "asha"), budget=5, seeds=1, workers=3)
+    config = StudyConfig(tasks=("mfh3",), methods=("random", "asha"), budget=5, seeds=1, workers=3)
     stored = load_study(run_study(config, RunOptions(out=tmp_path, jobs=1), make_progress).path)
     assert {record["engine"] for record in stored.cells.values()} == {"virtual"}
     check_possible(stored)

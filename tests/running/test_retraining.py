@@ -18,7 +18,7 @@ import pytest
 from bohb_study.engines.base import Finished
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import code_hash, task_parts
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.retraining import retrain_finals
 from bohb_study.running.retraining_plan import TrainingJob, chosen, plan
 from bohb_study.running.runner import run_study
@@ -99,7 +99,7 @@ class Again(ComputedEvaluation):
 def toy_config(folder: Path) -> StudyConfig:
     file = folder / "toy.py"
     file.write_text(TASK)
-    return StudyConfig(task=(f"{file}:Toy",), methods=("random", "grid"), budget=3, seeds=2)
+    return StudyConfig(tasks=(f"{file}:Toy",), methods=("random", "grid"), budget=3, seeds=2)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pytest
 from bohb_study.cli import command_line
 from bohb_study.engines.base import CellJob, Finished, run_cell
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.running.execution import RunOptions, prepare
+from bohb_study.running.execution import prepare
+from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.reproduction import NotReproducibleError, check_possible, choose, reproduce
 from bohb_study.running.runner import run_study
@@ -52,9 +53,9 @@ def forget() -> None:
     batches.load_parts.cache_clear()
 
 
-def config(*options: str, task: tuple[str, ...] = ("mnist",), **fields: Any) -> StudyConfig:
+def config(*options: str, tasks: tuple[str, ...] = ("mnist",), **fields: Any) -> StudyConfig:
     given = {"methods": ("random",), "budget": 2, "seeds": 1, **fields}
-    return StudyConfig(task=task, task_option=options, **given)
+    return StudyConfig(tasks=tasks, task_options=options, **given)
 
 
 def given(folder: Path, name: str = "mnist") -> str:
@@ -68,7 +69,7 @@ def test_the_id_knows_the_data_and_not_where_they_are(write: Write) -> None:
     one, packed, other = write("mnist", "one"), write("mnist", "two", 0, ""), write("mnist", "3", 1)
     assert config(given(one)).id == config(given(packed)).id
     assert config(given(one)).id != config(given(other)).id
-    sha256 = config(given(one)).tasks()["mnist"].data_sha256
+    sha256 = config(given(one)).made_tasks()["mnist"].data_sha256
     assert config(given(one)).identity()["task_option"] == [f"mnist.data=sha256:{sha256}"]
 
 
@@ -91,7 +92,7 @@ def test_without_a_folder_the_id_takes_no_data() -> None:
     """Studies can be planned, and their folders found, before anything is downloaded."""
     assert config().identity() == {"budget": 2}
     assert config("mnist.epochs=3").identity()["task_option"] == ["mnist.epochs=3"]
-    digits = config("digits.epochs=9", task=("digits",))
+    digits = config("digits.epochs=9", tasks=("digits",))
     assert digits.identity()["task_option"] == ["digits.epochs=9"]
 
 
@@ -100,8 +101,10 @@ def test_each_task_has_its_own_data(write: Write) -> None:
     one, two = write("cifar10", "one"), write("cifar10", "two", 1)
     tasks = ("cifar10", "cifar10-resnet")
     options = given(one, "cifar10"), given(two, "cifar10-resnet")
-    stored = config(*options, task=tasks).identity()["task_option"]
-    hashes = {name: task.data_sha256 for name, task in config(*options, task=tasks).tasks().items()}
+    stored = config(*options, tasks=tasks).identity()["task_option"]
+    hashes = {
+        name: task.data_sha256 for name, task in config(*options, tasks=tasks).made_tasks().items()
+    }
     assert stored == sorted(f"{name}.data=sha256:{hashes[name]}" for name in tasks)
     assert len(set(hashes.values())) == 2
 
@@ -115,9 +118,9 @@ def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
 
 
 def test_study_json_names_the_data(write: Write, tmp_path: Path) -> None:
-    asked = config(given(write("mnist", "data")), task=("mnist", "digits"))
-    study = write_study(tmp_path, "compare", asked, asked.tasks())
-    assert study["tasks"]["mnist"]["data"] == asked.tasks()["mnist"].data_sha256
+    asked = config(given(write("mnist", "data")), tasks=("mnist", "digits"))
+    study = write_study(tmp_path, "compare", asked, asked.made_tasks())
+    assert study["tasks"]["mnist"]["data"] == asked.made_tasks()["mnist"].data_sha256
     assert study["tasks"]["digits"]["data"] is None
     assert StudyConfig.from_json(json.loads(json.dumps(study["config"]))) == asked
 
@@ -132,11 +135,11 @@ def test_other_data_at_the_same_place_are_refused(
         forget()
         image_files.write("mnist", own_cache / "datasets", None, SIZES, seed)
         if seed == 0:
-            write_study(folder, "compare", config(), config().tasks())
+            write_study(folder, "compare", config(), config().made_tasks())
             before = (folder / "study.json").read_bytes()
             continue
         with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use --fr"):
-            write_study(folder, "compare", config(), config().tasks())
+            write_study(folder, "compare", config(), config().made_tasks())
     assert (folder / "study.json").read_bytes() == before
 
 
@@ -161,11 +164,11 @@ def test_a_study_of_before_data_were_stored_goes_on(
     tmp_path: Path, own_cache: Path, image_files: Any
 ) -> None:
     image_files.write("mnist", own_cache / "datasets", None, SIZES)
-    old = write_study(tmp_path, "compare", config(), config().tasks())
+    old = write_study(tmp_path, "compare", config(), config().made_tasks())
     del old["tasks"]["mnist"]["data"]
     (tmp_path / "study.json").write_bytes(sealed_json(old))
-    study = write_study(tmp_path, "compare", config(), config().tasks())
-    assert study["tasks"]["mnist"]["data"] == config().tasks()["mnist"].data_sha256
+    study = write_study(tmp_path, "compare", config(), config().made_tasks())
+    assert study["tasks"]["mnist"]["data"] == config().made_tasks()["mnist"].data_sha256
 
 
 SMALL = ("mnist.epochs=3", "mnist.subset=100")
@@ -219,7 +222,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch, image_files: Any, own_cache: Path
 def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
     folder: str | None, downloads: list[str], tmp_path: Path
 ) -> None:
-    study = config(*([given(tmp_path / folder)] if folder else []), task=("digits", "mnist"))
+    study = config(*([given(tmp_path / folder)] if folder else []), tasks=("digits", "mnist"))
     with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
         prepare(study, RunOptions())
     assert downloads == []
@@ -231,7 +234,7 @@ def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
 
 
 def test_data_that_two_tasks_read_are_downloaded_once(downloads: list[str]) -> None:
-    prepare(config(task=("cifar10", "cifar10-resnet")), RunOptions(download=True))
+    prepare(config(tasks=("cifar10", "cifar10-resnet")), RunOptions(download=True))
     assert downloads == ["cifar10"]
 
 

@@ -16,7 +16,7 @@ from bohb_study.cli import command_line
 from bohb_study.errors import UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.paper.derive import derive
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.reproduction import NotReproducibleError, check_possible, config_of
 from bohb_study.running.retraining import retrain_finals
 from bohb_study.running.runner import run_study
@@ -67,25 +67,25 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def config(*tasks: str, **fields: Any) -> StudyConfig:
     given = {"methods": ("random", "hyperband"), "budget": 3, "seeds": 2, **fields}
-    return StudyConfig(task=tasks or (MINE,), **given)
+    return StudyConfig(tasks=tasks or (MINE,), **given)
 
 
 # Name and id
 
 
 def test_cells_bear_the_tasks_name_and_the_config_what_was_given() -> None:
-    study = config(MINE, "digits", seeds=1, task_option=("MyTask.noise=0.25",))
-    assert study.task == (MINE, "digits")
+    study = config(MINE, "digits", seeds=1, task_options=("MyTask.noise=0.25",))
+    assert study.tasks == (MINE, "digits")
     assert study.task_names == ("MyTask", "digits")
-    assert list(study.tasks()) == ["MyTask", "digits"]
+    assert list(study.made_tasks()) == ["MyTask", "digits"]
     assert study.cells() == [
         Cell(task, method, 0) for task in ("MyTask", "digits") for method in ("random", "hyperband")
     ]
-    task: Any = study.tasks()["MyTask"]
+    task: Any = study.made_tasks()["MyTask"]
     assert (task.name, task.noise) == ("MyTask", 0.25)
     assert StudyConfig.from_json(json.loads(json.dumps(study.to_json()))) == study
     with pytest.raises(UsageError, match=r"^--task-option my\.noise=1: my is not among"):
-        config(task_option=("my.noise=1",))
+        config(task_options=("my.noise=1",))
 
 
 def test_ids_of_studies_without_files_are_as_they_were() -> None:
@@ -109,7 +109,7 @@ def test_the_id_is_that_of_the_files_text_wherever_it_lies() -> None:
     Path("my.py").write_text(TEXT + "\n# another text\n")
     assert config().id != before
     assert study.id == before  # read once: a study that runs is the one that was asked for
-    assert study.tasks()["MyTask"].ladder.top == 9
+    assert study.made_tasks()["MyTask"].ladder.top == 9
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_cannot_be_is_refused(tasks: Sequence[str], said: str) -> None:
 def store(study: StudyConfig, folder: Path = Path("study")) -> Path:
     """A finished study as the engines would have left it."""
     folder.mkdir(exist_ok=True)
-    write_study(folder, "compare", study, study.tasks())
+    write_study(folder, "compare", study, study.made_tasks())
     values = {"int": 1, "float": 0.5, "str": "x", "bool": True}
     row = {c.name: c.values[0] if c.values else values[c.kind] for c in COLUMNS}
     for cell in study.cells():
@@ -160,7 +160,7 @@ def test_a_file_that_has_moved_goes_on_as_the_same_task() -> None:
     folder = store(config(MINE, "digits"))
     Path("my.py").rename("moved.py")
     more = config("moved.py:MyTask", seeds=3)
-    study = write_study(folder, "compare", more, more.tasks())
+    study = write_study(folder, "compare", more, more.made_tasks())
     assert study["config"]["task"] == ["moved.py:MyTask", "digits"]
     assert study["task_files"] == {"MyTask": {"task": "moved.py:MyTask", "sha256": SHA256}}
     assert list(study["tasks"]) == ["MyTask", "digits"]
@@ -186,7 +186,7 @@ def test_reading_results_needs_no_file(packed: bool) -> None:
 
 def config_ladder() -> object:
     Path("again.py").write_text(TEXT)
-    return config("again.py:MyTask").tasks()["MyTask"].ladder
+    return config("again.py:MyTask").made_tasks()["MyTask"].ladder
 
 
 # Nothing of a stored study is executed unless it is named or trusted
@@ -256,9 +256,9 @@ def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
 
 def test_going_on_with_a_study_executes_nothing_that_is_only_stored_in_it() -> None:
     """A plain study's folder, in whose study.json somebody put a file."""
-    asked = StudyConfig(task=("branin-mf",), methods=("random",), budget=1, seeds=1)
+    asked = StudyConfig(tasks=("branin-mf",), methods=("random",), budget=1, seeds=1)
     folder = study_folder(Path("results"), "compare", asked.id, fresh=False)
-    study = dict(write_study(folder, "compare", asked, asked.tasks()))
+    study = dict(write_study(folder, "compare", asked, asked.made_tasks()))
     Path("evil.py").write_text(SPY + TEXT)
     study["config"] = {**study["config"], "task": ["branin-mf", "evil.py:MyTask"]}
     study["tasks"] = {**study["tasks"], "MyTask": study["tasks"]["branin-mf"]}

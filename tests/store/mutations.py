@@ -86,7 +86,7 @@ class Tried:
 def run_folder(home: Path, budget: float) -> tuple[Path, StudyConfig]:
     """A finished study as the runner leaves it, with everything that can be beside it."""
     config = StudyConfig(("counting-ones-8",), ("random", "bohb"), budget=budget, seeds=2)
-    folder, tasks = home / f"run-{budget:g}", config.tasks()
+    folder, tasks = home / f"run-{budget:g}", config.made_tasks()
     folder.mkdir()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():

@@ -25,7 +25,7 @@ from bohb_study.study import StudyConfig
 
 
 def config(**fields: object) -> StudyConfig:
-    given = {"task": ("curvy",), "methods": ("random",), "budget": 2, "seeds": 1, **fields}
+    given = {"tasks": ("curvy",), "methods": ("random",), "budget": 2, "seeds": 1, **fields}
     return StudyConfig(**given)
 
 
@@ -81,7 +81,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
 
 def test_study_json_describes_the_study(tmp_path: Path) -> None:
     asked = config(seeds=2)
-    study = write_study(tmp_path, "compare", asked, asked.tasks())
+    study = write_study(tmp_path, "compare", asked, asked.made_tasks())
     assert study == read_study(tmp_path)
     assert study["schema"] == SCHEMA_VERSION
     assert (study["name"], study["id"]) == ("compare", asked.id)
@@ -99,10 +99,10 @@ def test_study_json_describes_the_study(tmp_path: Path) -> None:
 def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
     for asked in (
         config(methods=("random",), seeds=3),
-        config(task=("rungs", "curvy"), methods=("asha", "random"), seeds=1),
+        config(tasks=("rungs", "curvy"), methods=("asha", "random"), seeds=1),
         config(methods=("bohb",), seeds=2),
     ):
-        study = write_study(tmp_path, "compare", asked, asked.tasks())
+        study = write_study(tmp_path, "compare", asked, asked.made_tasks())
     assert study["config"]["task"] == list(study["tasks"]) == ["curvy", "rungs"]
     assert study["methods"] == ["random", "asha", "bohb"]
     assert study["seeds"] == 3
@@ -115,17 +115,17 @@ def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
 
 
 def test_the_study_of_another_budget_is_refused(tmp_path: Path) -> None:
-    write_study(tmp_path, "compare", config(), config().tasks())
+    write_study(tmp_path, "compare", config(), config().made_tasks())
     other = config(budget=4)
     with pytest.raises(StudyError, match=f"belongs to study {config().id}, not {other.id}"):
-        write_study(tmp_path, "compare", other, other.tasks())
+        write_study(tmp_path, "compare", other, other.made_tasks())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}'])
 def test_a_damaged_study_json_is_not_run_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(StudyError, match=r"study\.json: .*finished cells are kept$"):
-        write_study(tmp_path, "compare", config(), config().tasks())
+        write_study(tmp_path, "compare", config(), config().made_tasks())
     assert (tmp_path / "study.json").read_text() == text
 
 
@@ -133,7 +133,7 @@ def test_a_newer_study_json_is_not_run_over(tmp_path: Path) -> None:
     text = json.dumps({"schema": SCHEMA_VERSION + 1})
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(StudyError, match="newer version"):
-        write_study(tmp_path, "compare", config(), config().tasks())
+        write_study(tmp_path, "compare", config(), config().made_tasks())
     assert (tmp_path / "study.json").read_text() == text
 
 
@@ -153,7 +153,7 @@ NAMES = ["..", "../../x", "a/b", "/etc", "a\nb", "a\0b", "<script>", "$(id)", "a
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("where", ["tasks", "asked", "methods", "asked methods", "task_files"])
 def test_names_that_are_no_plain_names_are_refused(tmp_path: Path, name: str, where: str) -> None:
-    study = write_study(tmp_path, "compare", config(), config().tasks())
+    study = write_study(tmp_path, "compare", config(), config().made_tasks())
     values: dict[str, Any] = {
         "tasks": {"tasks": {**study["tasks"], name: study["tasks"]["curvy"]}},
         "asked": {"asked": {name: {"random": 1}}},
@@ -198,7 +198,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 def test_a_study_json_of_the_wrong_form_is_one_line(
     tmp_path: Path, change: Callable[[dict[str, Any]], object], why: str
 ) -> None:
-    study = write_study(tmp_path, "compare", config(), config().tasks())
+    study = write_study(tmp_path, "compare", config(), config().made_tasks())
     change(study)
     told(tmp_path, **study)
     if "lacks config" in why:
@@ -210,7 +210,7 @@ def test_a_study_json_of_the_wrong_form_is_one_line(
 
 
 def test_very_many_cells_that_nobody_ran_cost_little(tmp_path: Path) -> None:
-    study = write_study(tmp_path, "compare", config(), config().tasks())
+    study = write_study(tmp_path, "compare", config(), config().made_tasks())
     study["asked"]["curvy"]["random"] = 100_000
     told(tmp_path, asked=study["asked"])
     began = time.perf_counter()
@@ -222,13 +222,16 @@ def test_very_many_cells_that_nobody_ran_cost_little(tmp_path: Path) -> None:
 def test_a_damaged_study_json_is_healed_by_what_its_line_says(make_study: Any) -> None:
     folder = make_study("curvy")
     path = folder / "study.json"
-    asked = StudyConfig(task=("curvy",), methods=("random", "asha"), budget=2, seeds=2)
+    asked = StudyConfig(tasks=("curvy",), methods=("random", "asha"), budget=2, seeds=2)
     path.write_bytes(path.read_bytes().replace(b'"top": 9', b'"top": 8'))
-    for use in (lambda: load_study(folder), lambda: write_study(folder, "x", asked, asked.tasks())):
+    for use in (
+        lambda: load_study(folder),
+        lambda: write_study(folder, "x", asked, asked.made_tasks()),
+    ):
         with pytest.raises(StudyError, match=r"study\.json: damaged: .*; remove it and run"):
             use()
     path.unlink()
-    write_study(folder, "compare", asked, asked.tasks())
+    write_study(folder, "compare", asked, asked.made_tasks())
     assert len(load_study(folder).cells) == 4
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata, wilcoxon
 from statsmodels.stats.multitest import multipletests
@@ -21,9 +20,8 @@ from bohb_study.analysis.incumbents.rules import Rule, main_rule
 from bohb_study.analysis.statistics.aggregate import iqm
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import ALPHA, detectable, pairs_needed, smallest_p
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 PAIR = ("bohb", "random")
 """Methods of the primary endpoint where no others are declared."""

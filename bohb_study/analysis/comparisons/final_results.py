@@ -1,15 +1,18 @@
 """The table at the end of a study: one row per task and method."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import Key, cells_of, narrow, require_complete
-from bohb_study.analysis.incumbents.rules import incumbent
-from bohb_study.analysis.statistics.aggregate import estimate
+from bohb_study.analysis.frame_cells import Key, require_complete
+from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
+from bohb_study.analysis.statistics.aggregate import Estimate, estimate
 from bohb_study.errors import StudyError
+
+Which = Literal["val", "test"]
+"""The loss by which is chosen, or the one that is only ever reported."""
 
 
 def summary(
@@ -44,7 +47,7 @@ def summary(
         StudyError: methods of a task have unequal seeds, or a ledger or a top is missing.
     """
     require_complete(frame, allow_missing)
-    cells = pd.DataFrame([_cell(key, rows, ledgers, tops) for key, rows in cells_of(narrow(frame))])
+    cells = pd.DataFrame([_cell(key, own, ledgers) for key, own in traces(frame, tops, "full")])
     return pd.DataFrame(
         [
             {"task": task, "method": method} | _over_seeds(own, bootstrap_seed)
@@ -54,18 +57,13 @@ def summary(
 
 
 def _cell(
-    key: Key,
-    rows: pd.DataFrame,
-    ledgers: Mapping[Key, Mapping[str, Any]],
-    tops: Mapping[str, int],
+    key: Key, found: IncumbentTrace, ledgers: Mapping[Key, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What one cell contributes."""
     task, method, seed = key
     if key not in ledgers:
         raise StudyError(f"cell {task}/{method}/{seed}: its ledger is missing")
-    if task not in tops:
-        raise StudyError(f"task {task}: the cost of one full evaluation is not known")
-    last = incumbent(rows, "full", tops[task]).iloc[-1]
+    rows = found.reports
     return {
         "task": task,
         "method": method,
@@ -74,8 +72,8 @@ def _cell(
         "unspent": ledgers[key]["unspent"],
         "train_seconds": rows["train_seconds"].sum(),
         "search_seconds": rows["search_seconds"].sum(),
-        "val_loss": last["val_loss"],
-        "test_loss": last["test_loss"],
+        "val_loss": found.value[-1],
+        "test_loss": found.of_incumbent("test_loss")[-1],
     }
 
 
@@ -98,3 +96,10 @@ def _over_seeds(cells: pd.DataFrame, seed: int) -> dict[str, Any]:
         "undefined": val.undefined,
         "test_undefined": test.undefined,
     }
+
+
+def loss_over_seeds(row: "Mapping[str, Any] | pd.Series", which: Which) -> Estimate:
+    """One of the two losses in a row of ``summary``."""
+    centre, low, high = (float(row[f"{which}_{part}"]) for part in ("loss", "low", "high"))
+    undefined = int(row["undefined" if which == "val" else "test_undefined"])
+    return Estimate(centre, low, high, row["kind"], row["label"], int(row["seeds"]), undefined)

@@ -9,18 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
 from bohb_study.analysis.frame_cells import require_complete
 from bohb_study.analysis.incumbents.at_moment import incumbent_at
 from bohb_study.analysis.incumbents.rules import Rule, main_rule
-from bohb_study.analysis.statistics.aggregate import Kind
+from bohb_study.analysis.statistics.aggregate import SpreadKind
 from bohb_study.analysis.statistics.stratified import Runs, family_weights, spread
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 POINTS = 200
 """Moments, spaced evenly on a logarithmic axis, at which ranks are taken."""
@@ -38,7 +36,7 @@ class RankCurves:
     """Shape (m, g)."""
     low: Floats
     high: Floats
-    kind: Kind
+    kind: SpreadKind
     """What ``low`` and ``high`` are; a range is that of the seeds, each averaged over tasks."""
     seeds: tuple[int, ...]
     """Number of seeds of each task, each number once, ascending."""

@@ -10,20 +10,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis.frame_cells import require_complete
-from bohb_study.analysis.incumbents.alignment import Axis, step
 from bohb_study.analysis.incumbents.rules import Rule
-from bohb_study.analysis.incumbents.step_functions import CellSteps, cell_steps
+from bohb_study.analysis.incumbents.step_functions import Axis, StepFunction
+from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
 from bohb_study.analysis.statistics.aggregate import TRIM, iqm, kind_of
 from bohb_study.analysis.statistics.bootstrap import observed_interval, resampled_counts
 from bohb_study.analysis.statistics.survival import median_time, resampled_medians
+from bohb_study.arrays import Bools, Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 BASE = "random"
 """The method that sets the targets."""
@@ -89,9 +86,9 @@ def speedups(
     if compared.empty:
         raise StudyError(f"no task has {BASE}, which sets the targets: there are no speed-ups")
     require_complete(compared, allow_missing)
-    cells: dict[str, dict[str, dict[int, CellSteps]]] = {}
-    for own in cell_steps(compared, tops, rule, axis=axis):
-        cells.setdefault(own.task, {}).setdefault(own.method, {})[own.seed] = own
+    cells: dict[str, dict[str, dict[int, IncumbentTrace]]] = {}
+    for (task, method, seed), own in traces(compared, tops, rule):
+        cells.setdefault(task, {}).setdefault(method, {})[seed] = own
     rows = [
         {"task": task, **row}
         for task, methods in cells.items()
@@ -108,11 +105,11 @@ _COLUMNS = (
 
 
 def _of_task(
-    methods: Mapping[str, Mapping[int, CellSteps]], budget: float, seed: int, axis: Axis
+    methods: Mapping[str, Mapping[int, IncumbentTrace]], budget: float, seed: int, axis: Axis
 ) -> Iterator[dict[str, Any]]:
     seeds = sorted(set().union(*methods.values()))
     for share in SHARES:
-        target = target_at(list(methods[BASE].values()), share * budget)
+        target = target_at([own.steps() for own in methods[BASE].values()], share * budget)
         if np.isnan(target):
             continue
         base = _times(methods[BASE], seeds, target, budget, axis)
@@ -128,12 +125,17 @@ def _of_task(
             }
 
 
-def target_at(cells: Sequence[CellSteps], at: float) -> float:
+def target_at(cells: Sequence[StepFunction], at: float) -> float:
     """What random had after ``at`` full evaluations: the interquartile mean over its cells.
 
-    NaN where one of them has nothing yet.
+    Args:
+        cells: along full evaluations.
+        at: the moment.
+
+    Returns:
+        The target; NaN where a cell has nothing yet.
     """
-    now = [step(np.array([min(at, own.full_evals[-1])]), own.full_evals, own.y)[0] for own in cells]
+    now = [own.at(np.array([min(at, own.x[-1])]))[0] for own in cells]
     values = np.sort(np.array(now, dtype=np.float64))
     if np.isnan(values).any():
         return float("nan")
@@ -143,14 +145,18 @@ def target_at(cells: Sequence[CellSteps], at: float) -> float:
 
 
 def _times(
-    cells: Mapping[int, CellSteps], seeds: Sequence[int], target: float, budget: float, axis: Axis
+    cells: Mapping[int, IncumbentTrace],
+    seeds: Sequence[int],
+    target: float,
+    budget: float,
+    axis: Axis,
 ) -> _Times:
     """When each seed reached the target; a cell that is missing is NaN."""
     first, ends = np.full((2, len(seeds)), np.nan)
     for i, seed in enumerate(seeds):
         if seed in cells:
-            own = cells[seed]
-            first[i] = own.first(np.array([target]))[0]
+            own = cells[seed].steps(axis)
+            first[i] = own.first_at_or_below(np.array([target]))[0]
             ends[i] = max(own.x[-1], budget) if axis == "full_evals" else own.x[-1]
     reached = np.isfinite(first)
     return _Times(np.where(reached, first, ends), reached)

@@ -11,18 +11,16 @@ configuration, down to 1e-2, a hundredth of its distance to the best known.
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis.frame_cells import require_complete
-from bohb_study.analysis.incumbents.alignment import Axis
 from bohb_study.analysis.incumbents.rules import Rule
-from bohb_study.analysis.incumbents.step_functions import cell_steps
+from bohb_study.analysis.incumbents.step_functions import Axis
+from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.analysis.statistics.stratified import Runs, Spread, family_weights, spread
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 LEVELS: Floats = np.logspace(0, -2, 51)
 """The targets, as normalised losses."""
@@ -65,11 +63,12 @@ def runtimes(
         raise StudyError("no task has a reference: there are no targets")
     require_complete(known, allow_missing)
     parts = []
-    for own in cell_steps(known, tops, rule, axis=axis, larger_budgets=larger_budgets):
-        reference = references[own.task]
+    for (task, method, seed), own in traces(known, tops, rule):
+        reference = references[task]
         losses = reference.best + levels * (reference.median - reference.best)
-        cell = {"task": own.task, "method": own.method, "seed": own.seed}
-        parts.append(pd.DataFrame({**cell, "target": levels, "runtime": own.first(losses)}))
+        steps = own.steps(axis, (larger_budgets or {}).get(method, 1))
+        cell = {"task": task, "method": method, "seed": seed, "target": levels}
+        parts.append(pd.DataFrame({**cell, "runtime": steps.first_at_or_below(losses)}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -7,12 +7,10 @@ give it away: the first report after a pause is, to the last bit, that of its fi
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from bohb_study.arrays import Bools, Ints
 from bohb_study.schema import CELL
-
-Bools = npt.NDArray[np.bool_]
 
 
 class Resumption(NamedTuple):
@@ -66,7 +64,7 @@ def resumption(rows: pd.DataFrame) -> Resumption:
     new[1:] = (np.diff(cell) != 0) | (np.diff(trial) != 0)
     first = np.maximum.accumulate(np.where(new, place, 0))
     # pauses before a row, in its own trial
-    pauses: npt.NDArray[np.int64] = np.cumsum(paused) - paused
+    pauses: Ints = np.cumsum(paused) - paused
     since = pauses - pauses[first]
     after = np.flatnonzero(~new & np.roll(paused, 1))
     step = level[after] - level[after - 1]

@@ -11,16 +11,14 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import bootstrap, kendalltau, rankdata
 
 from bohb_study.analysis.frame_cells import cells_of, narrow
 from bohb_study.analysis.statistics.bootstrap import RESAMPLES
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from bohb_study.schema import CELL
-
-Floats = npt.NDArray[np.float64]
 
 LEAST = 4
 """Configurations from which a correlation is given."""

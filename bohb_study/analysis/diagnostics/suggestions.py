@@ -9,8 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import cells_of, narrow
-from bohb_study.errors import StudyError
+from bohb_study.analysis.frame_cells import cells_of, narrow, top_of
 from bohb_study.schema import CELL
 
 PARTS = 3
@@ -68,10 +67,8 @@ def suggestions_summary(
     """
     rows = []
     for (task, method, seed), own in cells_of(picked):
-        if task not in tops:
-            raise StudyError(f"task {task}: the cost of one full evaluation is not known")
         quantity = quantity_of(own)
-        shown = own if quantity == "true_loss" else own[own["level"] == tops[task]]
+        shown = own if quantity == "true_loss" else own[own["level"] == top_of(tops, task)]
         part = np.minimum(shown["full_evals"] * parts // budget, parts - 1).astype("int64") + 1
         for (number, model_based), group in shown.groupby([part, shown["model_based"]], sort=True):
             quartiles = _quartiles(group[quantity].mask(group["val_loss"].isna(), np.inf))

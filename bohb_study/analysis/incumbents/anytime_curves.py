@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import cells_of, narrow, require_complete
-from bohb_study.analysis.incumbents.alignment import Axis, align
-from bohb_study.analysis.incumbents.rules import Rule, trace
+from bohb_study.analysis.frame_cells import require_complete
+from bohb_study.analysis.incumbents.alignment import align
+from bohb_study.analysis.incumbents.rules import Rule
+from bohb_study.analysis.incumbents.step_functions import Axis, StepFunction
+from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.aggregate import Aggregate, aggregate
-from bohb_study.errors import StudyError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +75,11 @@ def anytime(
         UsageError: the rule or the axis does not fit the frame.
     """
     missing = require_complete(frame, allow_missing)
-    incumbents: dict[tuple[str, str], dict[Hashable, pd.DataFrame]] = {}
-    for (task, method, seed), rows in cells_of(narrow(frame)):
-        if task not in tops:
-            raise StudyError(f"task {task}: the cost of one full evaluation is not known")
-        if axis == "virtual_seconds" and rows[axis].isna().any():
-            raise UsageError(
-                f"cell {task}/{method}/{seed}: its virtual seconds are not known, as engine tune "
-                "has none with several workers; use full evaluations"
-            )
-        found = trace(rows, rule, tops[task])
-        x = getattr(found, axis) / (larger_budgets or {}).get(method, 1)
-        own = pd.DataFrame({axis: x, "value": found.value})
-        incumbents.setdefault((task, method), {})[seed] = own
-    aligned = {key: align(cells, axis) for key, cells in incumbents.items()}
+    steps: dict[tuple[str, str], dict[Hashable, StepFunction]] = {}
+    for (task, method, seed), own in traces(frame, tops, rule):
+        factor = (larger_budgets or {}).get(method, 1)
+        steps.setdefault((task, method), {})[seed] = own.steps(axis, factor)
+    aligned = {key: align(cells, axis) for key, cells in steps.items()}
     curves = tuple(
         MethodCurves(task, method, runs, aggregate(runs, bootstrap_seed))
         for (task, method), runs in aligned.items()

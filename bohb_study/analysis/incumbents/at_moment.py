@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import cells_of, narrow
-from bohb_study.analysis.incumbents.alignment import step
-from bohb_study.analysis.incumbents.rules import Rule, trace
+from bohb_study.analysis.incumbents.rules import Rule
+from bohb_study.analysis.incumbents.step_functions import StepFunction
+from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.aggregate import Estimate, estimate
 from bohb_study.errors import StudyError
 
-Floats = npt.NDArray[np.float64]
 Count = Literal["full_evals", "reports"]
 """What moments are counted in: cost, or evaluations of any fidelity (as DEHB's tables do)."""
 
@@ -49,23 +47,15 @@ def incumbent_at(
     """
     grid = np.asarray(at, dtype=np.float64)
     parts = []
-    for (task, method, seed), rows in cells_of(narrow(frame)):
-        found = trace(rows, rule, tops[task])
-        if count == "reports":
-            # of a thinned cell only some reports are left; they keep their numbers
-            x = np.sort(rows["seq"].to_numpy(dtype=np.float64)) + 1
-        else:
-            x = found.full_evals
+    for (task, method, seed), found in traces(frame, tops, rule):
+        x = found.full_evals if count == "full_evals" else found.report_counts
         end = max(x[-1], budget) if count == "full_evals" else x[-1]
         if grid[-1] > end:
             raise StudyError(
                 f"cell {task}/{method}/{seed}: ended at {end:g} {count}, before {grid[-1]:g}"
             )
-        y = found.value
-        if noise_free:
-            true = rows.sort_values("seq")["true_loss"].to_numpy(dtype=np.float64)
-            y = np.where(found.held >= 0, true[found.held], np.nan)
-        values = step(np.minimum(grid, x[-1]), x, y)
+        y = found.of_incumbent("true_loss") if noise_free else found.value
+        values = StepFunction(x, y).at(np.minimum(grid, x[-1]))
         parts.append(
             pd.DataFrame(
                 {"task": task, "method": method, "seed": seed, "at": grid, "value": values}

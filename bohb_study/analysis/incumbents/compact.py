@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import cells_of, narrow
+from bohb_study.analysis.frame_cells import cells_of, narrow, top_of
 from bohb_study.analysis.incumbents.rules import RULES, chosen
-from bohb_study.errors import StudyError
 
 
 def compact(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFrame:
@@ -28,13 +27,11 @@ def compact(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFrame:
     """
     kept = []
     for (task, _, _), rows in cells_of(narrow(frame)):
-        if task not in tops:
-            raise StudyError(f"task {task}: the cost of one full evaluation is not known")
         ordered = rows.sort_values("seq", kind="stable")
         changes = np.zeros(len(rows), dtype=bool)
         changes[[0, -1]] = True
         for rule in RULES:
-            changes[1:] |= np.diff(chosen(ordered, rule, tops[task])) != 0
+            changes[1:] |= np.diff(chosen(ordered, rule, top_of(tops, task))) != 0
         kept.append(ordered.index[changes])
     labels = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
     return frame[frame.index.isin(labels)].reset_index(drop=True)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import cells_of, narrow
-from bohb_study.analysis.incumbents.rules import trace
+from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.aggregate import estimate
 from bohb_study.errors import StudyError
 from bohb_study.schema import CELL
 
-WHO = ("seq", "config_id", "val_loss", "test_loss")
+IDENTITY = ("seq", "config_id", "val_loss", "test_loss")
+"""Columns that say which training it was."""
 
 
 def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFrame:
@@ -33,12 +33,10 @@ def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFra
         may be NA by itself.
     """
     rows = []
-    for (task, method, seed), own in cells_of(narrow(frame)):
-        ordered = own.sort_values("seq", kind="stable")
-        last = trace(ordered, "full", tops[task]).held[-1]
-        values = [ordered[name].iloc[last] if last >= 0 else None for name in WHO]
-        rows.append([task, method, seed, *values])
-    table = pd.DataFrame(rows, columns=[*CELL, *WHO])
+    for key, found in traces(frame, tops, "full"):
+        last = found.last
+        rows.append([*key, *(None if last is None else last[name] for name in IDENTITY)])
+    table = pd.DataFrame(rows, columns=[*CELL, *IDENTITY])
     return table.astype({"seq": "Int64", "val_loss": "float64", "test_loss": "float64"})
 
 

@@ -1,38 +1,45 @@
-"""Each cell's incumbent as a step function: what areas, targets and speed-ups are read from."""
+"""A cell's incumbent as a step function: it changes when a report arrives, and holds until then."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from bohb_study.analysis.frame_cells import narrow
-from bohb_study.analysis.incumbents.alignment import Axis
-from bohb_study.analysis.incumbents.rules import Rule, chosen, main_rule
-from bohb_study.errors import StudyError, UsageError
+from bohb_study.arrays import Floats
 from bohb_study.numbers import stables
-from bohb_study.schema import CELL
 
-Floats = npt.NDArray[np.float64]
+Axis = Literal["full_evals", "virtual_seconds"]
+"""What a cell's reports are laid out along: its cost so far, or the modelled time of arrival."""
 
 
 @dataclass(frozen=True, eq=False)
-class CellSteps:
-    """What one cell had found after each of its n reports."""
+class StepFunction:
+    """Values of shape (n,), each from its place on an axis up to the next."""
 
-    task: str
-    method: str
-    seed: int
     x: Floats
-    """Where the reports stand on the axis, ascending, shape (n,)."""
-    full_evals: Floats
-    """The same in full evaluations."""
+    """Where the function changes, ascending; of equal x the last counts."""
     y: Floats
-    """Plotted value of the incumbent from there on, shape (n,); NaN while there is none."""
+    """Its value from there on; NaN while there is no incumbent."""
 
-    def first(self, levels: Floats) -> Floats:
-        """Where on the axis the running minimum is first at or below each level.
+    def at(self, grid: Floats) -> Floats:
+        """The value at each place of a grid.
+
+        Args:
+            grid: shape (g,).
+
+        Returns:
+            Shape (g,): the last y whose x is at or before the grid point; NaN before the first x
+            and after the last.
+        """
+        if not len(self.x):
+            return np.full(len(grid), np.nan)
+        # side="right" - 1 is the last x <= grid; side="left" would hand out a value not yet seen.
+        last = np.searchsorted(self.x, grid, side="right") - 1
+        known = (last >= 0) & (grid <= self.x[-1])
+        return np.where(known, self.y[np.maximum(last, 0)], np.nan)
+
+    def first_at_or_below(self, levels: Floats) -> Floats:
+        """Where the running minimum is first at or below each level.
 
         Of several reports at one place the last counts, as where the steps are drawn: what workers
         report at the same second is one step, and a value between them held for no time.
@@ -49,63 +56,3 @@ class CellSteps:
         # the negative ascends: the first that is not above -level from the left
         at = np.searchsorted(-stables(lowest), -stables(levels), side="left")
         return np.append(self.x[held], np.inf)[at]
-
-
-def cell_steps(
-    frame: pd.DataFrame,
-    tops: Mapping[str, int],
-    rule: Rule | None = None,
-    *,
-    axis: Axis = "full_evals",
-    larger_budgets: Mapping[str, int] | None = None,
-) -> list[CellSteps]:
-    """The incumbents of every cell, sorted by task, method and seed.
-
-    Args:
-        frame: the tidy frame of a study, rows in any order, whole or thinned.
-        tops: units of one full evaluation, by task.
-        rule: how incumbents are chosen; each task's main rule where not given.
-        axis: what the steps run along.
-        larger_budgets: methods with a multiple of the budget, and that multiple: their axes are
-            divided by it, as in ``curves.anytime``.
-
-    Raises:
-        StudyError: a task's top is not given, or a level lies above it.
-        UsageError: the rule or the axis does not fit the frame.
-    """
-    return [
-        step
-        for task, own in narrow(frame).groupby("task", sort=True)
-        for step in _of_task(str(task), own, tops, rule, axis, larger_budgets or {})
-    ]
-
-
-def _of_task(
-    task: str,
-    own: pd.DataFrame,
-    tops: Mapping[str, int],
-    rule: Rule | None,
-    axis: Axis,
-    larger_budgets: Mapping[str, int],
-) -> Iterator[CellSteps]:
-    if task not in tops:
-        raise StudyError(f"task {task}: the cost of one full evaluation is not known")
-    top, rule = tops[task], rule or main_rule(own)
-    if own["level"].max() > top:
-        raise StudyError(f"task {task}: a level lies above the {top} units of a full evaluation")
-    if rule == "validated" and own["true_loss"].isna().all():
-        raise UsageError(f"rule 'validated' needs true_loss, which {task} does not know")
-    if axis == "virtual_seconds" and own[axis].isna().any():
-        raise UsageError(f"task {task}: its virtual seconds are not known; use full evaluations")
-    rows = own.sort_values([*CELL, "seq"], kind="stable", ignore_index=True)
-    value = rows["true_loss" if rule == "validated" else "val_loss"].to_numpy(dtype=np.float64)
-    evals = rows["units_total"].to_numpy(dtype=np.float64) / top
-    places = evals if axis == "full_evals" else rows[axis].to_numpy(dtype=np.float64)
-    looked_at = rows[["level", "val_loss", "status"]]
-    # one cell after the other: to build a frame of each incumbent takes most of the time
-    for at in rows.groupby(["method", "seed"], sort=True).indices.values():
-        held = chosen(looked_at.iloc[at[0] : at[-1] + 1], rule, top)
-        y = np.where(held >= 0, value[at][held], np.nan)
-        method, seed = str(rows["method"].iloc[at[0]]), int(rows["seed"].iloc[at[0]])
-        factor = larger_budgets.get(method, 1)
-        yield CellSteps(task, method, seed, places[at] / factor, evals[at] / factor, y)

@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import trim_mean
 
 from bohb_study import numbers, seeding
 from bohb_study.analysis.statistics.bootstrap import interval, resampled_counts
+from bohb_study.arrays import Floats, Ints
 from bohb_study.errors import StudyError
 from bohb_study.scores import Score
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Kind = Literal["95 % interval", "range, not an interval"]
+SpreadKind = Literal["95 % interval", "range, not an interval"]
 Label = Literal["mean", "interquartile mean"]
 
 TRIM = 0.25
@@ -38,7 +36,7 @@ class Aggregate:
     centre: Floats
     low: Floats
     high: Floats
-    kind: Kind
+    kind: SpreadKind
     """What ``low`` and ``high`` are."""
     label: Label
     """What ``centre`` is."""
@@ -53,7 +51,7 @@ class Estimate:
     centre: float
     low: float
     high: float
-    kind: Kind
+    kind: SpreadKind
     label: Label
     n: int
     undefined: int = 0
@@ -89,7 +87,7 @@ def label_of(n: int) -> Label:
     return "interquartile mean" if int(TRIM * n) else "mean"
 
 
-def kind_of(n: int) -> Kind:
+def kind_of(n: int) -> SpreadKind:
     """Which statement of spread ``n`` seeds allow."""
     return "95 % interval" if n >= LEAST_FOR_INTERVAL else "range, not an interval"
 

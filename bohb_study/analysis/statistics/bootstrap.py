@@ -9,10 +9,8 @@ changes nothing, not even the last bit.
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from bohb_study.arrays import Floats, Ints
 
 RESAMPLES = 2000
 _ENDS = (2.5, 97.5)

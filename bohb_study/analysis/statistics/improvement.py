@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from bohb_study.analysis.statistics.aggregate import LEAST_FOR_INTERVAL
 from bohb_study.analysis.statistics.bootstrap import RESAMPLES, interval, resampled_counts
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 
 class Improvement(NamedTuple):

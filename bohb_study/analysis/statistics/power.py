@@ -4,10 +4,9 @@ from functools import cache
 from math import ceil, inf, log2
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
-Floats = npt.NDArray[np.float64]
+from bohb_study.arrays import Floats
 
 ALPHA = 0.05
 POWER = 0.8

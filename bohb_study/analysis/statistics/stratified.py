@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from bohb_study.analysis.comparisons.families import family_of
-from bohb_study.analysis.statistics.aggregate import Kind, kind_of
+from bohb_study.analysis.statistics.aggregate import SpreadKind, kind_of
 from bohb_study.analysis.statistics.bootstrap import RESAMPLES, interval, resampled_counts
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
 
 
 class Runs(NamedTuple):
@@ -28,7 +26,7 @@ class Spread(NamedTuple):
 
     low: Floats
     high: Floats
-    kind: Kind
+    kind: SpreadKind
     """Over the task with the fewest seeds."""
 
 

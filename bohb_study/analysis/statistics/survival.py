@@ -6,12 +6,9 @@ Crowley, Biometrics 38, 1982); infinite where that is never so: it is censored.
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import CensoredData, ecdf
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+from bohb_study.arrays import Bools, Floats, Ints
 
 HALF = 0.5 + 1e-9
 """One half, with room for the rounding of a product of fractions."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bohb_study.analysis.frame_cells import Key
-from bohb_study.audit.evidence import Bools, Checked, Evidence, Finding, name
+from bohb_study.arrays import Bools
+from bohb_study.audit.evidence import Checked, Evidence, Finding, name
 from bohb_study.budget import Account, units_allowed
 
 CHECK = "ledger"

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bohb_study.analysis.diagnostics.resumption import Resumption, resumption
 from bohb_study.analysis.frame_cells import Key
-from bohb_study.audit.evidence import Checked, Evidence, Finding, Ints, more, name
+from bohb_study.arrays import Ints
+from bohb_study.audit.evidence import Checked, Evidence, Finding, more, name
 
 CHECK = "same-problem"
 

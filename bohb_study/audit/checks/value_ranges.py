@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bohb_study.audit.evidence import Bools, Checked, Evidence, Finding, more
+from bohb_study.arrays import Bools
+from bohb_study.audit.evidence import Checked, Evidence, Finding, more
 from bohb_study.schema import HP
 
 CHECK = "range"

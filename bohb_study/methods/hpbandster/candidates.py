@@ -6,7 +6,7 @@ import numpy as np
 import scipy.stats as sps
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bohb_study.arrays import Floats
 
 
 def draw_candidates(

@@ -1,4 +1,4 @@
-"""HpBandSter's master without network and threads: it is asked for a run and told a result.
+"""HpBandSter's master without network and threads: it is asked for a run and observes its result.
 
 What to run next, who is promoted, how brackets are sized and what the model learns is decided by
 HpBandSter's own classes. Left out is the dispatcher, which sends runs to workers through Pyro and

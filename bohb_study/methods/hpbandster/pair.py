@@ -1,6 +1,6 @@
 """HpBandSter's master as a Ray Tune searcher and scheduler.
 
-The searcher asks the master for runs and tells it results; the scheduler takes up, puts away and
+The searcher asks the master for runs and reports their results; the scheduler resumes, pauses and
 ends trials as the master says.
 """
 
@@ -39,19 +39,19 @@ class HpBandSterSearcher(SelfLimitingSearcher):
         return self.master.new_config(trial_id, self._max_concurrent)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Tell the master what is due; it hears nothing of what is reported in between."""
+        """Report what is due to the master; it observes nothing in between."""
         if result[self._time_attr] >= self.master.due(trial_id):
             self.master.observe(trial_id, result[self.metric] if succeeded(result) else None)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Forget the trial."""
+        """Forget a trial that has ended."""
         self.master.forget(trial_id)
 
 
 class HpBandSterScheduler(FIFOScheduler):
-    """Puts trials away at the rungs, and takes up or ends them when the master has judged."""
+    """Pauses trials at the rungs, and resumes or ends them when the master has judged."""
 
     def __init__(self, master: LocalMaster, time_attr: str, max_t: int) -> None:
         """Follow ``master``; ``time_attr`` is 1 at the first rung and ``max_t`` at the top."""
@@ -63,7 +63,7 @@ class HpBandSterScheduler(FIFOScheduler):
         """Those that have not ended, in order of suggestion."""
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Remember the trial."""
+        """Remember a trial until it ends."""
         self._trials[trial.trial_id] = trial
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ class HpBandSterScheduler(FIFOScheduler):
         time = result[self._time_attr]
         decision: str = TrialScheduler.CONTINUE
         if time >= self._max_t:
-            # the controller tells the searcher of no result that ends a trial
+            # the controller reports no result to the searcher that ends a trial
             tune_controller.search_alg.on_trial_result(trial.trial_id, result)
             decision = TrialScheduler.STOP
         elif time >= self.master.due(trial.trial_id):
@@ -93,20 +93,20 @@ class HpBandSterScheduler(FIFOScheduler):
         return None
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Forget the trial."""
+        """Forget a trial that has ended."""
         self._trials.pop(trial.trial_id, None)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Forget the trial."""
+        """Forget a trial that has ended."""
         self._trials.pop(trial.trial_id, None)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Forget the trial."""
+        """Forget a trial that has ended."""
         self._trials.pop(trial.trial_id, None)
 
 
 class RecordingHpBandSter(RecordingScheduler):
-    """Notes of HpBandSter: the budget of a trial's run judges."""
+    """Records HpBandSter's decisions: a trial is judged at the budget of its run."""
 
     restarts = True
 

@@ -24,10 +24,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.base import METRIC, MODE, TIME, WORST, Pair, Problem, succeeded
-from bohb_study.methods.ray.full_fidelity import FullFidelity
+from bohb_study.methods.base import METRIC, MODE, WORST, Pair, Problem, succeeded
+from bohb_study.methods.ray.full_fidelity import full_fidelity
 from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
-from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.seeding import Config, Value, plain, plain_value, space_seed
 
 STARTUP_TRIALS = 10
@@ -42,15 +41,15 @@ def startup_trials(dimensions: int) -> int:
 
 
 class OptunaSearch(SelfLimitingSearcher):
-    """Asks an Optuna sampler for configurations and tells it each trial's last result.
+    """Asks an Optuna sampler for configurations and reports each trial's last result to it.
 
     Hyperparameters are suggested parents first, and only where they are active. What a forbidden
-    clause rules out is told as failed, which samplers pass over, and asked anew. A trial that is
-    stopped early is told like any other, by the result that it was stopped at.
+    clause rules out is reported as failed, which samplers pass over, and asked anew. A trial that
+    is stopped early is reported like any other, by the result that it was stopped at.
 
-    A training without a result is told as infinitely bad, which the papers do not speak of: worse
-    than all others to TPE, as bad as the worst result to the GP, which could not go on with an
-    infinite loss. Optuna's own state for it, FAIL, would hide it from the sampler, which would
+    A training without a result is reported as infinitely bad, which the papers do not speak of:
+    worse than all others to TPE, as bad as the worst result to the GP, which could not go on with
+    an infinite loss. Optuna's own state for it, FAIL, would hide it from the sampler, which would
     suggest the like again.
     """
 
@@ -72,7 +71,7 @@ class OptunaSearch(SelfLimitingSearcher):
             metric: what is optimised.
             mode: "min" or "max".
             startup: the sampler's ``n_startup_trials``.
-            scaled: whether losses are told in a unit of their own, the power of two above the
+            scaled: whether losses are reported in a unit of their own, the power of two above the
                 first. To a sampler that standardises them this changes no bit, and spares it
                 losses so large that their squares overflow, or smaller than what it takes for 0.
 
@@ -89,7 +88,7 @@ class OptunaSearch(SelfLimitingSearcher):
         self._startup = startup
         self._scaled = scaled
         self._exponent: int | None = None
-        """Of the unit in which losses are told; None before the first that is not 0."""
+        """Of the unit in which losses are reported; None before the first that is not 0."""
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # creating a study is announced
         try:
@@ -101,7 +100,7 @@ class OptunaSearch(SelfLimitingSearcher):
         self._asked: dict[str, int] = {}
         """Optuna's number of each trial that has not ended."""
         self._number = 0
-        self._told = 0
+        self._observed = 0
         self.picked_by_model = False
         """Whether the sampler's model picked the last suggestion (the GP: of what every
         configuration has)."""
@@ -109,11 +108,11 @@ class OptunaSearch(SelfLimitingSearcher):
     def next_config(self) -> Config:
         """The sampler's next configuration; the same one may come again in a finite space."""
         for _ in range(ASKS):
-            if self._weighted and self._told < self._startup:
+            if self._weighted and self._observed < self._startup:
                 self._study.enqueue_trial(plain(self._space.sample_configuration()))
             config = self._ask()
             if not self._space.forbidden_clauses or _allowed(self._space, config):
-                self.picked_by_model = self._told >= self._startup
+                self.picked_by_model = self._observed >= self._startup
                 return config
             self._study.tell(self._number, state=TrialState.FAIL)
         self.picked_by_model = False
@@ -148,7 +147,7 @@ class OptunaSearch(SelfLimitingSearcher):
         result: dict[str, Any] | None = None,
         error: bool = False,
     ) -> None:
-        """Tell the sampler of the trial's last result; without one it has failed."""
+        """Report the trial's last result to the sampler; without one it has failed."""
         super().on_trial_complete(trial_id, result, error)
         number = self._asked.pop(trial_id, None)
         if number is None:
@@ -159,7 +158,7 @@ class OptunaSearch(SelfLimitingSearcher):
         worst = math.inf if self.mode == "min" else -math.inf
         loss = self._in_unit(result[self.metric]) if succeeded(result) else worst
         self._study.tell(number, loss)
-        self._told += 1
+        self._observed += 1
 
     def _in_unit(self, loss: float) -> float:
         if not self._scaled or loss == 0:
@@ -227,16 +226,14 @@ def optuna_pair(problem: Problem, sampler: BaseSampler, *, scaled: bool = False)
     Raises:
         UsageError: as by ``OptunaSearch``, with the method's name.
     """
-    task, ladder = problem.task, problem.ladder
     try:
         searcher = OptunaSearch(
-            problem.space(space_seed(task.name, problem.seed)),
+            problem.space(space_seed(problem.task.name, problem.seed)),
             sampler,
             metric=METRIC,
             mode=MODE,
             scaled=scaled,
         )
     except UsageError as error:
-        raise UsageError(f"--methods {problem.method}: {error}") from None
-    scheduler = FullFidelity(time_attr=TIME, max_t=ladder.max_time)
-    return Pair(problem.recording(searcher), RecordingScheduler(scheduler, ladder))
+        raise UsageError(f"{problem.method}: {error}", "methods") from None
+    return Pair(problem.recording(searcher), full_fidelity(problem))

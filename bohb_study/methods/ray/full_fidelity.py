@@ -5,6 +5,9 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from bohb_study.methods.base import TIME, Problem
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
+
 
 class FullFidelity(FIFOScheduler):
     """Ray's FIFOScheduler, and STOP at ``max_t``.
@@ -24,3 +27,9 @@ class FullFidelity(FIFOScheduler):
         decision: str = super().on_trial_result(tune_controller, trial, result)
         stop: str = TrialScheduler.STOP
         return stop if result[self._time_attr] >= self._max_t else decision
+
+
+def full_fidelity(problem: Problem) -> RecordingScheduler:
+    """The scheduler for a problem, recording its decisions."""
+    ladder = problem.ladder
+    return RecordingScheduler(FullFidelity(time_attr=TIME, max_t=ladder.max_time), ladder)

@@ -1,4 +1,4 @@
-"""A scheduler with notes: what it decided on each report, at which rung, in which bracket.
+"""Records what a scheduler decides on each report, at which rung and in which bracket.
 
 It wraps Ray's own object and passes every call through unchanged (as Ray's
 ResourceChangingScheduler does), so the stock classes stay exactly as shipped.
@@ -48,14 +48,14 @@ _WENT_ON = Note("continue", None)
 
 
 class RecordingScheduler(TrialScheduler):
-    """Passes everything through to ``scheduler``; notes decisions, sets each trial's first rung.
+    """Passes everything through to ``scheduler``; records decisions, sets each trial's first rung.
 
     This class serves schedulers without halving; the families that halve say in a subclass where
     their rungs stand.
     """
 
     restarts = False
-    """Whether trials are put away at rungs, so that ``units_restart`` pays a rung from scratch."""
+    """Whether trials are paused at rungs, so that ``units_restart`` pays a rung from scratch."""
 
     searcher: RecordingSearcher | None = None
     """What it is paired with: time spent there during a call is not counted here as well."""
@@ -130,14 +130,14 @@ class RecordingScheduler(TrialScheduler):
         return self._opened - 1
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Pass through, timed; then tell the trial to which rung it goes first."""
+        """Pass through, timed; then set the rung to which the trial goes first."""
         self._timed(self.scheduler.on_trial_add, tune_controller, trial)
         self.bracket_numbers[trial.trial_id] = self._number(self.bracket_of(trial))
         due = self.due(trial)
         trial.config[FIRST_RUNG] = self._rungs[self._top if due is None else due]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Pass through, timed, and note what was decided on this report."""
+        """Pass through, timed, and record what was decided on this report."""
         due = self.due(trial)
         time = result["rung_time"]
         at_rung = due is not None and time >= due
@@ -163,29 +163,29 @@ class RecordingScheduler(TrialScheduler):
         return decision
 
     def forget(self, trial_id: str) -> None:
-        """Drop what was noted of a trial that ended."""
+        """Drop what was recorded of a trial that ended."""
         self.notes.pop(trial_id, None)
         self.bracket_numbers.pop(trial_id, None)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Pass through, timed."""
+        """Pass the call through, timed."""
         self._timed(self.scheduler.on_trial_complete, tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Pass through, timed."""
+        """Pass the call through, timed."""
         self._timed(self.scheduler.on_trial_remove, tune_controller, trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Pass through, timed."""
+        """Pass the call through, timed."""
         self._timed(self.scheduler.on_trial_error, tune_controller, trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Pass through, timed."""
+        """Pass the call through, timed."""
         chosen: Trial | None = self._timed(self.scheduler.choose_trial_to_run, tune_controller)
         return chosen
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Pass through."""
+        """Pass the call through unchanged."""
         return bool(self.scheduler.set_search_properties(metric, mode, **spec))
 
     @property
@@ -200,13 +200,13 @@ class RecordingScheduler(TrialScheduler):
         return False
 
     def debug_string(self) -> str:
-        """Pass through."""
+        """Pass the call through unchanged."""
         return str(self.scheduler.debug_string())
 
     def save(self, checkpoint_path: str) -> None:
-        """Pass through."""
+        """Pass the call through unchanged."""
         self.scheduler.save(checkpoint_path)
 
     def restore(self, checkpoint_path: str) -> None:
-        """Pass through."""
+        """Pass the call through unchanged."""
         self.scheduler.restore(checkpoint_path)

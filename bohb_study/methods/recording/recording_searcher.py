@@ -1,4 +1,4 @@
-"""A searcher with notes: what was suggested for which trial, by whom, and how long it took.
+"""Records what a searcher suggests for each trial, whether its model did, and how long it took.
 
 It wraps Ray's own object and passes every call through unchanged (as Ray's ConcurrencyLimiter
 does), so the stock classes stay exactly as shipped.
@@ -25,19 +25,19 @@ class Suggestion:
     """The trial, in order of suggestion."""
     config: Config
     model_based: bool | None
-    """Whether a model picked it; None for searchers without a model."""
+    """Whether a model suggested it; None for searchers without a model."""
 
 
 class RecordingSearcher(Searcher):
-    """Passes everything through to ``searcher`` and notes suggestions and time spent."""
+    """Passes everything through to ``searcher`` and records suggestions and time spent."""
 
     def __init__(self, searcher: Searcher, decode: Decode = dict) -> None:
         """Wrap ``searcher``, which has its metric and mode already.
 
         Args:
             searcher: what suggests.
-            decode: a suggestion in the task's own values, as it is noted; Ray is handed on what
-                the searcher said, under names and with values that it takes nowhere apart.
+            decode: a suggestion in the task's own values, as it is recorded; Ray is handed
+                what the searcher said, under names and with values that it takes nowhere apart.
         """
         self.searcher = searcher
         self._decode = decode
@@ -53,7 +53,7 @@ class RecordingSearcher(Searcher):
         return seconds
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The searcher's suggestion, noted."""
+        """The searcher's suggestion, which is recorded."""
         begin = perf_counter()
         suggestion: dict[str, Any] | str | None = self.searcher.suggest(trial_id)
         self.seconds += perf_counter() - begin
@@ -67,7 +67,7 @@ class RecordingSearcher(Searcher):
         return suggestion
 
     def forget(self, trial_id: str) -> None:
-        """Drop what was noted of a trial that ended; later trials keep their numbers."""
+        """Drop what was recorded of a trial that ended; later trials keep their numbers."""
         self.suggestions.pop(trial_id, None)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ class RecordingSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Pass through, timed."""
+        """Pass the call through, timed."""
         begin = perf_counter()
         self.searcher.on_trial_complete(trial_id, result=result, error=error)
         self.seconds += perf_counter() - begin
@@ -87,7 +87,7 @@ class RecordingSearcher(Searcher):
     def set_search_properties(
         self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
     ) -> bool:
-        """Pass through."""
+        """Pass the call through unchanged."""
         return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
@@ -95,19 +95,19 @@ class RecordingSearcher(Searcher):
         return bool(self.searcher.set_max_concurrency(max_concurrent))
 
     def on_pause(self, trial_id: str) -> None:
-        """Pass through."""
+        """Pass the call through unchanged."""
         self.searcher.on_pause(trial_id)
 
     def on_unpause(self, trial_id: str) -> None:
-        """Pass through."""
+        """Pass the call through unchanged."""
         self.searcher.on_unpause(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
-        """Pass through."""
+        """Pass the call through unchanged."""
         self.searcher.save(checkpoint_path)
 
     def restore(self, checkpoint_path: str) -> None:
-        """Pass through."""
+        """Pass the call through unchanged."""
         self.searcher.restore(checkpoint_path)
 
     def get_state(self) -> dict[str, Any]:

@@ -49,8 +49,9 @@ def connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         if address is not None:
             raise UsageError(
-                f"--address {address}: this process is connected to Ray already; leave it out, or "
-                "call ray.shutdown() first"
+                f"{address}: this process is connected to Ray already; leave it out, or "
+                "call ray.shutdown() first",
+                parameter="address",
             )
         # the caller's own connection: used, and left open
         yield
@@ -81,8 +82,9 @@ def check_address(address: str) -> None:
             socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
         except OSError as error:
             raise UsageError(
-                f"--address {address}: nobody answers ({error.strerror or error}); "
-                "give host:port of a running Ray cluster, or leave it out"
+                f"{address}: nobody answers ({error.strerror or error}); "
+                "give host:port of a running Ray cluster, or leave it out",
+                parameter="address",
             ) from None
     script = "import ray, sys; ray.init(address=sys.argv[1], logging_level=50)"
     try:
@@ -95,28 +97,34 @@ def check_address(address: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise UsageError(
-            f"--address {address}: no Ray cluster answered within {CONNECT_SECONDS:.0f} s"
+            f"{address}: no Ray cluster answered within {CONNECT_SECONDS:.0f} s",
+            parameter="address",
         ) from None
     if probe.returncode:
         # the chain of causes ends in "Failed to connect"; the first of them says why
         raised = [line for line in probe.stderr.splitlines() if re.match(r"[\w.]+Error: ", line)]
         reason = next((line for line in raised if "Authentication" in line), (raised or ["?"])[-1])
-        raise UsageError(f"--address {address}: Ray does not connect: {reason[:200]}")
+        raise UsageError(f"{address}: Ray does not connect: {reason[:200]}", parameter="address")
 
 
 def _host_port(address: str) -> tuple[str, int]:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
-        raise UsageError(f"--address {address}: must be host:port, ray://host:port or auto")
+        raise UsageError(
+            f"{address}: must be host:port, ray://host:port or auto", parameter="address"
+        )
     return host.strip("[]"), int(port)
 
 
 def check_resources(cpus: float, gpus: float) -> None:
     """Raise UsageError where no node could ever hold one trial."""
-    for flag, key, wanted in (("--cpus-per-trial", "CPU", cpus), ("--gpus-per-trial", "GPU", gpus)):
+    for parameter, key, wanted in (
+        ("cpus_per_trial", "CPU", cpus),
+        ("gpus_per_trial", "GPU", gpus),
+    ):
         most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
         if wanted > most:
-            raise UsageError(f"{flag} {wanted:g}: no node has more than {most:g} {key}s")
+            raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
 
 
 class _Board:

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import UniformFloatHyperparameter
-
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
 
@@ -54,7 +52,9 @@ class Branin(ComputedTask):
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
-        """The two coordinates."""
+        """The two coordinates, x1 and x2."""
+        from ConfigSpace import UniformFloatHyperparameter
+
         return [
             UniformFloatHyperparameter("x1", -5.0, 10.0),
             UniformFloatHyperparameter("x2", 0.0, 15.0),
@@ -66,5 +66,5 @@ class Branin(ComputedTask):
         return branin(float(config["x1"]), float(config["x2"]), z)
 
     def true_loss(self, config: Config) -> float:
-        """Branin's function itself."""
+        """Branin's function itself, at full fidelity and without noise."""
         return branin(float(config["x1"]), float(config["x2"]))

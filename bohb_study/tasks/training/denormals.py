@@ -13,7 +13,7 @@ def flushed_denormals() -> Iterator[None]:
 
     The momentum of a dead ReLU unit decays into such denormal numbers and stays there, and
     arithmetic with them is slow, on some CPUs many times. The setting is undone afterwards: it
-    holds for all arithmetic of the thread, and a searcher that shares the process must compute what
+    applies to all arithmetic of the thread, and a searcher in the same process must compute what
     it would compute in a process of its own.
     """
     before = sys.float_info.min / 2 == 0.0

@@ -6,19 +6,16 @@ learning rate and the batch size. The unit of fidelity is one epoch.
 
 import math
 from dataclasses import dataclass, field
-
-from ConfigSpace import (
-    CategoricalHyperparameter,
-    ConfigurationSpace,
-    UniformFloatHyperparameter,
-    UniformIntegerHyperparameter,
-)
+from typing import TYPE_CHECKING
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, retraining_seed, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.fingerprints import indices_sha256
 from bohb_study.tasks.ladder import Ladder
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 TRAIN_IMAGES = 1077
 """Of 1,797; the other two parts have 360 each."""
@@ -50,7 +47,8 @@ class Digits(Task):
         """Raise UsageError where ``epochs`` is not a power of 3."""
         if self.own_ladder.top != self.epochs:
             raise UsageError(
-                f"--task-option digits.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...)"
+                f"digits.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...)",
+                parameter="task_options",
             )
 
     @property
@@ -61,8 +59,15 @@ class Digits(Task):
             costs.append(3 * costs[-1])
         return Ladder("epoch", tuple(costs), eta=3, curve=True, resumable=True)
 
-    def space(self, seed: int) -> ConfigurationSpace:
+    def space(self, seed: int) -> "ConfigurationSpace":
         """Four hyperparameters; the batch size is categorical, for HpBandSter takes no ordinals."""
+        from ConfigSpace import (
+            CategoricalHyperparameter,
+            ConfigurationSpace,
+            UniformFloatHyperparameter,
+            UniformIntegerHyperparameter,
+        )
+
         space = ConfigurationSpace(seed=seed)
         space.add(
             UniformIntegerHyperparameter("l1", 4, 256, log=True),

@@ -1,10 +1,9 @@
-"""Training on scikit-learn's digits: data, network, and one training that can be put away.
+"""Training on scikit-learn's digits: data, network, and one training that can be paused.
 
 Apart from the task because torch and scikit-learn take seconds to import, and only those who train
 need them.
 """
 
-import copy
 import math
 import time
 from functools import lru_cache
@@ -19,6 +18,7 @@ from bohb_study.seeding import Config, derive, split_seed
 from bohb_study.tasks.base import Evaluation, Report
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.digits_split import split_indices
+from bohb_study.tasks.training.training_state import TrainingState
 
 if TYPE_CHECKING:
     from bohb_study.tasks.training.digits import Digits
@@ -124,8 +124,7 @@ class DigitsEvaluation(Evaluation):
         self._optimizer = torch.optim.SGD(
             self._model.parameters(), lr=float(config["lr"]), momentum=MOMENTUM, fused=True
         )
-        self._epoch = 0
-        self._diverged = False
+        self._now = TrainingState({"model": self._model, "optimizer": self._optimizer})
 
     def advance(self, level: int) -> Report:
         """Train up to epoch ``level`` and report.
@@ -133,30 +132,29 @@ class DigitsEvaluation(Evaluation):
         Raises:
             ValueError: ``level`` is not above the current epoch.
         """
-        if level <= self._epoch:
-            raise ValueError(f"at epoch {self._epoch} already, cannot advance to {level}")
+        self._now.check(level)
         began = time.perf_counter()
         units = 0
         with flushed_denormals():
-            while self._epoch < level:
+            while self._now.epoch < level:
                 train_loss = self._train_epoch()
                 # After every epoch, not only after the last: whether a training has diverged must
                 # not depend on where it was paused.
                 val_loss, val_error = self._evaluate(self._data.val)
                 ok = math.isfinite(train_loss) and val_loss < self._task.diverged_from
-                self._diverged = self._diverged or not ok
+                self._now.diverged = self._now.diverged or not ok
                 units += 1
             _, test_error = self._evaluate(self._data.test)
         seconds = time.perf_counter() - began
-        if self._diverged:
+        if self._now.diverged:
             return self._task.failure(units, seconds, "diverged")
         return Report(val_loss, test_error, seconds, units, extra={"val_error": val_error})
 
     def _train_epoch(self) -> float:
         """One pass over the training part in the order of this epoch; its mean batch loss."""
-        self._epoch += 1
-        # The order is a function of the epoch, so no generator has to be put away with the state.
-        generator = torch.Generator().manual_seed(derive(self._seed, "epoch", self._epoch))
+        self._now.epoch += 1
+        # The order is a function of the epoch, so no generator has to be stored with the state.
+        generator = torch.Generator().manual_seed(derive(self._seed, "epoch", self._now.epoch))
         images, labels = self._data.train
         order = torch.randperm(len(labels), generator=generator)
         batches = zip(
@@ -181,21 +179,9 @@ class DigitsEvaluation(Evaluation):
         return F.cross_entropy(logits, part.labels).item(), errors / len(part.labels)
 
     def state(self) -> dict[str, Any]:
-        """A copy of weights, momentum, epoch and whether it has diverged; training leaves it be."""
-        return copy.deepcopy(
-            {
-                "model": self._model.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "epoch": self._epoch,
-                "diverged": self._diverged,
-            }
-        )
+        """A copy of weights, momentum, epoch and whether it has diverged."""
+        return self._now.saved()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state of the same task, seed and configuration."""
-        # Copied, because the optimizer would go on in the very tensors that it is given.
-        state = copy.deepcopy(state)
-        self._model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._epoch = state["epoch"]
-        self._diverged = state["diverged"]
+        """Resume from a state of the same task, seed and configuration."""
+        self._now.load(state)

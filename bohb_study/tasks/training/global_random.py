@@ -1,4 +1,4 @@
-"""The global random generators, Python's, numpy's and PyTorch's, as one that can be put away.
+"""The global random generators, Python's, numpy's and PyTorch's, as one whose state can be saved.
 
 Training functions draw from them. Where several trainings take turns in one process, or one goes
 on in another process, each needs them as it left them.

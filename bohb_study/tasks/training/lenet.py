@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace, UniformFloatHyperparameter
-
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks.ladder import Ladder
@@ -17,6 +15,8 @@ from bohb_study.tasks.training.images.image_task import ImageTask
 from bohb_study.tasks.training.images.sources import SOURCES
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
     from bohb_study.tasks.training.images.image_training import Recipe
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
@@ -47,13 +47,13 @@ class LeNet(ImageTask):
         super().__post_init__()
         if self.own_ladder.top != self.epochs:
             raise UsageError(
-                f"--task-option {self.name}.epochs={self.epochs}: must be a power of 3 (1, 3, 9, "
-                "...) or of 2"
+                f"{self.name}.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...) or of 2",
+                parameter="task_options",
             )
 
     @property
     def summary(self) -> str:
-        """One line for ``--list``."""
+        """The network and the images, in one line."""
         return "LeNet of the PyTorch tutorial on torchvision's images: l1, l2, lr, batch_size"
 
     @property
@@ -72,8 +72,14 @@ class LeNet(ImageTask):
                 break
         return Ladder("epoch", tuple(costs), eta=eta, curve=True, resumable=True)
 
-    def space(self, seed: int) -> ConfigurationSpace:
+    def space(self, seed: int) -> "ConfigurationSpace":
         """The tutorial's: ``tune.choice`` is a categorical, ``tune.loguniform`` a log float."""
+        from ConfigSpace import (
+            CategoricalHyperparameter,
+            ConfigurationSpace,
+            UniformFloatHyperparameter,
+        )
+
         space = ConfigurationSpace(seed=seed)
         space.add(
             CategoricalHyperparameter("l1", WIDTHS),
@@ -84,7 +90,7 @@ class LeNet(ImageTask):
         return space
 
     def recipe(self, config: Config) -> "Recipe":
-        """How ``config`` is trained."""
+        """The optimiser and the batches by which ``config`` is trained."""
         from bohb_study.tasks.training.images.image_training import Recipe
         from bohb_study.tasks.training.images.networks import lenet
 

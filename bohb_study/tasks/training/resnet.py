@@ -11,18 +11,14 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ConfigSpace import (
-    ConfigurationSpace,
-    UniformFloatHyperparameter,
-    UniformIntegerHyperparameter,
-)
-
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
 from bohb_study.tasks.ladder import Ladder
 from bohb_study.tasks.training.images.image_task import ImageTask
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
     from bohb_study.tasks.training.images.image_training import Recipe
 
 RUNGS = 4
@@ -49,7 +45,7 @@ def cosine(epochs: float, rate: float, rungs: tuple[int, ...]) -> float:
 
 @dataclass(frozen=True)
 class CifarResNet(ImageTask):
-    """Train a ResNet on CIFAR-10, images moved and mirrored at random.
+    """Train a ResNet on CIFAR-10 with random crops and flips.
 
     ``val_loss`` is the error on the validation part, as in the paper.
     """
@@ -80,7 +76,9 @@ class CifarResNet(ImageTask):
             ("width", self.width, self.width >= 1, "at least 1"),
         ):
             if not fits:
-                raise UsageError(f"--task-option {self.name}.{key}={value}: must be {what}")
+                raise UsageError(
+                    f"{self.name}.{key}={value}: must be {what}", parameter="task_options"
+                )
 
     @property
     def own_ladder(self) -> Ladder:
@@ -88,8 +86,14 @@ class CifarResNet(ImageTask):
         costs = [self.epochs // 3**i for i in range(RUNGS) if self.epochs // 3**i]
         return Ladder("epoch", tuple(costs[::-1]), eta=3, curve=False, resumable=True)
 
-    def space(self, seed: int) -> ConfigurationSpace:
+    def space(self, seed: int) -> "ConfigurationSpace":
         """The paper's, appendix H: all but momentum on a log scale."""
+        from ConfigSpace import (
+            ConfigurationSpace,
+            UniformFloatHyperparameter,
+            UniformIntegerHyperparameter,
+        )
+
         space = ConfigurationSpace(seed=seed)
         space.add(
             UniformFloatHyperparameter("lr", 1e-3, 1.0, log=True),
@@ -100,7 +104,7 @@ class CifarResNet(ImageTask):
         return space
 
     def recipe(self, config: Config) -> "Recipe":
-        """How ``config`` is trained."""
+        """The optimiser, the schedule and the batches by which ``config`` is trained."""
         from bohb_study.tasks.training.images.image_training import Recipe
         from bohb_study.tasks.training.images.networks import resnet
 

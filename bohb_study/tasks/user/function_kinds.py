@@ -52,7 +52,7 @@ def written(train: Any) -> str:
     """A function as it would be written."""
     if not callable(train):
         return type(train).__name__
-    # what is called like a generator and only returns one is told apart by nothing else
+    # what is called like a generator and only returns one can be recognised by nothing else
     silent = "" if _yields(train) or not _takes(train, {}, 0) else ", which has no `yield`"
     return f"{called(train)}{inspect.signature(train)}{silent}"
 

@@ -15,12 +15,12 @@ from bohb_study.tasks.user.training_function import FunctionTask
 
 
 class FunctionEvaluation(Evaluation):
-    """One call of the generator, or a call for each time that it was put away.
+    """One call of the generator, or a call for each time that it was paused.
 
     After a pause the function is called again, so it sets up again, and what that draws from the
     global generators must not move those that its epochs draw from. A bare ``yield`` says where
     setting up ends: there they are put back. Without one it is refused, at its second epoch, to
-    draw from them in an epoch, for the first pause would change the training in secret.
+    draw from them in an epoch, for the first pause would change the training silently.
     """
 
     def __init__(self, task: FunctionTask, config: Config, training_seed: int) -> None:
@@ -55,13 +55,13 @@ class FunctionEvaluation(Evaluation):
         begin, before = perf_counter(), self._level
         while self._level < level:
             try:
-                told = self._step()
+                reported = self._step()
             except StopIteration:
                 raise ValueError(
                     f"the function ended after {self._level} of {self._task.max_epochs} epochs"
                 ) from None
             self._level += 1
-            report = self._read(told)
+            report = self._read(reported)
         val, test, extra = self._task.losses(report)
         return Report(val, test, perf_counter() - begin, units=level - before, extra=extra)
 
@@ -72,7 +72,7 @@ class FunctionEvaluation(Evaluation):
             if self._epochs is None:
                 return self._first()
             global_random.put(self._random)
-            told = next(self._epochs)
+            reported = next(self._epochs)
             drawn = global_random.take() != self._random
             if drawn and self._task.can_pause and not self._marked:
                 raise ValueError(
@@ -80,7 +80,7 @@ class FunctionEvaluation(Evaluation):
                     "up again after a pause would move: put a bare `yield` between set-up and "
                     "epochs"
                 )
-            return told
+            return reported
         finally:
             self._random = global_random.take()
             global_random.put(outside)
@@ -90,18 +90,18 @@ class FunctionEvaluation(Evaluation):
         global_random.seed_all(self._seed)
         state = {STATE: self._state} if self._task.can_pause else {}
         self._epochs = iter(self._task.train(dict(self._config), self._seed, **state))
-        told = next(self._epochs)
-        if told is None:
+        reported = next(self._epochs)
+        if reported is None:
             self._marked = True
             if self._random:
                 global_random.put(self._random)
-            told = next(self._epochs)
-        return told
+            reported = next(self._epochs)
+        return reported
 
-    def _read(self, told: Any) -> Mapping[str, Any]:
+    def _read(self, reported: Any) -> Mapping[str, Any]:
         """A report of the generator's as a mapping; keeps its state."""
         task = self._task
-        report = told if isinstance(told, Mapping) else {task.metric: told}
+        report = reported if isinstance(reported, Mapping) else {task.metric: reported}
         task.check_metric(report)
         if task.can_pause != (STATE in report):
             raise ValueError(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 AGAIN_SECONDS = 1.0
-"""How soon it is told again to stop, where a bare ``except`` took no notice."""
+"""How soon it is asked again to stop, where a bare ``except`` took no notice."""
 
 
 class TooLongError(BaseException):
@@ -22,7 +22,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise TooLongError within the block once it has taken ``seconds``; it reads an empty stdin.
 
     In the main thread by a timer's signal, which also ends a call that waits; elsewhere from a
-    second thread, which a call that waits (``time.sleep``) is told of only when it returns.
+    second thread, which a call that waits (``time.sleep``) notices only when it returns.
     """
     before = sys.stdin
     with open(os.devnull, encoding="utf-8") as nothing:

@@ -3,8 +3,8 @@
 Two kinds of function will do:
 
 * A generator ``train(config, seed)`` that yields one report an epoch: the validation loss, or a
-  mapping with it. With a third parameter, ``train(config, seed, state=None)``, every report holds
-  a ``"state"`` with which the function, called again, goes on with the next epoch.
+  mapping with it. With a third parameter, ``train(config, seed, state=None)``, every report has a
+  ``"state"`` with which the function, called again, goes on with the next epoch.
 * A function ``train(config)`` as in Ray Tune's tutorials, which calls ``tune.report`` once an epoch
   and goes on from ``tune.get_checkpoint``. Only engine ``tune`` runs it.
 """
@@ -52,7 +52,7 @@ class FunctionTask(Task):
     max_epochs: int
     """Epochs of one full evaluation; a power of eta."""
     name: str = field(default="", kw_only=True)
-    """The function's name, with - for _, where not given."""
+    """Default: the function's name, with - for _."""
     metric: str = field(default="loss", kw_only=True)
     """Key of the validation loss in a report."""
     mode: Literal["min", "max"] = field(default="min", kw_only=True)
@@ -65,14 +65,14 @@ class FunctionTask(Task):
     """Keys of further numbers in every report, stored as ``extra.<name>``; keys that are declared
     nowhere are ignored."""
     grid_order: tuple[str, ...] = field(default=(), kw_only=True)
-    """Hyperparameters, most important first; the space's order where not given."""
+    """Hyperparameters, most important first; default: in the space's order."""
     seconds: float | Callable[[Config], float] = field(default=1.0, kw_only=True)
     """Modelled seconds of an epoch, or a function of the configuration that gives them."""
     failure_loss: InitVar[float | None] = field(default=None, kw_only=True)
     """No longer needed, and ignored: no number stands for a training that failed."""
 
     def __post_init__(self, failure_loss: float | None) -> None:
-        """Fill in what was not given.
+        """Fill in the defaults.
 
         Raises:
             UsageError: the function is of neither kind, or an argument cannot be.
@@ -190,7 +190,7 @@ class FunctionTask(Task):
         return FunctionEvaluation(self, config, training_seed)
 
     def duration(self, config: Config, start: int, end: int) -> float:
-        """``seconds`` for each epoch."""
+        """``seconds`` for each epoch, in modelled seconds."""
         return (end - start) * (self.seconds(config) if callable(self.seconds) else self.seconds)
 
     def losses(self, report: Mapping[str, Any]) -> tuple[float, float, dict[str, float]]:

@@ -1,58 +1,22 @@
-"""A task of one's own: a class or a task in a file of the user's, as ``path/to/file.py:NAME``.
+"""A task of one's own: a class or a task in a file of the user's, as ``path/to/file.py:NAME``."""
 
-The file alone decides what the task is. Its sha256 is part of the study's identity; its folder is
-not searched for imports, so nothing beside it decides a row; and its text travels with a pickled
-task, so other processes and the nodes of a cluster need no such file.
-"""
-
-import errno
-import hashlib
 import inspect
-import re
-import stat
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
-from bohb_study.tasks.encoding import encoding
-from bohb_study.tasks.spaces import with_cause
-from bohb_study.tasks.user.time_limit import TooLongError, time_limit
-from bohb_study.tasks.user.user_file import executed, load, tasks_of, with_eta
+from bohb_study.tasks.user.own_file import OwnFile, check_executed, executes, read_file_of
+from bohb_study.tasks.user.user_file import tasks_of, with_eta
 
-IMPORT_SECONDS = 30.0
-"""How long importing a user's file may take, and then making its task: an import of PyTorch takes
-5 on a slow disk. Code that ends the process itself (``os._exit``) cannot be held."""
-MOST_BYTES = 16 * 2**20
-"""Of a file that holds a task."""
+__all__ = ["OwnTask", "check_trusted", "executes", "own_tasks", "read_own"]
 
 
 @dataclass(frozen=True)
-class OwnTask:
-    """The text of a user's file, read once, and which class or task of it is meant."""
-
-    given: str
-    """What stands behind ``--task``."""
-    class_name: str
-    """Of the class, or of the variable that holds the task."""
-    path: str
-    """Absolute; a copy of the task in another process only names it in tracebacks."""
-    source: bytes = field(repr=False)
-
-    @property
-    def sha256(self) -> str:
-        """Of the file."""
-        return hashlib.sha256(self.source).hexdigest()
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """What decides the task: the file, and which class or task of it."""
-        return {"class": self.class_name, "sha256": self.sha256}
+class OwnTask(OwnFile):
+    """A user's file, and which task, or class of a task, of it is meant."""
 
     @property
     def found(self) -> type[Task] | Task:
@@ -61,14 +25,13 @@ class OwnTask:
         Raises:
             UsageError: the file cannot be imported, or the name is missing or no complete task.
         """
-        with self._said_in_one_line("importing it"):
-            module = load(self.source, self.path)
+        module = self.module()
         tasks = tasks_of(module)
         if self.class_name not in tasks:
-            raise UsageError(f"--task {self.given}: {_missing(self.class_name, module)}")
+            raise self.error(_missing(self.class_name, module))
         found = tasks[self.class_name]
         if isinstance(found, type) and (lacking := sorted(found.__abstractmethods__)):
-            raise UsageError(f"--task {self.given}: {self.class_name} lacks {', '.join(lacking)}")
+            raise self.error(f"{self.class_name} lacks {', '.join(lacking)}")
         return found
 
     @property
@@ -87,26 +50,22 @@ class OwnTask:
         found = self.found
         own = getattr(found, "name", None)
         name = own if isinstance(own, str) and own else self.task_class.__name__
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", name):
-            raise UsageError(
-                f"--task {self.given}: name {name!r} must be at most 100 letters, digits and _ -"
-            )
+        self.check_name(name)
         if name in TASKS:
             what = "class" if isinstance(found, type) else "task"
-            raise UsageError(
-                f"--task {self.given}: its name {name} is a registered task's; "
-                f'give the {what} another by name = "..."'
+            raise self.error(
+                f'its name {name} is a registered task\'s; give the {what} another by name = "..."'
             )
         return name
 
     def make(self, options: Mapping[str, str] | None = None, eta: int | None = None) -> Task:
-        """The task with its options (texts, as given by ``--task-option``) and eta.
+        """The task with its options (texts, as ``task_options`` gives them) and eta.
 
         Raises:
             UsageError: as ``make_task``; or the task cannot be made, or contradicts itself.
         """
         found, name = self.found, self.name
-        with self._said_in_one_line("making the task", UsageError):
+        with self.one_line_errors("making the task", UsageError):
             if isinstance(found, type):
                 task = build_task(found, name, options, eta)
             else:
@@ -114,35 +73,13 @@ class OwnTask:
             _check(task, name)
         return task
 
-    @contextmanager
-    def _said_in_one_line(self, doing: str, *as_it_is: type[Exception]) -> Iterator[None]:
-        """Give the file's own code its time, and turn what it raises into a UsageError.
-
-        Args:
-            doing: what takes the time.
-            as_it_is: what is let through, for it says which flag it is about.
-        """
-        try:
-            with time_limit(IMPORT_SECONDS):
-                yield
-        except TooLongError as error:
-            at = _line(error, self.path)
-            raise UsageError(
-                f"--task {self.given}: {doing} took longer than {IMPORT_SECONDS:g} s ({self.path}"
-                f"{at}); a task's file says what is to be run, and runs nothing itself"
-            ) from error
-        except BaseException as error:
-            named = isinstance(error, as_it_is) and str(error).startswith("--")
-            if named or isinstance(error, KeyboardInterrupt):
-                raise
-            raise UsageError(f"--task {self.given}: {_said(error, self.path)}") from error
-
     def _changed(self, task: Task, options: Mapping[str, str] | None, eta: int | None) -> Task:
         """The file's own task; with another eta a copy of it."""
         for key in options or {}:
             raise UsageError(
-                f"--task-option {task.name}.{key}: no such option of {task.name}; it is a task "
-                f"with all its options set in {self.path}"
+                f"{task.name}.{key}: no such option of {task.name}; it is a task "
+                f"with all its options set in {self.path}",
+                parameter="task_options",
             )
         return with_eta(self.source, self.path, self.class_name, eta)
 
@@ -153,35 +90,16 @@ def read_own(given: str) -> OwnTask:
     Raises:
         UsageError: not path:NAME, no .py, or a file that cannot be read.
     """
-    file, _, name = given.rpartition(":")
-    if not name.isidentifier():
-        raise UsageError(f"--task {given}: must look like path/to/file.py:NAME")
-    if not file.endswith(".py"):
-        raise UsageError(f"--task {given}: {file or 'nothing'} is no .py file")
-    path = Path(file).absolute()
-    try:
-        return OwnTask(given, name, str(path), _read(path))
-    except OSError as error:
-        raise UsageError(f"--task {given}: cannot read {path}: {error.strerror}") from None
+    return OwnTask("tasks", given, *read_file_of("tasks", given))
 
 
 def check_trusted(given: Iterable[str]) -> None:
-    """Raise UsageError for a file that this process has not executed as it was told to.
+    """Raise UsageError for a file that this process was not asked to execute.
 
     Args:
         given: files, as path:NAME, that a stored study names.
     """
-    for own in map(read_own, given):
-        if not executed(own.source):
-            raise UsageError(
-                f"the stored study names the file {own.given} (sha256 {own.sha256[:16]}), which "
-                "would be executed: look at it, then name it with --task, or give --trust"
-            )
-
-
-def executes(tasks: Iterable[OwnTask]) -> list[str]:
-    """A line for each file, to be shown where a stored study's files are executed."""
-    return [f"executes {own.path} (sha256 {own.sha256})" for own in tasks]
+    check_executed(map(read_own, given))
 
 
 def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
@@ -195,22 +113,12 @@ def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
         name = own.name
         if name in found:
             raise UsageError(
-                f"--task {found[name].given} {own.given}: both are named {name}; "
-                'give one another by name = "..."'
+                f"{found[name].given} {own.given}: both are named {name}; "
+                'give one another by name = "..."',
+                parameter="tasks",
             )
         found[name] = own
     return found
-
-
-def _read(path: Path) -> bytes:
-    """A regular file: a pipe is not waited for."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "is no file")
-    with path.open("rb") as file:
-        source = file.read(MOST_BYTES + 1)
-    if len(source) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"is larger than {MOST_BYTES / 1e6:.0f} MB")
-    return source
 
 
 def _check(task: Task, name: str) -> None:
@@ -220,6 +128,8 @@ def _check(task: Task, name: str) -> None:
     costs = task.ladder.costs
     if type(costs) is not tuple or any(type(cost) is not int for cost in costs):
         raise ValueError(f"the levels must be a tuple of whole numbers, not {costs}")
+    from bohb_study.tasks.encoding import encoding  # imports ConfigSpace
+
     searched = sorted(encoding(task, 0).own)
     if sorted(task.grid_order) != searched:
         raise ValueError(f"grid_order {task.grid_order} must name each of {', '.join(searched)}")
@@ -234,23 +144,3 @@ def _missing(name: str, module: ModuleType) -> str:
     if name in vars(module):
         return f"{name} is no task, and no subclass of bohb_study.tasks.Task that this file defines"
     return f"no such task; {near(name, tasks)}" if tasks else "no such task; it defines none"
-
-
-def _said(error: BaseException, path: str) -> str:
-    """Type and message of ``error`` and the file's line that raised it, as one line."""
-    text = error.msg if isinstance(error, SyntaxError) else with_cause(error)
-    line = _line(error, path)
-    where = f" ({path}{line})" if line else ""
-    if isinstance(error, ModuleNotFoundError):
-        where += "; the file's own folder is not searched"
-    # what is meant for the user says itself what it is
-    kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
-    return f"{kind}{' '.join(text.split())[:300]}{where}"
-
-
-def _line(error: BaseException, path: str) -> str:
-    """Which line of the file raised ``error``; empty where none did."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    if isinstance(error, SyntaxError) and error.filename == path:
-        lines.append(error.lineno)
-    return f", line {lines[-1]}" if lines else ""

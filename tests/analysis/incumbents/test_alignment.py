@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bohb_study.analysis.incumbents.alignment import align
+from bohb_study.analysis.incumbents.step_functions import StepFunction
 
 NAN = math.nan
 
 
-def curve(x: list[float], y: list[float]) -> pd.DataFrame:
-    return pd.DataFrame({"full_evals": x, "value": y})
+def curve(x: list[float], y: list[float]) -> StepFunction:
+    return StepFunction(np.array(x, dtype=np.float64), np.array(y, dtype=np.float64))
 
 
 def test_golden_union_grid() -> None:
@@ -36,18 +37,14 @@ def test_of_reports_at_equal_x_the_last_counts() -> None:
     assert align({0: curve([4, 4], [0.9, 0.2])})[0].tolist() == [0.2]
 
 
-def test_the_axis_is_the_one_asked_for_and_no_other_column() -> None:
-    frames = {
-        0: curve([1, 2, 3], [0.9, 0.5, 0.1]).assign(virtual_seconds=[0.25, 0.25, 4.5]),
-        1: curve([1, 2], [0.8, 0.4]).assign(virtual_seconds=[0.5, 2.75]),
-    }
-    aligned = align(frames, "virtual_seconds")
+def test_places_are_compared_exactly() -> None:
+    steps = {0: curve([0.25, 0.25, 4.5], [0.9, 0.5, 0.1]), 1: curve([0.5, 2.75], [0.8, 0.4])}
+    aligned = align(steps, "virtual_seconds")
     assert aligned.index.name == "virtual_seconds"
     # whole seconds would merge 0.25 and 0.5; two workers that report at once: the later seq counts
     assert aligned.index.tolist() == [0.25, 0.5, 2.75, 4.5]
     np.testing.assert_array_equal(aligned[0], [0.5, 0.5, 0.5, 0.1])
     np.testing.assert_array_equal(aligned[1], [NAN, 0.8, 0.4, NAN])
-    assert align(frames).index.tolist() == [1, 2, 3]
 
 
 def test_undefined_stays_undefined_until_the_first_incumbent() -> None:
@@ -74,22 +71,21 @@ CURVES = st.dictionaries(
 @settings(max_examples=50, deadline=None)
 @given(curves=CURVES)
 def test_aligning_never_looks_ahead_and_never_past_the_end(
-    curves: dict[Hashable, pd.DataFrame],
+    curves: dict[Hashable, StepFunction],
 ) -> None:
     aligned = align(curves)
     assert aligned.index.is_monotonic_increasing
     assert aligned.index.is_unique
     for key, own in curves.items():
         for x, value in aligned[key].items():
-            past = own[own["full_evals"] <= x]
-            ended = x > own["full_evals"].iloc[-1]
-            expected = NAN if past.empty or ended else past["value"].iloc[-1]
+            past = own.y[own.x <= x]
+            expected = past[-1] if len(past) and x <= own.x[-1] else NAN
             np.testing.assert_equal(value, expected)
 
 
 @settings(max_examples=50, deadline=None)
 @given(curves=CURVES)
-def test_another_cell_moves_no_value_of_the_first(curves: dict[Hashable, pd.DataFrame]) -> None:
+def test_another_cell_moves_no_value_of_the_first(curves: dict[Hashable, StepFunction]) -> None:
     aligned = align(curves)
     for key, own in curves.items():
         alone = align({key: own})[key]

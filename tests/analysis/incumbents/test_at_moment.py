@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain, values_of
 from bohb_study.analysis.incumbents.compact import compact
-from bohb_study.analysis.incumbents.rules import Rule, incumbent
+from bohb_study.analysis.incumbents.rules import Rule
+from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.errors import StudyError
 
 TOP = 9

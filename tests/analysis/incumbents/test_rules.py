@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bohb_study.analysis.incumbents.rules import RULES, Rule, chosen, incumbent, main_rule, trace
+from bohb_study.analysis.incumbents.rules import RULES, Rule, chosen, main_rule
+from bohb_study.analysis.incumbents.traces import incumbent, trace
 from bohb_study.errors import StudyError, UsageError
 
 TOP = 9

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
-from bohb_study.methods.grid import GridSearch
-from bohb_study.methods.random import RandomSearch
+from bohb_study.methods.ray.grid_search import GridSearch
+from bohb_study.methods.ray.random_search import RandomSearch
 from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
 from bohb_study.tasks import Task
 

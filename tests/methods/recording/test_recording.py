@@ -77,7 +77,7 @@ def test_ladders_on_which_rungs_are_lost_are_refused_and_no_others(
     [
         ("asha", 5, "IncrementalASHA", "(1, 3, 9, 27, 81)"),
         *((method, 5, "HpBandSterScheduler", "(3, 9, 27, 81, 243)") for method in HPBANDSTERS),
-        ("asha-bohb", 5, "TellingASHA", "(1, 3, 9, 27, 81)"),
+        ("asha-bohb", 5, "ReportingASHA", "(1, 3, 9, 27, 81)"),
         ("hyperband", 6, "PatchedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb", 6, "PatchedHyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),
         ("bohb-stock", 6, "HyperBandForBOHB", "(0, 3, 9, 27, 81, 243, 729)"),

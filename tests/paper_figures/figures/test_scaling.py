@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bohb_study.analysis.incumbents.step_functions import CellSteps
+from bohb_study.analysis.incumbents.step_functions import StepFunction
 from bohb_study.analysis.statistics.bootstrap import resampled_counts
 from bohb_study.errors import StudyError, UsageError
 from paper_figures.figure_study import FigureStudy
@@ -80,7 +80,7 @@ def test_the_order_of_the_seeds_changes_no_interval(monkeypatch: pytest.MonkeyPa
 
 def test_a_run_is_censored_where_it_ends() -> None:
     x, y = np.array([1.0, 2.0, 5.0, 9.0]), np.array([np.nan, 3.0, 2.0, 2.5])
-    cell = CellSteps("toy", "bohb", 0, x, x, y)
+    cell = StepFunction(x, y)
     assert _time(cell, 2.0) == (5.0, True)
     assert _time(cell, 1.0) == (9.0, False)
     assert _time(replace(cell, y=y * np.nan), 1.0) == (9.0, False)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from bohb_study.errors import StudyError
 from bohb_study.numbers import number
+from bohb_study.summaries.markdown import to_markdown
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup import figure
 from paper_figures.figures.speedup_data import speedup_dots
@@ -104,12 +105,12 @@ def test_nothing_is_clipped_and_no_text_overlaps(make_study: Studies) -> None:
 def test_the_table_says_the_same(study: FigureStudy) -> None:
     made = table(study)
     assert made.headings == ("task", "method", "25 %", "50 %", "100 %")
-    assert made.rows == (
+    assert made.texts() == [
         ("digits", "BOHB", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "2.0 [2.0, 2.0]"),
         ("", "ASHA", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "not reached (< 0.75)"),
-    )
+    ]
     assert "over 3 seeds [range, not an interval]" in made.notes[0]
-    assert "1.0 [1.0, 1.0]" in made.markdown()
+    assert "1.0 [1.0, 1.0]" in to_markdown(made)
 
 
 def test_what_random_search_did_not_reach_is_a_bound_too(make_study: Studies) -> None:
@@ -119,7 +120,7 @@ def test_what_random_search_did_not_reach_is_a_bound_too(make_study: Studies) ->
     frames = [random, falling("asha", 9, seeds=5), falling("bohb", 9, seeds=5).assign(val_loss=0.0)]
     own = make_study(*frames)
     own = replace(own, tasks=tuple(replace(task, budget=8.0) for task in own.tasks))
-    assert [row[-1] for row in table(own).rows] == ["> 8.0 [1.0, -]", "not reached"]
+    assert [row[-1] for row in table(own).texts()] == ["> 8.0 [1.0, -]", "not reached"]
     (axes,) = figure(own)[0].axes
     assert mark(axes, "_dot/digits/bohb/1.0").get_marker() == ">"
     assert mark(axes, "_dot/digits/asha/1.0").get_marker() == "x"

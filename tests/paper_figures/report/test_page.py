@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from bohb_study.analysis import RULES, anytime, incumbent
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.summaries.html import to_html
+from bohb_study.summaries.stored_table import summary_of
+from bohb_study.summaries.table import Table, columns, rows
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy
 from paper_figures.report import write_report
-from paper_figures.report.markup import embedded_json, filled, table, text
+from paper_figures.report.markup import embedded_json, filled, text
 from paper_figures.report.plot_data import plot_data
-from paper_figures.report.summary_table import from_markdown, summary_of
 from paper_figures.report.theme import DARK_CARD, LEAST_CONTRAST, contrast, dashes, on_dark
 from paper_figures.toolkit import style
 
@@ -228,7 +230,9 @@ def test_parts_are_put_in_once() -> None:
 
 
 def test_a_table_has_headings_and_a_name() -> None:
-    made = table("What & why", ["a", "b"], [["x", "0.1 [0.0, 0.2]"], ["y", "words"]])
+    found = rows([["x", "0.1 [0.0, 0.2]", "words"]])
+    headings = (*columns("a"), *columns("b", align="right"), *columns("c"))
+    made = to_html(Table("What & why", headings, found))
     assert '<caption class="unseen">What &amp; why</caption>' in made
     assert '<th scope="row">x</th><td class="number">0.1 [0.0, 0.2]</td>' in made
     assert "<td>words</td>" in made
@@ -236,11 +240,11 @@ def test_a_table_has_headings_and_a_name() -> None:
 
 def test_a_packed_table_is_read_without_its_audit(report_study: Path) -> None:
     loaded, _ = open_study(report_study, allow_missing=False)
-    found = summary_of(report_study, loaded)
+    found = summary_of(loaded)
     assert found.headings == ("task", "method", "validation loss")
-    assert found.rows[1] == ("`mfh3`", "`bohb`", "0.1 [0.0, 0.2]")
+    assert found.texts()[1] == ("mfh3", "bohb", "0.1 [0.0, 0.2]")
+    assert [cell.emphasis for cell in found.rows[1]] == ["code", "code", "plain"]
     assert found.notes == ("mean over 3 seeds",)
-    assert from_markdown("a\n\n| h |\n| --- |\n| x |\n").notes == ()
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -254,7 +258,7 @@ def test_the_page_says_what_was_run_and_found(page: str) -> None:
         "6 full evaluations",
         "2,916",
         "abc1234",
-        "audit holds",
+        "audit passes",
         "2 checks of 18 cells, 1 with known departures",
         "rungs: mfh3/asha: 81/27 of &lt;81&gt;/27 (known: it was cut off)",
         "rungs: no plan: random",

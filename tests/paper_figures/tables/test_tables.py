@@ -11,9 +11,9 @@ from scipy.stats import trim_mean, wilcoxon
 
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval, number
+from bohb_study.summaries.table import Table
 from paper_figures.figure_study import FigureStudy
 from paper_figures.tables import final_results_table, pairwise_tests
-from paper_figures.tables.table import Table, bold
 
 Make = Callable[..., pd.DataFrame]
 MakeStudy = Callable[..., FigureStudy]
@@ -36,80 +36,19 @@ def last(study: FigureStudy, method: str, name: str = "val_loss") -> np.ndarray:
     return best.sort_values("seed")[name].to_numpy()
 
 
-def test_markdown_and_latex_of_one_table() -> None:
-    table = Table(
-        "Losses & more",
-        ("task", "loss"),
-        (("a_b", bold("0.1 [0.0, 0.2]")), ("c|d", "-")),
-        ("95 % of <10.",),
-    )
-    assert table.markdown().splitlines() == [
-        "**Losses & more**",
-        "",
-        "| task | loss |",
-        "| --- | ---: |",
-        "| a_b | **0.1 [0.0, 0.2]** |",
-        r"| c\|d | - |",
-        "",
-        "95 % of <10.",
+def marked(table: Table) -> list[tuple[str, ...]]:
+    """The rows as text; what is bold stands between asterisks."""
+    return [
+        tuple(f"**{cell.text}**" if cell.emphasis == "bold" else cell.text for cell in row)
+        for row in table.rows
     ]
-    latex = table.latex("tab:losses")
-    for part in (
-        r"\caption{Losses \& more}",
-        r"\label{tab:losses}",
-        r"\begin{tabular}{lr}",
-        "\\toprule\ntask & loss \\\\\n\\midrule\n",
-        r"a\_b & \textbf{0.1 [0.0, 0.2]} \\",
-        r"c\textbar{}d & - \\" + "\n\\bottomrule",
-        r"95 \% of \textless{}10.\par",
-    ):
-        assert part in latex
-    assert latex.startswith("% \\usepackage{booktabs}\n\\begin{table}[t]\n")
-    assert latex.endswith("\\end{table}\n")
-
-
-def test_numbers_in_latex_have_a_minus_and_a_power() -> None:
-    row = ("digits-44136fa3", "-0.17 [-1e-05, 2.5e+08]", "1.9e-06", "hpobench-mlp", "-")
-    latex = Table("", tuple("abcde"), (row,)).latex("")
-    assert (
-        r"digits-44136fa3 & $-$0.17 [$-$1$\times 10^{-5}$, 2.5$\times 10^{8}$] "
-        r"& 1.9$\times 10^{-6}$ & hpobench-mlp & - \\"
-    ) in latex
-
-
-@pytest.mark.parametrize("grouped", [True, False])
-def test_a_long_table_breaks_pages_under_its_heading(grouped: bool) -> None:
-    rows = [("task a" if i == 0 or not grouped else "", "m_1", f"{i}.5") for i in range(30)]
-    rows += [("task b" if i == 0 or not grouped else "", "m_2", f"{i}.5") for i in range(30)]
-    table = Table("Losses", ("task", "method", "loss"), tuple(rows), ("100 %.",))
-    lines = table.latex("tab:losses").splitlines()
-    head = ["method & loss" if grouped else "task & method & loss"]
-    assert lines.count(rf"{head[0]} \\") == 2  # on the first page, and on all others
-    assert lines.index(r"\endfirsthead") < lines.index(r"\endhead") < lines.index(r"\endlastfoot")
-    assert lines[:2] == [r"% \usepackage{booktabs, longtable}", r"\begingroup"]
-    assert lines[-2:] == [r"100 \%.\par", r"\endgroup"]
-    assert (r"\begin{longtable}{lr}" if grouped else r"\begin{longtable}{llr}") in lines
-    body = lines[lines.index(r"\endlastfoot") + 1 : lines.index(r"\end{longtable}")]
-    if grouped:
-        assert len(body) == 60 + 2 + 1
-        assert body[0] == r"\multicolumn{2}{l}{\textit{task a}} \\*"
-        assert body[31:33] == [r"\addlinespace", r"\multicolumn{2}{l}{\textit{task b}} \\*"]
-        assert body[1] == r"m\_1 & 0.5 \\"
-    else:
-        assert body[0] == r"task a & m\_1 & 0.5 \\"
-        assert len(body) == 60
-
-
-def test_a_row_has_a_cell_for_each_heading() -> None:
-    with pytest.raises(ValueError, match="1 cells under 2 headings"):
-        Table("", ("a", "b"), (("x",),))
 
 
 def test_every_method_is_tested_against_the_declared_one(study: FigureStudy) -> None:
     table = pairwise_tests.table(study)
-    assert table.headings == pairwise_tests.HEADINGS
-    assert [row[1] for row in table.rows] == ["**Random**", "Grid"]
-    primary = dict(zip(table.headings, table.rows[0], strict=True))
+    assert table.headings == (*pairwise_tests.NAMES, *pairwise_tests.NUMBERS)
+    assert [row[1] for row in marked(table)] == ["**Random**", "Grid"]
+    primary = dict(zip(table.headings, marked(table)[0], strict=True))
     bohb, random = last(study, "bohb"), last(study, "random")
     undefined = 8 - min(len(bohb), len(random))
     assert undefined == 0
@@ -125,14 +64,16 @@ def test_every_method_is_tested_against_the_declared_one(study: FigureStudy) -> 
     assert "random-2x" not in notes
     assert table.notes[-1] == f"Source: {study.provenance}."
     # 8 x 2 / 2^8 is above 0.05
-    assert table.rows[1][-1] == "0.062 !"
+    assert marked(table)[1][-1] == "0.062 !"
     assert "0.05 cannot be reached" in notes
 
 
 def test_a_pair_is_shown_from_the_declared_methods_side(study: FigureStudy) -> None:
     """grid against bohb: bohb comes first in the legend, and second in that comparison."""
-    bohb = {row[1].strip("*"): row for row in pairwise_tests.table(study).rows}
-    grid = {row[1].strip("*"): row for row in pairwise_tests.table(study, ("grid", "random")).rows}
+    bohb = {row[1].strip("*"): row for row in marked(pairwise_tests.table(study))}
+    grid = {
+        row[1].strip("*"): row for row in marked(pairwise_tests.table(study, ("grid", "random")))
+    }
     there, back = bohb["Grid"], grid["BOHB"]
     assert float(there[3]) == -float(back[3])
     assert float(there[5].split()[0]) == 100 - float(back[5].split()[0])
@@ -146,8 +87,8 @@ def test_several_tasks_end_with_all_of_them_and_others_are_named(study: FigureSt
     tasks = tuple(replace(study.tasks[0], name=str(frame["task"].iloc[0])) for frame in frames)
     many = replace(study, frame=pd.concat(frames, ignore_index=True), tasks=tasks)
     table = pairwise_tests.table(many)
-    assert [row[0] for row in table.rows] == ["digits", "", "mfh3-good", "", "all 2 tasks", ""]
-    assert table.rows[4][6] == table.rows[0][6]  # the mean of two alike
+    assert [row[0] for row in marked(table)] == ["digits", "", "mfh3-good", "", "all 2 tasks", ""]
+    assert marked(table)[4][6] == marked(table)[0][6]  # the mean of two alike
     assert "Not tested, for want of one of the two: branin-mf." in table.notes
     with pytest.raises(StudyError, match="no task has both bohb and gp"):
         pairwise_tests.table(study, ("bohb", "gp"))
@@ -158,9 +99,9 @@ def test_the_final_table_has_each_methods_incumbents_and_bolds_the_lowest(
 ) -> None:
     table = final_results_table.table(study)
     assert table.headings == ("task", "method", "final loss", "test loss")
-    rows = {row[1]: row for row in table.rows}
+    rows = {row[1]: row for row in marked(table)}
     assert list(rows) == ["BOHB", "Random", "Random, 2x budget", "Grid"]
-    assert [row[0] for row in table.rows] == ["digits", "", "", ""]
+    assert [row[0] for row in marked(table)] == ["digits", "", "", ""]
     centres = {}
     for label, method in (("BOHB", "bohb"), ("Random", "random"), ("Grid", "grid")):
         losses, tests = last(study, method), last(study, method, "test_loss")
@@ -190,7 +131,7 @@ def test_regret_no_test_part_and_undefined_seeds_are_said(study: FigureStudy) ->
     assert not full.regret
     cut = study.frame[(study.frame["seed"] > 0) | (study.frame["level"] < 27)]
     undefined = final_results_table.table(replace(study, frame=cut))
-    assert {row[2] for row in undefined.rows} == {"none in 1 of 8 seeds"}
+    assert {row[2] for row in marked(undefined)} == {"none in 1 of 8 seeds"}
 
 
 def test_trained_again_has_a_column(study: FigureStudy) -> None:
@@ -211,13 +152,13 @@ def test_trained_again_has_a_column(study: FigureStudy) -> None:
     ]
     table = final_results_table.table(replace(study, finals=pd.DataFrame(again)))
     assert table.headings[-1] == "retrained"
-    assert [row[-1] for row in table.rows] == ["**4.750 [1.25, 8.25]**", "-", "-", "-"]
+    assert [row[-1] for row in marked(table)] == ["**4.750 [1.25, 8.25]**", "-", "-", "-"]
     assert any(note.startswith("Retrained, off the ledger") for note in table.notes)
 
 
 def test_a_yardstick_that_ties_with_the_best_is_not_bold(study: FigureStudy) -> None:
     frame = study.frame.assign(val_loss=0.5)
-    rows = final_results_table.table(replace(study, frame=frame)).rows
+    rows = marked(final_results_table.table(replace(study, frame=frame)))
     assert [row[2].startswith("**") for row in rows] == [True, True, False, True]
 
 
@@ -225,8 +166,8 @@ def test_scores_have_their_own_sign_and_the_highest_is_bold(study: FigureStudy) 
     facts = replace(study.tasks[0], val_metric="-accuracy", test_metric="test error")
     turned = study.frame.assign(val_loss=-study.frame["val_loss"])
     table = final_results_table.table(replace(study, frame=turned, tasks=(facts,)))
-    shown = {row[1]: row for row in table.rows}
-    assert not any("-" in row[2] for row in table.rows)
+    shown = {row[1]: row for row in marked(table)}
+    assert not any("-" in row[2] for row in marked(table))
     centres = {
         label: float(row[2].strip("*").split()[0])
         for label, row in shown.items()

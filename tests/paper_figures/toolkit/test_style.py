@@ -1,13 +1,15 @@
 import itertools
+from dataclasses import replace
 
 import matplotlib as mpl
+import matplotlib.figure
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from bohb_study.errors import UsageError
-from bohb_study.methods import METHODS
-from paper_figures.toolkit import style
+from bohb_study.methods import ABLATIONS, METHODS, get_method
+from paper_figures.toolkit import derived_looks, style
+from paper_figures.toolkit.derived_looks import COLORS, DASHES, MARKERS, derived_look
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 BLINDNESS = {
@@ -31,8 +33,9 @@ def linear(color: str) -> np.ndarray:
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
-def test_every_method_of_the_registry_has_a_line_named_like_it() -> None:
-    assert set(METHODS) <= set(style.METHODS)
+def test_looks_are_declared_of_methods_that_are_there_and_named_like_them() -> None:
+    assert set(style.METHODS) <= set(METHODS)
+    assert set(style.ABLATIONS) <= set(ABLATIONS)
     in_words = {
         "random-2x": "random, 2x budget",
         "median": "median rule",
@@ -62,7 +65,7 @@ def test_colours_that_came_later_are_their_own_to_the_colour_blind(kind: str) ->
         assert one == other or np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
 
 
-def test_the_yardstick_is_the_faintest() -> None:
+def test_the_baseline_with_twice_the_budget_is_the_faintest() -> None:
     own = style.line("random-2x")
     others = [look for name, look in style.METHODS.items() if name != "random-2x"]
     assert own.width < min(look.width for look in others)
@@ -77,9 +80,61 @@ def test_bohb_is_the_strongest() -> None:
     assert bohb.dashes == "solid"
 
 
-def test_an_unknown_method_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(UsageError, match=r"'mine' has no line.*add one entry"):
-        style.in_order({"bohb", "mine"})
+@pytest.fixture(autouse=True)
+def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "_derived", {})
+
+
+def test_a_look_follows_from_the_name_and_nothing_else() -> None:
+    assert style.in_order({"mine", "bohb", "yours", "asha"}) == ["bohb", "asha", "mine", "yours"]
+    mine = style.line("mine")
+    style._derived.clear()
+    assert style.line("mine") == mine == derived_look("mine")
+    assert mine.label == "mine"
+    style.introduce({"mine": "My method", "bohb": "not this"})
+    assert style.line("mine") == replace(mine, label="My method")
+    assert style.line("bohb").label == "BOHB"
+    style.in_order({"mine"})
+    assert style.line("mine").label == "My method"
+
+
+def test_derived_looks_differ_from_each_other_and_from_declared_ones() -> None:
+    names = [f"mine-{number}" for number in range(30)]
+    style.introduce(dict.fromkeys(names, ""))
+    looks = [style.line(name) for name in names]
+    assert len({(look.color, look.dashes, look.marker) for look in looks}) == len(looks)
+    assert {look.color for look in looks} == set(COLORS)
+    few = [style.line(name) for name in sorted(names)[: len(COLORS)]]
+    for attribute in ("color", "dashes", "marker"):
+        assert len({getattr(look, attribute) for look in few}) == len(few)
+    for attribute, derived in (("color", COLORS), ("dashes", DASHES), ("marker", MARKERS)):
+        declared = {getattr(look, attribute) for look in style.METHODS.values()}
+        assert not declared & set(derived)
+        assert len(set(derived)) == len(derived) == 8
+
+
+@pytest.mark.parametrize("kind", BLINDNESS)
+def test_derived_colours_are_their_own_to_the_colour_blind(kind: str) -> None:
+    declared = [look.color for look in style.METHODS.values()]
+    seen = {color: np.array(BLINDNESS[kind]) @ linear(color) for color in (*declared, *COLORS)}
+    for one, other in itertools.product(COLORS, seen):
+        assert one == other or np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
+
+
+def test_matplotlib_draws_every_derived_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = mpl.figure.Figure().subplots()
+    for place in range(len(COLORS)):
+        look = derived_looks._look("x", place, 0)
+        (drawn,) = axes.plot([0, 1], [0, 1], **style.strokes(look))
+        assert drawn.get_color() == look.color
+        assert drawn.get_marker() == look.marker
+
+
+def test_legends_have_short_labels_of_the_ablations() -> None:
+    for name, look in style.ABLATIONS.items():
+        label = get_method(name).label
+        assert label.startswith("BOHB")
+        assert len(look.label) <= len(label)
     assert style.in_order({"random", "bohb"}) == ["bohb", "random"]
 
 

@@ -30,7 +30,7 @@ import ray
 
 from bohb_study import StudyConfig, load_results, run_study
 from bohb_study.running.pools import cluster
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 
 if __name__ == "__main__":
     task, out = sys.argv[1:]

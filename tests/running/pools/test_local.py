@@ -187,7 +187,7 @@ import sys
 from pathlib import Path
 import ray
 from bohb_study import StudyConfig, load_results, run_study
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 
 print("once")
 config = StudyConfig(task=("loud.py:Loud",), methods=("grid", "random"), budget=5, seeds=2)

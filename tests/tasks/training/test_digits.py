@@ -292,7 +292,7 @@ def test_divergence_between_two_reports_is_not_overlooked(monkeypatch: pytest.Mo
 
     def infinite_in_epoch_2() -> float:
         loss = train_epoch()
-        return math.inf if evaluation._epoch == 2 else loss
+        return math.inf if evaluation._now.epoch == 2 else loss
 
     monkeypatch.setattr(evaluation, "_train_epoch", infinite_in_epoch_2)
     assert_diverged(evaluation.advance(3), units=3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bohb_study.errors import UsageError
-from bohb_study.tasks.user import time_limit, user_task
+from bohb_study.tasks.user import own_file, time_limit
 from bohb_study.tasks.user.time_limit import TooLongError
 from bohb_study.tasks.user.user_task import read_own
 
@@ -82,7 +82,7 @@ def test_what_is_quick_is_left_alone() -> None:
 def test_a_file_that_does_more_than_say_what_its_task_is(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_task, "IMPORT_SECONDS", SECONDS)
+    monkeypatch.setattr(own_file, "IMPORT_SECONDS", SECONDS)
     path = tmp_path / "mine.py"
     path.write_text(text)
     with pytest.raises(UsageError) as error:
@@ -104,6 +104,6 @@ def test_a_task_that_takes_for_ever_to_make(
     )
     given = read_own(f"{path}:Mine")
     _ = given.found  # takes as long as its imports do
-    monkeypatch.setattr(user_task, "IMPORT_SECONDS", SECONDS)
+    monkeypatch.setattr(own_file, "IMPORT_SECONDS", SECONDS)
     with pytest.raises(UsageError, match=r"making the task took longer than 0.1 s \(.*, line [45]"):
         given.make()

@@ -49,7 +49,7 @@ class Images:
         Args:
             size: of a batch; the last may be smaller.
             order: a permutation of the part, shape (m,); None: as it is.
-            augment: draws how images are moved and mirrored; None: they are not.
+            augment: draws random crops and flips; None: images stay as they are.
             layout: of the images in memory.
 
         Yields:

@@ -25,7 +25,7 @@ class Hardware:
 def hardware() -> Hardware:
     """The first GPU that this process may use, in mixed precision, else the CPU.
 
-    Engines hide GPUs from trials that were given none (``--gpus-per-trial``), so a study gives the
+    Engines hide GPUs from trials that were given none (``gpus_per_trial``), so a study gives the
     same rows wherever it runs.
     """
     # for deterministic products; must be set before CUDA is

@@ -32,7 +32,7 @@ class ImageTask(Task):
     """Images for training and validation, drawn by the study's seed; 0 for all of them. At most as
     many of the test images are drawn."""
     data: str = field(default="", metadata={"path": True})
-    """Folder of the data set; looked for where it may be if not given."""
+    """Folder of the data set; default: the first of the usual places that has it."""
     whole: bool = field(default=False, metadata={"option": False})
     """Train on all training images, and measure what is the validation loss on the test images."""
 
@@ -43,8 +43,8 @@ class ImageTask(Task):
         """Raise UsageError for options that cannot be."""
         if self.subset and self.subset < LEAST:
             raise UsageError(
-                f"--task-option {self.name}.subset={self.subset}: must be at least {LEAST} images, "
-                "or 0 for all"
+                f"{self.name}.subset={self.subset}: must be at least {LEAST} images, or 0 for all",
+                parameter="task_options",
             )
         if self.data:  # a trial's own folder is not the one that the path was given in
             # by ``os.path``: Path's own raises for the home of somebody who is not known
@@ -59,7 +59,7 @@ class ImageTask(Task):
     @property
     @abstractmethod
     def objective(self) -> Literal["cross_entropy", "error"]:
-        """What ``val_loss`` is."""
+        """What ``val_loss`` measures, as tables name it."""
 
     @property
     @abstractmethod
@@ -95,13 +95,16 @@ class ImageTask(Task):
         images = len(data.train.labels)
         if self.subset > images:
             raise UsageError(
-                f"--task-option {self.name}.subset={self.subset}: there are {images} images"
+                f"{self.name}.subset={self.subset}: there are {images} images",
+                parameter="task_options",
             )
         for images in (len(part.labels) for part in (data.train, data.test)):
             if images - CLASSES < self.subset < images:
                 raise UsageError(
-                    f"--task-option {self.name}.subset={self.subset}: leaves fewer of {images} "
-                    f"images than there are classes; allowed: up to {images - CLASSES}, or {images}"
+                    f"{self.name}.subset={self.subset}: leaves fewer of {images} "
+                    f"images than there are classes; allowed: up to {images - CLASSES}, or "
+                    f"{images}",
+                    parameter="task_options",
                 )
 
     def split_sha256(self, seed: int) -> str:

@@ -1,6 +1,5 @@
-"""One training on images, which can be put away and taken up again exactly."""
+"""One training on images, which can be paused and resumed exactly."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from bohb_study.tasks.base import Evaluation, Report
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.images.batches import Images, load_parts
 from bohb_study.tasks.training.images.hardware import hardware
+from bohb_study.tasks.training.training_state import TrainingState
 
 if TYPE_CHECKING:
     from bohb_study.tasks.training.images.image_task import ImageTask
@@ -87,8 +87,9 @@ class ImageEvaluation(Evaluation):
             fused=True,
         )
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._hardware.scaled)
-        self._epoch = 0
-        self._diverged = False
+        self._now = TrainingState(
+            {"model": self._model, "optimizer": self._optimizer, "scaler": self._scaler}
+        )
 
     def advance(self, level: int) -> Report:
         """Train up to epoch ``level`` and report.
@@ -96,18 +97,17 @@ class ImageEvaluation(Evaluation):
         Raises:
             ValueError: ``level`` is not above the current epoch.
         """
-        if level <= self._epoch:
-            raise ValueError(f"at epoch {self._epoch} already, cannot advance to {level}")
+        self._now.check(level)
         began = time.perf_counter()
-        units = level - self._epoch
+        units = level - self._now.epoch
         with flushed_denormals(), onednn(self._layout is torch.channels_last):
-            while self._epoch < level:
-                self._diverged |= not math.isfinite(self._train_epoch())
+            while self._now.epoch < level:
+                self._now.diverged |= not math.isfinite(self._train_epoch())
             val, test = self._evaluate(self._parts.val), self._evaluate(self._parts.test)
         seconds = time.perf_counter() - began
         val_loss = val[self._task.objective]
         extra = {name: val[name.removeprefix("val_")] for name in self._task.extra_names}
-        if self._diverged or not val_loss < self._task.diverged_from:
+        if self._now.diverged or not val_loss < self._task.diverged_from:
             return self._task.failure(units, seconds, "diverged")
         return Report(val_loss, test["error"], seconds, units, extra=extra)
 
@@ -123,9 +123,9 @@ class ImageEvaluation(Evaluation):
     def _train_epoch(self) -> float:
         """One pass over the training part in the order of this epoch; its mean batch loss."""
         recipe, part = self._recipe, self._parts.train
-        # A function of the epoch, so no generator has to be put away with the state; drawn on the
+        # A function of the epoch, so no generator has to be stored with the state; drawn on the
         # CPU, so that the order is the same on every device.
-        generator = torch.Generator().manual_seed(derive(self._seed, "epoch", self._epoch + 1))
+        generator = torch.Generator().manual_seed(derive(self._seed, "epoch", self._now.epoch + 1))
         order = torch.randperm(len(part), generator=generator).to(part.chosen.device)
         updates = math.ceil(len(part) / recipe.batch_size)
         self._model.train()
@@ -134,7 +134,7 @@ class ImageEvaluation(Evaluation):
         batches = part.batches(recipe.batch_size, order, augment, self._layout)
         for update, (images, labels) in enumerate(batches):
             self._optimizer.param_groups[0]["lr"] = recipe.learning_rate(
-                self._epoch + update / updates
+                self._now.epoch + update / updates
             )
             self._optimizer.zero_grad()
             loss = F.cross_entropy(self._forward(images), labels)
@@ -142,7 +142,7 @@ class ImageEvaluation(Evaluation):
             self._scaler.step(self._optimizer)
             self._scaler.update()
             losses.append(loss.detach())
-        self._epoch += 1
+        self._now.epoch += 1
         return torch.stack(losses).mean().item()
 
     @torch.inference_mode()
@@ -162,39 +162,12 @@ class ImageEvaluation(Evaluation):
         }
 
     def state(self) -> dict[str, Any]:
-        """A copy of all that training changes; training on leaves it be.
-
-        On the CPU, wherever it is trained: a paused trial may go on elsewhere.
-        """
-        state = {
-            "model": self._model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "scaler": self._scaler.state_dict(),
-            "epoch": self._epoch,
-            "diverged": self._diverged,
-        }
-        return copy.deepcopy(_on_cpu(state))
+        """A copy of all that training changes, on the CPU."""
+        return self._now.saved()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state of the same task, seed and configuration."""
-        # Copied, because the optimizer would go on in the very tensors that it is given.
-        state = copy.deepcopy(state)
-        self._model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._scaler.load_state_dict(state["scaler"])
-        self._epoch = state["epoch"]
-        self._diverged = state["diverged"]
-
-
-def _on_cpu(value: Any) -> Any:
-    """``value`` with its tensors on the CPU."""
-    if isinstance(value, Tensor):
-        return value.cpu()
-    if isinstance(value, dict):
-        return {key: _on_cpu(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_on_cpu(item) for item in value]
-    return value
+        """Resume from a state of the same task, seed and configuration."""
+        self._now.load(state)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Source:
     installed: Path | None = None
     """Where a package of the distribution puts it."""
     how: str = ""
-    """Another way to get it than by ``--download``."""
+    """Another way to get it than by ``download``."""
 
     def find(self, data: str) -> list[Path]:
         """The files of the data set, training files first.
@@ -57,8 +57,10 @@ class Source:
                 return files
         other = f", {self.how}" if self.how and not data else ""
         raise UsageError(
-            f"--task {self.name}: no data in {' or '.join(map(str, roots))}; get it by "
-            f"--download{other}, or say where it is by --task-option {self.name}.data=PATH"
+            f"{self.name}: no data in {' or '.join(map(str, roots))}; get it by "
+            f"download=True{other}, or say where it is by "
+            f'task_options=("{self.name}.data=PATH",)',
+            parameter="tasks",
         )
 
     def decode(self, files: list[Path]) -> tuple[Part, Part]:
@@ -89,7 +91,8 @@ class Source:
             text = " ".join(str(error).split())[:300]
             other = f"; {self.how}" if self.how else ""
             raise UsageError(
-                f"--download: {self.name} into {folder}: {type(error).__name__}: {text}{other}"
+                f": {self.name} into {folder}: {type(error).__name__}: {text}{other}",
+                parameter="download",
             ) from None
 
 
@@ -100,7 +103,7 @@ def cache_folder() -> Path:
 
 
 def download_folder() -> Path:
-    """Where ``--download`` puts data sets."""
+    """Where ``download`` puts data sets."""
     return cache_folder() / "datasets"
 
 

@@ -3,11 +3,6 @@
 The study is made up, packed into a temporary folder, and measured in a fresh process.
 """
 
-from bohb_study import start
-
-if __name__ == "__main__":
-    start.guard()
-
 import json
 import subprocess
 import sys
@@ -21,6 +16,7 @@ import tyro
 
 from bohb_study.benchmarking.frames import write_made_up
 from bohb_study.cli import command_line
+from bohb_study.cli.given_paths import check_file
 from bohb_study.errors import UsageError
 from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
@@ -31,7 +27,7 @@ MOST_ROWS = 50_000_000
 
 @dataclass(frozen=True)
 class FrameBenchmark:
-    """What can be asked for on the command line."""
+    """Options of the command."""
 
     methods: int = 10
     """Methods of the study."""
@@ -45,22 +41,22 @@ class FrameBenchmark:
     """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
-        for flag in ("methods", "seeds", "rows"):
-            if getattr(self, flag) < 1:
-                raise UsageError(f"--{flag} {getattr(self, flag)}: must be at least 1")
+        """Raise UsageError, in one line that names the parameter, for what cannot be measured."""
+        for parameter in ("methods", "seeds", "rows"):
+            if (given := getattr(self, parameter)) < 1:
+                raise UsageError(f"{given}: must be at least 1", parameter)
         asked = self.methods * self.seeds * self.rows
         if asked > MOST_ROWS:
             raise UsageError(
                 f"--methods {self.methods} --seeds {self.seeds} --rows {self.rows}: {asked:,} "
                 f"rows; must be at most {MOST_ROWS:,}"
             )
-        command_line.check_file("--out", self.out)
+        check_file("out", self.out)
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = command_line.parse(FrameBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(FrameBenchmark, argv, __doc__ or "", "bohb-study bench frames")
     with tempfile.TemporaryDirectory() as folder:
         print("making up the study", file=sys.stderr)
         write_made_up(Path(folder), options.methods, options.seeds, options.rows)
@@ -84,7 +80,3 @@ def main(argv: Sequence[str]) -> int:
     )
     print(f"  {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(command_line.run(main))

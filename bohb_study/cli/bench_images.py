@@ -4,11 +4,6 @@ Both hand out the same images of Fashion-MNIST, one thread, in this one process;
 the fastest counts.
 """
 
-from bohb_study import start
-
-if __name__ == "__main__":
-    start.guard()
-
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
-from rich import box
-from rich.table import Table
 
 from bohb_study.cli import command_line, terminal
+from bohb_study.cli.given_paths import MOST_REPEATS, check_file
 from bohb_study.errors import UsageError
 from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.summaries.table import Table, columns, row
 from bohb_study.tasks.training.images.sources import SOURCES
 
 MOST_IMAGES = 60_000
@@ -33,7 +28,7 @@ MOST_LOADERS = 64
 
 @dataclass(frozen=True)
 class ImageBenchmark:
-    """What can be asked for on the command line."""
+    """Options of the command."""
 
     images: int = 4000
     """Training images that a pass goes over."""
@@ -44,51 +39,45 @@ class ImageBenchmark:
     repeats: int = 3
     """Passes of each; the fastest counts."""
     data: str = ""
-    """Folder of Fashion-MNIST; looked for where it may be if not given."""
+    """Folder of Fashion-MNIST; by default it is looked for where it may be."""
     out: Path = Path("results/image_benchmark.json")
     """File to write."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
-        for flag, values, least, most in (
-            ("--images", (self.images,), 64, MOST_IMAGES),
-            ("--batch-sizes", self.batch_sizes, 1, MOST_IMAGES),
-            ("--loader-workers", self.loader_workers, 0, MOST_LOADERS),
-            ("--repeats", (self.repeats,), 1, command_line.MOST_REPEATS),
+        """Raise UsageError, in one line that names the parameter, for what cannot be measured."""
+        for parameter, values, least, most in (
+            ("images", (self.images,), 64, MOST_IMAGES),
+            ("batch_sizes", self.batch_sizes, 1, MOST_IMAGES),
+            ("loader_workers", self.loader_workers, 0, MOST_LOADERS),
+            ("repeats", (self.repeats,), 1, MOST_REPEATS),
         ):
             given = " ".join(map(str, values))
             if not values or len(set(values)) < len(values):
-                raise UsageError(f"{flag} {given}: give at least one, and none twice")
+                raise UsageError(f"{given}: give at least one, and none twice", parameter)
             if min(values) < least:
-                raise UsageError(f"{flag} {given}: must be at least {least}")
+                raise UsageError(f"{given}: must be at least {least}", parameter)
             if max(values) > most:
-                raise UsageError(f"{flag} {given}: must be at most {most:,}")
-        command_line.check_file("--out", self.out)
+                raise UsageError(f"{given}: must be at most {most:,}", parameter)
+        check_file("out", self.out)
         try:
             SOURCES["fashion-mnist"].find(self.data)
         except UsageError:
             where = self.data or "(not given)"
             raise UsageError(
-                f"--data {where}: no Fashion-MNIST there; name its folder, or on Debian apt "
-                "install dataset-fashion-mnist"
+                f"{where}: no Fashion-MNIST there; name its folder, or on Debian apt "
+                "install dataset-fashion-mnist",
+                "data",
             ) from None
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = command_line.parse(ImageBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(ImageBenchmark, argv, __doc__ or "", "bohb-study bench images")
     from bohb_study.benchmarking.image_loading import OURS, Speed, measure  # imports torch
 
-    table = Table(
-        title=f"images per second, {options.images} images of Fashion-MNIST, one thread, fastest "
-        f"of {options.repeats}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
-    for heading in ("work", "batch", "way", "images/s", "this project is faster by"):
-        table.add_column(heading, justify="left" if heading in {"work", "way"} else "right")
+    rows = []
     speeds: list[Speed] = []
     ours = 0.0
     for speed in measure(
@@ -99,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
         rate = speed.images_per_second
         ours = rate if speed.way == OURS else ours
         ratio = "" if speed.way == OURS else f"{ours / rate:.1f}"
-        table.add_row(speed.work, str(speed.batch_size), speed.way, f"{rate:,.0f}", ratio)
+        rows.append(row([speed.work, speed.batch_size, speed.way, f"{rate:,.0f}", ratio]))
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
@@ -110,10 +99,17 @@ def main(argv: Sequence[str]) -> int:
     }
     replace_files({options.out: json_bytes(record)})
     out = terminal.console()
-    out.print(table)
+    out.print(
+        Table(
+            f"{options.images} images of Fashion-MNIST, one thread, fastest of {options.repeats}",
+            (
+                *columns("work"),
+                *columns("batch", align="right"),
+                *columns("way"),
+                *columns("images/s", "this project is faster by", align="right"),
+            ),
+            tuple(rows),
+        )
+    )
     out.print(f"  {options.out}", highlight=False, soft_wrap=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(command_line.run(main))

@@ -4,11 +4,6 @@ Each measurement is a fresh process; of several runs the one of least CPU time c
 the same objective in Syne Tune's simulator in the same run, and a small study in real Ray Tune.
 """
 
-from bohb_study import start
-
-if __name__ == "__main__":
-    start.guard()
-
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +19,7 @@ from bohb_study.benchmarking import measurement_tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case
 from bohb_study.benchmarking.fresh import measure_all
 from bohb_study.cli import command_line, terminal
+from bohb_study.cli.given_paths import check_file, check_repeats
 from bohb_study.errors import UsageError
 from bohb_study.identity import cpu_model, git_state, versions
 from bohb_study.store.files import json_bytes, replace_files
@@ -42,10 +38,10 @@ PEER_NOTES = (
 
 @dataclass(frozen=True)
 class EngineBenchmark:
-    """What can be asked for on the command line."""
+    """Options of the command."""
 
     methods: tuple[str, ...] = ("grid", "random", "asha", "hyperband", "bohb")
-    """Who optimises (bohb-stock is known, too, and slow)."""
+    """Methods (bohb-stock is slow)."""
     workers: tuple[int, ...] = (1, 4, 16, 64)
     """Virtual workers; each is measured at the least of --budgets."""
     budgets: tuple[float, ...] = (50, 200, 800)
@@ -65,35 +61,36 @@ class EngineBenchmark:
     """Show the traceback of an error."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError, in one line that names the flag, for what cannot be measured."""
-        for flag, values in (("--workers", self.workers), ("--budgets", self.budgets)):
+        """Raise UsageError, in one line that names the parameter, for what cannot be measured."""
+        for parameter, values in (("workers", self.workers), ("budgets", self.budgets)):
             if not values or len(set(values)) < len(values):
                 given = " ".join(f"{value:g}" for value in values)
-                raise UsageError(f"{flag} {given}: give at least one, and none twice")
-        command_line.check_repeats(self.repeats)
+                raise UsageError(f"{given}: give at least one, and none twice", parameter)
+        check_repeats(self.repeats)
         for count in self.workers:
-            StudyConfig(task=(TASK,), methods=self.methods, workers=count)
+            StudyConfig(tasks=(TASK,), methods=self.methods, workers=count)
         for budget in self.budgets:
             try:
-                StudyConfig(task=(TASK,), budget=budget)
+                StudyConfig(tasks=(TASK,), budget=budget)
             except UsageError as error:
-                raise UsageError(str(error).replace("--budget ", "--budgets ", 1)) from None
+                raise UsageError(error.message, "budgets") from None
         compared = set(self.methods) & set(verdicts.PEER_METHODS)
-        for flag, asked in (("--peer", self.peer), ("--real", self.real)):
+        for parameter, asked in (("peer", self.peer), ("real", self.real)):
             if asked and not compared:
                 among = ", ".join(verdicts.PEER_METHODS)
-                raise UsageError(f"{flag}: compares {among}; name one of them in --methods")
+                raise UsageError(f": compares {among}; name one of them in --methods", parameter)
         if self.peer and find_spec("syne_tune") is None:
             raise UsageError(
-                "--peer syne-tune: Syne Tune is not installed; "
-                "pip install -e '.[syne-tune]' -c constraints.txt"
+                "syne-tune: Syne Tune is not installed; "
+                "pip install -e '.[syne-tune]' -c constraints.txt",
+                "peer",
             )
-        command_line.check_file("--out", self.out)
+        check_file("out", self.out)
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
-    options = command_line.parse(EngineBenchmark, argv, description=__doc__ or "")
+    options = command_line.parse(EngineBenchmark, argv, __doc__ or "", "bohb-study bench engine")
     planned = verdicts.cases(
         options.methods, options.workers, options.budgets, peer=options.peer is not None
     )
@@ -146,7 +143,3 @@ def _real_cases(options: EngineBenchmark) -> list[Case]:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(command_line.run(main))

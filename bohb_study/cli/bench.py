@@ -1,0 +1,34 @@
+"""Measure the project itself: the engine, the loading of images and of large studies, imports."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from bohb_study.errors import UsageError
+
+PARTS = {
+    "engine": "CPU time and memory of each method, by workers and by budget",
+    "images": "images per second, against a plain DataLoader loop",
+    "frames": "how long a large study takes to load and to aggregate",
+    "imports": "how long importing the public modules and asking the commands for help takes",
+}
+"""What can be measured; each has a module of its own."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the first word names; returns the exit code."""
+    part, rest = (argv[0], argv[1:]) if argv else ("", argv)
+    if part in ("-h", "--help"):
+        print(overview())
+        return 0
+    if part not in PARTS:
+        given = f"bench {part}".rstrip()
+        raise UsageError(f"{given}: name what is to be measured: {', '.join(PARTS)}")
+    code: int = import_module(f"bohb_study.cli.bench_{part}").main(rest)
+    return code
+
+
+def overview() -> str:
+    """What can be measured, a line each."""
+    width = max(map(len, PARTS))
+    lines = [f"  {name:{width}}  {text}" for name, text in PARTS.items()]
+    return "\n".join(["usage: bohb-study bench PART [OPTIONS]", "", __doc__ or "", "", *lines])

@@ -1,0 +1,49 @@
+"""Compare hyperparameter optimisers on identical budgets.
+
+Runs every method on every task with every seed, stores each report of each trial, and prints and
+draws which method was best at every moment. Cells that are done already are not run again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tyro
+
+from bohb_study.cli import command_line
+from bohb_study.running.options import RunOptions
+from bohb_study.study import StudyConfig
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Options of the command."""
+
+    study: tyro.conf.OmitArgPrefixes[StudyConfig] = StudyConfig()
+    run: tyro.conf.OmitArgPrefixes[RunOptions] = RunOptions()
+    dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print cells, units and planned rungs; run nothing."""
+    list: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print the tasks, their options and the methods; run nothing."""
+    csv: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write one CSV of the whole study beside its cells."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the study that the command line asks for; returns the exit code."""
+    options = command_line.parse(Compare, argv, __doc__ or "", "bohb-study compare")
+    if options.list or options.dry_run:
+        from bohb_study.cli import terminal
+
+        found = terminal.list_tables() if options.list else terminal.plan_tables(options.study)
+        for table in found:
+            terminal.console().print(table)
+        return 0
+    from bohb_study.cli.compare_run import compare  # imports numpy, pandas and Ray
+
+    try:
+        return compare(options.study, options.run, csv=options.csv)
+    except KeyboardInterrupt:
+        on = command_line.again("compare", argv)
+        raise KeyboardInterrupt(f"finished cells are kept; go on with: {on}") from None

@@ -1,0 +1,49 @@
+"""Run a stored study again and compare it row by row.
+
+Exit 0: every row is equal, the measured seconds aside. 1: something differs; the first difference
+is named. 2: not possible here (other numerics, code or versions, several workers under engine
+tune); says which. With --anyway other numerics, code and versions are said, and rows are compared
+all the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bohb_study.cli import command_line
+from bohb_study.numerics import Mode
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Options of the command."""
+
+    study: Annotated[Path, tyro.conf.Positional]
+    """Folder of the stored study, as it was run or packed."""
+    sample: int | None = None
+    """Run only so many cells again, drawn by the study's id among those that can be run here."""
+    anyway: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Run and compare although numerics, code or versions are not those that ran the study."""
+    numerics: Mode | None = None
+    """By which kernels rows are computed now: portable or native; those of the study by default."""
+    trust: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Execute users' files that the study names, of tasks and methods, if they are unchanged."""
+    jobs: int | None = None
+    """Cells that run at the same time; by default as many as the machine has CPUs for."""
+    address: str | None = None
+    """A running Ray cluster; by default a local one is started."""
+    download: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Fetch data sets that are not on this machine."""
+    debug: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show the traceback of an error."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reproduce the study that the command line names; returns the exit code."""
+    options = command_line.parse(Reproduce, argv, __doc__ or "", "bohb-study reproduce")
+    from bohb_study.cli.reproduce_run import rerun  # imports numpy and pandas
+
+    return rerun(options)

@@ -1,0 +1,39 @@
+"""Names that were changed: the former ones are taken for one more release, and it is said."""
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
+
+
+def accepts_former_names(names: Mapping[str, str]) -> Callable[[type[Made]], type[Made]]:
+    """A decorator of a dataclass that takes keywords by their former names as well.
+
+    Args:
+        names: former name -> present name.
+    """
+
+    def decorated(cls: type[Made]) -> type[Made]:
+        made = cls.__init__
+
+        @functools.wraps(made)
+        def init(self: Made, *values: Any, **named: Any) -> None:
+            for former in names.keys() & named.keys():
+                now = names[former]
+                if now in named:
+                    raise TypeError(f"{former} is the former name of {now}; give one of them")
+                warnings.warn(
+                    f"{cls.__name__}: {former} is now {now}; the former name will be removed in "
+                    "the next release",
+                    DeprecationWarning,
+                    stacklevel=2,
+                )
+                named[now] = named.pop(former)
+            made(self, *values, **named)
+
+        setattr(cls, "__init__", init)  # noqa: B010 (an assignment is refused by type checkers)
+        return cls
+
+    return decorated

@@ -1,0 +1,49 @@
+"""How and where a study is run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bohb_study.errors import UsageError
+
+MOST_JOBS = 1024
+"""Cells at a time: each is a process of some 300 MB, and no machine has more CPUs for them. On a
+cluster all CPUs are kept busy where no number is given."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How and where a study is run; none of it changes a row."""
+
+    out: Path = Path("results")
+    """Folder of all studies."""
+    name: str = "compare"
+    """First part of the study's folder name."""
+    fresh: bool = False
+    """Start over in a new folder; nothing is deleted."""
+    jobs: int | None = None
+    """Cells that run at the same time; by default as many as the machine has CPUs for."""
+    address: str | None = None
+    """A running Ray cluster, as host:port, ray://host:port or auto; by default a local one is
+    started."""
+    download: bool = False
+    """Fetch data sets that are not on this machine."""
+    cpus_per_trial: float = 1
+    """CPUs that each trial takes."""
+    gpus_per_trial: float = 0
+    """GPUs, or a share of one, that each trial takes."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, naming the parameter, for a value that cannot be."""
+        if not str(self.out):
+            raise UsageError("'': empty; name a folder, or leave it out", parameter="out")
+        object.__setattr__(self, "out", Path(self.out))  # people write text
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"{self.jobs}: must be at least 1", parameter="jobs")
+        if self.jobs is not None and self.jobs > MOST_JOBS:
+            raise UsageError(f"{self.jobs}: must be at most {MOST_JOBS:,}", parameter="jobs")
+        for parameter, value, least in (
+            ("cpus_per_trial", self.cpus_per_trial, "above 0"),
+            ("gpus_per_trial", self.gpus_per_trial, "0 or above"),
+        ):
+            if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
+                raise UsageError(f"{value:g}: must be a number, {least}", parameter)
