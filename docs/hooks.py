@@ -21,7 +21,9 @@ FIGURE = re.compile(r"\]\((?:\.\./)+paper_figures/gallery/([\w-]+\.png)\)")
 def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
     """Add the committed figures to the files of the site."""
     for path in sorted(GALLERY.glob("*.png")):
-        files.append(File.generated(config, f"gallery/{path.name}", abs_src_path=str(path.resolve())))
+        files.append(
+            File.generated(config, f"gallery/{path.name}", abs_src_path=str(path.resolve()))
+        )
     return files
 
 

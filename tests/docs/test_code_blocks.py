@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from page_blocks import SYBIL
 from site_pages import PAGES, name_of
 
@@ -20,9 +21,7 @@ def _parameters() -> list[object]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("page", _parameters())
-def test_code_of_a_page_runs(
-    page: Path, checkout: Path, request: pytest.FixtureRequest
-) -> None:
+def test_code_of_a_page_runs(page: Path, checkout: Path, request: pytest.FixtureRequest) -> None:
     if name_of(page) in REAL_RAY:
         request.getfixturevalue("runtime")
     document = SYBIL.parse(page)

@@ -17,12 +17,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from page_commands import check
-from repository import ROOT
-import sybil
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
+
+from page_commands import check
+from repository import ROOT
 
 BLOCK = RawFencedCodeBlockLexer(re.compile(r"(?P<language>\w*)(?P<info>[^\n]*)\n"))
 TITLE = re.compile(r'title="([^"]+)"')
@@ -50,7 +50,6 @@ SYBIL = Sybil(parsers=[parse])
 
 def evaluate(example: Example) -> str | None:
     """Do with a block what its language and its title say; a text is what is wrong with it."""
-    example.parsed = sybil.Lexeme(old(example.parsed), example.parsed.offset, example.parsed.line_offset)  # TEMPORARY
     lexemes = example.region.lexemes
     language, said = lexemes["language"], lexemes["said"]
     title = TITLE.search(lexemes["info"])
@@ -108,9 +107,8 @@ def _shell(example: Example, *, run: bool) -> None:
 
 
 def _here(command: str) -> str:
-    """The command with this interpreter, also where the package is not installed."""
-    command = re.sub(r"^bohb-study figures\b", "python -m paper_figures", command)
-    command = re.sub(r"^bohb-study (\w+)", r"python experiments/\1.py", command)
+    """The command by this interpreter, also where the package is not installed."""
+    command = re.sub(r"^bohb-study\b", "python -m bohb_study", command)
     return re.sub(r"^python\b", shlex.quote(sys.executable), command)
 
 
@@ -119,9 +117,3 @@ def commands_in(source: str) -> list[str]:
     joined = re.sub(r"\\\n\s*", "", source)
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
     return [line for line in lines if line]
-
-
-def old(text):  # TEMPORARY
-    for new, was in (("tasks=(", "task=("), ("task_options=", "task_option="), ("--tasks", "--task"), ("--task-options", "--task-option"), ("--figures", "--figure"), ("--rule", "--incumbent")):
-        text = text.replace(new, was)
-    return text
