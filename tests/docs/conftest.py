@@ -1,5 +1,6 @@
 """A folder that looks like the repository, with results of its own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,4 +24,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
+    # the cells of a page take turns in one process: each further one would import torch again
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
     return folder
