@@ -4,7 +4,8 @@
   repository that is shown whole is tested where it is.
 * ``sh`` goes through the real command-line parsers; after a line ``<!-- run -->`` it is executed.
 * ``text`` with the title "Output" must be what the block before it printed.
-* After a line ``<!-- not run: REASON -->`` Python is compiled and nothing more.
+* After a line ``<!-- not run: REASON -->`` Python is compiled and nothing more, and commands are
+  not parsed.
 """
 
 import contextlib
@@ -60,6 +61,8 @@ def evaluate(example: Example) -> str | None:
         return f"{where}: nothing checks blocks of {language}"
     if language == "text":
         return _compared(example, where) if title and title[1] == "Output" else None
+    if language == "sh" and said.startswith("not run"):
+        return None
     if language == "sh":
         _shell(example, run=said == "run")
     elif snippet := SNIPPET.match(example.parsed):
