@@ -82,7 +82,7 @@ def evaluate(example: Example) -> str | None:
 
 def _compared(example: Example, where: str) -> str | None:
     printed, shown = (
-        [line.rstrip() for line in text.strip().splitlines()]
+        [line.rstrip() for line in text.strip("\n").splitlines()]
         for text in (example.namespace.get(PRINTED, ""), example.parsed)
     )
     if printed == shown:
