@@ -34,4 +34,4 @@ def after(name: str, message: str) -> str:
     """``message`` with the name of what it is about before it; a colon stands close to it."""
     if not name:
         return message
-    return f"{name}{'' if message.startswith(':') else ' '}{message}"
+    return f"{name}{'' if message.startswith(': ') else ' '}{message}"

@@ -62,9 +62,11 @@ OWN_TASKS = tuple(
         "user.user_file",
     )
 )
-"""Modules of ``tasks`` that a user's own task may use without importing them by name."""
-OWN_METHODS = ("ask_tell", "pair", "user_method")
-"""Modules of ``methods/user`` that run a user's own method."""
+"""Modules that a user's own task may use without importing them by name."""
+OWN_METHODS = tuple(
+    f"{PACKAGE.name}.methods.user.{name}" for name in ("ask_tell", "pair", "user_method")
+)
+"""Modules that run a user's own method."""
 OWN_METHOD = "the method's own file.py"
 """Part of a cell that stands for the user's file which holds its method."""
 _FINDERS = ("find_spec", "files", "import_module")
@@ -219,8 +221,7 @@ def _task_files(task: str) -> list[str]:
 
 
 def _method_files(method: str) -> list[str]:
-    own = [f"{PACKAGE.name}.methods.user.{name}" for name in OWN_METHODS]
-    homes = [ALL[method]] if method in ALL else own
+    homes = [ALL[method]] if method in ALL else OWN_METHODS
     return [file for home in homes for file in _module_files(home)]
 
 

@@ -1,6 +1,6 @@
 """A function as in Ray Tune's tutorials, which runs as it is, by engine tune.
 
-python experiments/compare.py --task examples/ray_function.py:task --budget 3 --seeds 1
+python experiments/compare.py --tasks examples/ray_function.py:task --budget 3 --seeds 1
 """
 
 import json

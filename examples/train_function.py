@@ -1,6 +1,6 @@
 """A training function as a task: a small network on scikit-learn's breast-cancer data.
 
-python experiments/compare.py --task examples/train_function.py:task --budget 9
+python experiments/compare.py --tasks examples/train_function.py:task --budget 9
 """
 
 import torch

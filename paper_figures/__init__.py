@@ -1,7 +1,7 @@
 """The figures of a study: one module a figure, a pure function from data to figure and caption.
 
 ``draw_study`` is imported when it is first used: matplotlib is slow to import, and a command that
-is interrupted meanwhile has to be told of it first.
+is interrupted meanwhile has to handle that first.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -11,7 +11,6 @@ from bohb_study.store.files import replace_files
 from paper_figures.command import Draw
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
-    FIGURES,
     PAGE,
     SUMS,
     RenderedItem,
@@ -24,10 +23,12 @@ from paper_figures.paper_gallery import (
     read_sums,
     sums,
 )
+from paper_figures.registry import current_names, figures
 from paper_figures.toolkit.style import VENUES
 
 HOME = Path(__file__).parent
-"""Where the gallery's page is; its files are in the folder ``gallery`` beside it."""
+"""Where the gallery's page is; its files are in the folder ``gallery`` beside it. An installed
+package has no gallery."""
 ELSEWHERE = Path("results/figures")
 """Where figures go that are not as the paper has them."""
 AXES: dict[str, Axis] = {"full-evals": "full_evals", "seconds": "virtual_seconds"}
@@ -89,6 +90,7 @@ def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
         render_options(options) == RenderOptions() and not options.figures and options.out is None
     )
     some = bool(options.tasks or options.methods or options.x) and not options.figures
+    whole = whole and (HOME / "gallery").is_dir()
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
     studies, made = Studies(options.paper, render_options(options)), []
     skipped: dict[str, UsageError | StudyError] = {}
@@ -119,6 +121,8 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
     All of them are compared with the whole list, which the files that are there must follow too.
     """
     gallery = HOME / "gallery"
+    if not gallery.is_dir():
+        raise UsageError(": needs a checkout, where the list of hashes is", "check")
     expected = read_sums(gallery / SUMS)
     studies, made, wrong = Studies(options.paper, RenderOptions()), [], 0
     for number, item in enumerate(wanted, start=1):
@@ -145,10 +149,11 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
 def draw_one(study: Path, options: Draw) -> int:
     """Draw what one study has the data for; returns the exit code."""
     shown = Studies(study.parent, render_options(options))
-    names = options.figures or tuple(FIGURES)
+    known = figures()
+    names = current_names(options.figures) or tuple(known)
     for name in names:
-        if name not in FIGURES:
-            raise UsageError(f"{name}: not of one study; allowed: {', '.join(FIGURES)}", "figures")
+        if name not in known:
+            raise UsageError(f"{name}: not of one study; allowed: {', '.join(known)}", "figures")
     folder = options.out or study / "figures"
     skipped: dict[str, Exception] = {}
     for name in names:

@@ -1,59 +1,54 @@
 """From a stored study to the files of its figures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from bohb_study import numerics
 from bohb_study.analysis import bootstrap_seed
-from bohb_study.paper.normalisation_references import stored_references
-from bohb_study.store import LoadedStudy, finals_frame, load_study, read_finals
+from bohb_study.store import LoadedStudy, finals_frame, loaded_study, read_finals
+from bohb_study.summaries.normalisation_references import stored_references
 from paper_figures.figure_study import FigureStudy, figure_study
-from paper_figures.figures import anytime, finals, finals_data
+from paper_figures.registry import figures
 from paper_figures.toolkit.save import save
-
-FIGURES: dict[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
-    "anytime": anytime.figure,
-    "finals": finals.figure,
-}
-"""Every figure by the name of its files: a pure function to the figure and its caption."""
 
 
 def draw_study(
-    path: Path | str, out: Path | str | None = None, *, allow_missing: bool = False
+    study: Path | str | LoadedStudy, out: Path | str | None = None, *, allow_missing: bool = False
 ) -> list[Path]:
-    """Draw every figure of the study at ``path``; the same study gives the same bytes.
+    """Draw the figures of each run for a study; the same study gives the same bytes.
 
-    Figure ``finals`` only where final configurations were trained again and have a test loss.
+    Figure ``finals`` only where final configurations were retrained and have a test loss.
 
     Args:
-        path: a study's folder, as it was run or packed.
-        out: where the files go; ``path/figures`` where not given.
+        study: a study's folder, as it was run or packed, or what was loaded from it.
+        out: where the files go; default: ``figures`` in the study's folder.
         allow_missing: draw although cells are missing; the caption then names them.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: there is no study at ``path``, or a method has no line in ``style``.
+        UsageError: there is no such study.
         StudyError: cells are missing or damaged, or there are no rows.
     """
-    path = Path(path)
-    _, study = open_study(path, allow_missing=allow_missing)
-    folder = Path(out) if out else path / "figures"
+    loaded, drawn = open_study(study, allow_missing=allow_missing)
+    folder = Path(out) if out else loaded.path / "figures"
     files = []
-    for name, figure, caption in figures_of(study):
-        within = None if out else path
-        files += save(figure, name, caption, study.provenance, folder, within)
+    for name, figure, caption in figures_of(drawn):
+        within = None if out else loaded.path
+        files += save(figure, name, caption, drawn.provenance, folder, within)
     return files
 
 
-def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureStudy]:
-    """The study at ``path`` as it is stored, and as figures see it; raises as ``draw_study``."""
+def open_study(
+    study: Path | str | LoadedStudy, *, allow_missing: bool
+) -> tuple[LoadedStudy, FigureStudy]:
+    """A study as it is stored, and as figures see it; raises as ``draw_study``."""
     numerics.warn_if_differing()
-    loaded = load_study(path, allow_missing=allow_missing)
-    study_id = loaded.study["id"]
+    loaded = loaded_study(study, allow_missing)
+    path, study_id = loaded.path, loaded.study.id
     trained = read_finals(path, study_id)
     return loaded, figure_study(
         loaded,
@@ -65,8 +60,7 @@ def open_study(path: Path, *, allow_missing: bool) -> tuple[LoadedStudy, FigureS
 
 
 def figures_of(study: FigureStudy) -> Iterator[tuple[str, Figure, str]]:
-    """Every figure that the study has the data for: its name, the figure, its caption."""
-    for name, draw in FIGURES.items():
-        if name == "finals" and not finals_data.any_panel(study):
-            continue
-        yield name, *draw(study)
+    """Every figure that is drawn after each run: its name, the figure, its caption."""
+    for name, spec in figures().items():
+        if spec.after_run and spec.after_run(study):
+            yield name, *spec.draw(study)

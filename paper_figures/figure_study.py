@@ -1,9 +1,8 @@
 """What a figure is drawn from: a study's frame and the few facts about it that a figure states."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Protocol
 
 import pandas as pd
 
@@ -14,8 +13,8 @@ from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods import ALL, get_method
 from bohb_study.scores import Score
-from bohb_study.store.loading import join
-from bohb_study.store.method_facts import stored_methods
+from bohb_study.store import LoadedStudy
+from bohb_study.store.joining import join
 from paper_figures.toolkit import style
 
 
@@ -44,7 +43,7 @@ class TaskFacts:
 
     @property
     def test_score(self) -> Score:
-        """The same of ``test_loss``."""
+        """What ``test_loss`` measures, as it is shown."""
         return Score.of(self.test_metric)
 
     @property
@@ -90,28 +89,29 @@ class FigureStudy:
     workers: int = 1
     """Trials that a cell ran side by side."""
     finals: pd.DataFrame | None = None
-    """Final configurations trained again, from ``store.finals_frame``; None where none was."""
+    """Final configurations retrained, from ``store.finals_frame``; None where none was."""
     larger_budgets: Mapping[str, int] = field(default_factory=dict)
     """Methods with a multiple of the budget, and that multiple."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     """Task -> what its losses are normalised with, as stored with the study; none where unknown."""
-    seconds: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """One row a cell: ``task, method, seed``, and where measured ``wall, training, searching,
-    scheduling, engine`` in seconds."""
-    whole: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """All rows of some cells; of a study that is packed thinned, those of its first seed."""
-    correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Rank correlations between rungs, from ``analysis.correlation``."""
-    picks: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Model-based and random picks, from ``analysis.picks``."""
-    brackets: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Planned and executed rungs, from ``analysis.rungs``."""
+    derived: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """What was derived from all rows, by name, as ``summaries.derivation`` makes it; also
+    ``seconds`` (``diagnostics.time_split``) and ``whole`` (all rows of some cells; of a study that
+    was packed without some rows, those of its first seed)."""
     rule: Rule | None = None
-    """How incumbents are chosen; each task's main rule where not given."""
+    """How incumbents are chosen; default: each task's main rule."""
     axis: Axis | None = None
-    """What curves run along; what fits the number of workers where not given."""
+    """What curves run along; default: what fits the number of workers."""
     venue: str = "neurips"
     """Whose page the figure is made for: a key of ``style.VENUES``."""
+
+    def derived_frame(self, name: str) -> pd.DataFrame:
+        """One of the derived frames; empty where the study does not have it."""
+        return self.derived.get(name, pd.DataFrame())
+
+    def with_derived(self, **frames: pd.DataFrame) -> "FigureStudy":
+        """The same study with some derived frames replaced or added."""
+        return replace(self, derived={**self.derived, **frames})
 
     def of(
         self, tasks: Sequence[str] | None = None, methods: Sequence[str] | None = None
@@ -135,14 +135,13 @@ class FigureStudy:
                     frame = frame[frame[column].isin(names)]
             return frame.reset_index(drop=True)
 
-        names = ("frame", "seconds", "whole", "correlations", "picks", "brackets")
-        frames: dict[str, Any] = {name: cut(getattr(self, name)) for name in names}
         return replace(
             self,
+            frame=cut(self.frame),
+            derived={name: cut(frame) for name, frame in self.derived.items()},
             tasks=tuple(task for task in self.tasks if task.name in kept["task"]),
             larger_budgets={m: n for m, n in self.larger_budgets.items() if m in kept["method"]},
             finals=None if self.finals is None else cut(self.finals),
-            **frames,
         )
 
     @property
@@ -179,10 +178,7 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
     if len({study.workers for study in studies}) > 1:
         raise StudyError("studies with different numbers of workers cannot be joined")
     trained = [study.finals for study in studies if study.finals is not None]
-    derived: dict[str, Any] = {
-        name: pd.concat([getattr(study, name) for study in studies], ignore_index=True)
-        for name in ("seconds", "whole", "correlations", "picks", "brackets")
-    }
+    derived = dict.fromkeys(name for study in studies for name in study.derived)
     return replace(
         first,
         frame=join(narrow(study.frame) for study in studies),
@@ -192,36 +188,15 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
         finals=pd.concat(trained, ignore_index=True) if trained else None,
         larger_budgets={m: n for study in studies for m, n in study.larger_budgets.items()},
         references={t: r for study in studies for t, r in study.references.items()},
-        **derived,
+        derived={
+            name: pd.concat([study.derived_frame(name) for study in studies], ignore_index=True)
+            for name in derived
+        },
     )
 
 
-class Loaded(Protocol):
-    """What is read of ``bohb_study.store.LoadedStudy``."""
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """All rows of all cells."""
-
-    @property
-    def study(self) -> Mapping[str, Any]:
-        """The stored description."""
-
-    @property
-    def cells(self) -> Mapping[Any, Mapping[str, Any]]:
-        """The stored record of each cell."""
-
-    @property
-    def larger_budgets(self) -> Mapping[str, int]:
-        """Methods with a multiple of the study's budget."""
-
-    @property
-    def problems(self) -> Iterable[str]:
-        """Missing and damaged cells."""
-
-
 def figure_study(
-    loaded: Loaded,
+    loaded: LoadedStudy,
     bootstrap_seed: int,
     *,
     allow_missing: bool,
@@ -234,19 +209,19 @@ def figure_study(
     tasks = tuple(
         TaskFacts(
             name,
-            facts["unit"],
-            facts["top"],
-            facts["val_metric"],
-            facts["optimum"],
-            facts["test_metric"],
-            loaded.study["config"].get("budget", 50.0),
+            facts.unit,
+            facts.top,
+            facts.val_metric,
+            facts.optimum,
+            facts.test_metric,
+            loaded.study.config.budget,
         )
-        for name, facts in loaded.study["tasks"].items()
+        for name, facts in loaded.study.tasks.items()
         if name in drawn
     )
-    commits = {_commit(record) for record in loaded.cells.values()}
+    commits = {str(record.git) for record in loaded.cells.values()}
     provenance = Provenance(
-        study=f"{loaded.study['name']}-{loaded.study['id']}",
+        study=loaded.study.title,
         commit=" ".join(sorted(commits)) or "unknown",
         rows=len(loaded.frame),
     )
@@ -257,29 +232,21 @@ def figure_study(
         bootstrap_seed,
         allow_missing,
         tuple(loaded.problems),
-        loaded.study["config"]["workers"],
+        loaded.study.config.workers,
         finals,
         loaded.larger_budgets,
         references or {},
     )
 
 
-def _labels(loaded: Loaded) -> dict[str, str]:
+def _labels(loaded: LoadedStudy) -> dict[str, str]:
     """Method -> what legends call it; empty for its name."""
-    own = stored_methods(loaded.study)
-    return {name: own[name].label if name in own else _label(name) for name in _names(loaded)}
-
-
-def _names(loaded: Loaded) -> list[str]:
-    return sorted(set(loaded.frame["method"]))
+    own = loaded.study.method_files
+    names = sorted(set(loaded.frame["method"]))
+    return {name: own[name].label if name in own else _label(name) for name in names}
 
 
 def _label(method: str) -> str:
     # those with a look of their own are not imported
     known = method in style.METHODS or method in style.ABLATIONS or method not in ALL
     return "" if known else get_method(method).label
-
-
-def _commit(record: Mapping[str, Any]) -> str:
-    git = record.get("git") or {}
-    return str(git.get("commit") or "unknown") + ("-dirty" if git.get("dirty") else "")

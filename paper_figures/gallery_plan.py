@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bohb_study.errors import UsageError
 from bohb_study.paper.named_studies import FITTING_ALL, WORKERS
+from paper_figures.registry import current_names
 
 SHOWN = (
     "grid", "random", "asha", "asha-bohb", "hyperband", "bohb", "hpbandster-bohb", "tpe", "gp",
@@ -26,13 +27,13 @@ class Item:
     name: str
     """Of its files."""
     what: str
-    """A key of ``gallery.FIGURES``, ``gallery.SERIES`` or ``gallery.TABLES``."""
+    """The name of a figure or a table in ``registry``."""
     studies: tuple[str, ...]
     """Folders of packed studies; a figure has them joined, one of a series each by itself."""
     methods: tuple[str, ...] = ()
     """All that its studies have where none is named."""
     tasks: tuple[str, ...] = ()
-    """Likewise."""
+    """All of its studies where none is named."""
 
 
 PLAN = (
@@ -49,24 +50,24 @@ PLAN = (
     Item("ecdf", "ecdf", LADDERS, SHOWN),
     Item("speedup", "speedup", LADDERS, SHOWN),
     Item(
-        "curves",
-        "curves",
+        "learning-curves",
+        "learning-curves",
         ("digits",),
         ("random", "asha", "hyperband", "bohb", "median", "asha-bohb"),
     ),
     Item("rungs", "rungs", LADDERS, HALVING),
-    Item("model", "model", LADDERS, ("bohb", "asha-bohb", "hpbandster-bohb", "tpe")),
-    Item("layout", "layout", ("digits",), ("grid", "random")),
+    Item("suggestions", "suggestions", LADDERS, ("bohb", "asha-bohb", "hpbandster-bohb", "tpe")),
+    Item("grid-random", "grid-random", ("digits",), ("grid", "random")),
     Item("surrogate", "surrogate", ("digits",), ("bohb",)),
     Item(
-        "stock",
-        "stock",
+        "bohb-variants",
+        "bohb-variants",
         ("fidelities",),
         ("bohb", "hyperband", "bohb-stock", "hpbandster-bohb"),
         ("mfh3-good", "mfh3-bad", "mfh6-good", "mfh6-bad", "counting-ones-8", "counting-ones-32"),
     ),
     Item("scaling", "scaling", tuple(f"workers-{n}" for n in WORKERS)),
-    Item("time", "time", LADDERS, COMPARED),
+    Item("time-spent", "time-spent", LADDERS, COMPARED),
     Item(
         "finals-digits",
         "finals",
@@ -92,6 +93,7 @@ def items(names: tuple[str, ...]) -> tuple[Item, ...]:
         UsageError: there is no such figure; names those that there are.
     """
     known = {item.name: item for item in PLAN}
+    names = current_names(names)
     for name in names:
         if name not in known:
             raise UsageError(

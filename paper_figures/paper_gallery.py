@@ -1,7 +1,7 @@
 """All figures and tables of the paper as files, and the page that shows them."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,56 +12,13 @@ from bohb_study.analysis import Axis, Rule
 from bohb_study.errors import StudyError
 from bohb_study.summaries.latex import to_latex
 from bohb_study.summaries.markdown import to_markdown
-from bohb_study.summaries.table import Table
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy, joined, together
-from paper_figures.figures import (
-    anytime,
-    ecdf,
-    finals,
-    grid_random,
-    learning_curves,
-    model_suggestions,
-    overview,
-    ranks,
-    rungs,
-    scaling,
-    speedup,
-    stock,
-    surrogate,
-    time_spent,
-)
 from paper_figures.gallery_plan import Item
 from paper_figures.packed_frames import with_derived
-from paper_figures.tables import final_results_table, pairwise_tests, speedup_table
+from paper_figures.registry import figures, series, tables
 from paper_figures.toolkit import style  # fmt: skip
 from paper_figures.toolkit.save import render
-
-FIGURES: Mapping[str, Callable[[FigureStudy], tuple[Figure, str]]] = {
-    "anytime": anytime.figure,
-    "overview": overview.figure,
-    "ranks": ranks.figure,
-    "ecdf": ecdf.figure,
-    "speedup": speedup.figure,
-    "curves": learning_curves.figure,
-    "rungs": rungs.figure,
-    "model": model_suggestions.figure,
-    "layout": grid_random.figure,
-    "surrogate": surrogate.figure,
-    "stock": stock.figure,
-    "time": time_spent.figure,
-    "finals": finals.figure,
-}
-"""Figures of one study, or of several that are joined."""
-SERIES: Mapping[str, Callable[[Sequence[FigureStudy]], tuple[Figure, str]]] = {
-    "scaling": scaling.figure
-}
-"""Figures of several studies of the same tasks."""
-TABLES: Mapping[str, Callable[[FigureStudy], Table]] = {
-    "table-finals": final_results_table.table,
-    "table-pairwise": pairwise_tests.table,
-    "table-speedups": speedup_table.table,
-}
 
 SUMS = "SHA256SUMS"
 """The list of hashes, as ``sha256sum`` writes it in its own folder."""
@@ -83,11 +40,11 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class RenderedItem:
-    """One item as files."""
+    """One item of the plan as files."""
 
     item: Item
     files: Mapping[str, bytes]
-    """By name."""
+    """Name of a file -> its bytes."""
     text: str
     """A figure's caption, or a table in markdown."""
     warning: str = ""
@@ -97,9 +54,9 @@ class RenderedItem:
 class Studies:
     """The packed studies below a folder, each opened once."""
 
-    def __init__(self, folder: Path, wish: RenderOptions) -> None:
-        """Nothing is read yet."""
-        self._folder, self._wish = folder, wish
+    def __init__(self, folder: Path, options: RenderOptions) -> None:
+        """Name the folder; nothing is read yet."""
+        self._folder, self._options = folder, options
         self._open = cache(self._read)
 
     def of(self, item: Item) -> list[FigureStudy]:
@@ -110,16 +67,16 @@ class Studies:
             StudyError: a study cannot be used.
         """
         found = [self._open(name) for name in item.studies]
-        if item.what not in SERIES:
+        if item.what not in series():
             found = [joined(found)] if len(found) > 1 else found
-        tasks, methods = self._wish.tasks or item.tasks, self._wish.methods or item.methods
+        tasks, methods = self._options.tasks or item.tasks, self._options.methods or item.methods
         return [study.of(tasks or None, methods or None) for study in found]
 
     def _read(self, name: str) -> FigureStudy:
-        wish = self._wish
-        loaded, study = open_study(self._folder / name, allow_missing=wish.allow_missing)
+        options = self._options
+        loaded, study = open_study(self._folder / name, allow_missing=options.allow_missing)
         study = with_derived(study, loaded)
-        return replace(study, venue=wish.venue, rule=wish.rule, axis=wish.axis)
+        return replace(study, venue=options.venue, rule=options.rule, axis=options.axis)
 
 
 def make(item: Item, studies: Studies) -> RenderedItem:
@@ -129,8 +86,8 @@ def make(item: Item, studies: Studies) -> RenderedItem:
         UsageError, StudyError: as ``Studies.of``, or the figure cannot be drawn of these studies.
     """
     shown = studies.of(item)
-    if item.what in TABLES:
-        table = TABLES[item.what](shown[0])
+    if item.what in tables():
+        table = tables()[item.what].make(shown[0])
         latex = to_latex(table, f"tab:{item.name.removeprefix('table-')}")
         markdown = to_markdown(table)
         return RenderedItem(
@@ -138,11 +95,11 @@ def make(item: Item, studies: Studies) -> RenderedItem:
             {f"{item.name}.md": markdown.encode(), f"{item.name}.tex": latex.encode()},
             markdown,
         )
-    if item.what in SERIES:
-        figure, caption = SERIES[item.what](shown)
+    if item.what in series():
+        figure, caption = series()[item.what].draw(shown)
         source = together([study.provenance for study in shown])
     else:
-        figure, caption = FIGURES[item.what](shown[0])
+        figure, caption = figures()[item.what].draw(shown[0])
         source = shown[0].provenance
     rendered = render(figure, item.name, caption, source)
     files = {f"{item.name}.{form}": data for form, data in rendered.items()}
@@ -166,13 +123,13 @@ def page(made: Sequence[RenderedItem]) -> bytes:
         "`python -m paper_figures` draws all of them from `results/paper`, as PDF, SVG and PNG; "
         "`python -m paper_figures --check` draws them in memory and compares every byte with "
         f"[{SUMS}](gallery/{SUMS}). This page is written by the first. `--venue icml`, `neurips`, "
-        "`jmlr` or `slides` makes them for another page, `--tasks`, `--methods`, `--rule` and "
-        "`--x` show something else of them; these go to `results/figures`.",
+        "`jmlr` or `slides` lays them out for another page; `--tasks`, `--methods`, `--rule` and "
+        "`--x` select what they show; these variants go to `results/figures`.",
     ]
     for one in made:
         name = one.item.name
         shown = f"![{name}](gallery/{name}.png)\n\n{one.text}"
-        is_table = one.item.what in TABLES
+        is_table = one.item.what in tables()
         parts += [
             f"## {name}",
             one.text.strip() if is_table else shown,

@@ -5,6 +5,7 @@ small paper: packed studies that were really run.
 import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
 
 # isort: split
+import gc
 import gzip
 import pickle
 from collections.abc import Iterator
@@ -16,7 +17,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest_plugins = ["toy_cells"]
+pytest_plugins = ["in_process", "toy_cells"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests first, so that no process is left with one of them at the end."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: no collection of garbage has to look at it again.
+
+    statsmodels collects at each correction for multiple tests, which took 0.15 s each.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Drawn(NamedTuple):
@@ -172,16 +188,16 @@ def small_paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _pack_small(home: Path, name: str, task: str, workers: int) -> None:
     from bohb_study.analysis.incumbents.compact import compact
     from bohb_study.engines.base import CellJob, run_cell
-    from bohb_study.paper.derive import derived_from_rows
-    from bohb_study.paper.normalisation_references import references, store_references
-    from bohb_study.paper.random_correlations import rung_correlations_of
     from bohb_study.store import load_study, pack, write_cell, write_study
     from bohb_study.store.sidecars.derived_frames import write_derived
     from bohb_study.study import StudyConfig
+    from bohb_study.summaries.derivation import derived_from_rows
+    from bohb_study.summaries.normalisation_references import references, store_references
+    from bohb_study.summaries.random_correlations import rung_correlations_of
 
     methods = ("bohb", "hyperband", "random")
     config = StudyConfig(tasks=(task,), methods=methods, budget=5, seeds=2, workers=workers)
-    run, target, tasks = home / "runs" / name, home / "paper" / name, config.made_tasks()
+    run, target, tasks = home / "runs" / name, home / "paper" / name, config.resolve().tasks
     run.mkdir(parents=True)
     write_study(run, name, config, tasks)
     for cell in config.cells():  # in this process, which is fast

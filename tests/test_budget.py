@@ -136,5 +136,5 @@ def test_every_whole_number_of_units_is_a_budget(units: int, top: int) -> None:
 def test_impossible_budgets_are_refused_in_one_line(budget: float, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as refused:
         units_allowed(budget, 27)
-    assert str(refused.value).startswith("--budget ")
+    assert str(refused.value).startswith("budget ")
     assert "\n" not in str(refused.value)

@@ -31,9 +31,10 @@ from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.errors import StudyError
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
-from bohb_study.store import load_study
+from bohb_study.store import StoredStudy, load_study
 from bohb_study.store.cells import NotDoneError
 from bohb_study.study import StudyConfig
+from in_process import in_process
 from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
 from paper_figures.figures import anytime as anytime_figure
 from paper_figures.figures import ranks as ranks_figure
@@ -289,7 +290,8 @@ def plant_seeds_cut_to_the_smallest_count(patch: Patch) -> None:
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stored study of two cells, one of which was damaged since."""
     config = StudyConfig(tasks=("forrester-mf",), methods=("random",), budget=2, seeds=2)
-    folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
+    with in_process():
+        folder = run_study(config, RunOptions(out=tmp_path_factory.mktemp("results"))).path
     rows = sorted(folder.rglob("*.parquet"))
     assert len(rows) == 2
     rows[1].write_bytes(rows[1].read_bytes()[:-1] + b"x")
@@ -312,26 +314,19 @@ def load_errors_are_told(damaged: Path) -> None:
 def plant_swallowed_errors(patch: Patch) -> None:
     from bohb_study.store import loading
 
-    asked, verified = loading.asked_cells, loading.verified
+    asked, verified = StoredStudy.cells, loading.verified
 
-    def usable(study: Any, path: Path) -> list[Any]:
+    def usable(study: StoredStudy) -> list[Any]:
         found = []
         for one in asked(study):
             try:
-                verified(path, one)
+                verified(study.path.parent, one)
             except NotDoneError:
                 continue
             found.append(one)
         return found
 
-    read = loading.read_study
-
-    def reading(path: Path) -> Any:
-        study = read(path)
-        patch.setattr(loading, "asked_cells", lambda _: usable(study, path))
-        return study
-
-    patch.setattr(loading, "read_study", reading)
+    patch.setattr(StoredStudy, "cells", usable)
 
 
 DEFECTS: list[tuple[Check, Plant]] = [

@@ -214,7 +214,7 @@ from bohb_study.identity import cell_parts
 from bohb_study.study import Cell, StudyConfig
 task, method = sys.argv[1:]
 config = StudyConfig(task=(task,), methods=(method,), budget=2, seeds=1)
-run_cell(CellJob(Cell(task, method, 0), config.made_tasks()[task], 2))
+run_cell(CellJob(Cell(task, method, 0), config.resolve().tasks[task], 2))
 files = {
     m.__file__.rpartition("/bohb_study/")[2]
     for name, m in list(sys.modules.items()) if name.startswith("bohb_study.")

@@ -156,19 +156,9 @@ def ended(
 
 
 COMMANDS = [
-    *(
-        f"experiments/{name}.py"
-        for name in (
-            "compare",
-            "engine_benchmark",
-            "frame_benchmark",
-            "image_benchmark",
-            "pack",
-            "paper",
-            "reproduce",
-        )
-    ),
+    *(f"experiments/{name}.py" for name in ("benchmark", "compare", "pack", "paper", "reproduce")),
     "-m paper_figures",
+    "-m bohb_study compare",
 ]
 
 

@@ -13,6 +13,7 @@ from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.analysis.frame_cells import Key
 from bohb_study.arrays import Bools, Ints
 from bohb_study.schema import CELL
+from bohb_study.store import CellRecord
 
 State = Literal["holds", "violated", "known", "not applicable"]
 
@@ -37,7 +38,7 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """What a method declares."""
+    """What a method declares, as far as rows can show it."""
 
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """The brackets of one band by task; empty where it declares none."""
@@ -58,14 +59,14 @@ class Finding:
     """What explains it; None where the audit fails by it."""
 
     def __str__(self) -> str:
-        """One line."""
+        """One line, with what explains it."""
         known = f" (known: {self.known})" if self.known else ""
         return f"{self.check}: {self.where}: {self.what}{known}"
 
 
 @dataclass
 class Checked:
-    """What came of one check."""
+    """The result of one check."""
 
     places: int = 0
     """Cells (or methods on a task) that it could be applied to."""
@@ -95,7 +96,7 @@ class Evidence:
     """Of the frame, sorted by task, method and seed."""
     code: Ints
     """Which of ``cells`` a row belongs to, ascending, shape (n,)."""
-    records: Mapping[Key, Mapping[str, Any]]
+    records: Mapping[Key, CellRecord]
     """What was stored beside the rows of each cell that is done."""
     asked: Sequence[Key]
     """All cells that were ever asked for."""
@@ -171,7 +172,7 @@ def evidence(frame: pd.DataFrame, **facts: Any) -> Evidence:
 
 
 def name(key: Key) -> str:
-    """``task/method/seed``."""
+    """The cell's name: ``task/method/seed``."""
     return "/".join(map(str, key))
 
 

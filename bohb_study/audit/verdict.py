@@ -38,7 +38,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Audit:
-    """What came of all checks of a study."""
+    """The results of all checks of a study."""
 
     cells: int
     rows: int
@@ -57,7 +57,7 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """One line."""
+        """The verdict in one line."""
         states = {name: checked.state for name, checked in self.checks.items()}
         bad = [name for name, state in states.items() if state == "violated"]
         idle = [name for name, state in states.items() if state == "not applicable"]
@@ -78,7 +78,7 @@ class Audit:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """JSON values, as audit.json stores them."""
         return {
             "holds": self.holds,
             "cells": self.cells,

@@ -19,11 +19,10 @@ from bohb_study.analysis import RULES, anytime, main_rule
 from bohb_study.benchmarking.measure import memory_mb
 from bohb_study.schema import HP, Kind, columns_for, typed
 from bohb_study.store import load_study
-from bohb_study.store.cells import parquet_bytes
 from bohb_study.store.compressed_records import records_json
 from bohb_study.store.files import json_bytes, replace_files
-from bohb_study.store.loading import PACKED_ROWS
-from bohb_study.store.study_folders import PACKED_RECORDS, STUDY_FILE
+from bohb_study.store.names import PACKED_RECORDS, PACKED_ROWS, STUDY_FILE
+from bohb_study.store.parquet import parquet_bytes
 
 TASK, TOP = "digits", 27
 HYPERPARAMETERS: dict[str, Kind] = {"l1": "int", "l2": "int", "lr": "float", "batch_size": "int"}
@@ -97,7 +96,7 @@ def measure(folder: Path) -> FrameCost:
     begin = perf_counter()
     study = load_study(folder)
     loaded = perf_counter()
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
+    tops = study.study.tops
     rule = main_rule(study.frame)
     assert rule in RULES
     curves = anytime(study.frame, rule, tops).curves

@@ -59,11 +59,11 @@ def _run_cell(case: Case) -> Outcome:
     task = make_task(case.task)
     task.prepare()
     job = CellJob(
-        Cell(task.name, case.method, seed=0),
-        task,
-        case.budget,
-        case.workers,
-        case.runner,
+        cell=Cell(task.name, case.method, seed=0),
+        task=task,
+        budget=case.budget,
+        workers=case.workers,
+        engine=case.runner,
         numerics=case.numerics,
     )
     result = run_cell(job)

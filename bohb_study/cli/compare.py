@@ -34,11 +34,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the study that the command line asks for; returns the exit code."""
     options = command_line.parse(Compare, argv, __doc__ or "", "bohb-study compare")
     if options.list or options.dry_run:
-        from bohb_study.cli import terminal
+        from bohb_study.cli.plan_tables import list_tables, plan_tables
+        from bohb_study.summaries.terminal import console
 
-        found = terminal.list_tables() if options.list else terminal.plan_tables(options.study)
-        for table in found:
-            terminal.console().print(table)
+        for table in list_tables() if options.list else plan_tables(options.study):
+            console().print(table)
         return 0
     from bohb_study.cli.compare_run import compare  # imports numpy, pandas and Ray
 

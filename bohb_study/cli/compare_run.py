@@ -34,7 +34,7 @@ def compare(config: StudyConfig, run_options: RunOptions, *, csv: bool) -> int:
     if run.read_only:
         _say_read_only(run)
         if csv:
-            write_csv(study.path, allow_missing=True)  # was asked for: says what is in its way
+            write_csv(study, allow_missing=True)  # was asked for: says what is in its way
     else:
         _write(study, audit, csv=csv)
     return 1 if run.failed or not audit.holds else 0
@@ -48,7 +48,7 @@ def _show(study: LoadedStudy, audit: Audit, workers: int) -> None:
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
-    by_ray = any(record["engine"] == "tune" for record in study.cells.values())
+    by_ray = any(record.engine == "tune" for record in study.cells.values())
     if workers > 1 and by_ray:
         out.print(
             f"engine tune with {workers} workers: rows depend on the order in which "
@@ -79,9 +79,9 @@ def _write(study: LoadedStudy, audit: Audit, *, csv: bool) -> None:
         store_audit(study, audit)
         files.append(study.path / AUDIT_FILE)
         if csv:
-            files.append(write_csv(study.path, allow_missing=True))
-        files += draw_study(study.path, allow_missing=True)
-        files.append(write_report(study.path, allow_missing=True))
+            files.append(write_csv(study, allow_missing=True))
+        files += draw_study(study, allow_missing=True)
+        files.append(write_report(study, allow_missing=True))
     finally:
         for file in files:
             out.print(f"  {file}", highlight=False, soft_wrap=True)

@@ -1,13 +1,13 @@
 """The named studies of the paper, as ``paper --list`` prints them."""
 
-from bohb_study.cli import terminal
 from bohb_study.paper.named_studies import STUDIES
 from bohb_study.summaries.table import Table, code, columns, row
+from bohb_study.summaries.terminal import console
 
 
 def show_studies() -> int:
     """Print the table; returns the exit code."""
-    terminal.console().print(studies_table())
+    console().print(studies_table())
     return 0
 
 

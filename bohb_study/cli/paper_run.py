@@ -2,19 +2,17 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.audit.study_audit import audit_folder
 from bohb_study.cli import command_line, terminal
 from bohb_study.cli.flags import with_flags
 from bohb_study.cli.paper import PAPER, Paper
+from bohb_study.cli.plan_tables import plan_tables
 from bohb_study.errors import UsageError
 from bohb_study.identity import git_state
-from bohb_study.paper.derive import derive
 from bohb_study.paper.effort import effort, measured_effort
 from bohb_study.paper.named_studies import PaperStudy, paper_studies
-from bohb_study.paper.normalisation_references import references, store_references
 from bohb_study.paper.reports import REPORTS, RESULTS, update_page, write_report
 from bohb_study.running.options import RunOptions
 from bohb_study.running.retraining import retrain_finals
@@ -24,9 +22,10 @@ from bohb_study.store.checksums import TABLE_FILE, seal_folder, write_packed
 from bohb_study.store.sidecars.audit_json import AUDIT_FILE
 from bohb_study.store.sidecars.derived_frames import write_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.derivation import derive
+from bohb_study.summaries.normalisation_references import references, store_references
 from bohb_study.summaries.stored_table import table_with_audit
 from bohb_study.summaries.study_table import retrained_table
-
 
 
 def run_all(options: Paper, argv: Sequence[str]) -> int:
@@ -60,12 +59,12 @@ def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
     """Print what a study would take."""
     out = terminal.console()
     if options.dry_run:
-        for table in terminal.plan_tables(config):
+        for table in plan_tables(config):
             out.print(table)
     packed = PAPER / study.name
     if options.full and (packed / "study.json").exists():
         out.print(measured_effort(config, packed), highlight=False)
-    elif not all(task.computed for task in config.made_tasks().values()):
+    elif not all(task.computed for task in config.resolve().tasks.values()):
         out.print(effort(config, options.repeats or study.repeats), highlight=False)
 
 
@@ -86,7 +85,7 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
             print(f"failed: {cell}: {with_flags(error)}", file=sys.stderr)
         if done.failed:
             return 1
-        trained = not all(task.computed for task in config.made_tasks().values())
+        trained = not all(task.computed for task in config.resolve().tasks.values())
         repeats = options.repeats or study.repeats
         finals = retrain_finals(done.path, repeats, options.jobs) if trained else []
     except KeyboardInterrupt:
@@ -96,10 +95,9 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
     target = options.paper / study.name
     loaded = load_study(done.path)
     audit = audit_folder(loaded)
-    tops = {name: task["top"] for name, task in loaded.study["tasks"].items()}
-    pack(done.path, target, compact(loaded.frame, tops) if study.thinned else None)
-    study_id = loaded.study["id"]
-    store_references(target, study_id, references(config.made_tasks(), loaded.frame))
+    pack(loaded, target, compact(loaded.frame, loaded.study.tops) if study.thinned else None)
+    study_id = loaded.study.id
+    store_references(target, study_id, references(config.resolve().tasks, loaded.frame))
     if study.thinned:
         write_derived(target, study_id, derive(loaded, study.whole))
     table = retrained_table(loaded)
@@ -117,7 +115,7 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
 
 
 def write_claims(options: Paper) -> int:
-    """Claims of all packed studies, beside them and on the page of results; returns the exit code."""
+    """Claims of all packed studies, beside them and in the results; returns the exit code."""
     found = {group: write_report(group, options.paper) for group in REPORTS}
     for group, written in found.items():
         if written is None:

@@ -10,9 +10,9 @@ from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     NotReproducibleError,
-    check_possible,
     choose,
     executed_files,
+    prepare_rerun,
     reasons,
     reproduce,
     unavailable,
@@ -27,7 +27,7 @@ MOST = 4
 def rerun(options: Reproduce) -> int:
     """Run cells again and compare them row by row; returns the exit code."""
     study = load_study(options.study)
-    gpus = max(record.get("gpus_per_trial", 0) for record in study.cells.values())
+    gpus = max(record.gpus_per_trial for record in study.cells.values())
     run = RunOptions(jobs=options.jobs, address=options.address, gpus_per_trial=gpus)
     # a sample is of what can be run here; all cells are all cells
     absent = unavailable(study, download=options.download) if options.sample is not None else {}
@@ -37,15 +37,17 @@ def rerun(options: Reproduce) -> int:
     if options.trust:
         for line in executes(executed_files(study, cells)):
             print(line, file=sys.stderr)
-    check_possible(study, cells, download=options.download, trust=options.trust)
-    why = reasons(study, cells, options.numerics, trust=options.trust)
+    again = prepare_rerun(
+        study, cells, options.numerics, download=options.download, trust=options.trust
+    )
+    why = reasons(again)
     if why and not options.anyway:
         raise NotReproducibleError(
             f"{study.path}: {_shortly(why)}; anyway=True compares all the same"
         )
     for line in why:
         print(f"other than when it was run: {line}", file=sys.stderr)
-    comparisons = reproduce(study, cells, run, make_progress, options.numerics, trust=options.trust)
+    comparisons = reproduce(again, run, make_progress)
     out = terminal.console()
     out.print(terminal.comparison_table(comparisons))
     different = [c for c in comparisons if c.difference]

@@ -9,11 +9,12 @@ every rung at which enough others have a result, and go on where hardly any has.
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.ray.asha_scheduler import asha_scheduler
-from bohb_study.methods.ray.random_search import random_searcher
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.asha_scheduler import asha_scheduler
+    from bohb_study.methods.ray.random_search import random_searcher
+
     return Pair(random_searcher(problem), asha_scheduler(problem))
 
 

@@ -5,12 +5,13 @@ Syne Tune calls this combination BOHB.
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.hpbandster.generator import bohb_model_after
-from bohb_study.methods.ray.asha_scheduler import ReportingASHA, asha_scheduler
-from bohb_study.methods.ray.tune_bohb import bohb_searcher
+from bohb_study.methods.hpbandster.model_after import bohb_model_after
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.asha_scheduler import ReportingASHA, asha_scheduler
+    from bohb_study.methods.ray.tune_bohb import bohb_searcher
+
     return Pair(bohb_searcher(problem), asha_scheduler(problem, ReportingASHA))
 
 

@@ -4,17 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ray.tune.search import Searcher
-
 from bohb_study.losses import LOSS_LIMIT
-from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
-from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.seeding import model_seed, space_seed
 from bohb_study.tasks import Ladder, Report, Task
-from bohb_study.tasks.encoding import decoder, encoding
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
+    from ray.tune.search import Searcher
+
+    from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
+    from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 
 METRIC = "val_loss"
 """The one number that searchers and schedulers see."""
@@ -46,8 +45,8 @@ def succeeded(result: Mapping[str, Any]) -> bool:
 class Pair:
     """A searcher and a scheduler for one cell, both of which record what they decide."""
 
-    searcher: RecordingSearcher
-    scheduler: RecordingScheduler
+    searcher: "RecordingSearcher"
+    scheduler: "RecordingScheduler"
 
     def __post_init__(self) -> None:
         """Give the scheduler its searcher, whose time is not the scheduler's own."""
@@ -84,12 +83,17 @@ class Problem:
         Args:
             seed: seeds the space's stream; by default all methods draw the same configurations.
         """
+        from bohb_study.tasks.encoding import encoding  # imports ConfigSpace
+
         if seed is None:
             seed = space_seed(self.task.name, self.seed)
         return encoding(self.task, seed).space
 
-    def recording(self, searcher: Searcher) -> RecordingSearcher:
+    def recording(self, searcher: "Searcher") -> "RecordingSearcher":
         """``searcher``, whose suggestions are recorded in the task's own values."""
+        from bohb_study.methods.recording.recording_searcher import RecordingSearcher  # Ray
+        from bohb_study.tasks.encoding import decoder
+
         return RecordingSearcher(searcher, decoder(self.task))
 
     @property

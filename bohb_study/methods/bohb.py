@@ -10,12 +10,14 @@ where too few others are left.
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.hpbandster.generator import bohb_model_after
-from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler, ray_plan
-from bohb_study.methods.ray.tune_bohb import bohb_searcher
+from bohb_study.methods.hpbandster.model_after import bohb_model_after
+from bohb_study.methods.ray.ray_plan import ray_plan
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler
+    from bohb_study.methods.ray.tune_bohb import bohb_searcher
+
     return Pair(bohb_searcher(problem), hyperband_scheduler(problem))
 
 

@@ -4,16 +4,18 @@ At one trial at a time its scheduler stops halving after the first bracket, and 
 trial never reach its model. Reported under its own name, never as BOHB.
 """
 
-from ray.tune.schedulers import HyperBandForBOHB
-
 from bohb_study.methods.base import METRIC, MODE, Method, Pair, Problem
-from bohb_study.methods.hpbandster.generator import bohb_model_after
-from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler, ray_plan
-from bohb_study.methods.ray.stock_tune_bohb import StockTuneBOHB
+from bohb_study.methods.hpbandster.model_after import bohb_model_after
+from bohb_study.methods.ray.ray_plan import ray_plan
 from bohb_study.seeding import space_seed
 
 
 def _build(problem: Problem) -> Pair:
+    from ray.tune.schedulers import HyperBandForBOHB
+
+    from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler
+    from bohb_study.methods.ray.stock_tune_bohb import StockTuneBOHB
+
     seed = space_seed(problem.task.name, problem.seed)
     searcher = StockTuneBOHB(problem.space(seed), metric=METRIC, mode=MODE, seed=seed)
     return Pair(problem.recording(searcher), hyperband_scheduler(problem, HyperBandForBOHB))

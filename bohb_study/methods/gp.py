@@ -11,13 +11,15 @@ others flattens them. torch is imported with the first model; the last bits of a
 next picks, depend on whether greenlet is installed, hence it is required.
 """
 
-from optuna.samplers import GPSampler
-
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.optuna.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
+from bohb_study.methods.optuna.startup import STARTUP_TRIALS, startup_trials
 
 
 def _build(problem: Problem) -> Pair:
+    from optuna.samplers import GPSampler
+
+    from bohb_study.methods.optuna.optuna_search import optuna_pair
+
     sampler = GPSampler(
         seed=problem.model_seed,
         n_startup_trials=STARTUP_TRIALS,

@@ -6,11 +6,12 @@ before the budget is, the same rule goes one step further and only unvisited poi
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.ray.full_fidelity import full_fidelity
-from bohb_study.methods.ray.grid_search import grid_searcher
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.full_fidelity import full_fidelity
+    from bohb_study.methods.ray.grid_search import grid_searcher
+
     return Pair(grid_searcher(problem), full_fidelity(problem))
 
 

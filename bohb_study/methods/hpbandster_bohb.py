@@ -5,13 +5,15 @@ Falkner, Klein, Hutter, BOHB: Robust and Efficient Hyperparameter Optimization a
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.hpbandster.generator import bohb_model_after
-from bohb_study.methods.hpbandster.master import LocalBOHB
-from bohb_study.methods.hpbandster.pair import hpbandster_pair, hpbandster_plan
+from bohb_study.methods.hpbandster.hpbandster_plan import hpbandster_plan
+from bohb_study.methods.hpbandster.model_after import bohb_model_after
 from bohb_study.seeding import space_seed
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.hpbandster.master import LocalBOHB
+    from bohb_study.methods.hpbandster.pair import hpbandster_pair
+
     space = problem.space(space_seed(problem.task.name, problem.seed))
     return hpbandster_pair(problem, LocalBOHB(space, problem.ladder, problem.model_seed))
 

@@ -4,12 +4,14 @@ Li et al., Hyperband, JMLR 18, 2018, arXiv 1603.06560. A finite space is sampled
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.hpbandster.master import LocalHyperBand
-from bohb_study.methods.hpbandster.pair import hpbandster_pair, hpbandster_plan
+from bohb_study.methods.hpbandster.hpbandster_plan import hpbandster_plan
 from bohb_study.seeding import space_seed
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.hpbandster.master import LocalHyperBand
+    from bohb_study.methods.hpbandster.pair import hpbandster_pair
+
     space = problem.space(space_seed(problem.task.name, problem.seed))
     return hpbandster_pair(problem, LocalHyperBand(space, problem.ladder))
 

@@ -6,11 +6,13 @@ others are left than places.
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler, ray_plan
-from bohb_study.methods.ray.random_search import random_searcher
+from bohb_study.methods.ray.ray_plan import ray_plan
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler
+    from bohb_study.methods.ray.random_search import random_searcher
+
     return Pair(random_searcher(problem), hyperband_scheduler(problem))
 
 

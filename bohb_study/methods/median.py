@@ -5,11 +5,12 @@ trainings the paper says nothing: here such a trial is the worst of all from the
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.ray.median_rule import median_scheduler
-from bohb_study.methods.ray.random_search import random_searcher
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.median_rule import median_scheduler
+    from bohb_study.methods.ray.random_search import random_searcher
+
     return Pair(random_searcher(problem), median_scheduler(problem))
 
 

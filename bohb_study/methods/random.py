@@ -4,11 +4,12 @@ Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, JMLR 13, 20
 """
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.ray.full_fidelity import full_fidelity
-from bohb_study.methods.ray.random_search import random_searcher
 
 
 def _build(problem: Problem) -> Pair:
+    from bohb_study.methods.ray.full_fidelity import full_fidelity
+    from bohb_study.methods.ray.random_search import random_searcher
+
     return Pair(random_searcher(problem), full_fidelity(problem))
 
 

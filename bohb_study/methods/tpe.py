@@ -8,13 +8,15 @@ At Optuna's defaults: 10 random trials first, drawn by Optuna; 24 candidates; th
 min(ceil(n / 10), 25) of n trials are the good ones; the newest 25 weigh most; ``group`` is off.
 """
 
-from optuna.samplers import TPESampler
-
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.optuna.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
+from bohb_study.methods.optuna.startup import STARTUP_TRIALS, startup_trials
 
 
 def _build(problem: Problem) -> Pair:
+    from optuna.samplers import TPESampler
+
+    from bohb_study.methods.optuna.optuna_search import optuna_pair
+
     sampler = TPESampler(
         seed=problem.model_seed,
         multivariate=True,

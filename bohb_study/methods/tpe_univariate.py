@@ -4,13 +4,15 @@ Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011. Optu
 in ``tpe``, but for ``multivariate``, which Optuna 5 turns on where it is not stated.
 """
 
-from optuna.samplers import TPESampler
-
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.optuna.optuna_search import STARTUP_TRIALS, optuna_pair, startup_trials
+from bohb_study.methods.optuna.startup import STARTUP_TRIALS, startup_trials
 
 
 def _build(problem: Problem) -> Pair:
+    from optuna.samplers import TPESampler
+
+    from bohb_study.methods.optuna.optuna_search import optuna_pair
+
     sampler = TPESampler(
         seed=problem.model_seed,
         multivariate=False,

@@ -1,6 +1,6 @@
 """What each component of BOHB contributes: BOHB against variants of itself, paired by seed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,8 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
         name = f"bohb, {_setting(other)}"
         labels[name] = _setting(other)
         found = pd.concat([found, mine[mine["method"] == "bohb"].assign(method=name)])
-    seed = bootstrap_seed(base.study["id"])
-    tasks = list(base.study["tasks"])
+    seed = bootstrap_seed(base.study.id)
+    tasks = list(base.study.tasks)
     rows, numbers = [], dict[str, dict[str, Any]]()
     for method in [m for m in labels if m in set(found["method"])]:
         cells: list[Cell] = []
@@ -70,9 +70,9 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
 def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
     study = base.study
     yield (
-        f"{study['name']}-{study['id']}: {study['seeds']} seeds, {study['config']['budget']:g} "
+        f"{study.title}: {study.seeds} seeds, {study.config.budget:g} "
         "full evaluations a cell, one worker"
-        + "".join(f"; {o.study['name']}-{o.study['id']}: {_setting(o)}" for o in others)
+        + "".join(f"; {o.study.title}: {_setting(o)}" for o in others)
     )
     yield (
         "how much lower bohb's noise-free regret (or loss) is at the end, paired by seed: "
@@ -87,9 +87,9 @@ def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
 
 def _setting(study: LoadedStudy) -> str:
     """What a study changes for all its methods."""
-    config: Mapping[str, Any] = study.study["config"]
-    options = {text.rpartition(".")[2] for text in config["task_option"]}
-    parts = [f"eta {config['eta']}"] if config["eta"] else []
+    config = study.study.config
+    options = {text.rpartition(".")[2] for text in config.task_option}
+    parts = [f"eta {config.eta}"] if config.eta else []
     parts += [f"lowest rung {text.partition('=')[2]}" for text in sorted(options) if "rung" in text]
     if not parts:
         raise StudyError(f"{study.path}: changes neither eta nor the lowest rung")
@@ -99,11 +99,11 @@ def _setting(study: LoadedStudy) -> str:
 def _end(study: LoadedStudy) -> pd.DataFrame:
     """Value of each cell's incumbent at the end, as regret where the optimum is known; at = 1."""
     parts = []
-    budget = study.study["config"]["budget"]
-    for name, task in study.study["tasks"].items():
+    budget = study.study.config.budget
+    for name, task in study.study.tasks.items():
         frame = study.frame[study.frame["task"] == name]
-        found = incumbent_at(frame, main_rule(frame), {name: task["top"]}, [budget], budget)
-        optimum = 0.0 if task["optimum"] is None else task["optimum"]
+        found = incumbent_at(frame, main_rule(frame), {name: task.top}, [budget], budget)
+        optimum = 0.0 if task.optimum is None else task.optimum
         parts.append(found.assign(value=found["value"] - optimum, at=1.0))
     return pd.concat(parts, ignore_index=True)
 

@@ -1,7 +1,7 @@
 """What a paper says and what is found here: claims with their verdicts, and tables beside them.
 
 Verdicts follow from intervals by rules that were fixed before any result was seen; a claim that
-does not hold is reported as not holding.
+is not confirmed is reported as such.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,14 +25,14 @@ class Claim:
     published: str
     """The number or the words."""
     ours: str
-    """With intervals."""
+    """What is found here, with intervals."""
     holds: str
     """"yes", "no" or "not decided", with where, if not everywhere."""
 
 
 @dataclass(frozen=True)
 class ClaimsReport:
-    """What one reproduction found."""
+    """The claims and tables of one reproduction."""
 
     name: str
     claims: tuple[Claim, ...]
@@ -43,13 +43,13 @@ class ClaimsReport:
     """The same as numbers, for others to compute with."""
 
     def markdown(self) -> str:
-        """Claims, tables, notes."""
+        """Claims, then tables, then notes."""
         notes = "\n".join(f"* {note}" for note in self.notes)
         tables = [*([claims_table(self.claims)] if self.claims else []), *self.tables]
         return "\n".join([*map(to_markdown, tables), notes]) + "\n"
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The report as JSON values."""
         return {
             "name": self.name,
             "claims": [asdict(claim) for claim in self.claims],

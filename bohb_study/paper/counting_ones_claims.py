@@ -48,36 +48,36 @@ for this project (not published)."""
 
 def regrets(study: LoadedStudy, at: Sequence[float]) -> pd.DataFrame:
     """``incumbent_at`` as normalised noise-free regret; ``d`` beside it."""
-    tasks = study.study["tasks"]
-    tops = {name: task["top"] for name, task in tasks.items()}
-    budget = study.study["config"]["budget"]
+    tasks = study.study.tasks
+    tops = study.study.tops
+    budget = study.study.config.budget
     found = incumbent_at(study.frame, "paper", tops, at, budget, noise_free=True)
-    optimum = found["task"].map({name: task["optimum"] for name, task in tasks.items()})
+    optimum = found["task"].map({name: task.optimum for name, task in tasks.items()})
     return found.assign(value=1 - found["value"] / optimum, d=-optimum.astype(int))
 
 
 def counting_ones_report(study: LoadedStudy, reference: LoadedStudy) -> ClaimsReport:
     """The claims of the paper on ``study``, and ``reference`` beside the reference values."""
-    end = float(study.study["config"]["budget"])
+    end = float(study.study.config.budget)
     found = regrets(study, sorted({1.0, START, EARLY, 50.0, end}))
-    gains = _Gains(found, bootstrap_seed(study.study["id"]))
+    gains = _Gains(found, bootstrap_seed(study.study.id))
     means = _means(found)
-    claims = (*_claims(gains, list(study.study["methods"]), end), *_references(reference))
+    claims = (*_claims(gains, list(study.study.methods), end), *_references(reference))
     notes = (
-        f"{study.study['name']}-{study.study['id']}: {study.study['seeds']} seeds, {end:g} full "
-        "evaluations (729 samples; every rung is paid whole), one worker; the paper ran 512 runs "
-        "of 8,192",
+        f"{study.study.title}: {study.study.seeds} seeds, {end:g} full "
+        "evaluations (729 samples; every rung is charged in full), one worker; the paper ran 512 "
+        "runs of 8,192",
         "the quantity is the paper's: normalised noise-free regret f / d + 1 (0 is best) of the "
         "incumbent under rule paper",
-        "ours: how much lower the first is than the second, paired by seed: interquartile mean and "
+        "here: how much lower the first is than the second, paired by seed: interquartile mean and "
         "its 95 % bootstrap interval",
-        "holds: yes or no where the whole interval is on one side of zero (inside or outside "
+        "verdict: yes or no where the whole interval is on one side of zero (inside or outside "
         f"+-{MARGIN:g} for 'like'), else not decided",
         "BOHB and Hyperband are HpBandSter's own (hpbandster-bohb, hpbandster-hyperband); the "
         "paper's TPE is univariate; its SMAC is not compared",
     )
     numbers = {"mean and standard error of the regret": means, "reference": _measured(reference)}
-    table = _table(means, list(study.study["methods"]), end)
+    table = _table(means, list(study.study.methods), end)
     return ClaimsReport("counting-ones", claims, (table,), notes, numbers)
 
 

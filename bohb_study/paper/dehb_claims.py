@@ -33,11 +33,11 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
         printed = [number(value) for value in published]
         rows.append(row([code(task), "DEHB, published", *printed]))
         for study in studies:
-            tops = {name: t["top"] for name, t in study.study["tasks"].items()}
-            budget = study.study["config"]["budget"]
+            tops = study.study.tops
+            budget = study.study.config.budget
             frame = study.frame[study.frame["task"] == task]
             found = incumbent_at(frame, "any", tops, AT, budget, "reports")
-            for method in study.study["methods"]:
+            for method in study.study.methods:
                 values = [
                     np.asarray(values_of(found, task, method, at), dtype=np.float64)
                     / SCALE.get(task, 1.0)
@@ -53,8 +53,8 @@ def dehb_report(*studies: LoadedStudy) -> ClaimsReport:
     methods = {method for mine in numbers.values() for method in mine}
     notes = (
         *(
-            f"{s.study['name']}-{s.study['id']}: {s.study['seeds']} seeds, budget "
-            f"{s.study['config']['budget']:g} full evaluations, one worker"
+            f"{s.study.title}: {s.study.seeds} seeds, budget "
+            f"{s.study.config.budget:g} full evaluations, one worker"
             for s in studies
         ),
         "after 60 to 300 evaluations of any fidelity; random and TPE, which evaluate at full "

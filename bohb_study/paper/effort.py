@@ -21,7 +21,7 @@ def effort(config: StudyConfig, repeats: int) -> str:
         config: the study.
         repeats: trainings of each final incumbent.
     """
-    return "\n".join(_effort(config, task, repeats) for task in config.made_tasks().values())
+    return "\n".join(_effort(config, task, repeats) for task in config.resolve().tasks.values())
 
 
 def measured_effort(config: StudyConfig, packed: Path) -> str:
@@ -38,10 +38,10 @@ def measured_effort(config: StudyConfig, packed: Path) -> str:
         UsageError: there is no study in ``packed``.
     """
     small = load_study(packed)
-    times = config.budget / float(small.study["config"]["budget"])
+    times = config.budget / small.study.config.budget
     hours, lines = 0.0, []
     for name in config.methods:
-        seconds = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == name]
+        seconds = [r.measured("wall") for (_, m, _), r in small.cells.items() if m == name]
         if not seconds:
             lines.append(f"{name}: not in {packed}, not counted")
             continue
@@ -64,7 +64,7 @@ def full_evaluation_seconds(task: Task) -> float:
 
 def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
     factors = [get_method(name).budget_factor for name in config.methods]
-    methods = factors.count(1)  # yardsticks are not trained again
+    methods = factors.count(1)  # methods of a larger budget are not retrained
     cells = len(factors) * config.seeds
     again = methods * config.seeds * repeats
     seconds = full_evaluation_seconds(task)
@@ -72,11 +72,11 @@ def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
     whole = task.on_all_data()
     if whole is not None:
         hours += methods * full_evaluation_seconds(whole)
-    alone = f", {methods} trainings on all data" if whole is not None else ""
-    more = " (a yardstick: a multiple)" if max(factors) > 1 else ""
+    alone = f", {methods} refits on all training data" if whole is not None else ""
+    more = " (more with a larger budget)" if max(factors) > 1 else ""
     return (
-        f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; off the ledger "
-        f"{again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
+        f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; outside the "
+        f"budget {again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
         f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by the "
         "jobs that run at the same time"
     )

@@ -1,4 +1,4 @@
-"""The main study: what was found on all tasks, with what their fidelities are worth beside it.
+"""The main study: what was found on all tasks, beside the rank agreement of their fidelities.
 
 Nothing is claimed by a test over tasks: there are too few families for one. Verdicts on a task
 follow from the whole interval of the paired differences between two methods.
@@ -7,7 +7,6 @@ follow from the whole interval of the paired differences between two methods.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, fixed, stable, stables
 from bohb_study.paper.claims import ClaimsReport, Verdict, above_zero, written
 from bohb_study.store import LoadedStudy
-from bohb_study.store.loading import join
+from bohb_study.store.joining import join
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.summaries.table import Cell, Column, Given, Table, bold, code, columns, rows
 
@@ -32,7 +31,7 @@ OTHERS = ("random", "asha", "hyperband", "hpbandster-bohb", "tpe")
 SHARES = (0.1, 0.3, 1.0)
 """Of the budget, at which ranks are printed."""
 WEAK = 0.3
-"""Spearman's correlation below which a lowest rung is called a poor guide."""
+"""Spearman's correlation below which a lowest rung is called a poor predictor."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,17 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
     Raises:
         StudyError: cells are missing, or a task's rank correlations are.
     """
-    compared = [study for study in studies if not study.study["name"].startswith("workers")]
+    compared = [study for study in studies if not study.study.name.startswith("workers")]
     frame = join(_without_larger_budgets(study) for study in compared)
-    tops = {name: facts["top"] for study in compared for name, facts in _tasks(study)}
-    budgets = {
-        name: study.study["config"]["budget"] for study in compared for name, _ in _tasks(study)
-    }
-    seed = bootstrap_seed(" ".join(study.study["id"] for study in compared))
+    tops = {name: top for study in compared for name, top in study.study.tops.items()}
+    budgets = {name: study.study.config.budget for study in compared for name in study.study.tasks}
+    seed = bootstrap_seed(" ".join(study.study.id for study in compared))
     correlations = pd.concat(
         [correlation_frame([])]
         + [
             stored["correlations"]
             for study in compared
-            if "correlations" in (stored := read_derived(study.path, study.study["id"]))
+            if "correlations" in (stored := read_derived(study.path, study.study.id))
         ],
         ignore_index=True,
     )
@@ -89,8 +86,8 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         tables=(
             _guide_table(correlations, with_bohb),
             _gain_table(gains, guides),
-            _rank_table("Mean ranks where fidelities help", ranks),
-            _rank_table("Mean ranks of what fits every task", single),
+            _rank_table("Mean ranks on tasks with several fidelities", ranks),
+            _rank_table("Mean ranks of the methods that fit every task", single),
         ),
         notes=tuple(_sentences(gains, ranks, single, guides)),
         numbers={
@@ -111,11 +108,6 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
             "ranks_every_task": _ranks_json(single),
         },
     )
-
-
-def _tasks(study: LoadedStudy) -> Iterable[tuple[str, dict[str, Any]]]:
-    tasks: dict[str, dict[str, Any]] = study.study["tasks"]
-    return tasks.items()
 
 
 def _without_larger_budgets(study: LoadedStudy) -> pd.DataFrame:
@@ -171,7 +163,7 @@ def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> Table:
         ]
         found.append((code(task), words[0], words[-1]))
     return Table(
-        "What the rungs are worth: Spearman's correlation with the top rung, over random "
+        "Rank agreement between rungs: Spearman's correlation with the top rung, over random "
         "configurations",
         columns("task", "lowest rung", "rung below the top"),
         rows(found),
@@ -184,8 +176,9 @@ def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> Table:
         (code(task), *(_cell(by_pair.get((task, other))) for other in OTHERS)) for task in guides
     ]
     return Table(
-        "How much lower BOHB's incumbent is than another's when the budget is spent (paired by "
-        "seed, interquartile mean [95 %]; bold where the whole interval is on one side of 0)",
+        "By how much BOHB's incumbent is lower than that of another method at the end of the "
+        "budget (paired by seed, interquartile mean [95 %]; bold: the whole interval is on one "
+        "side of 0)",
         (Column("task"), *columns(*(f"than {other}" for other in OTHERS), align="right")),
         rows(found),
     )
@@ -217,7 +210,7 @@ def _rank_table(title: str, ranks: RankCurves) -> Table:
         f"families: {', '.join(families)}; 1 is best, [95 %] over seeds)",
         (
             Column("method"),
-            *columns(*(f"at {share:.0%} of the budget" for share in SHARES), align="right"),
+            *columns(*(f"at {100 * share:.0f} % of the budget" for share in SHARES), align="right"),
         ),
         rows(found),
     )
@@ -237,7 +230,7 @@ def _ranks_json(ranks: RankCurves) -> dict[str, dict[str, list[float]]]:
 def _sentences(
     gains: Sequence[TaskGain], ranks: RankCurves, single: RankCurves, guides: dict[str, float]
 ) -> Iterable[str]:
-    """What it means, in three sentences, by rules that were fixed before the results."""
+    """The interpretation in three sentences, by rules that were fixed before the results."""
     against = "; ".join(f"against {other}, {_verdicts(gains, other)}" for other in OTHERS)
     yield (
         f"Of {len(guides)} tasks with several fidelities, BOHB's incumbent at the end of the "
@@ -247,18 +240,18 @@ def _sentences(
     early = {m: ranks.centre[i, _at(ranks, SHARES[0])] for i, m in enumerate(ranks.methods)}
     alone = {m: single.centre[i, -1] for i, m in enumerate(single.methods)}
     yield (
-        f"Averaged over families, the best mean rank at {SHARES[0]:.0%} of the budget is "
-        f"{_best(early)} and at its end {_best(end)}, where BOHB has {fixed(end[METHOD])} of "
-        f"{len(end)}; where there is one fidelity, or none is used, it is {_best(alone)} of "
-        f"{len(alone)}."
+        f"Averaged over families, the best mean rank at {100 * SHARES[0]:.0f} % of the budget is "
+        f"{_best(early)} and at its end {_best(end)}, where BOHB has {fixed(end[METHOD])} among "
+        f"{len(end)} methods; over all tasks, among the {len(alone)} methods that fit each of "
+        f"them, it is {_best(alone)}."
     )
     poor = {task: value for task, value in guides.items() if value < WEAK}
     lost = sorted({g.task for g in gains if g.other == "random" and g.verdict == "no"})
     named = ", ".join(f"{task} ({fixed(value)})" for task, value in poor.items()) or "none"
     families = len({family_of(str(task)) for task in ranks.final.index})
     yield (
-        f"Where the lowest rung hardly ranks as the top does (Spearman below {WEAK}: "
-        f"{named}) no gain from early stopping should be expected"
+        f"Where the lowest rung hardly predicts the ranking at the top (Spearman below {WEAK}: "
+        f"{named}), no gain from early stopping should be expected"
         f"{', and BOHB is behind random search on ' + ', '.join(lost) if lost else ''}; intervals "
         f"are over seeds of these tasks, and {families} families are too few for a test over tasks."
     )

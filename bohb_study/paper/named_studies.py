@@ -4,7 +4,6 @@ import difflib
 from dataclasses import dataclass
 
 from bohb_study.errors import UsageError
-from bohb_study.running.retraining import REPEATS
 from bohb_study.study import StudyConfig
 
 
@@ -25,14 +24,14 @@ class PaperStudy:
     eta: int | None = None
     workers: int = 1
     """Trials that a cell runs side by side."""
-    repeats: int = REPEATS
+    repeats: int = 3
     """Fresh trainings of each final incumbent, where something is trained."""
     group: str = ""
-    """Studies that are run and reported together; its own name where not given."""
+    """Studies that are run and reported together; default: its own name."""
     thinned: bool = False
     """Packed without the rows at which no incumbent changes."""
     whole: tuple[str, ...] = ()
-    """Tasks of which a thinned pack keeps all rows of the first seed, for figures of trials."""
+    """Tasks of which a compacted pack keeps all rows of the first seed, for figures of trials."""
     full: tuple[float, int] | None = None
     """Budget and seeds of the paper itself, where this machine runs less."""
 
@@ -40,7 +39,7 @@ class PaperStudy:
         """The study, with another number of seeds where one is given.
 
         Args:
-            seeds: 0 .. seeds-1; the study's own number where not given.
+            seeds: 0 .. seeds-1; default: the study's own number.
             full: the budget and the seeds of the paper.
 
         Raises:
@@ -82,7 +81,7 @@ STUDIES = {
     for study in (
         PaperStudy(
             "digits",
-            "a small network on 1,797 images, final configurations trained again",
+            "a small network on 1,797 images, final configurations retrained",
             task=("digits",),
             methods=FITTING_ALL,
             budget=50,

@@ -14,7 +14,7 @@ from bohb_study.errors import UsageError
 from bohb_study.methods import check_fits
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import CellProgress, Progress
-from bohb_study.study import Cell, StudyConfig
+from bohb_study.study import Cell, Study, StudyConfig
 from bohb_study.tasks import Task
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     return "virtual" if config.workers == 1 or task.computed else "tune"
 
 
-def idle_gpu(config: StudyConfig, options: RunOptions, device: Path = GPU) -> str | None:
+def idle_gpu(study: Study, options: RunOptions, device: Path = GPU) -> str | None:
     """A line about a GPU of this machine that could train and is not asked to; None without one."""
-    if options.gpus_per_trial or config.engine == "virtual" or not device.exists():
+    if options.gpus_per_trial or study.config.engine == "virtual" or not device.exists():
         return None
-    names = [name for name, task in config.made_tasks().items() if task.uses_gpu]
+    names = [name for name, task in study.tasks.items() if task.uses_gpu]
     if not names:
         return None
     return (
@@ -75,36 +75,27 @@ class Ended:
 
     @property
     def seconds(self) -> float:
-        """Seconds since it began."""
+        """Seconds from its beginning until now."""
         return (datetime.now(UTC) - self.began).total_seconds()
 
 
-def prepare(config: StudyConfig, options: RunOptions) -> None:
+def prepare(study: Study, options: RunOptions) -> None:
     """See that the data of all tasks are on this machine, before anything is run or written.
 
     Raises:
         UsageError: data are missing, damaged or too few.
     """
-    for task in config.made_tasks().values():
+    for task in study.tasks.values():
         task.prepare(download=options.download)
 
 
-def allowed_units(config: StudyConfig, cells: Iterable[Cell]) -> dict[str, int]:
+def allowed_units(study: Study, cells: Iterable[Cell]) -> dict[str, int]:
     """The units that each of ``cells`` may spend, by the cell's name."""
-    from bohb_study.engines.base import CellJob
-
-    tasks = config.made_tasks()
-    own = config.own_methods
-    return {
-        str(cell): CellJob(
-            cell, tasks[cell.task], config.budget, own_method=own.get(cell.method)
-        ).allowed
-        for cell in cells
-    }
+    return {str(cell): study.allowed(cell) for cell in cells}
 
 
 @contextmanager
-def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> Iterator[None]:
+def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterator[None]:
     """All that running ``cells`` takes: a connection to Ray, where Ray is needed.
 
     Raises:
@@ -114,12 +105,15 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
     # Ray takes seconds to import; a study that is complete needs none of it
     from bohb_study.engines.base import CellJob
 
-    tasks = config.made_tasks()
-    engines = {engine_of(config, tasks[cell.task], options) for cell in cells}
+    engines = {engine_of(study.config, study.task(cell), options) for cell in cells}
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        own, task = config.own_methods.get(cell.method), tasks[cell.task]
-        job = CellJob(cell, task, config.budget, own_method=own)
-        check_fits(job.method, task)
+        job = CellJob(
+            cell=cell,
+            task=study.task(cell),
+            budget=study.config.budget,
+            own_method=study.config.own_methods.get(cell.method),
+        )
+        check_fits(job.method, job.task)
         job.pair()
     if engines == {"virtual"} and options.address is None:
         yield
@@ -133,7 +127,7 @@ def session(config: StudyConfig, cells: Sequence[Cell], options: RunOptions) -> 
 
 
 def execute(
-    config: StudyConfig,
+    study: Study,
     cells: Sequence[Cell],
     options: RunOptions,
     folder: Path,
@@ -142,36 +136,36 @@ def execute(
     """Run cells side by side within a ``session``.
 
     Args:
-        config: the study that the cells are of.
+        study: the study that the cells are of.
         cells: what to run.
         options: where and how.
         folder: the study's folder, reachable from all nodes of a cluster.
-        progress: is told how far the running cells are.
+        progress: is called with how far the running cells are.
 
     Yields:
         Each cell as it ends.
     """
     from bohb_study.engines.base import CellJob, Finished
 
-    tasks = config.made_tasks()
-    engines = {name: engine_of(config, task, options) for name, task in tasks.items()}
+    config = study.config
+    engines = {name: engine_of(config, task, options) for name, task in study.tasks.items()}
     storage = _shared_storage(options, folder)
     jobs = [
         CellJob(
-            cell,
-            tasks[cell.task],
-            config.budget,
-            config.workers,
-            engines[cell.task],
-            options.cpus_per_trial,
-            options.gpus_per_trial,
-            storage,
-            config.numerics,
-            config.own_methods.get(cell.method),
+            cell=cell,
+            task=study.task(cell),
+            budget=config.budget,
+            workers=config.workers,
+            engine=engines[cell.task],
+            cpus_per_trial=options.cpus_per_trial,
+            gpus_per_trial=options.gpus_per_trial,
+            storage=storage,
+            numerics=config.numerics,
+            own_method=config.own_methods.get(cell.method),
         )
         for cell in cells
     ]
-    allowed = allowed_units(config, cells)
+    allowed = allowed_units(study, cells)
     began: dict[Cell, datetime] = {}
     # one engine after the other: both take all CPUs
     for engine in sorted(set(engines.values())):

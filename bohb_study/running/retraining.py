@@ -34,7 +34,7 @@ def retrain_finals(
     Args:
         folder: the study's, where finals.json is written.
         repeats: trainings of each cell's incumbent, at least 1.
-        jobs: trainings that run at the same time; as many as CPUs where not given.
+        jobs: trainings that run at the same time; as many as CPUs by default.
         trust: execute the files of tasks that the study names; needed for one that this process
             has not executed before.
 
@@ -49,7 +49,7 @@ def retrain_finals(
     """
     with locked(folder):
         study = load_study(folder)
-        study_id = study.study["id"]
+        study_id = study.study.id
         planned = {job.cell: job for job in plan(study, repeats, trust=trust)}
         stored = read_finals(folder, study_id)
         finals = {

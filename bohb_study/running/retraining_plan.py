@@ -11,11 +11,12 @@ from bohb_study.analysis.incumbents.final_incumbents import final_incumbents
 from bohb_study.errors import StudyError
 from bohb_study.identity import code_hash, task_parts
 from bohb_study.numerics import Mode, check
+from bohb_study.running.rerun import same_study
 from bohb_study.schema import HP
 from bohb_study.seeding import Config, config_id, plain
 from bohb_study.store import LoadedStudy
 from bohb_study.store.sidecars.finals_json import Kind, Training
-from bohb_study.study import Cell, StudyConfig
+from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Report, Task
 from bohb_study.tasks.fingerprints import own_value
 
@@ -93,8 +94,8 @@ def plan(study: LoadedStudy, repeats: int, *, trust: bool = False) -> list[Train
         StudyError: a configuration cannot be rebuilt from the frame, or a task is not the one that
             was run.
     """
-    config = _config_of(study, trust=trust)
-    tasks = config.made_tasks()
+    resolved = same_study(study, trust=trust)
+    config, tasks = resolved.config, resolved.tasks
     trained = {name for name, task in tasks.items() if type(task).retrain is not Task.retrain}
     larger_budgets = study.larger_budgets
     found = [
@@ -121,14 +122,14 @@ def chosen(study: LoadedStudy) -> list[Chosen]:
     Raises:
         StudyError: the columns of a configuration do not give its stored ``config_id``.
     """
-    tops = {name: task["top"] for name, task in study.study["tasks"].items()}
+    final = final_incumbents(study.frame, study.study.tops)
     return [
         Chosen(
             cell := Cell(str(row["task"]), str(row["method"]), int(row["seed"])),
             _config(study, cell, int(row["seq"]), str(row["config_id"])),
             float(row["val_loss"]),
         )
-        for _, row in final_incumbents(study.frame, tops).dropna(subset="val_loss").iterrows()
+        for _, row in final.dropna(subset="val_loss").iterrows()
     ]
 
 
@@ -148,21 +149,11 @@ def _best(found: Sequence[Chosen]) -> list[Chosen]:
     return list(best.values())
 
 
-def _config_of(study: LoadedStudy, *, trust: bool) -> StudyConfig:
-    config = StudyConfig.from_json(study.study["config"], trust=trust)
-    if config.id != study.study["id"]:
-        raise StudyError(
-            f"{study.path}: its tasks are not those that were run: study {study.study['id']} would "
-            f"be {config.id} here"
-        )
-    return config
-
-
 def _config(study: LoadedStudy, cell: Cell, seq: int, stored: str) -> Config:
     """The configuration of the report ``seq`` of a cell, rebuilt from its columns."""
     rows = study.rows((cell.task, cell.method, cell.seed))
     report = rows[rows["seq"] == seq]
-    space = study.study["tasks"][cell.task].get("space") or {}
+    space = study.study.tasks[cell.task].space or {}
     values = {
         (key := str(name).removeprefix(HP)): own_value(report[name].iloc[0], space.get(key, {}))
         for name in report.columns

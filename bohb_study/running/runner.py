@@ -1,4 +1,4 @@
-"""Which cells are left; runs them, checks their books and stores them."""
+"""Which cells are left; runs them, checks their accounts and stores them."""
 
 import os
 import socket
@@ -12,20 +12,12 @@ from typing import TYPE_CHECKING, Any
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_hash, code_parts, git_state, versions
 from bohb_study.numerics import BASELINE, differences, expected, missing
-from bohb_study.running.execution import (
-    Ended,
-    allowed_units,
-    execute,
-    idle_gpu,
-    prepare,
-    session,
-)
+from bohb_study.running.execution import Ended, allowed_units, execute, idle_gpu, prepare, session
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
 from bohb_study.scores import Score
 from bohb_study.store import (
     Origin,
-    asked_cells,
     cell_record,
     cell_state,
     locked,
@@ -37,8 +29,8 @@ from bohb_study.store import (
 )
 from bohb_study.store.code_file import CODE_FILE, write_code
 from bohb_study.store.locking import unwritable
-from bohb_study.store.study_folders import STUDY_FILE
-from bohb_study.study import Cell, StudyConfig
+from bohb_study.store.names import STUDY_FILE
+from bohb_study.study import Cell, Study, StudyConfig
 
 if TYPE_CHECKING:
     from bohb_study.engines.base import CellResult
@@ -86,8 +78,9 @@ def run_study(
         KeyboardInterrupt: after the finished cells have been stored.
     """
     options = options or RunOptions()
+    study = config.resolve()
     if options.download:  # a folder that is given is known by its data
-        prepare(config, options)
+        prepare(study, options)
     folder = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
@@ -95,11 +88,8 @@ def run_study(
     with ExitStack() as stack:
         if folder and not read_only:  # nobody writes where nobody can
             stack.enter_context(locked(folder))
-        origin = Origin.of(config)
-        reused = [
-            c for c in config.cells() if folder and cell_state(folder, c, origin)[0] == "done"
-        ]
-        left = [cell for cell in config.cells() if cell not in set(reused)]
+        reused = _done(folder, study) if folder else []
+        left = [cell for cell in study.cells if cell not in set(reused)]
         if left and read_only:
             raise UsageError(
                 f"{options.out}: {folder} cannot be written: {read_only}; {len(left)} of "
@@ -109,9 +99,9 @@ def run_study(
         if left:
             # all that can be refused is refused before anything is written
             if folder:
-                _refuse_others(folder, config, reused, gpus=options.gpus_per_trial > 0)
-            prepare(config, options)
-            stack.enter_context(session(config, left, options))
+                _refuse_others(folder, study, reused, gpus=options.gpus_per_trial > 0)
+            prepare(study, options)
+            stack.enter_context(session(study, left, options))
         if left or not folder:
             made = study_folder(options.out, options.name, config.id, options.fresh)
             if made != folder:
@@ -120,45 +110,60 @@ def run_study(
         run = StudyRun(folder, reused=reused, read_only=read_only)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
-            write_study(folder, options.name, config, config.made_tasks())
+            write_study(folder, options.name, config, study.tasks)
         if left:
             write_code(folder, code_parts())
-            _run_left(config, options, run, left, progress)
+            _run_left(study, options, run, left, progress)
     return run
 
 
-def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, gpus: bool) -> None:
+def _done(folder: Path, study: Study) -> list[Cell]:
+    """The cells that are done in ``folder``.
+
+    Raises:
+        StudyError: the columns of a cell are not those of its schema version: it is no damaged cell
+            that could be run over.
+    """
+    origin, done = Origin.of(study.config), []
+    for cell in study.cells:
+        state, why = cell_state(folder, cell, origin)
+        if state == "mismatch":
+            raise StudyError(f"{why}; fresh=True starts over in a new folder")
+        if state == "done":
+            done.append(cell)
+    return done
+
+
+def _refuse_others(folder: Path, study: Study, asked: Sequence[Cell], *, gpus: bool) -> None:
     """Rows of different numerics or code, or of CPUs and GPUs, do not belong in one study."""
     wanted: dict[str, str] = {}
-    origin = Origin.of(config)
+    config, origin = study.config, Origin.of(study.config)
     known = (folder / STUDY_FILE).exists()
-    cells = dict.fromkeys([*asked, *(asked_cells(read_study(folder)) if known else ())])
+    cells = dict.fromkeys([*asked, *(read_study(folder).cells() if known else ())])
     for cell in cells:
         if cell_state(folder, cell, origin)[0] != "done":
             continue
         record = cell_record(folder, cell, origin)
-        if gpus != (record.get("gpus_per_trial", 0) > 0):
+        if gpus != (record.gpus_per_trial > 0):
             here, there = ("without", "with") if gpus else ("with", "without")
             raise StudyError(
                 f"{folder}: {cell} was run {here} GPUs, not {there}: a training gives other "
                 "numbers there; fresh=True starts over in a new folder"
             )
-        stored = record.get("numerics", {})
         wanted = wanted or expected(config.numerics, torch=True)
-        if other := differences(stored, wanted):
+        if other := differences(record.numerics, wanted):
             raise StudyError(
                 f"{folder}: {cell} was computed otherwise than it would be here: "
                 f"{'; '.join(other)}; fresh=True starts over in a new folder"
             )
-        engine = record.get("engine", "tune")
         code = cell_hash(
             cell.task,
             cell.method,
-            engine,
+            record.engine,
             config.source(cell.task),
             config.method_source(cell.method),
         )
-        if record.get("code") != code:
+        if record.code != code:
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
                 "that decide rows; fresh=True starts over in a new folder"
@@ -166,30 +171,30 @@ def _refuse_others(folder: Path, config: StudyConfig, asked: Sequence[Cell], *, 
 
 
 def _run_left(
-    config: StudyConfig,
+    study: Study,
     options: RunOptions,
     run: StudyRun,
     left: list[Cell],
     open_progress: ProgressContext | None,
 ) -> None:
-    scores = {name: Score.of(task.val_metric) for name, task in config.made_tasks().items()}
+    scores = {name: Score.of(task.val_metric) for name, task in study.tasks.items()}
     with open_progress() if open_progress else make_progress(scores=scores) as progress:
         stored = {str(cell) for cell in run.reused}
-        progress.start(allowed_units(config, config.cells()), stored=stored)
-        if hint := idle_gpu(config, options):
+        progress.start(allowed_units(study, study.cells), stored=stored)
+        if hint := idle_gpu(study, options):
             progress.message(hint)
-        if config.numerics == "portable" and (why := missing()):
+        if study.config.numerics == "portable" and (why := missing()):
             progress.message(
                 f"rows are this machine's own: {why}, and portable ones take {BASELINE}"
             )
-        with closing(execute(config, left, options, run.path, progress)) as ended:
+        with closing(execute(study, left, options, run.path, progress)) as ended:
             for event in ended:
-                error = _store(config, options, run, event)
+                error = _store(study.config, options, run, event)
                 cell, result = event.finished.cell, event.finished.result
                 if error:
                     progress.message(f"{cell} failed: {error}")
                 elif result:
-                    for line in remarks(result, config.made_tasks()[cell.task].ladder.resumable):
+                    for line in remarks(result, study.task(cell).ladder.resumable):
                         progress.message(f"{cell}: {line}")
                 best = _best(result.frame) if result else None
                 progress.finish(str(cell), ok=error is None, seconds=event.seconds, best=best)
@@ -226,7 +231,7 @@ def _best(frame: Any) -> float | None:
 
 
 def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended) -> str | None:
-    """Check the cell's books and store it; a cell that breaks them has failed.
+    """Check the cell's account and store it; a cell that violates it has failed.
 
     Returns:
         Why it failed, in one line; None where it did not.

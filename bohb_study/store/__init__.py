@@ -9,29 +9,29 @@ which cell and study it is, a packed study has a list of hashes; nothing is exec
 and nothing is written outside the folder.
 """
 
+from bohb_study.store.cell_record import CellKey, CellRecord
 from bohb_study.store.cells import CellState, Origin, cell_record, cell_state, read_cell, write_cell
-from bohb_study.store.loading import LoadedStudy, load_results, load_study
+from bohb_study.store.loading import LoadedStudy, load_results, load_study, loaded_study
 from bohb_study.store.locking import locked
 from bohb_study.store.packs import pack, write_csv
 from bohb_study.store.sidecars.finals_json import finals_frame, read_finals
-from bohb_study.store.study_folders import (
-    asked_cells,
-    newest_folder,
-    read_study,
-    study_folder,
-    write_study,
-)
+from bohb_study.store.stored_study import StoredStudy, StoredTask, read_study
+from bohb_study.store.study_folders import newest_folder, study_folder, write_study
 
 __all__ = [
+    "CellKey",
+    "CellRecord",
     "CellState",
     "LoadedStudy",
     "Origin",
-    "asked_cells",
+    "StoredStudy",
+    "StoredTask",
     "cell_record",
     "cell_state",
     "finals_frame",
     "load_results",
     "load_study",
+    "loaded_study",
     "locked",
     "newest_folder",
     "pack",

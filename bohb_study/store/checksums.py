@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bohb_study.errors import StudyError
 from bohb_study.store.files import read_file, replace_files
-from bohb_study.store.study_folders import PACK_AGAIN, PACKED_RECORDS, SUMS_FILE
+from bohb_study.store.names import PACK_AGAIN, PACKED_RECORDS, SUMS_FILE
 
 __all__ = [
     "SUMS_FILE",

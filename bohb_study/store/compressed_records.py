@@ -1,10 +1,9 @@
-"""The record of a cell, and the records of many as one file: what they share is written once."""
+"""The records of many cells as one file: what they share is written once."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
-from bohb_study.schema import Kind
 from bohb_study.store import shapes
 from bohb_study.store.sealed import seal
 
@@ -13,60 +12,9 @@ Record = Mapping[str, Any]
 SHARED = "shared"
 """Key -> its different values; a cell then has the number of its own."""
 
-_WHOLE, _COUNT = shapes.whole(), shapes.whole(0)
-_HEAD = {
-    "schema": shapes.whole(1),
-    "task": shapes.name,
-    "method": shapes.name,
-    "seed": _COUNT,
-    "status": shapes.one_of(("done", "failed")),
-}
-_LEDGER = {
-    "allowed": shapes.whole(1),
-    **dict.fromkeys(("charged", "executed", "unspent"), _WHOLE),
-    "refused": shapes.nullable(shapes.whole(1)),
-    "ended": shapes.one_of(("budget", "space")),
-}
-_FURTHER = {
-    "study": shapes.matching("[0-9a-f]{8}", "eight hexadecimal digits"),
-    "identity": shapes.nullable(shapes.table(shapes.anything)),
-    "config": shapes.table(shapes.anything),
-    "workers": shapes.whole(1),
-    "engine": shapes.one_of(("tune", "virtual")),
-    "gpus_per_trial": shapes.number,
-    "versions": shapes.table(shapes.line),
-    "code": shapes.sha256,
-    "git": shapes.fields(
-        {}, {"commit": shapes.nullable(shapes.line), "dirty": shapes.nullable(shapes.flag)}
-    ),
-    "ledger": shapes.fields(_LEDGER),
-    "space": shapes.nullable(shapes.line),
-    "split": shapes.nullable(shapes.line),
-    "seconds": shapes.table(shapes.number),
-    "failures": shapes.table(shapes.text),
-}
-_DONE = {
-    "rows": shapes.whole(1),
-    "sha256": shapes.sha256,
-    "rows_hash": shapes.sha256,
-    "hyperparameters": shapes.table(shapes.one_of(get_args(Kind)), shapes.line),
-    "extra": shapes.array(shapes.line),
-}
-_RECORD = {
-    "done": shapes.fields({**_HEAD, **_DONE}, _FURTHER),
-    "failed": shapes.fields({**_HEAD, "error": shapes.text}),
-}
-
+_COUNT = shapes.whole(0)
 _LEAST = 8
 """Letters from which a text is worth sharing; of other values, those that hold several."""
-
-
-def check_record(record: Mapping[str, Any], where: str = "") -> None:
-    """Raise ValueError, which names the key, for what cannot be the record of a cell."""
-    status = record.get("status")
-    if not isinstance(status, str) or status not in _RECORD:
-        raise ValueError(f"{where}{': ' if where else ''}says neither done nor failed")
-    _RECORD[status](record, where)
 
 
 def records_json(head: Mapping[str, Any], records: Sequence[Record]) -> bytes:

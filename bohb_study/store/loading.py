@@ -1,52 +1,37 @@
 """A whole study in memory: one tidy frame, and what was recorded beside it."""
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from bohb_study.budget import units_allowed
 from bohb_study.errors import StudyError
-from bohb_study.schema import CELL, SCHEMA_VERSION, Kind, build_frame, kinds_of, upgraded
-from bohb_study.store import shapes
-from bohb_study.store.cells import (
+from bohb_study.schema import CELL, build_frame, upgraded
+from bohb_study.store.cell_record import CellKey, CellRecord
+from bohb_study.store.cells import check_rows
+from bohb_study.store.checksums import check_sums
+from bohb_study.store.joining import join
+from bohb_study.store.names import is_packed
+from bohb_study.store.packed_cells import read_packed
+from bohb_study.store.parquet import check_frame, parquet_frame
+from bohb_study.store.stored_study import StoredStudy, read_study
+from bohb_study.store.verified_cells import (
     NotDoneError,
     Origin,
     cell_paths,
-    check_frame,
-    check_rows,
-    opened_parquet,
-    parquet_frame,
-    told_record,
+    names_of,
     verified,
 )
-from bohb_study.store.checksums import check_sums
-from bohb_study.store.compressed_records import check_record, records_of
-from bohb_study.store.files import read_file
-from bohb_study.store.sealed import SEALED_SINCE, read_json
-from bohb_study.store.study_folders import (
-    PACK_AGAIN,
-    PACKED_RECORDS,
-    asked_cells,
-    is_packed,
-    read_study,
-)
 from bohb_study.study import Cell
-from bohb_study.tasks import Ladder
 
-CellKey = tuple[str, str, int]
-"""(task, method, seed)"""
-
-PACKED_ROWS = "cells.parquet"
+__all__ = ["CellKey", "LoadedStudy", "join", "load_results", "load_study", "loaded_study"]
 
 _NAMED = 10
 """At most so many unusable cells are named in one line."""
@@ -58,23 +43,17 @@ class LoadedStudy:
 
     path: Path
     """The folder that it was read from."""
-    study: dict[str, Any]
+    study: StoredStudy
     """study.json: config, tasks (with ladder and optimum), what was asked for."""
     frame: pd.DataFrame
-    """One row a report of every cell that is done; columns as in columns.py."""
-    cells: dict[CellKey, dict[str, Any]]
+    """One row a report of every cell that is done; columns as in ``schema.COLUMNS``."""
+    cells: dict[CellKey, CellRecord]
     """The record of every cell that is done: ledger, seconds, versions, hashes."""
-    problems: list[str]
+    problems: list[str] = field(default_factory=list)
     """One line for every cell that was asked for and is not done."""
     thinned: bool = False
     """Packed without the rows at which no incumbent changed: it shows the same curves, and cannot
     be counted or audited."""
-
-    def ladder(self, task: str) -> Ladder:
-        """The ladder of a task as it was run: a task of the user's own may be gone since."""
-        stored = self.study["tasks"][task]
-        values = {f.name: stored[f.name] for f in fields(Ladder)}
-        return Ladder(**{**values, "costs": tuple(values["costs"])})
 
     @property
     def larger_budgets(self) -> dict[str, int]:
@@ -82,12 +61,11 @@ class LoadedStudy:
 
         They have no part where equal budgets are compared.
         """
-        config, tasks = self.study["config"], self.study["tasks"]
+        tops, budget = self.study.tops, self.study.config.budget
         factors = {
-            method: record["ledger"]["allowed"]
-            // units_allowed(config["budget"], tasks[task]["top"])
+            method: record.ledger.allowed // units_allowed(budget, tops[task])
             for (task, method, _), record in self.cells.items()
-            if "allowed" in record.get("ledger", {})
+            if record.ledger is not None
         }
         return {method: factor for method, factor in factors.items() if factor > 1}
 
@@ -96,16 +74,16 @@ class LoadedStudy:
 
         Raises:
             KeyError: the cell is not among those that are done.
-            StudyError: its record tells other columns than its rows have.
+            StudyError: its record names other columns than its rows have.
         """
         record = self.cells[cell]
-        own = build_frame([], record["hyperparameters"], record["extra"]).dtypes
+        own = build_frame([], record.hyperparameters, record.extra).dtypes
         mine = self.frame.take(self._places[cell])
         try:
             return mine[list(own.index)].astype(own).reset_index(drop=True)
         except (KeyError, TypeError, ValueError):
             raise StudyError(
-                f"{self.path}: {Cell(*cell)}: its record tells other columns than its rows have"
+                f"{self.path}: {Cell(*cell)}: its record names other columns than its rows have"
             ) from None
 
     @cached_property
@@ -125,65 +103,57 @@ def load_results(path: Path | str, allow_missing: bool = False) -> pd.DataFrame:
 def load_study(path: Path | str, allow_missing: bool = False) -> LoadedStudy:
     """A study from its folder, as it was run or packed; every file is verified.
 
+    What an older version stored is read as the present one has it (``schema.versions``).
+
     Raises:
         UsageError: there is no study at ``path``.
         StudyError: a cell that was asked for is missing, failed or damaged (unless
             ``allow_missing``; then ``problems`` says so), or a newer version wrote it.
     """
     path = Path(path)
-    packed = is_packed(path)
-    if packed:
+    if is_packed(path):
         check_sums(path)
+        study = read_study(path)
+        return LoadedStudy(path, study, *read_packed(path, study))
     study = read_study(path)
-    loaded = (_from_pack if packed else _from_folder)(path, study)
-    if loaded.problems and not allow_missing:
-        named = "; ".join(loaded.problems[:_NAMED])
-        more = len(loaded.problems) - _NAMED
-        raise StudyError(
-            f"{path}: {len(loaded.problems)} of {len(asked_cells(study))} cells cannot be used: "
-            f"{named}{f'; and {more} more' if more > 0 else ''}; "
-            "run the same command: cells that are missing, failed or damaged are run again"
-        )
+    loaded = _from_folder(path, study)
+    if not allow_missing:
+        _refuse_missing(loaded)
     return loaded
 
 
-def join(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of several tasks under one another; a column that a task does not have is NA.
+def loaded_study(study: Path | str | LoadedStudy, allow_missing: bool = False) -> LoadedStudy:
+    """The study itself, or that of its folder: what takes either loads nothing twice.
 
-    A hyperparameter that is of another kind in another task takes the kind that holds both: float
-    for int and float, else str.
+    Raises:
+        UsageError, StudyError: as ``load_study``; cells that are not done are refused in a study
+            that is loaded as well, unless ``allow_missing``.
     """
-    frames = list(frames)
-    hyperparameters: dict[str, Kind] = {}
-    extra: dict[str, None] = {}
-    for kinds, names in map(kinds_of, frames):
-        for name, kind in kinds.items():
-            hyperparameters[name] = _wider(hyperparameters.get(name, kind), kind)
-        extra.update(dict.fromkeys(names))
-    empty = build_frame([], hyperparameters, list(extra))
-    if not frames:
-        return empty
-    # cells of one task have the same columns: those that follow each other are fitted at once
-    alike = [list(group) for _, group in groupby(frames, lambda f: tuple(f.dtypes.items()))]
-    fitted = [
-        pd.concat(group).reindex(columns=list(empty.columns)).astype(empty.dtypes)
-        for group in alike
-    ]
-    return pd.concat(fitted, ignore_index=True)
+    if not isinstance(study, LoadedStudy):
+        return load_study(study, allow_missing)
+    if not allow_missing:
+        _refuse_missing(study)
+    return study
 
 
-def _wider(one: Kind, other: Kind) -> Kind:
-    if one == other:
-        return one
-    return "float" if {one, other} == {"int", "float"} else "str"
+def _refuse_missing(loaded: LoadedStudy) -> None:
+    if not loaded.problems:
+        return
+    named = "; ".join(loaded.problems[:_NAMED])
+    more = len(loaded.problems) - _NAMED
+    raise StudyError(
+        f"{loaded.path}: {len(loaded.problems)} of {len(loaded.study.cells())} cells cannot be "
+        f"used: {named}{f'; and {more} more' if more > 0 else ''}; "
+        "run the same command: cells that are missing, failed or damaged are run again"
+    )
 
 
-def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
+def _from_folder(path: Path, study: StoredStudy) -> LoadedStudy:
     frames: dict[Cell, pd.DataFrame] = {}
-    records: dict[Cell, dict[str, Any]] = {}
+    records: dict[Cell, CellRecord] = {}
     problems: list[str] = []
-    origin, listed = Origin(study["id"], study["config"]), _Listed(path)
-    for cell in asked_cells(study):
+    origin, listed = Origin(study.id, study.config.json), _Listed(path)
+    for cell in study.cells():
         if not listed.has(cell):  # a study may ask for very many cells that nobody ran
             problems.append(f"{cell_paths(path, cell)[1]}: missing")
             continue
@@ -192,12 +162,12 @@ def _from_folder(path: Path, study: dict[str, Any]) -> LoadedStudy:
         except NotDoneError as found:
             problems.append(found.why)
         else:
-            frames[cell] = upgraded(parquet_frame(data), records[cell]["schema"])
+            frames[cell] = upgraded(parquet_frame(data), records[cell].schema)
     misfits = _misfits(frames)
     for cell, why in misfits.items():
         del frames[cell], records[cell]
         problems.append(f"{cell_paths(path, cell)[0]}: {why}; use fresh=True")
-    cells = {_key(cell): record for cell, record in records.items()}
+    cells = {record.key: record for record in records.values()}
     return LoadedStudy(path, study, join(frames.values()), cells, problems)
 
 
@@ -209,7 +179,10 @@ class _Listed:
         self._names: dict[Path, set[str]] = {}
 
     def has(self, cell: Cell) -> bool:
-        json_path = cell_paths(self._path, cell)[1]
+        """Whether there is a record of the cell, by any name that its method had."""
+        return any(self._has(cell_paths(self._path, one)[1]) for one in names_of(cell))
+
+    def _has(self, json_path: Path) -> bool:
         folder = json_path.parent
         if folder not in self._names:
             try:
@@ -220,7 +193,7 @@ class _Listed:
 
 
 def _misfits(frames: Mapping[Cell, pd.DataFrame]) -> dict[Cell, str]:
-    """The cells whose rows do not fit columns.py although their hash holds, and why."""
+    """The cells whose rows do not fit the schema although their hash holds, and why."""
     together = join(frames.values())
     try:
         check_frame(together)  # all at once: checks are slow by the frame, not the row
@@ -244,99 +217,3 @@ def _misfit(frame: pd.DataFrame, cell: Cell) -> str:
     except StudyError as why:
         return str(why)
     return ""
-
-
-def _from_pack(path: Path, study: dict[str, Any]) -> LoadedStudy:
-    try:
-        packed = read_json(path / PACKED_RECORDS)
-        _PACKED(packed, "")
-        records = records_of(packed)
-        for number, record in enumerate(records):
-            check_record(record, f"cells[{number}]")
-            if record["status"] != "done":
-                raise ValueError(f"cells[{number}]: is not done")
-    except (FileNotFoundError, ValueError) as why:
-        raise _unpackable(path / PACKED_RECORDS, f"damaged: {why}") from None
-    sealed = packed["schema"] >= SEALED_SINCE
-    if sealed:
-        check_sums(path, needed=True)
-        if packed["study"] != study["id"]:
-            raise _unpackable(path / PACKED_RECORDS, f"is of study {packed['study']}")
-    origin = Origin(study["id"], study["config"])
-    for record in records:
-        if why_not := origin.refuses(record):
-            cell = Cell(*_record_key(record))
-            raise _unpackable(path / PACKED_RECORDS, f"{cell} {why_not}")
-    cells: dict[CellKey, dict[str, Any]] = {
-        _record_key(record): told_record(record, f"{path / PACKED_RECORDS}: a cell", PACK_AGAIN)
-        for record in records
-    }
-    if [_key(cell) for cell in asked_cells(study)] != list(cells) or len(cells) < len(records):
-        raise _unpackable(path / PACKED_RECORDS, "holds other cells than study.json asks for")
-    frame = _packed_rows(path, packed, pack_origin(packed["study"]) if sealed else None)
-    thinned = bool(packed.get("thinned"))
-    if why_not := _miscounted(frame, cells, thinned=thinned):
-        raise _unpackable(path / PACKED_ROWS, why_not)
-    return LoadedStudy(path, study, frame, cells, [], thinned)
-
-
-def _packed_rows(
-    path: Path, packed: Mapping[str, Any], origin: Mapping[str, Any] | None
-) -> pd.DataFrame:
-    """The rows of a packed study, such as ``packed`` vouches for."""
-    try:
-        data = read_file(path / PACKED_ROWS)
-        if hashlib.sha256(data).hexdigest() != packed["sha256"]:
-            raise ValueError("is not the file that was packed (sha256)")
-        opened_parquet(data, origin)
-        frame = upgraded(parquet_frame(data), packed["schema"])
-        check_frame(frame)
-    except FileNotFoundError:
-        raise _unpackable(path / PACKED_ROWS, "is not there") from None
-    except (ValueError, StudyError, pa.ArrowException) as why:
-        raise _unpackable(path / PACKED_ROWS, " ".join(str(why).split())) from None
-    return frame
-
-
-def pack_origin(study_id: str, frame: str = "") -> dict[str, Any]:
-    """What a parquet of a packed study says of where it is from.
-
-    Args:
-        study_id: of the study.
-        frame: name of a derived frame; empty for the rows themselves.
-    """
-    return {"schema": SCHEMA_VERSION, "study": study_id, "frame": frame}
-
-
-def _miscounted(
-    frame: pd.DataFrame, cells: Mapping[CellKey, Mapping[str, Any]], *, thinned: bool
-) -> str:
-    """Why rows are not those of the cells; empty where they are."""
-    groups: Any = frame.groupby(list(CELL), sort=False)  # stubs know one key alone
-    counts = {(task, method, int(seed)): n for (task, method, seed), n in groups.size().items()}
-    if other := sorted(set(counts) - set(cells)):
-        return f"holds rows of {Cell(*other[0])}, which is not among its cells"
-    for key, record in cells.items():
-        found, rows = counts.get(key, 0), record["rows"]
-        if not (0 < found <= rows if thinned else found == rows):
-            return f"holds {found} rows of {Cell(*key)}, which has {rows}"
-    return ""
-
-
-_PACKED = shapes.fields(
-    {"rows": shapes.whole(1), "sha256": shapes.sha256},
-    {"thinned": shapes.flag, "study": shapes.matching("[0-9a-f]{8}", "eight hexadecimal digits")},
-)
-
-
-def _unpackable(path: Path, why: str) -> StudyError:
-    return StudyError(f"{path}: {why}; {PACK_AGAIN}")
-
-
-def _key(cell: Cell) -> CellKey:
-    return cell.task, cell.method, cell.seed
-
-
-def _record_key(record: Mapping[str, Any]) -> CellKey:
-    task, method, seed = (record[name] for name in CELL)
-    return task, method, seed

@@ -34,7 +34,7 @@ def unwritable(folder: Path) -> str | None:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the study in ``folder`` (which exists) for writing.
 
-    The kernel's flock is the lock; the text in ``.lock`` only tells others who holds it. However
+    The kernel's flock is the lock; the text in ``.lock`` only says to others who holds it. However
     the process ends, the lock ends with it, and a file that stays behind is harmless. The file is
     never removed: a second process could then hold a lock on a name that is gone.
 
@@ -60,7 +60,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _write(file: IO[str], text: str) -> None:
-    """What others are told; a full disk keeps nobody from holding the lock."""
+    """Write what others read of the lock; a full disk keeps nobody from holding the lock."""
     with suppress(OSError):  # not through a buffer, which would try again when it is closed
         os.ftruncate(file.fileno(), 0)
         os.pwrite(file.fileno(), text.encode(), 0)

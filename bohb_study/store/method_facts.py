@@ -32,6 +32,10 @@ METHOD_FILE = shapes.fields(
 class StoredMethod:
     """What the audit and the figures need to know of a user's method."""
 
+    method: str
+    """As it was given: path/to/file.py:NAME."""
+    sha256: str
+    """Hash of its file's text."""
     label: str
     """What figures call it."""
     budget_factor: int
@@ -96,6 +100,8 @@ def _stored(entry: Mapping[str, Any]) -> StoredMethod:
     }
     after = entry["model_after"]
     return StoredMethod(
+        entry["method"],
+        entry["sha256"],
         entry["label"],
         entry["budget_factor"],
         entry["known_defect"],

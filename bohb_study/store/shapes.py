@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from bohb_study.errors import StudyError
-
 Shape = Callable[[Any, str], None]
 """Raises ValueError for a value that is not such, naming where it stands."""
 
@@ -16,21 +14,8 @@ _SHOWN = 40
 """Letters of a key or value that a message shows."""
 
 
-class Told(dict[str, Any]):
-    """What a file says; asking for what it does not say is an error that names the file."""
-
-    def __init__(self, values: Mapping[str, Any], where: str, advice: str) -> None:
-        """Hold ``values``, of the file and place ``where``; ``advice`` is what to do."""
-        super().__init__(values)
-        self.where, self.advice = where, advice
-
-    def __missing__(self, key: str) -> Any:
-        """Raise StudyError."""
-        raise StudyError(f"{self.where}: does not say {key}; {self.advice}")
-
-
 def text(value: Any, where: str) -> None:
-    """Any text."""
+    """Any text, of however many lines."""
     _need(isinstance(value, str), value, where, "text")
 
 
@@ -75,18 +60,18 @@ def whole(least: int = -MOST) -> Shape:
 
 
 def number(value: Any, where: str) -> None:
-    """A finite number."""
+    """A finite number, whole or not."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     _need(good, value, where, "a number")
 
 
 def flag(value: Any, where: str) -> None:
-    """True or false."""
+    """True or false, and not 1 or 0."""
     _need(isinstance(value, bool), value, where, "true or false")
 
 
 def anything(value: Any, where: str) -> None:
-    """Whatever JSON can say."""
+    """Any value that JSON can hold."""
 
 
 def nullable(shape: Shape) -> Shape:
@@ -149,7 +134,7 @@ def _need(good: bool, value: Any, where: str, what: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    told = ascii(value[:_SHOWN]) if isinstance(value, str) else type(value).__name__
+    shown = ascii(value[:_SHOWN]) if isinstance(value, str) else type(value).__name__
     if isinstance(value, int | float):
-        told = ascii(value)
-    return told if len(told) <= 2 * _SHOWN else told[:_SHOWN] + "..."
+        shown = ascii(value)
+    return shown if len(shown) <= 2 * _SHOWN else shown[:_SHOWN] + "..."

@@ -1,4 +1,4 @@
-"""A study's folder, and study.json: all that was ever asked for in it."""
+"""A study's folder, and what is written into study.json: all that was ever asked for in it."""
 
 import re
 import tempfile
@@ -8,89 +8,15 @@ from typing import Any
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import SCHEMA_VERSION
-from bohb_study.store import shapes
 from bohb_study.store.files import replace_files
-from bohb_study.store.method_facts import METHOD_FILE, describe_method
-from bohb_study.store.sealed import read_json, sealed_json
-from bohb_study.store.shapes import Told
-from bohb_study.study import Cell, StudyConfig, identity_id
+from bohb_study.store.method_facts import describe_method
+from bohb_study.store.names import STUDY_FILE
+from bohb_study.store.sealed import sealed_json
+from bohb_study.store.stored_study import StoredStudy, find_study, stored_study
+from bohb_study.store.study_shape import PLAIN_NAME, check_study
+from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task
 from bohb_study.tasks.fingerprints import describe_space
-
-STUDY_FILE = "study.json"
-
-PACKED_RECORDS = "cells.json"
-"""Is there where a study is packed."""
-SUMS_FILE = "SHA256SUMS"
-"""Likewise: the list of its files' hashes."""
-MOST_CELLS = 1_000_000
-"""That a study may ask for."""
-PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"
-"""Of a study: first part of its folder's name."""
-_BOUNDS: dict[str, shapes.Shape] = {"lower": shapes.number, "upper": shapes.number}
-_RANGE: dict[str, dict[str, shapes.Shape]] = {
-    "int": _BOUNDS,
-    "float": _BOUNDS,
-    "categorical": {"choices": shapes.array(shapes.anything, least=1)},
-}
-"""Kind of a hyperparameter -> what says which values it has."""
-
-
-def _described(value: Any, where: str) -> None:
-    """A hyperparameter, as ``describe_space`` tells it."""
-    shapes.fields({"kind": shapes.one_of(_RANGE), "conditional": shapes.flag})(value, where)
-    shapes.fields(_RANGE[value["kind"]])(value, where)
-
-
-_COSTS = shapes.array(shapes.whole(1), least=1)
-_TASK = shapes.fields(
-    {
-        "unit": shapes.line,
-        "top": shapes.whole(1),
-        "optimum": shapes.nullable(shapes.number),
-        "val_metric": shapes.line,
-        "test_metric": shapes.line,
-    },
-    {
-        "costs": _COSTS,
-        "eta": shapes.whole(2),
-        "curve": shapes.flag,
-        "resumable": shapes.flag,
-        "summary": shapes.text,
-        "data": shapes.nullable(shapes.line),
-        "only_engine": shapes.nullable(shapes.one_of(("tune", "virtual"))),
-        "space": shapes.table(_described, shapes.line),
-    },
-)
-_CONFIG = shapes.fields(
-    {"budget": shapes.number, "workers": shapes.whole(1)},
-    {
-        "task": shapes.array(shapes.line, least=1),
-        "methods": shapes.array(shapes.line, least=1),
-        "seeds": shapes.whole(1),
-        "engine": shapes.line,
-        "eta": shapes.nullable(shapes.whole(2)),
-        "task_option": shapes.array(shapes.line),
-    },
-)
-_STUDY = shapes.fields(
-    {
-        "name": shapes.matching(PLAIN_NAME, "a plain file name"),
-        "id": shapes.matching("[0-9a-f]{8}", "eight hexadecimal digits"),
-        "config": _CONFIG,
-        "tasks": shapes.table(_TASK, shapes.name),
-        "methods": shapes.array(shapes.name, least=1),
-        "seeds": shapes.whole(1),
-        "asked": shapes.table(shapes.table(shapes.whole(0), shapes.name), shapes.name),
-    },
-    {
-        "identity": shapes.table(shapes.anything),
-        "task_files": shapes.table(
-            shapes.fields({"task": shapes.line, "sha256": shapes.sha256}), shapes.name
-        ),
-        "method_files": shapes.table(METHOD_FILE, shapes.name),
-    },
-)
 
 
 def study_folder(out: Path, name: str, study_id: str, fresh: bool) -> Path:
@@ -132,7 +58,7 @@ def newest_folder(out: Path, name: str, study_id: str) -> Path | None:
 
 def write_study(
     folder: Path, name: str, config: StudyConfig, tasks: Mapping[str, Task]
-) -> dict[str, Any]:
+) -> StoredStudy:
     """Write study.json, merged with what was asked for in ``folder`` before, and return it.
 
     ``asked`` holds, for each task and method, for how many seeds it was ever asked for: asking for
@@ -145,17 +71,12 @@ def write_study(
             have changed.
     """
     path = folder / STUDY_FILE
-    old = _read(path) or {}
-    if old and old["id"] != config.id:
-        raise StudyError(f"{path}: belongs to study {old['id']}, not {config.id}; use fresh=True")
-    for task_name, task in tasks.items():
-        before = old.get("tasks", {}).get(task_name, {}).get("data")
-        if before not in (None, task.data_sha256):
-            raise StudyError(f"{path}: {task_name} was run on other data; use fresh=True")
-    if old.get("identity", config.identity()) != config.identity():
-        raise StudyError(f"{path}: its identity is not that of study {config.id}; use fresh=True")
-    given = _tasks_given(old, config)
-    methods_given = _methods_given(old, config)
+    found = find_study(folder)
+    if found is not None:
+        _refuse_other(found, config, tasks)
+    old: Mapping[str, Any] = found.json if found else {}
+    given = _tasks_given(found, config)
+    methods_given = _methods_given(found, config)
     methods = list(methods_given)
     seeds = max(old.get("seeds", 0), config.seeds)
     # only put together, never made a config: that would execute files which nobody named now
@@ -192,55 +113,20 @@ def write_study(
     except ValueError as why:  # rather now than when it is to be read
         raise StudyError(f"{path}: cannot be written: {why}") from None
     replace_files({path: sealed_json(study)}, folder)
-    return study
+    return stored_study(study, path)
 
 
-def read_study(folder: Path) -> dict[str, Any]:
-    """study.json of a folder.
-
-    Raises:
-        UsageError: there is no study in this folder.
-        StudyError: study.json is damaged or of a newer version.
-    """
-    study = _read(folder / STUDY_FILE)
-    if study is None:
-        raise UsageError(f"{folder}: no study here; give the folder that holds {STUDY_FILE}")
-    return study
-
-
-def check_study(study: Mapping[str, Any]) -> None:
-    """Raise ValueError, which names the key, for what cannot be a study.json."""
-    _STUDY(study, "")
-    asked, tasks = study["asked"], study["tasks"]
-    identity = study.get("identity")
-    if identity is not None and identity_id(identity) != study["id"]:
-        raise ValueError(f"its identity is not that of study {study['id']}")
-    for name in [*asked, *study.get("task_files", {})]:
-        if name not in tasks:
-            raise ValueError(f"{name} is asked for, and not among its tasks")
-    for name in study.get("method_files", {}):
-        if name not in study["methods"]:
-            raise ValueError(f"{name} has a file, and is not among its methods")
-    for methods in asked.values():
-        if unknown := [name for name in methods if name not in study["methods"]]:
-            raise ValueError(f"{unknown[0]} is asked for, and not among its methods")
+def _refuse_other(found: StoredStudy, config: StudyConfig, tasks: Mapping[str, Task]) -> None:
+    """Raise StudyError where a folder's study is not the one that is to be written."""
+    path = found.path
+    if found.id != config.id:
+        raise StudyError(f"{path}: belongs to study {found.id}, not {config.id}; use fresh=True")
     for name, task in tasks.items():
-        costs = task.get("costs", [task["top"]])
-        if costs != sorted(set(costs)) or costs[-1] != task["top"]:
-            raise ValueError(f"tasks.{name}: its costs do not rise to its top, {task['top']}")
-    cells = sum(seeds for methods in asked.values() for seeds in methods.values())
-    if cells > MOST_CELLS:
-        raise ValueError(f"asks for {cells:,} cells; no more than {MOST_CELLS:,} are read")
-
-
-def asked_cells(study: Mapping[str, Any]) -> list[Cell]:
-    """All cells that were ever asked for, by task, method and seed."""
-    return [
-        Cell(task, method, seed)
-        for task, methods in study["asked"].items()
-        for method, seeds in methods.items()
-        for seed in range(seeds)
-    ]
+        before = found.tasks[name].data if name in found.tasks else None
+        if before not in (None, task.data_sha256):
+            raise StudyError(f"{path}: {name} was run on other data; use fresh=True")
+    if found.identity not in (None, config.identity()):
+        raise StudyError(f"{path}: its identity is not that of study {config.id}; use fresh=True")
 
 
 def _runs(out: Path, stem: str) -> dict[int, Path]:
@@ -270,54 +156,24 @@ def _make_next(out: Path, stem: str) -> Path:
             return folder
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """A study.json, or None where there is none."""
-    advice = advice_of(path.parent)
-    try:
-        study = read_json(path)
-        check_study(study)
-    except FileNotFoundError:
-        return None
-    except ValueError as why:
-        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
-    told = Told(study, str(path), advice)
-    told["config"] = Told(study["config"], f"{path}: config", advice)
-    told["tasks"] = {
-        name: Told(task, f"{path}: tasks.{name}", advice) for name, task in study["tasks"].items()
-    }
-    return told
-
-
-def advice_of(folder: Path) -> str:
-    """What to do about a damaged study.json."""
-    if is_packed(folder):
-        return PACK_AGAIN
-    return "remove it and run the same command again: finished cells are kept"
-
-
-PACK_AGAIN = "restore the packed study from git, or pack it again"
-"""What to do about a damaged file of a packed study."""
-
-
-def is_packed(folder: Path) -> bool:
-    """Whether the study in ``folder`` is packed."""
-    return any((folder / name).exists() for name in (PACKED_RECORDS, SUMS_FILE))
-
-
-def _tasks_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:
+def _tasks_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, str]:
     """All tasks by name, those that were asked for before first, as they are given."""
-    # by name: a user's file may be where it was not before
-    names = {file["task"]: name for name, file in old.get("task_files", {}).items()}
-    before = {names.get(given, given): given for given in old.get("config", {}).get("task", ())}
+    before: dict[str, str] = {}
+    if found is not None:
+        # by name: a user's file may be where it was not before
+        names = {file.task: name for name, file in found.task_files.items()}
+        before = {names.get(given, given): given for given in found.config.task}
     return {**before, **dict(zip(config.task_names, config.tasks, strict=True))}
 
 
-def _methods_given(old: Mapping[str, Any], config: StudyConfig) -> dict[str, str]:
+def _methods_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, str]:
     """All methods by name, those that were asked for before first, as they are given."""
-    names = {file["method"]: name for name, file in old.get("method_files", {}).items()}
-    before = {names.get(given, given): given for given in old.get("config", {}).get("methods", ())}
-    now = dict(zip(config.method_names, config.methods, strict=True))
-    return {**dict.fromkeys(old.get("methods", ()), ""), **before, **now}
+    before: dict[str, str] = {}
+    if found is not None:
+        names = {file.method: name for name, file in found.method_files.items()}
+        before = {name: name for name in found.methods if name not in found.method_files}
+        before |= {names.get(given, given): given for given in found.config.methods}
+    return {**before, **dict(zip(config.method_names, config.methods, strict=True))}
 
 
 def _asked(

@@ -14,7 +14,7 @@ AUDIT = "audit:"
 
 
 def table_with_audit(table: Table, audit: Iterable[str]) -> bytes:
-    """The table as the file TABLE_FILE holds it: with what came of the audit below its notes."""
+    """The table as it is stored: with the result of the audit below its notes."""
     return to_markdown(replace(table, notes=(*table.notes, *audit))).encode()
 
 

@@ -1,6 +1,6 @@
 """The numbers that the tables of a study share, looked up and worded once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -11,7 +11,8 @@ from bohb_study.analysis import Estimate, bootstrap_seed, summary
 from bohb_study.analysis.comparisons.final_results import Which, loss_over_seeds
 from bohb_study.numerics import unportable
 from bohb_study.scores import Score
-from bohb_study.store import LoadedStudy
+from bohb_study.store import LoadedStudy, StoredTask
+from bohb_study.summaries.wording import larger_budget
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,17 +24,17 @@ class StudyNumbers:
     @cached_property
     def tops(self) -> dict[str, int]:
         """Units of one full evaluation, by task."""
-        return {name: task["top"] for name, task in self.study.study["tasks"].items()}
+        return self.study.study.tops
 
     @cached_property
     def bootstrap_seed(self) -> int:
         """Of all intervals of the study."""
-        return bootstrap_seed(self.study.study["id"])
+        return bootstrap_seed(self.study.study.id)
 
     @cached_property
     def found(self) -> pd.DataFrame:
         """``analysis.summary``, indexed by task and method; what is missing is left out."""
-        ledgers = {key: record["ledger"] for key, record in self.study.cells.items()}
+        ledgers = {key: record.account for key, record in self.study.cells.items()}
         frame = self.study.frame
         return summary(
             frame, ledgers, self.tops, self.bootstrap_seed, allow_missing=True
@@ -50,20 +51,20 @@ class StudyNumbers:
         return [
             (task, method)
             for task in self.tops
-            for method in self.study.study["methods"]
+            for method in self.study.study.methods
             if (task, method) in self.found.index and method not in self.study.larger_budgets
         ]
 
     def score(self, task: str, which: Which) -> Score:
         """What a task's loss measures."""
-        return Score.of(self.study.study["tasks"][task][f"{which}_metric"])
+        return score_of(self.study.study.tasks[task], which)
 
     def metrics(self, task: str) -> list[str]:
         """Both of a task's losses in words: one thing where nothing is held out."""
         return list(dict.fromkeys(str(self.score(task, which)) for which in ("val", "test")))
 
     def of(self, task: str, method: str) -> "pd.Series[Any]":
-        """One row of ``found``."""
+        """What one method did and found on one task, a row of ``found``."""
         row: Any = self.found.loc[(task, method)]
         return cast("pd.Series[Any]", row)
 
@@ -79,7 +80,7 @@ class StudyNumbers:
 
     def notes_on_cells(self) -> Iterable[str]:
         """Which cells were not computed portably, and what methods of a larger budget found."""
-        yield from unportable(record.get("numerics", {}) for record in self.study.cells.values())
+        yield from unportable(record.numerics for record in self.study.cells.values())
         for task in self.tops:
             for method, factor in self.study.larger_budgets.items():
                 if (task, method) in self.found.index:
@@ -88,11 +89,11 @@ class StudyNumbers:
                     yield f"{where}{method}, {larger_budget(factor)}: {loss}"
 
 
-def larger_budget(factor: int) -> str:
-    """What a method with a multiple of the budget is, for captions and notes."""
-    return f"baseline with {'twice' if factor == 2 else f'{factor} times'} the budget"
+def score_of(task: StoredTask, which: Which) -> Score:
+    """What one of a task's two losses measures."""
+    return Score.of(task.val_metric if which == "val" else task.test_metric)
 
 
-def units(tasks: Iterable[Mapping[str, Any]]) -> str:
+def units(tasks: Iterable[StoredTask]) -> str:
     """What budgets of some tasks are charged in."""
-    return " or ".join(dict.fromkeys(f"{task['unit']}s" for task in tasks))
+    return " or ".join(dict.fromkeys(f"{task.unit}s" for task in tasks))

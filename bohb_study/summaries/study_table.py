@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from bohb_study.analysis import final_incumbents, finals_summary
+from bohb_study.analysis.comparisons.final_results import Which
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
 from bohb_study.audit.checks.planned_rungs import bracket_checks
 from bohb_study.audit.evidence import Evidence
@@ -24,6 +25,7 @@ from bohb_study.summaries.table import (
     estimate_cell,
     row,
 )
+from bohb_study.summaries.wording import OUTSIDE_BUDGET
 
 
 def summary_table(study: LoadedStudy) -> Table:
@@ -32,7 +34,7 @@ def summary_table(study: LoadedStudy) -> Table:
     Methods with a larger budget stand in the notes.
     """
     numbers, evidence = StudyNumbers(study), evidence_of(study)
-    tasks = study.study["tasks"]
+    tasks = study.study.tasks
     # nothing is held out where both losses measure one thing
     tested = any(len(numbers.metrics(task)) > 1 for task in tasks)
     losses = [_loss_heading(numbers, "val")] + ([_loss_heading(numbers, "test")] if tested else [])
@@ -70,7 +72,7 @@ def summary_table(study: LoadedStudy) -> Table:
         (
             numbers.statistic(),
             *(
-                f"{name}: {' and '.join(numbers.metrics(name))}, charged in {task['unit']}s"
+                f"{name}: {' and '.join(numbers.metrics(name))}, charged in {task.unit}s"
                 for name, task in tasks.items()
             ),
             *numbers.notes_on_cells(),
@@ -88,7 +90,7 @@ def retrained_table(study: LoadedStudy) -> Table:
     numbers, evidence = StudyNumbers(study), evidence_of(study)
     again = finals_summary(
         final_incumbents(study.frame, numbers.tops),
-        finals_frame(read_finals(study.path, study.study["id"])),
+        finals_frame(read_finals(study.path, study.study.id)),
         numbers.bootstrap_seed,
     )
     by_method = {(row["task"], row["method"]): row for _, row in again.iterrows()}
@@ -110,15 +112,15 @@ def retrained_table(study: LoadedStudy) -> Table:
                 ]
             )
         )
-    charged = f"{units(study.study['tasks'].values())} charged"
+    charged = f"{units(study.study.tasks.values())} charged"
     return Table(
-        f"{study.study['name']}-{study.study['id']}",
+        study.study.title,
         (
             *columns(*(["task"] if numbers.several else []), "method"),
             *columns("trials", charged, "unspent", align="right"),
             *columns(_metric(numbers, "val"), _metric(numbers, "test"), align="right"),
             *columns(*(["retrained"] if len(again) else []), align="right"),
-            *columns(*(["refit on all data"] if refit else []), align="right"),
+            *columns(*(["refit on all training data"] if refit else []), align="right"),
             Column("rungs as planned"),
         ),
         tuple(shown),
@@ -134,7 +136,7 @@ def losses_table(study: LoadedStudy) -> Table:
         for task, method in numbers.compared
     ]
     return Table(
-        f"{study.study['name']}-{study.study['id']}",
+        study.study.title,
         (
             *columns("task", "method"),
             *columns("validation loss", "test loss", align="right"),
@@ -176,9 +178,9 @@ def _loss_heading(numbers: StudyNumbers, which: str) -> str:
     return " or ".join(dict.fromkeys(own.name if own.negated else loss for own in scores))
 
 
-def _metric(numbers: StudyNumbers, which: str) -> str:
-    tasks = numbers.study.study["tasks"].values()
-    return " or ".join(dict.fromkeys(str(Score.of(task[f"{which}_metric"])) for task in tasks))
+def _metric(numbers: StudyNumbers, which: Which) -> str:
+    scores = (str(numbers.score(task, which)) for task in numbers.tops)
+    return " or ".join(dict.fromkeys(scores))
 
 
 def _seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
@@ -186,8 +188,8 @@ def _seconds(study: LoadedStudy) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
     for (task, method, _), record in study.cells.items():
         before = seconds.get((task, method), 0.0)
-        spent = record["seconds"]
-        seconds[task, method] = before + spent["engine"] + spent.get("scheduling", 0.0)
+        scheduling = record.seconds.get("scheduling", 0.0)
+        seconds[task, method] = before + record.measured("engine") + scheduling
     return seconds
 
 
@@ -216,14 +218,14 @@ def _notes(
         counts = sorted({n for pair in again["repeats"] for n in pair})
         times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
         yield (
-            f"retrained, outside the budget: {_metric(numbers, 'test')} of the same "
+            f"retrained, {OUTSIDE_BUDGET}: {_metric(numbers, 'test')} of the same "
             f"configurations retrained with {times} fresh training seeds each on the cell's own "
             "split; the mean for each seed, then as above"
         )
     if refit:
         yield (
-            "refit on all data, outside the budget: the configuration of the seed with the lowest "
-            "validation loss, trained once on all data but the test part; one training, so no "
-            "spread"
+            f"refit on all training data, {OUTSIDE_BUDGET}: the configuration of the seed with the "
+            "lowest validation loss, trained once on everything but the test part; one training, "
+            "so no spread"
         )
     yield from silent_models(evidence)

@@ -45,7 +45,7 @@ class Column:
 
     @property
     def label(self) -> str:
-        """Heading and unit."""
+        """The heading, with the unit where there is one."""
         return f"{self.heading} [{self.unit}]" if self.unit else self.heading
 
 
@@ -77,7 +77,7 @@ class Table:
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """The columns' headings."""
+        """The headings of all columns."""
         return tuple(column.heading for column in self.columns)
 
     def column(self, heading: str) -> list[str]:

@@ -21,8 +21,10 @@ from matplotlib.figure import Figure
 
 from bohb_study.analysis import RULES, MethodCurves
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import REGRET, Panel, better, panels, span
+from paper_figures.figures.anytime_data import panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import labels, legends, scales, step_lines, style
+from paper_figures.toolkit.curve_panel import REGRET, CurvePanel, better, span
 
 LONGEST_LABEL, LONGEST_X_LABEL = 26, 32
 """Letters that fit beside and below one of two panels; longer labels take another line."""
@@ -33,7 +35,7 @@ LEGEND_INCHES = 0.7
 FLATTEST = 0.45
 """Height over width of a panel at least; more rows than fit on the page are flat."""
 
-Rows = list[tuple[Panel, ...]]
+Rows = list[tuple[CurvePanel, ...]]
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -64,7 +66,7 @@ def _a_row_a_task(study: FigureStudy, rows: Rows) -> Figure:
         drawn = Figure()
         grid = drawn.add_gridspec(len(rows), columns)
         counted = [panel for row in rows for panel in row if panel.axis == "full_evals"]
-        lasts: list[tuple[Axes, Panel]] = []
+        lasts: list[tuple[Axes, CurvePanel]] = []
         for i, row in enumerate(rows):
             places = [grid[i, j] if len(row) > 1 else grid[i, :] for j in range(len(row))]
             first: Axes | None = None
@@ -113,20 +115,20 @@ def _tasks_in_a_grid(study: FigureStudy, rows: Rows) -> Figure:
     return drawn
 
 
-def _draw(axes: Axes, panel: Panel, title: str) -> None:
+def _draw(axes: Axes, panel: CurvePanel, title: str) -> None:
     step_lines.draw_panel(axes, panel)
     axes.set_title(title)
     axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
     axes.set_ylabel(fill(panel.quantity, LONGEST_LABEL))
 
 
-def _show_x(axes: Axes, panel: Panel) -> None:
+def _show_x(axes: Axes, panel: CurvePanel) -> None:
     axes.set_xlabel(fill(panel.x_label, LONGEST_X_LABEL))
     axes.tick_params(axis="x", labelbottom=True)
 
 
 def _name_lines(
-    drawn: Figure, lasts: Sequence[tuple[Axes, Panel]], everything: list[MethodCurves]
+    drawn: Figure, lasts: Sequence[tuple[Axes, CurvePanel]], everything: list[MethodCurves]
 ) -> None:
     """Names at the lines' ends in the last panel of each row; a legend where that is too much."""
     ends = [
@@ -201,9 +203,12 @@ def _caption(study: FigureStudy, rows: Rows) -> str:
         f"{legends.spread_sentence(everything)}",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
         *(legends.larger_budget_in_words(*one) for one in study.larger_budgets.items()),
-        f"No such stretch: {', '.join(undefined)}." if undefined else "",
+        f"Without such a stretch: {', '.join(undefined)}." if undefined else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Problems: {'; '.join(study.problems)}." if study.problems else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("anytime", figure, after_run=lambda study: True)

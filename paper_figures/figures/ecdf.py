@@ -3,130 +3,24 @@
 One panel for all tasks that the same methods were run on. What is drawn is computed by ``panels``.
 """
 
-from dataclasses import dataclass
-
 import matplotlib.style
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from bohb_study.analysis import Axis, Rule, main_rule
-from bohb_study.analysis.comparisons.targets import LEVELS, reached, reached_spread, runtimes
+from bohb_study.analysis import Rule, main_rule
+from bohb_study.analysis.comparisons.targets import LEVELS
 from bohb_study.analysis.frame_cells import missing_cells
-from bohb_study.analysis.statistics.stratified import Spread
-from bohb_study.arrays import Floats
-from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
-from paper_figures.figures.anytime_data import banded
-from paper_figures.groups import Group, groups
+from paper_figures.figures.ecdf_data import EcdfPanel, panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, step_lines, style
+from paper_figures.toolkit.curve_panel import banded
 from paper_figures.toolkit.labels import LINE, End, end_labels
 
-FIRST = 1.0
-"""Full evaluation at which the x axis begins."""
-POINTS = 200
-"""Moments at which bands are taken, evenly spaced on the logarithmic axis."""
 LEAST_HEIGHT, ROOM = 1.75, 0.62
 """Inches of a panel at least, and what its title and labels take."""
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One method: from each x on, that share of the targets is reached; both of shape (n,)."""
-
-    method: str
-    x: Floats
-    """The first and the last are the ends of the x axis."""
-    share: Floats
-    at: Floats
-    """Where its band has corners, shape (m,)."""
-    spread: Spread | None
-    """None where seeds are so few that none has all tasks."""
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """Everything that one panel draws."""
-
-    group: Group
-    curves: tuple[Curve, ...]
-    x_label: str
-
-
-def panels(study: FigureStudy) -> list[Panel]:
-    """What the figure draws, the tasks with most methods first.
-
-    Raises:
-        StudyError: no task has a reference, methods have unequal seeds and that is not allowed, or
-            tasks are to be shown on seconds together.
-    """
-    if not study.references:
-        raise StudyError("no task has a reference: there are no targets, so no ecdf")
-    times = runtimes(
-        study.frame,
-        {task.name: task.top for task in study.tasks},
-        study.references,
-        study.rule,
-        axis=_axis(study),
-        larger_budgets=study.larger_budgets,
-        allow_missing=study.allow_missing,
-    )
-    shown = groups(study, study.references)
-    if _axis(study) == "virtual_seconds" and any(len(group.tasks) > 1 for group in shown):
-        raise StudyError("virtual seconds of several tasks have no common axis: name one task")
-    return [_panel(study, group, times) for group in shown]
-
-
-def _axis(study: FigureStudy) -> Axis:
-    return study.axis or study.common_axis
-
-
-def _panel(study: FigureStudy, group: Group, times: pd.DataFrame) -> Panel:
-    own = times[times["task"].isin([task.name for task in group.tasks])].copy()
-    budgets = {task.name: task.budget for task in group.tasks}
-    if _axis(study) == "virtual_seconds":
-        seconds = own.loc[np.isfinite(own["runtime"]) & (own["runtime"] > 0), "runtime"]
-        if seconds.empty:
-            raise StudyError(f"task {group.title}: no target was reached: nothing to draw")
-        first, last = seconds.min(), 1.05 * seconds.max()
-        label = f"virtual seconds, {study.workers} workers"
-    elif len(set(budgets.values())) == 1:
-        first, last, label = FIRST, max(2 * FIRST, *budgets.values()), "full evaluations"
-        if study.workers > 1:
-            label += f", {study.workers} workers (order of arrival)"
-    else:
-        own["runtime"] /= own["task"].map(budgets)
-        first, last, label = min(0.5, FIRST / min(budgets.values())), 1.0, "share of the budget"
-    curves = tuple(
-        _curve(method, times, float(first), float(last), study.bootstrap_seed)
-        for method in group.methods
-        for times in [own[own["method"] == method]]
-    )
-    return Panel(group, curves, label)
-
-
-def _curve(method: str, times: pd.DataFrame, first: float, last: float, seed: int) -> Curve:
-    """The method's steps between the ends of the x axis; at its beginning, what was reached yet."""
-    step_lines = reached(times)
-    x, share = (step_lines[name].to_numpy(dtype=np.float64) for name in ("x", "share"))
-    inside = (x > first) & (x <= last)
-    start = np.append(0.0, share[x <= first])[-1]
-    shares = np.concatenate([[start], share[inside]])
-    at = np.geomspace(first, last, POINTS)
-    at[[0, -1]] = first, last  # not off by a rounding
-    try:
-        band = reached_spread(times, at, seed)
-    except StudyError:
-        band = None
-    return Curve(
-        method,
-        np.concatenate([[first], x[inside], [last]]),
-        np.append(shares, shares[-1]),
-        at,
-        band,
-    )
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -155,7 +49,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: EcdfPanel) -> None:
     bands = banded([curve.method for curve in panel.curves])
     for number, curve in enumerate(panel.curves):
         if curve.method in bands and curve.spread:
@@ -182,37 +76,37 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_ylabel("targets reached")
 
 
-def _caption(study: FigureStudy, shown: list[Panel]) -> str:
+def _caption(study: FigureStudy, shown: list[EcdfPanel]) -> str:
     tasks = [task for panel in shown for task in panel.group.tasks]
     without = [task.name for task in study.tasks if task.name not in study.references]
     missing = missing_cells(study.frame)
     sources = _sources(study, shown)
     highest, lowest = LEVELS[0], LEVELS[-1]
     parts = [
-        f"Share of all targets that were reached so far, over tasks and {_seeds(study)} "
-        f"(higher is better). {len(LEVELS)} targets a task, evenly spaced on a "
+        f"Share of all targets reached so far, over tasks and {_seeds(study)} "
+        f"(higher is better). {len(LEVELS)} targets per task, evenly spaced on a "
         f"logarithmic scale from {highest:g}, the loss of the median random configuration, to "
         f"{lowest:g} of its distance to the best known; reached where the running minimum of the "
         "incumbent's value is at or below it (after Hansen et al., COCO, 2021).",
-        "Families of tasks count alike, in a family its tasks.",
+        "Families of tasks have equal weights, and so have the tasks within a family.",
         _bands(shown),
         f"Tasks: {', '.join(task.name for task in tasks)}." if len(sources) == 1 else "",
         *(legends.rule_sentence(rule) for rule in _rules(study, tasks)),
         *(f"{source[0].upper()}{source[1:]}." for source in sources),
         *(legends.larger_budget_in_words(*one) for one in study.larger_budgets.items()),
-        f"Without a reference and not shown: {', '.join(without)}." if without else "",
+        f"Not shown, having no reference: {', '.join(without)}." if without else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
 
 
-def _bands(shown: list[Panel]) -> str:
+def _bands(shown: list[EcdfPanel]) -> str:
     """What the bands are, of which methods; empty where there are none."""
     curves = [curve for panel in shown for curve in panel.curves]
     kinds = sorted({curve.spread.kind for curve in curves if curve.spread})
     words = {
-        "95 % interval": "95 % bootstrap interval over seeds, drawn anew within each task",
+        "95 % interval": "95 % bootstrap interval over seeds, resampled within each task",
         "range, not an interval": "range of the seeds, not an interval",
     }
     of = legends.whose({curve.method for curve in curves})
@@ -231,7 +125,7 @@ def _rules(study: FigureStudy, tasks: list[TaskFacts]) -> list[Rule]:
     return sorted(own)
 
 
-def _sources(study: FigureStudy, shown: list[Panel]) -> list[str]:
+def _sources(study: FigureStudy, shown: list[EcdfPanel]) -> list[str]:
     """Where the references come from, each said once, with its tasks where there are several."""
     names = [task.name for panel in shown for task in panel.group.tasks]
     by_source: dict[str, list[str]] = {}
@@ -240,3 +134,6 @@ def _sources(study: FigureStudy, shown: list[Panel]) -> list[str]:
     if len(by_source) == 1:
         return list(by_source)
     return [f"reference on {', '.join(own)}: {source}" for source, own in by_source.items()]
+
+
+FIGURE = FigureSpec("ecdf", figure)

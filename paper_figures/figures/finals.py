@@ -1,8 +1,8 @@
-"""The final configurations trained again: what was reported of each cell beside fresh trainings.
+"""The final configurations retrained: what was reported for each cell beside fresh trainings.
 
 A cell's incumbent is one training that was chosen for its validation loss. The figure shows its
 test loss, those of the same configuration under fresh training seeds, and that of each method's
-best configuration trained once on all data.
+best configuration refit once on all training data.
 """
 
 from math import isfinite, nan
@@ -16,8 +16,10 @@ from matplotlib.lines import Line2D
 
 from bohb_study.analysis import RULES
 from bohb_study.arrays import Floats
+from bohb_study.summaries.wording import OUTSIDE_BUDGET
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.finals_data import MethodDots, Panel, panels
+from paper_figures.figures.finals_data import FinalsPanel, MethodDots, any_panel, panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 
 CELL_INCHES = 0.058
@@ -68,7 +70,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: FinalsPanel) -> None:
     bottom, middles = 0.0, []
     for own in panel.methods:
         rows = bottom + np.arange(len(own.cells), dtype=np.float64)
@@ -108,14 +110,14 @@ def _draw_method(axes: Axes, own: MethodDots, rows: Floats) -> None:
         axes.plot([own.all_data], [rows.mean()], label=f"_all/{name}", color=color, **ALL_DATA)
 
 
-def _legend(drawn: Figure, shown: list[Panel], columns: int) -> None:
+def _legend(drawn: Figure, shown: list[FinalsPanel], columns: int) -> None:
     labels = _labels(shown)
     marks = {
-        "reported, of the incumbent": REPORTED | {"markeredgecolor": GREY},
-        "the same, trained again": RETRAINED,
-        **({"the best one, on all data": ALL_DATA} if _any_all_data(shown) else {}),
-        f"{labels} of the reported": BEFORE,
-        f"{labels} of those trained again": AFTER,
+        "reported for the incumbent": REPORTED | {"markeredgecolor": GREY},
+        "retrained": RETRAINED,
+        **({"best one, refit on all training data": ALL_DATA} if _any_all_data(shown) else {}),
+        f"{labels}, reported": BEFORE,
+        f"{labels}, retrained": AFTER,
     }
     drawn.legend(
         handles=[Line2D([], [], color=GREY, label=name, **mark) for name, mark in marks.items()],
@@ -125,16 +127,16 @@ def _legend(drawn: Figure, shown: list[Panel], columns: int) -> None:
     )
 
 
-def _labels(shown: list[Panel]) -> str:
+def _labels(shown: list[FinalsPanel]) -> str:
     """What the vertical lines are."""
     return " or ".join(sorted({own.reported.label for panel in shown for own in panel.methods}))
 
 
-def _any_all_data(shown: list[Panel]) -> bool:
+def _any_all_data(shown: list[FinalsPanel]) -> bool:
     return any(own.all_data is not None for panel in shown for own in panel.methods)
 
 
-def _what(shown: list[Panel]) -> str:
+def _what(shown: list[FinalsPanel]) -> str:
     scores = dict.fromkeys(p.task.test_score for p in shown if p.task.test_score.negated)
     more = [f"{score.name} on test data ({score.better})" for score in scores]
     lower = [] if all(p.task.test_score.negated for p in shown) else ["loss (lower is better)"]
@@ -142,25 +144,28 @@ def _what(shown: list[Panel]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _caption(study: FigureStudy, shown: list[Panel]) -> str:
+def _caption(study: FigureStudy, shown: list[FinalsPanel]) -> str:
     methods = [own for panel in shown for own in panel.methods]
     counts = sorted({len(cell.retrained) for own in methods for cell in own.cells})
     times = " to ".join(str(n) for n in dict.fromkeys([counts[0], counts[-1]]))
     seeds = sorted({len(own.cells) for own in methods})
     left_out = [one for own in methods for one in own.left_out]
     parts = [
-        f"{_what(shown)} of each cell's final incumbent, one line a "
-        "seed: as reported, of the training for which it was chosen on validation (circle), and "
-        f"of {times} trainings with fresh training seeds on the cell's own split (dots), which no "
-        f"budget paid for; {' or '.join(map(str, seeds))} seeds a method.",
+        f"{_what(shown)} of each cell's final incumbent, one line per "
+        "seed: as reported for the training that was selected on validation (circle), and for "
+        f"{times} retrainings with fresh training seeds on the cell's own split (dots), "
+        f"{OUTSIDE_BUDGET}; {' or '.join(map(str, seeds))} seeds per method.",
         f"Incumbents under rule full: {RULES['full']}.",
-        f"Vertical lines: {_labels(shown)} over seeds, dotted as reported, solid of each seed's "
-        "mean.",
-        "Star: the configuration of the seed with the best incumbent, trained once on all "
-        "data but the test part."
+        f"Vertical lines: {_labels(shown)} over seeds, dotted as reported, solid for the mean of "
+        "each seed's retrainings.",
+        "Star: the configuration of the seed with the best incumbent, refit once on all training "
+        "data (all but the test part)."
         if _any_all_data(shown)
         else "",
         f"Without a result and not drawn: {', '.join(left_out)}." if left_out else "",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("finals", figure, after_run=any_panel)

@@ -21,7 +21,7 @@ class CellDots:
     reported: float
     """Of the training for which it was chosen; NaN where its test loss is not defined."""
     retrained: tuple[float, ...]
-    """Of the trainings again that came to a result."""
+    """For each retraining with a result."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class MethodDots:
 
     method: str
     cells: tuple[CellDots, ...]
-    """By seed."""
+    """One a cell, by seed."""
     reported: Estimate
-    """Over seeds."""
+    """The same, over seeds."""
     retrained: float
     """The same of each seed's mean; NaN where a training diverged or failed."""
     all_data: float | None
-    """Of the training on all data; None where there is none."""
+    """Of the refit on all training data; None where there is none."""
     left_out: tuple[str, ...]
     """Trainings without a result, each as ``task/method/seed status``; they have no dot."""
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One task."""
+class FinalsPanel:
+    """One task whose final configurations were retrained."""
 
     task: TaskFacts
     methods: tuple[MethodDots, ...]
@@ -58,16 +58,16 @@ class Panel:
         return known[np.isfinite(known)]
 
 
-def panels(study: FigureStudy) -> list[Panel]:
-    """What the figure draws: one panel a task that was trained again.
+def panels(study: FigureStudy) -> list[FinalsPanel]:
+    """What the figure draws: one panel a task that was retrained.
 
     Raises:
-        StudyError: nothing was trained again or has a test loss, or a training is not of its cell's
+        StudyError: nothing was retrained or has a test loss, or a training is not of its cell's
             incumbent.
         UsageError: a method has no line in ``style``.
     """
     if study.finals is None:
-        raise StudyError("no final configuration was trained again: nothing to draw")
+        raise StudyError("no final configuration was retrained: nothing to draw")
     if not (found := _panels(study)):
         raise StudyError("no final configuration has a test loss: nothing to draw")
     return found
@@ -78,7 +78,7 @@ def any_panel(study: FigureStudy) -> bool:
     return study.finals is not None and bool(_panels(study))
 
 
-def _panels(study: FigureStudy) -> list[Panel]:
+def _panels(study: FigureStudy) -> list[FinalsPanel]:
     assert study.finals is not None
     incumbents = final_incumbents(study.frame, {task.name: task.top for task in study.tasks})
     again = finals_summary(incumbents, study.finals, study.bootstrap_seed)
@@ -90,7 +90,7 @@ def _panels(study: FigureStudy) -> list[Panel]:
             _dots(study, incumbents, task, method, by_method[method])
             for method in style.in_order(set(by_method))
         )
-        panel = Panel(task, tuple(own for own in methods if own.cells))
+        panel = FinalsPanel(task, tuple(own for own in methods if own.cells))
         if len(panel.losses):
             found.append(panel)
     return found

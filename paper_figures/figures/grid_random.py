@@ -18,6 +18,7 @@ from bohb_study.numbers import fixed, stables
 from bohb_study.scores import Score
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.grid_random_data import Projection, Tried, projection
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 
 COLOURS = "viridis"
@@ -156,14 +157,17 @@ def _caption(study: FigureStudy, shown: Projection) -> str:
     parts = [
         f"What grid and random search tried on {shown.task.name}, seed {shown.seed}, projected on "
         f"{x} and {y}: the two numerical hyperparameters whose values have the largest absolute "
-        "Spearman correlation with the loss among random's trials "
+        "Spearman correlation with the loss among the trials of random search "
         f"({fixed(one, sign=True)} and {fixed(other, sign=True)}).",
         f"{counts}; strokes mark the values.",
         f"Colour: {shown.task.score.name} at full fidelity, {shown.task.score.better}; of several "
-        f"on one point the {shown.task.score.best} is seen; ringed: the {shown.task.score.best} of "
-        "all.",
+        f"at one point the {shown.task.score.best} is shown; ringed: the "
+        f"{shown.task.score.best} of all.",
         f"Crosses: {failed} trials that diverged or failed." if failed else "",
         "After Bergstra and Bengio 2012.",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("grid-random", figure)

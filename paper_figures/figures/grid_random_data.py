@@ -59,7 +59,7 @@ def projection(study: FigureStudy) -> Projection:
         StudyError: no such cell is stored whole, or it has no two such hyperparameters.
     """
     for task in study.tasks:
-        own = study.whole
+        own = study.derived_frame("whole")
         if not own.empty:
             full = (own["task"] == task.name) & (own["level"] == task.top)
             own = own[full & own["method"].isin(METHODS)]
@@ -67,7 +67,7 @@ def projection(study: FigureStudy) -> Projection:
             seeds = counts.index[counts == len(METHODS)]
             if len(seeds):
                 return _of_cell(own[own["seed"] == min(seeds)], task, int(min(seeds)))
-    raise StudyError("layout: no cell of both grid and random is stored with all its rows")
+    raise StudyError("grid-random: no cell of both grid and random is stored with all its rows")
 
 
 def _of_cell(rows: pd.DataFrame, task: TaskFacts, seed: int) -> Projection:
@@ -80,7 +80,7 @@ def _of_cell(rows: pd.DataFrame, task: TaskFacts, seed: int) -> Projection:
             found[str(column)] = _correlation(values.astype("float64"), loss)
     if len(found) < 2:
         raise StudyError(
-            f"layout: {task.name} has {len(found)} numerical hyperparameters of which random "
+            f"grid-random: {task.name} has {len(found)} numerical hyperparameters of which random "
             f"tried more than {DISTINCT} values; two are needed"
         )
     # of equals, as stored

@@ -3,22 +3,19 @@
 Only tasks with a curve have them. The cell is that of the method's first seed.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bohb_study.analysis import RULES, Rule, main_rule, trace
-from bohb_study.analysis.frame_cells import cells_of, narrow
-from bohb_study.arrays import Floats
-from bohb_study.errors import StudyError
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from bohb_study.analysis import RULES
+from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.learning_curves_data import LearningCurvesPanel, panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 from paper_figures.toolkit.panel_grid import Blocks
 
@@ -37,88 +34,6 @@ _INCUMBENT: Look = {
     "clip_on": False,
 }
 """As keyword arguments of ``plot`` and ``Line2D``."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrialCurve:
-    """One trial as far as it went."""
-
-    trial: int
-    levels: Floats
-    """Epochs, ascending, shape (n,)."""
-    losses: Floats
-    """Validation losses as they are shown, shape (n,); those of what failed are left out."""
-    finished: bool
-    """Whether it reached full fidelity."""
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """The trials of one cell."""
-
-    task: TaskFacts
-    method: str
-    seed: int
-    trials: tuple[TrialCurve, ...]
-    """By trial."""
-    incumbent: int | None
-    """Trial of the cell's final incumbent; None where there is none."""
-    rule: Rule
-    """How it was chosen."""
-    rungs: tuple[int, ...]
-    """Levels at which trials are judged, the top last."""
-
-    @property
-    def finished(self) -> int:
-        """Trials that reached full fidelity."""
-        return sum(trial.finished for trial in self.trials)
-
-    @property
-    def losses(self) -> Floats:
-        """All that the panel shows."""
-        return np.concatenate([np.empty(0), *(trial.losses for trial in self.trials)])
-
-
-def panels(study: FigureStudy) -> list[Panel]:
-    """What the figure draws: a panel a method of each task with a curve, without yardsticks.
-
-    Raises:
-        StudyError: no task of the study has learning curves, or their rows were not kept.
-    """
-    if study.whole.empty:
-        raise StudyError("no rows of single trials are kept: learning curves cannot be drawn")
-    found = []
-    for task in study.tasks:
-        own = narrow(study.whole[study.whole["task"] == task.name])
-        if not has_curve(own, task.top):
-            continue
-        at_rung = set(own.loc[own["rung"].notna(), "level"].astype(int))
-        rungs = tuple(sorted(at_rung | {task.top}))
-        for method in style.in_order(set(own["method"]) - set(study.larger_budgets)):
-            _, rows = next(cells_of(own[own["method"] == method]))
-            found.append(_panel(task, rows, study.rule or main_rule(own), rungs))
-    if not found:
-        raise StudyError("no task with learning curves among the rows of single trials")
-    return found
-
-
-def has_curve(rows: pd.DataFrame, top: int) -> bool:
-    """Whether a task reports at every unit up to the top."""
-    return top > 1 and rows["level"].nunique() == top
-
-
-def _panel(task: TaskFacts, rows: pd.DataFrame, rule: Rule, rungs: tuple[int, ...]) -> Panel:
-    chosen = trace(rows, rule, task.top).last
-    trials = []
-    for trial, own in rows.sort_values("seq").groupby("trial", sort=True):
-        shown = own[own["status"] == "ok"].sort_values("level")
-        levels = shown["level"].to_numpy(dtype=np.float64)
-        losses = task.score.all_shown(shown["val_loss"].to_numpy(dtype=np.float64))
-        finished = bool(own["level"].max() == task.top)
-        trials.append(TrialCurve(int(str(trial)), levels, losses, finished))
-    best = None if chosen is None else int(chosen["trial"])
-    where = str(rows["method"].iloc[0]), int(rows["seed"].iloc[0])
-    return Panel(task, *where, tuple(trials), best, rule, rungs)
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -149,7 +64,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: LearningCurvesPanel) -> None:
     look = style.line(panel.method)
     for trial in panel.trials:
         if not len(trial.levels) or trial.trial == panel.incumbent:
@@ -191,7 +106,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     )
 
 
-def _scale(axes: Axes, block: list[Panel]) -> None:
+def _scale(axes: Axes, block: list[LearningCurvesPanel]) -> None:
     """The axes that a task's panels share; logarithmic along the epochs, as rungs are."""
     values = np.concatenate([panel.losses for panel in block])
     if len(values):
@@ -210,7 +125,7 @@ def _scale(axes: Axes, block: list[Panel]) -> None:
 def _legend(drawn: Figure) -> None:
     stopped = {"color": GREY, "linewidth": 0.6} | _STOPPED | {"markersize": 4}
     marks: dict[str, Look] = {
-        "stopped, or left paused": stopped,
+        "stopped or left paused": stopped,
         "finished (in the method's colour)": {"color": "#4d4d4d", "linewidth": 1.0},
         "final incumbent": _INCUMBENT,
     }
@@ -218,7 +133,7 @@ def _legend(drawn: Figure) -> None:
     drawn.legend(handles=handles, loc="outside upper center", ncols=3, columnspacing=1.6)
 
 
-def _better(shown: list[Panel]) -> str:
+def _better(shown: list[LearningCurvesPanel]) -> str:
     """Which way is better, task by task where they differ."""
     by_words: dict[str, list[str]] = {}
     for panel in shown:
@@ -229,7 +144,7 @@ def _better(shown: list[Panel]) -> str:
     return ", ".join(f"{words} on {', '.join(names)}" for words, names in by_words.items())
 
 
-def _caption(study: FigureStudy, shown: list[Panel]) -> str:
+def _caption(study: FigureStudy, shown: list[LearningCurvesPanel]) -> str:
     rules = sorted({panel.rule for panel in shown})
     seeds = sorted({panel.seed for panel in shown})
     tasks = dict.fromkeys(panel.task.name for panel in shown)
@@ -245,3 +160,6 @@ def _caption(study: FigureStudy, shown: list[Panel]) -> str:
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("learning-curves", figure)

@@ -14,8 +14,10 @@ from matplotlib.transforms import Bbox
 
 from bohb_study.analysis import MethodCurves
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import Panel, better, main_panels, span
+from paper_figures.figures.anytime_data import main_panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, step_lines, style
+from paper_figures.toolkit.curve_panel import CurvePanel, better, span
 
 NARROW, WIDE, FLAT = 3, 4, 6
 """Columns of up to twelve tasks, of more, and of more on a slide, which has no room for rows."""
@@ -99,7 +101,7 @@ def _small(columns: int) -> style.Settings:
     }
 
 
-def _tidy(axes: Axes, panel: Panel, inches: float) -> None:
+def _tidy(axes: Axes, panel: CurvePanel, inches: float) -> None:
     """Thinner lines, and a title no wider than the panel's place."""
     axes.set_title(legends.wrapped(panel.task.name, inches))
     for line in axes.get_lines():
@@ -123,11 +125,11 @@ def _tidy(axes: Axes, panel: Panel, inches: float) -> None:
         )
 
 
-def _x_label(shown: list[Panel]) -> str:
+def _x_label(shown: list[CurvePanel]) -> str:
     return " or ".join(dict.fromkeys(panel.x_label for panel in shown))
 
 
-def _y_label(shown: list[Panel]) -> str:
+def _y_label(shown: list[CurvePanel]) -> str:
     """What the panels show that do not say it themselves."""
     rules = sorted({panel.data.rule for panel in shown if panel.quantity == "regret"})
     if not rules:
@@ -136,7 +138,7 @@ def _y_label(shown: list[Panel]) -> str:
     return f"regret, rule {' or '.join(rules)}{where}"
 
 
-def _caption(study: FigureStudy, shown: list[Panel], everything: list[MethodCurves]) -> str:
+def _caption(study: FigureStudy, shown: list[CurvePanel], everything: list[MethodCurves]) -> str:
     by_rule: dict[str, list[str]] = {}
     for panel in shown:
         words = f"{legends.rule_sentence(panel.data.rule)[:-1]}; {panel.quantity}"
@@ -158,3 +160,6 @@ def _caption(study: FigureStudy, shown: list[Panel], everything: list[MethodCurv
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("overview", figure)

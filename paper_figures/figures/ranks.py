@@ -4,7 +4,6 @@ A critical-difference diagram stands below it only where enough families of task
 behind it; elsewhere the caption says why there is none.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
@@ -13,14 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bohb_study.analysis import Rule, main_rule
-from bohb_study.analysis.comparisons.friedman import BlockTests, block_tests
-from bohb_study.analysis.comparisons.mean_ranks import RankCurves, common_methods, rank_curves
+from bohb_study.analysis.comparisons.friedman import BlockTests
+from bohb_study.analysis.comparisons.mean_ranks import RankCurves
 from bohb_study.arrays import Floats
-from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import banded
+from paper_figures.figures.ranks_data import Ranks, ranks
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, step_lines, style
+from paper_figures.toolkit.curve_panel import banded
 from paper_figures.toolkit.labels import End, end_labels
 
 RATIO, NARROW_RATIO = 0.5, 0.9
@@ -29,61 +28,6 @@ NARROW = 4.0
 """Inches below which a page is a column."""
 DIAGRAM = 0.45
 """Height of the critical-difference diagram over that of the panel."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ranks:
-    """What the figure draws."""
-
-    curves: RankCurves
-    x: Floats
-    """Moments, shape (g,)."""
-    x_label: str
-    rules: tuple[Rule, ...]
-    """Under which incumbents were chosen, each once."""
-    families: tuple[str, ...]
-    not_ranked: tuple[str, ...]
-    """Methods that some task lacks; yardsticks are not among them."""
-    tests: BlockTests | str
-    """Or the reason why there are none."""
-
-
-def ranks(study: FigureStudy) -> Ranks:
-    """Rank the methods that every task of the study has.
-
-    Raises:
-        StudyError: there are no rows, fewer than two methods on all tasks, seconds are asked for,
-            or methods have unequal seeds and that is not allowed.
-    """
-    if study.frame.empty:
-        raise StudyError("no rows: nothing to rank")
-    if study.axis == "virtual_seconds":
-        raise StudyError("ranks are taken along full evaluations: cells end at other seconds")
-    methods = common_methods(study.frame, study.larger_budgets)
-    if len(methods) < 2:
-        raise StudyError("ranks need two methods that every task has; choose fewer tasks")
-    frame = study.frame[study.frame["method"].isin(methods)]
-    budgets = {task.name: task.budget for task in study.tasks}
-    curves = rank_curves(
-        frame,
-        {task.name: task.top for task in study.tasks},
-        budgets,
-        study.bootstrap_seed,
-        rule=study.rule,
-        allow_missing=study.allow_missing,
-    )
-    alike = len(set(budgets.values())) == 1
-    workers = f", {study.workers} workers (order of arrival)" if study.workers > 1 else ""
-    rules = {study.rule or main_rule(own) for _, own in frame.groupby("task")}
-    return Ranks(
-        curves,
-        curves.shares * (study.tasks[0].budget if alike else 100.0),
-        ("full evaluations" if alike else "share of the budget in %") + workers,
-        tuple(sorted(rules)),
-        tuple(sorted({task.family for task in study.tasks})),
-        tuple(sorted(set(study.methods) - set(methods) - set(study.larger_budgets))),
-        block_tests(curves.final),
-    )
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -173,7 +117,7 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         over.append("over the tasks of a family")
         over.append(f"over {len(shown.families)} families ({', '.join(shown.families)})")
     band = (
-        "95 % bootstrap interval over seeds, drawn anew within each task"
+        "95 % bootstrap interval over seeds, resampled within each task"
         if curves.kind == "95 % interval"
         else "range of the seeds, not an interval"
     )
@@ -183,7 +127,7 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         f"rule {' or '.join(shown.rules)}.",
         "Ties share their mean rank; an undefined incumbent is worse than any defined one.",
         f"Band{legends.whose(curves.methods)}: {band}.",
-        f"Not ranked, as not every task has them: {', '.join(shown.not_ranked)}."
+        f"Not ranked, as some task lacks them: {', '.join(shown.not_ranked)}."
         if shown.not_ranked
         else "",
         f"Left out for a missing cell: {', '.join(curves.left_out)}." if curves.left_out else "",
@@ -198,6 +142,10 @@ def _verdict(tests: BlockTests | str) -> str:
         return tests
     return (
         f"Below: mean ranks over {len(tests.families)} families at the whole budget; a bar joins "
-        "methods that do not differ at 0.05 (Wilcoxon signed-rank, Holm). Friedman's test: "
+        "methods that do not differ significantly at 0.05 (Wilcoxon signed-rank, Holm). Friedman's "
+        "test: "
         f"chi-square {tests.statistic:.1f}, p = {tests.p:.2g}."
     )
+
+
+FIGURE = FigureSpec("ranks", figure)

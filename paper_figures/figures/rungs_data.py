@@ -63,11 +63,11 @@ class CorrelationLine:
 
 @dataclass(frozen=True)
 class CorrelationPanel:
-    """One task."""
+    """The rank correlations of one task."""
 
     task: str
     lines: tuple[CorrelationLine, ...]
-    source: Literal["random search", "off the ledger", "none"]
+    source: Literal["random search", "outside the budget", "none"]
     """Where the unselected line comes from."""
 
 
@@ -76,7 +76,7 @@ def bracket_panels(study: FigureStudy) -> list[list[BracketPanel]]:
 
     Only complete brackets count: where the budget ended inside one, fewer trials are no departure.
     """
-    brackets = study.brackets
+    brackets = study.derived_frame("brackets")
     if brackets.empty:
         return []
     by_plan: dict[tuple[tuple[int, int], ...], list[str]] = {}
@@ -129,11 +129,12 @@ def correlation_panels(study: FigureStudy) -> list[CorrelationPanel]:
     """How each rung ranks configurations compared with the top, a panel a task with several rungs.
 
     The first line of a panel is that of configurations that no result has selected: those of
-    random search where they are evaluated at several rungs, else those off the ledger.
+    random search where they are evaluated at several rungs, else those evaluated outside the
+    budget.
     """
     shown = []
     for task in study.tasks:
-        own = study.correlations
+        own = study.derived_frame("correlations")
         own = own[(own["task"] == task.name) & (own["upper"] == task.top)] if len(own) else own
         if own.empty:
             continue
@@ -150,8 +151,8 @@ def correlation_panels(study: FigureStudy) -> list[CorrelationPanel]:
             found = _over_seeds(mine, task.top, study.bootstrap_seed)
             if any(np.isfinite(rung.spearman.centre) for rung in found):
                 lines.append(CorrelationLine(method, found))
-        source: Literal["random search", "off the ledger", "none"] = (
-            "random search" if len(random) else "off the ledger" if len(off) else "none"
+        source: Literal["random search", "outside the budget", "none"] = (
+            "random search" if len(random) else "outside the budget" if len(off) else "none"
         )
         if lines:
             shown.append(CorrelationPanel(task.name, tuple(lines), source))

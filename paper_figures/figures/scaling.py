@@ -1,4 +1,4 @@
-"""What more workers are worth: the same budget spent by 1, 4, 16, 64 at a time, on virtual seconds.
+"""What more workers gain: the same budget spent by 1, 4, 16, 64 at a time, on virtual seconds.
 
 One panel a method, its lines by number of workers; and the time to a common target against the
 number of workers, where a method that never waits would halve it with each doubling.
@@ -17,9 +17,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bohb_study.analysis import MethodCurves
 from bohb_study.numbers import LARGEST, number
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import REGRET, better, values_shown
-from paper_figures.figures.scaling_data import YARDSTICK, Reached, Scaling, scaling
+from paper_figures.figures.scaling_data import BASELINE, Reached, Scaling, scaling
+from paper_figures.registry import SeriesSpec
 from paper_figures.toolkit import labels, legends, scales, style
+from paper_figures.toolkit.curve_panel import REGRET, better, values_shown
 
 COLUMNS = 3
 WIDTHS = (0.9, 1.6)
@@ -221,15 +222,18 @@ def _caption(studies: Sequence[FigureStudy], shown: Scaling) -> str:
         "darker) and the same budget in all.",
         legends.rule_sentence(rule),
         legends.spread_sentence(_everything(shown), thin=False),
-        f"Target: {number(shown.target, 3, zeros=False)}, with which "
-        f"{style.line(YARDSTICK).label} ends on "
+        f"Target: {number(shown.target, 3, zeros=False)}, the value at which "
+        f"{style.line(BASELINE).label} ends with "
         f"{min(shown.panels)} worker{'s' if min(shown.panels) > 1 else ''}. Last panel: "
         f"Kaplan-Meier median over seeds of the first second at or {_beyond(shown)} it; cells that "
         "ended "
-        "without it are censored, and a median that is censored has no mark. Dotted: the fastest "
-        "with the fewest workers, were every further one worth as much.",
+        "without it are censored, and a median that is censored has no mark. Dotted: linear "
+        "speed-up from the fastest method with the fewest workers.",
         f"Seconds with {counts} workers [{kinds}]: {words}.",
         f"Not reached: {never}." if never else "",
         f"Source: {'; '.join(str(study.provenance) for study in studies)}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = SeriesSpec("scaling", figure)

@@ -13,9 +13,10 @@ from bohb_study.analysis.statistics.survival import median_time, resampled_media
 from bohb_study.arrays import Bools, Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
-from paper_figures.figures.anytime_data import Panel, main_panels
+from paper_figures.figures.anytime_data import main_panels
+from paper_figures.toolkit.curve_panel import CurvePanel
 
-YARDSTICK = "random"
+BASELINE = "random"
 """Whose result the others are to reach."""
 
 
@@ -40,7 +41,7 @@ class Scaling:
     """One task with several numbers of workers."""
 
     task: TaskFacts
-    panels: dict[int, Panel]
+    panels: dict[int, CurvePanel]
     """Number of workers -> all methods' curves on virtual seconds, ascending."""
     target: float
     """Value of the incumbent, as it is plotted (a regret where the panels show regret)."""
@@ -91,11 +92,11 @@ def scaling(studies: Sequence[FigureStudy]) -> Scaling:
     return Scaling(task, panels, shown, reached)
 
 
-def _target(panel: Panel) -> float:
+def _target(panel: CurvePanel) -> float:
     for curves in panel.data.curves:
-        if curves.method == YARDSTICK and len(curves.over_seeds.centre):
+        if curves.method == BASELINE and len(curves.over_seeds.centre):
             return float(curves.over_seeds.centre[-1])
-    raise StudyError(f"scaling: no result of {YARDSTICK} on {panel.task.name} to be reached")
+    raise StudyError(f"scaling: no result of {BASELINE} on {panel.task.name} to be reached")
 
 
 def _time(cell: StepFunction, target: float) -> tuple[float, bool]:

@@ -23,6 +23,7 @@ from bohb_study.analysis.frame_cells import missing_cells
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import Speedups, plotted, speedup_dots
 from paper_figures.groups import Group
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, style
 
 COLUMNS, MORE_COLUMNS = 4, 5
@@ -209,7 +210,7 @@ def _caption(study: FigureStudy, shown: Speedups) -> str:
     rules = {study.rule or main_rule(own) for _, own in frame.groupby("task")}
     larger_budgets = [style.line(method).label for method in study.larger_budgets]
     parts = [
-        f"Speed-up over random search (right of 1: sooner), in {shown.time}: Kaplan-Meier median "
+        f"Speed-up over random search (right of 1: faster), in {shown.time}: Kaplan-Meier median "
         "of random's times over that of the method's. Target: random's interquartile mean over "
         "seeds at 25, 50 or 100 % of the budget; a cell's time is that of the first report at "
         "which the running minimum of the incumbent's value is at or below it, censored where its "
@@ -223,11 +224,11 @@ def _caption(study: FigureStudy, shown: Speedups) -> str:
         "target; to the right, random's is."
         if _arrows(shown)
         else "",
-        f"Random search had nothing yet at some share: {', '.join(shown.without_target)}."
+        f"Random search had no incumbent yet at some share: {', '.join(shown.without_target)}."
         if shown.without_target
         else "",
         f"Left out, with another budget: {', '.join(larger_budgets)}." if larger_budgets else "",
-        f"Not shown, without random search or another method: {', '.join(without)}."
+        f"Not shown, having no random search or no other method: {', '.join(without)}."
         if without
         else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
@@ -240,3 +241,6 @@ _KINDS = {
     "95 % interval": "95 % bootstrap interval over paired seeds",
     "range, not an interval": "range of the seeds' own ratios, not an interval",
 }
+
+
+FIGURE = FigureSpec("speedup", figure)

@@ -11,60 +11,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy, TaskFacts
-from paper_figures.figures import surrogate_data
-from paper_figures.figures.surrogate_data import METHOD, Marginal
+from paper_figures.figures.surrogate_data import LATER, Marginal, moments
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 
-LATER = (0.1, 1.0)
-"""Shares of the budget at the second and the third moment; the first is when a model exists."""
 GOOD, BAD = "bohb", "random"
 """Methods whose colours the two densities take."""
 RUG = 0.07
 """Height of a rug's strokes over that of the panel."""
 LEAST = 1e-2
 """Where the axis of the ratio ends."""
-
-
-def moments(
-    study: FigureStudy, hyperparameter: str | None = None
-) -> tuple[TaskFacts, int, str, tuple[Marginal, ...]]:
-    """The model of the first cell of ``bohb`` that is stored whole, at three moments.
-
-    Args:
-        study: the study.
-        hyperparameter: a continuous one; the most important of them, as the task ranks them for
-            grid search, where not given.
-
-    Returns:
-        The task, the seed, the hyperparameter, and its densities: when the first model exists,
-        and after the shares ``LATER`` of the budget.
-
-    Raises:
-        StudyError: no such cell is stored whole, its space cannot be built here, it has no
-            continuous hyperparameter, or there never was a model.
-    """
-    whole = study.whole
-    own = whole[whole["method"] == METHOD] if len(whole) else whole
-    task = next((t for t in study.tasks if len(own) and t.name in set(own["task"])), None)
-    if task is None:
-        raise StudyError(f"surrogate: no cell of {METHOD} is stored with all its rows")
-    rows = own[own["task"] == task.name]
-    seed = int(rows["seed"].min())
-    rows = rows[rows["seed"] == seed]
-    space, order = surrogate_data.space_of(task.name)
-    continuous = [name for name in order if not hasattr(space[name], "choices")]
-    if hyperparameter is None and not continuous:
-        raise StudyError(f"surrogate: {task.name} has no continuous hyperparameter")
-    name = hyperparameter or continuous[0]
-    if name not in continuous:
-        raise StudyError(
-            f"surrogate: {task.name} has no continuous hyperparameter {name}; "
-            f"there are {', '.join(continuous)}"
-        )
-    when = [surrogate_data.first_model(rows, space), *(share * task.budget for share in LATER)]
-    return task, seed, name, tuple(surrogate_data.marginal_at(rows, space, name, at) for at in when)
 
 
 def figure(study: FigureStudy, hyperparameter: str | None = None) -> tuple[Figure, str]:
@@ -187,11 +144,14 @@ def _caption(
         "there are hyperparameters; strokes above) and the density g of the others (strokes "
         "below), at the highest fidelity with enough observations; below: their ratio, from "
         f"{LEAST:g} to {1 / LEAST:g}.",
-        "The model has all hyperparameters; shown is its exact marginal: its kernels are products, "
-        "so that of each the one factor is left. Densities are per unit of the scale on which the "
-        "model sees it, from 0 to 1, each panel with a scale of its own; BOHB itself "
-        "maximises the ratio of the joint densities.",
+        "The model is over all hyperparameters; shown is its exact marginal, which is known as "
+        "its kernels are products. Densities are per unit of the scale from 0 to 1 on which the "
+        "model sees the hyperparameter, each panel with a scale of its own; BOHB itself maximises "
+        "the ratio of the joint densities.",
         "Rebuilt from the stored trials with the code that the run itself used.",
         f"Source: {study.provenance}.",
     ]
     return " ".join(parts)
+
+
+FIGURE = FigureSpec("surrogate", figure)

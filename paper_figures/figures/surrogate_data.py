@@ -1,6 +1,6 @@
 """BOHB's model as it was at a moment of a run, rebuilt from the rows of one cell.
 
-The searcher's own generator is told the same losses in the same order, so that what it fits is
+The searcher's own generator observes the same losses in the same order, so that what it fits is
 what the searcher had: the same observations, at the highest fidelity that has enough of them, and
 the same bandwidths. Nothing is drawn from it.
 """
@@ -16,6 +16,7 @@ from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import HP
 from bohb_study.tasks import make_task
+from paper_figures.figure_study import FigureStudy, TaskFacts
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 METHOD = "bohb"
+LATER = (0.1, 1.0)
+"""Shares of the budget at the second and the third moment; the first is when a model exists."""
 POINTS = 401
 """Of the grid on which densities are computed."""
 
@@ -76,8 +79,8 @@ def space_of(task: str) -> "tuple[ConfigurationSpace, tuple[str, ...]]":
     return space, found.grid_order
 
 
-def told(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one cell of ``bohb`` that its model was told of, in order: those at rungs."""
+def observed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one cell of ``bohb`` that its model observes, in order: those at rungs."""
     return rows[rows["rung"].notna()].sort_values("seq", kind="stable")
 
 
@@ -87,9 +90,11 @@ def first_model(rows: pd.DataFrame, space: "ConfigurationSpace") -> float:
     Raises:
         StudyError: it never does.
     """
-    from bohb_study.methods.hpbandster.generator import bohb_model_after  # takes seconds to import
+    from bohb_study.methods.hpbandster.model_after import (
+        bohb_model_after,  # takes seconds to import
+    )
 
-    seen = told(rows)
+    seen = observed(rows)
     ready = seen[seen.groupby("level").cumcount() + 1 >= bohb_model_after(len(space))]
     if ready.empty:
         raise StudyError(f"surrogate: {METHOD} never had observations enough for a model")
@@ -111,7 +116,7 @@ def generator_at(
     """
     from bohb_study.methods.hpbandster.generator import SeededBOHB  # takes seconds to import
 
-    seen = told(rows)
+    seen = observed(rows)
     generator = SeededBOHB(space, seed=0)
     for _, row in seen[seen["full_evals"] <= full_evals].iterrows():
         config = {
@@ -180,7 +185,7 @@ def marginal_at(
     unit = np.linspace(0.0, 1.0, POINTS)
     good, bad = (marginal(model[key], index, unit) for key in ("good", "bad"))
     at = [model[key].data[:, index] for key in ("good", "bad")]
-    seen = told(rows)
+    seen = observed(rows)
     last = seen[(seen["full_evals"] <= full_evals) & (seen["level"] == level)]
     values, good_at, bad_at = (
         np.asarray(parameter.to_value(units), dtype=np.float64) for units in (unit, *at)
@@ -205,3 +210,43 @@ def marginal(kde: Any, index: int, unit: Floats) -> Floats:
     kernels = np.exp(-0.5 * z**2) / (width * np.sqrt(2 * np.pi))
     density: Floats = kernels.mean(axis=1)
     return density
+
+
+def moments(
+    study: FigureStudy, hyperparameter: str | None = None
+) -> tuple[TaskFacts, int, str, tuple[Marginal, ...]]:
+    """The model of the first cell of ``bohb`` that is stored whole, at three moments.
+
+    Args:
+        study: the study.
+        hyperparameter: a continuous one; the most important of them, as the task ranks them for
+            grid search, by default.
+
+    Returns:
+        The task, the seed, the hyperparameter, and its densities: when the first model exists,
+        and after the shares ``LATER`` of the budget.
+
+    Raises:
+        StudyError: no such cell is stored whole, its space cannot be built here, it has no
+            continuous hyperparameter, or there never was a model.
+    """
+    whole = study.derived_frame("whole")
+    own = whole[whole["method"] == METHOD] if len(whole) else whole
+    task = next((t for t in study.tasks if len(own) and t.name in set(own["task"])), None)
+    if task is None:
+        raise StudyError(f"surrogate: no cell of {METHOD} is stored with all its rows")
+    rows = own[own["task"] == task.name]
+    seed = int(rows["seed"].min())
+    rows = rows[rows["seed"] == seed]
+    space, order = space_of(task.name)
+    continuous = [name for name in order if not hasattr(space[name], "choices")]
+    if hyperparameter is None and not continuous:
+        raise StudyError(f"surrogate: {task.name} has no continuous hyperparameter")
+    name = hyperparameter or continuous[0]
+    if name not in continuous:
+        raise StudyError(
+            f"surrogate: {task.name} has no continuous hyperparameter {name}; "
+            f"there are {', '.join(continuous)}"
+        )
+    when = [first_model(rows, space), *(share * task.budget for share in LATER)]
+    return task, seed, name, tuple(marginal_at(rows, space, name, at) for at in when)

@@ -4,7 +4,6 @@ The seconds of methods lie orders of magnitude apart, and stacked bars on a loga
 lie: so the left panel stacks shares, and the right one shows seconds as dots on a logarithmic axis.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
@@ -14,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bohb_study.analysis.diagnostics.time_split import PARTS, mean_time
-from bohb_study.errors import StudyError
+from bohb_study.analysis.diagnostics.time_split import PARTS
 from paper_figures.figure_study import FigureStudy
+from paper_figures.figures.time_spent_data import TimePanel, panels
+from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
 
 ROW_INCHES, PANEL_INCHES, REST_INCHES = 0.118, 0.33, 0.65
@@ -39,63 +39,9 @@ DOTS: dict[str, Look] = {
     "searching": {"marker": "o", "color": "#d55e00", "markersize": 3.6},
 }
 SMALLEST_NAME = 5.0
-"""Points."""
+"""In points, as fonts are measured."""
 SMALLEST = 1e-4
 """Seconds below which no dot is drawn."""
-
-
-@dataclass(frozen=True)
-class MethodTime:
-    """Mean seconds of a cell of one method, over the tasks of a family."""
-
-    method: str
-    cells: int
-    wall: float
-    training: float
-    searching: float
-    scheduling: float
-    engine: float
-
-    def share(self, part: str) -> float:
-        """Of all its parts, which add up to the wall-clock time."""
-        total = sum(float(getattr(self, name)) for name in PARTS)
-        return float(getattr(self, part)) / total if total else 0.0
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One family of tasks."""
-
-    family: str
-    tasks: tuple[str, ...]
-    methods: tuple[MethodTime, ...]
-    """In the order of the legend."""
-
-
-def panels(study: FigureStudy) -> list[Panel]:
-    """What the figure draws: a pair of panels a family of tasks, without yardsticks.
-
-    Raises:
-        StudyError: the seconds of no cell are known.
-    """
-    if study.seconds.empty or study.seconds["wall"].isna().all():
-        raise StudyError("the seconds of no cell are known: nothing to draw")
-    means = mean_time(study.seconds[~study.seconds["method"].isin(study.larger_budgets)])
-    families: dict[str, list[str]] = {}
-    for task in study.tasks:
-        if task.name in set(means["task"]):
-            families.setdefault(task.family, []).append(task.name)
-    found = []
-    for family, names in families.items():
-        own = means[means["task"].isin(names)].set_index("method")
-        rows = []
-        for method in style.in_order(set(own.index)):
-            mine = own.loc[[method]]
-            cells = mine["cells"].to_numpy(dtype=np.float64)
-            seconds = [float(np.average(mine[name], weights=cells)) for name in ("wall", *PARTS)]
-            rows.append(MethodTime(method, int(cells.sum()), *seconds))
-        found.append(Panel(family, tuple(names), tuple(rows)))
-    return found
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -134,7 +80,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     return drawn, _caption(study, shown)
 
 
-def _draw_shares(axes: Axes, panel: Panel, size: float) -> None:
+def _draw_shares(axes: Axes, panel: TimePanel, size: float) -> None:
     rows = np.arange(len(panel.methods), dtype=np.float64)
     left = np.zeros(len(rows))
     for part in PARTS:
@@ -151,7 +97,7 @@ def _draw_shares(axes: Axes, panel: Panel, size: float) -> None:
     axes.set_title(panel.family, loc="left", pad=3)
 
 
-def _draw_seconds(axes: Axes, panel: Panel) -> None:
+def _draw_seconds(axes: Axes, panel: TimePanel) -> None:
     rows = np.arange(len(panel.methods), dtype=np.float64)
     for name, look in DOTS.items():
         values = np.array([getattr(method, name) for method in panel.methods], dtype=np.float64)
@@ -165,7 +111,7 @@ def _draw_seconds(axes: Axes, panel: Panel) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _scale(axes: Axes, shown: list[Panel]) -> None:
+def _scale(axes: Axes, shown: list[TimePanel]) -> None:
     every = [getattr(m, name) for panel in shown for m in panel.methods for name in DOTS]
     values = np.array([value for value in every if value >= SMALLEST] or [SMALLEST])
     axes.set_xscale("log")
@@ -189,22 +135,24 @@ def _legend(drawn: Figure) -> None:
     )
 
 
-def _cells(shown: list[Panel]) -> str:
+def _cells(shown: list[TimePanel]) -> str:
     """How many there are behind a mean."""
     counts = sorted({method.cells for panel in shown for method in panel.methods})
     return " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
 
 
-def _caption(study: FigureStudy, shown: list[Panel]) -> str:
+def _caption(study: FigureStudy, shown: list[TimePanel]) -> str:
     several = [f"{p.family}: {', '.join(p.tasks)}" for p in shown if len(p.tasks) > 1]
     parts = [
         f"Measured time of a cell, the mean over a method's cells ({_cells(shown)} cells). "
-        "Left: shares; training is the evaluation itself, searching the searcher (its model with "
-        "it), scheduling the scheduler, "
-        "engine all else. Right: seconds on a logarithmic axis, all of a cell's time, its training "
-        "and its searching.",
+        "Left: shares: training is the evaluation itself, searching the searcher including its "
+        "model, scheduling the scheduler, and engine the remainder. Right: seconds on a "
+        "logarithmic axis: the total time of a cell, its training and its searching.",
         f"Means over the cells of several tasks: {'; '.join(several)}." if several else "",
-        "Seconds are of the machine that ran the study and decide nothing.",
+        "Seconds depend on the machine that ran the study; no result depends on them.",
         f"Source: {study.provenance}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+FIGURE = FigureSpec("time-spent", figure)

@@ -27,8 +27,8 @@ def embedded_json(data: Any) -> str:
     Raises:
         ValueError: it holds NaN or an infinity.
     """
-    told = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return told.replace("<", "\\u003c")  # no </script>, no <!--; in a string it means the same
+    dumped = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return dumped.replace("<", "\\u003c")  # no </script>, no <!--; in a string it means the same
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:

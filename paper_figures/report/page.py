@@ -23,27 +23,27 @@ REPORT = "report.html"
 
 
 def write_report(
-    study_folder: Path | str, out: Path | str | None = None, *, allow_missing: bool = False
+    study: Path | str | LoadedStudy, out: Path | str | None = None, *, allow_missing: bool = False
 ) -> Path:
     """Write the page of a study; the same study gives the same bytes.
 
     Args:
-        study_folder: a study's folder, as it was run or packed.
-        out: the file; report.html in the study's folder where not given.
+        study: a study's folder, as it was run or packed, or what was loaded from it.
+        out: the file; default: report.html in the study's folder.
         allow_missing: go on although cells are missing; the page then names them.
 
     Returns:
         The file.
 
     Raises:
-        UsageError: there is no study, or a method has no line in ``style``.
+        UsageError: there is no such study.
         StudyError: cells are missing or damaged, there are no rows, or the file cannot be written;
             what existed is untouched.
     """
-    folder = Path(study_folder)
-    loaded, study = open_study(folder, allow_missing=allow_missing)
+    loaded, drawn = open_study(study, allow_missing=allow_missing)
+    folder = loaded.path
     path = Path(out) if out else folder / REPORT
-    content = page(folder, loaded, study).encode()
+    content = page(folder, loaded, drawn).encode()
     replace_files({path: content}, within=None if out else folder)
     return path
 
@@ -78,7 +78,7 @@ def page(folder: Path, loaded: LoadedStudy, study: FigureStudy) -> str:
 
 def _audit(folder: Path, loaded: LoadedStudy) -> Mapping[str, Any] | None:
     """The audit that is stored; made where none is and all rows are there."""
-    stored = read_audit(folder, loaded.study["id"])
+    stored = read_audit(folder, loaded.study.id)
     if stored is not None or loaded.thinned:
         return stored
     from bohb_study.audit.study_audit import audit_study  # imports Ray: seconds, and rarely needed

@@ -119,7 +119,7 @@ class _Shown:
     rules: list[Rule]
     axes: list[Axis]
     hyperparameters: list[str]
-    """Columns."""
+    """Columns of the frame that hold them."""
     optimum: float | None
     """Subtracted from noise-free losses, where it is known."""
     score: Score
@@ -133,7 +133,7 @@ def _method(rows: pd.DataFrame, shown: _Shown, factor: int) -> Json:
     Args:
         rows: of all its cells.
         shown: what is shown of the task.
-        factor: what a yardstick's axes are divided by.
+        factor: what the axes of a method with a larger budget are divided by.
 
     Returns:
         * ``n, label, kind``: of the aggregates, as in ``Aggregate``;
@@ -204,17 +204,17 @@ def _run(cell: _Cell, shown: _Shown, configs: dict[str, Json]) -> Json:
         * ``end``: axis -> where the cell ends.
     """
     found = np.unique(np.concatenate([cell.incumbents(rule) for rule in shown.rules]))
-    told = cell.rows.iloc[found]
-    values = told[shown.hyperparameters].astype(object).to_numpy()
-    for name, own in zip(told["config_id"], values, strict=True):
+    reports = cell.rows.iloc[found]
+    values = reports[shown.hyperparameters].astype(object).to_numpy()
+    for name, own in zip(reports["config_id"], values, strict=True):
         if name not in configs:
             configs[name] = {"number": len(configs), "values": [_short(value) for value in own]}
     noise_free = cell.losses.get("validated")
     return {
         "seed": int(cell.rows["seed"].iloc[0]),
-        "config": [configs[name]["number"] for name in told["config_id"]],
-        "level": told["level"].tolist(),
-        "loss": _numbers(shown.score.all_shown(told["val_loss"].to_numpy(dtype=np.float64))),
+        "config": [configs[name]["number"] for name in reports["config_id"]],
+        "level": reports["level"].tolist(),
+        "loss": _numbers(shown.score.all_shown(reports["val_loss"].to_numpy(dtype=np.float64))),
         **({} if noise_free is None else {"true": _numbers(noise_free[found])}),
         "at": {axis: _numbers(x[found]) for axis, x in cell.places.items()},
         "rules": {

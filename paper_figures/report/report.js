@@ -225,12 +225,12 @@
 
   function legend(lines) {
     const kinds = unique(lines.map(({ own }) =>
-      own.n === 1 ? "the one run of 1 seed" : `${own.label} of ${own.n} seeds; band: ${own.kind}`));
+      own.n === 1 ? "the only run" : `${own.label} of ${own.n} seeds; band: ${own.kind}`));
     const bands = banded(lines);
     const whose = bands.size < lines.length
       ? ` (${[...bands].map(({ look }) => look.label).join(", ")}; point at a line for its own)` : "";
     const multiples = lines.filter(({ own }) => own.factor > 1).map(({ own, look }) =>
-      ` ${look.label}: a yardstick, which has spent ${own.factor} times what the axis says.`);
+      ` ${look.label}: baseline with ${own.factor === 2 ? "twice" : `${own.factor} times`} the budget; its axis is divided by ${own.factor}.`);
     const missing = DATA.missing.length ? ` Missing cells: ${DATA.missing.join(", ")}.` : "";
     const modelled = state.axis === "virtual_seconds"
       ? " Virtual seconds follow from the task's modelled durations alone." : "";

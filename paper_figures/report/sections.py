@@ -28,7 +28,7 @@ def headline(loaded: LoadedStudy, study: FigureStudy, audit: Mapping[str, Any] |
         f'<code title="{escape(commit)}">{escape(_short_commit(commit))}</code>'
         for commit in study.provenance.commit.split()
     ]
-    engines = {str(record["engine"]) for record in loaded.cells.values() if "engine" in record}
+    engines = {record.engine for record in loaded.cells.values()}
     facts = {
         "budget": f"{study.tasks[0].budget:g} full evaluations",
         "seeds": " or ".join(map(str, seeds)),
@@ -54,12 +54,12 @@ def sentence(study: FigureStudy) -> str:
 
 
 def tasks_table(loaded: LoadedStudy, study: FigureStudy) -> str:
-    """What each task is."""
+    """What each task of the study is."""
     rows = []
     for task in study.tasks:
         optimum = "unknown" if task.optimum is None else number(task.optimum, zeros=False)
         plural = "" if task.top == 1 else "s"
-        what = str(loaded.study["tasks"][task.name].get("summary", ""))
+        what = loaded.study.tasks[task.name].summary
         metrics = dict.fromkeys([str(task.score), str(task.test_score)])
         full = f"{task.top:,} {task.unit}{plural}"
         rows.append(row([code(task.name), what, full, " and ".join(metrics), optimum]))

@@ -5,7 +5,7 @@ from itertools import cycle, islice
 
 from matplotlib.colors import to_hex, to_rgb
 
-from paper_figures.toolkit.style import Line
+from paper_figures.toolkit.line import Line
 
 SCALE = 1.6
 """Pixels of a line's width on the page over its points on paper."""

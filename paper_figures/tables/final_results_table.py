@@ -13,7 +13,9 @@ from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.numbers import distance, stable
 from bohb_study.scores import Score
 from bohb_study.summaries.table import Cell, Table, bold, columns, estimate_cell, row
+from bohb_study.summaries.wording import OUTSIDE_BUDGET, larger_budget
 from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 REGRET = "regret"
@@ -33,7 +35,7 @@ class Final:
     test: Estimate | None
     """Their test loss; None where the task has no test part."""
     retrained: Estimate | None
-    """Test loss of the incumbents under rule full, trained again; None where they were not."""
+    """Test loss of the incumbents under rule full, retrained; None where they were not."""
 
 
 def finals(study: FigureStudy) -> list[Final]:
@@ -78,7 +80,9 @@ def finals(study: FigureStudy) -> list[Final]:
 
 
 def table(study: FigureStudy) -> Table:
-    """One row per task and method; the best of a task is bold, yardsticks aside.
+    """One row per task and method; the best of a task is bold.
+
+    Methods of a larger budget are not among those that may be the best.
 
     Raises:
         StudyError: as ``finals``.
@@ -114,7 +118,7 @@ def table(study: FigureStudy) -> Table:
 
 
 def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
-    """(task, method) -> test loss of its final configurations, trained again."""
+    """(task, method) -> test loss of its final configurations, retrained."""
     if study.finals is None or study.finals.empty:
         return {}
     trained = study.frame[study.frame["task"].isin(study.finals["task"].unique())]
@@ -167,11 +171,11 @@ def _notes(study: FigureStudy, found: list[Final]) -> Iterable[str]:
         yield f"Final loss is regret, the distance to the optimum, on {regret}."
     if any(one.retrained is not None for one in found):
         yield (
-            "Retrained, off the ledger: test loss of the final configurations under rule full, "
-            "trained again with fresh training seeds; of each seed their mean, then as above."
+            f"Retrained, {OUTSIDE_BUDGET}: test loss of the final configurations under rule full, "
+            "retrained with fresh training seeds; the mean for each seed, then as above."
         )
     for method, factor in study.larger_budgets.items():
-        yield f"{style.line(method).label}: a yardstick with {factor} times the budget."
+        yield f"{style.line(method).label}: {larger_budget(factor)}."
     if missing := require_complete(study.frame, study.allow_missing):
         yield f"Missing cells: {', '.join(missing)}."
     yield f"Source: {study.provenance}."
@@ -186,3 +190,6 @@ def _higher(study: FigureStudy) -> str:
 
 def _names(found: Iterable[Final]) -> str:
     return ", ".join(dict.fromkeys(one.task.name for one in found))
+
+
+TABLE = TableSpec("table-finals", table)

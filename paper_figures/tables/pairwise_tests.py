@@ -11,6 +11,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, fixed, number
 from bohb_study.summaries.table import Cell, Given, Table, bold, columns, row
 from paper_figures.figure_study import FigureStudy
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 NAMES, NUMBERS = (
@@ -31,7 +32,7 @@ class Pairwise:
 
 
 def pairwise(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Pairwise:
-    """Test all pairs of methods on each task of a study; yardsticks take no part.
+    """Test all pairs of methods on each task of a study; methods of a larger budget take no part.
 
     Args:
         study: the study.
@@ -149,20 +150,20 @@ def _notes(study: FigureStudy, found: Pairwise, pair: tuple[str, str]) -> list[s
     notes = [
         f"Bold name: the primary endpoint, {first} against {second}, tested at {ALPHA} without "
         "correction (Wilcoxon signed-rank, two-sided). All other pairs, and all pairs at "
-        f"{shares} of the budget, are one family a task ({' or '.join(map(str, sizes))} tests): "
+        f"{shares} of the budget, are one family per task ({' or '.join(map(str, sizes))} tests): "
         f"their p is after Holm's correction. Bold p: at most {ALPHA}.",
         f"Incumbents under rule {rules}; an undefined one is worse than any defined one, and no "
         f"pair is dropped. n: pairs that differ, of {' or '.join(map(str, seeds))} seeds.",
         f"Gain: interquartile mean of the differences, positive where {first} is better, "
         f"'{NONE}' where a seed has no incumbent. "
         "Detectable: the least mean difference that these pairs would have shown with a "
-        "probability of 80 % at 0.05 over the number of tests, were differences normal with "
-        f"their own standard deviation ('{NONE}': none could, or an incumbent is undefined). "
-        "Won: seeds in which it is better, ties count one half. P(better): probability of "
-        "improvement over all pairs of runs [95 % interval], over tasks their mean.",
-        "Smallest p: the least that the pairs that differ allow, number of tests x 2 / 2^n"
+        "probability of 80 % at 0.05 over the number of tests, if differences were normal with "
+        f"the observed standard deviation ('{NONE}': none could, or an incumbent is undefined). "
+        "Won: seeds in which it is better, ties counting one half. P(better): probability of "
+        "improvement over all pairs of runs [95 % interval]; over tasks, their mean.",
+        "Smallest p: the smallest value that the pairs that differ allow, number of tests x 2 / 2^n"
         + ("; '!': 0.05 cannot be reached." if _short(found) else "; 0.05 is within reach of all."),
-        f"Not tested, for want of one of the two: {', '.join(found.untested)}."
+        f"Not tested, as one of the two is missing: {', '.join(found.untested)}."
         if found.untested
         else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
@@ -175,3 +176,6 @@ def _short(found: Pairwise) -> bool:
     return any(
         one.smallest > ALPHA for tests in found.tests for one in (tests.primary, *tests.family)
     )
+
+
+TABLE = TableSpec("table-pairwise", table)

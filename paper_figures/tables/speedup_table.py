@@ -10,6 +10,7 @@ from bohb_study.numbers import NONE, number
 from bohb_study.summaries.table import Table, columns, rows
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import speedup_dots
+from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
 NOT_REACHED = "not reached"
@@ -37,10 +38,10 @@ def table(study: FigureStudy) -> Table:
     kinds = " or ".join(sorted(set(shown.found["kind"])))
     notes = (
         f"Kaplan-Meier median of random search's times over that of the method's, in {shown.time}, "
-        f"over {counts} seeds [{kinds}]; above 1: sooner than random search. Target: random's "
+        f"over {counts} seeds [{kinds}]; above 1: faster than random search. Target: random's "
         "interquartile mean at that share of the budget.",
-        f"{NOT_REACHED} (< x): the method's median is censored, and x is the most that its "
-        f"speed-up can be; > x: random's is. An end of an interval that is {NONE} is censored.",
+        f"{NOT_REACHED} (< x): the method's median is censored, and its speed-up is below x; "
+        f"> x: random's is censored. An end of an interval that is {NONE} is censored.",
         f"Source: {study.provenance}.",
     )
     shares = tuple(f"{100 * share:g} %" for share in SHARES)
@@ -63,3 +64,6 @@ def text(own: "pd.Series[Any] | None") -> str:
         return NOT_REACHED
     shown = number(bound, 2)
     return f"{NOT_REACHED} (< {shown})" if np.isinf(median) else f"> {shown} [{ends}]"
+
+
+TABLE = TableSpec("table-speedups", table)

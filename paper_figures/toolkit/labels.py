@@ -30,15 +30,15 @@ LEADER, HANDLE, GAP = 7.0, 17.0, 3.0
 
 @dataclass(frozen=True)
 class End:
-    """Where a line ends."""
+    """Where a line ends, and its name."""
 
     method: str
     y: float
     """In data coordinates of the axes."""
     text: str = ""
-    """The method's label where not given."""
+    """Default: the method's label."""
     x: float | None = None
-    """In data coordinates; the right edge of the axes where not given."""
+    """In data coordinates; default: the right edge of the axes."""
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class End:
 
     @property
     def lines(self) -> int:
-        """Of the name."""
+        """How many lines the name takes."""
         return self.name.count("\n") + 1
 
 

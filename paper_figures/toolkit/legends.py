@@ -9,8 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from bohb_study.analysis import RULES, MethodCurves, Rule
-from paper_figures.figures.anytime_data import banded
+from bohb_study.summaries.wording import larger_budget
 from paper_figures.toolkit import style
+from paper_figures.toolkit.curve_panel import banded
 
 LETTERS, HANDLE_LETTERS = 84, 8
 """Letters that a line of the legend holds, and what a handle takes of them."""
@@ -138,7 +139,7 @@ def spread_sentence(everything: Sequence[MethodCurves], *, thin: bool = True) ->
     bands = " or ".join(_KINDS.get(kind, kind) for kind in kinds)
     methods = {curves.method for curves in everything}
     kept = [style.line(method).label for method in style.in_order(banded(methods))]
-    of = f" of {' and '.join(kept)} alone, as more would hide each other"
+    of = f" of {' and '.join(kept)} only, as more would overlap"
     runs = thin and any("range" in kind for kind in kinds)
     return (
         f"Lines: {labels} of {number} seed{'s' if counts != [1] else ''}; bands"
@@ -174,4 +175,4 @@ _RULES: dict[Rule, str] = {
 def larger_budget_in_words(method: str, factor: int) -> str:
     """One sentence of a caption about a method with a multiple of the budget."""
     label = style.line(method).label
-    return f"{label}: a yardstick, which has spent {factor} times what the axis says."
+    return f"{label}: {larger_budget(factor)}; its axis is divided by {factor}."

@@ -36,7 +36,7 @@ class Blocks:
 
     @property
     def lines(self) -> tuple[int, ...]:
-        """Rows of each block."""
+        """How many rows each block takes."""
         return tuple(math.ceil(size / self.columns) for size in self.sizes)
 
     def places(self, drawn: Figure) -> list[list[Place]]:

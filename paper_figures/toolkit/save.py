@@ -1,6 +1,7 @@
-"""The one place that writes figures: the same study gives the same bytes, whoever draws it."""
+"""The one place that writes figures: the same study gives the same bytes by every command."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ FORMATS = ("pdf", "png", "svg")
 DPI = 300
 """Of the PNG; the others have no pixels."""
 _SOFTWARE = "bohb_study paper_figures"
+_CLIP = re.compile(rb"\bp[0-9a-f]{10}(?=[\")])")
 
 
 def render(
@@ -38,8 +40,23 @@ def render(
         for form in formats:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=form, dpi=DPI, metadata=metadata[form])
-            rendered[form] = buffer.getvalue()
+            content = buffer.getvalue()
+            rendered[form] = _numbered_clips(content) if form == "svg" else content
     return rendered
+
+
+def _numbered_clips(svg: bytes) -> bytes:
+    """The same picture with the names of its clipping paths numbered in order of appearance.
+
+    Matplotlib names each by a hash of its exact bounds, whose last bits come from the solver of the
+    layout and differ with what was drawn before; as written, with fewer digits, they do not.
+    """
+    names: dict[bytes, bytes] = {}
+
+    def name(found: re.Match[bytes]) -> bytes:
+        return names.setdefault(found[0], b"clip%d" % len(names))
+
+    return _CLIP.sub(name, svg)
 
 
 def save(
@@ -56,7 +73,7 @@ def save(
         figure: what is written.
         title: stem of the files.
         caption: goes into their metadata.
-        source: likewise.
+        source: where the figure comes from, stored in the files too.
         folder: made where it is not there.
         within: a study's folder that ``folder`` is in: no link below it is followed.
 

@@ -16,7 +16,7 @@ LOG_FROM = 4.0
 SMALL = 0.99e-4
 """Below it a power of ten is written as one: zeros are hard to count."""
 LARGE = 1e9
-"""From here on likewise."""
+"""From here on, too, in powers of ten."""
 CORNER_DIGITS = 9
 """Of a step that is drawn: finer than anything that is seen, coarser than any last bit."""
 NARROW = 1.0

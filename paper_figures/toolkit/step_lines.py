@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from bohb_study.analysis import MethodCurves
 from bohb_study.analysis.statistics.aggregate import SpreadKind
 from bohb_study.arrays import Floats
-from paper_figures.figures.anytime_data import REGRET, Panel, banded, runs_shown, values_shown
 from paper_figures.toolkit import scales, style
+from paper_figures.toolkit.curve_panel import REGRET, CurvePanel, banded, runs_shown, values_shown
 from paper_figures.toolkit.labels import End
 
 
-def draw_panel(axes: Axes, panel: Panel) -> None:
+def draw_panel(axes: Axes, panel: CurvePanel) -> None:
     """All methods of a panel.
 
     Raises:
@@ -105,7 +105,7 @@ def _draw_method(axes: Axes, curves: MethodCurves, number: int) -> None:
 
 
 def scale(
-    row: Sequence[Axes], shown: Sequence[Panel], first: float, last: float, most: int = 20
+    row: Sequence[Axes], shown: Sequence[CurvePanel], first: float, last: float, most: int = 20
 ) -> None:
     """The logarithmic x axis from ``first`` to ``last``, and one y axis for a task's panels.
 
@@ -137,7 +137,7 @@ def _say_nothing(axes: Axes) -> None:
     axes.text(0.5, 0.5, "no incumbent", transform=axes.transAxes, ha="center", va="center")
 
 
-def line_ends(panel: Panel) -> list[End]:
+def line_ends(panel: CurvePanel) -> list[End]:
     """Where the lines of a panel end; a method without a centre, where its runs do on average.
 
     Methods of which nothing is drawn have no end.

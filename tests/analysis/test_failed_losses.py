@@ -20,6 +20,7 @@ from bohb_study.analysis.incumbents.final_incumbents import final_incumbents
 from bohb_study.analysis.incumbents.rules import RULES, Rule
 from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.analysis.statistics.normalisation import Reference
+from bohb_study.budget import Account
 
 Cell = Callable[..., pd.DataFrame]
 Reports = Sequence[tuple[int, float]]
@@ -55,9 +56,9 @@ def fail(frame: pd.DataFrame, statuses: Sequence[str], loss: float = np.nan) -> 
     return frame.assign(status=status, **losses)
 
 
-def ledgers(frame: pd.DataFrame) -> dict[tuple[str, str, int], dict[str, int]]:
+def ledgers(frame: pd.DataFrame) -> dict[tuple[str, str, int], Account]:
     keys = frame[["task", "method", "seed"]].drop_duplicates().itertuples(index=False)
-    return {(k.task, k.method, k.seed): {"charged": 36, "unspent": 0} for k in keys}  # type: ignore[misc]
+    return {(k.task, k.method, k.seed): Account(36, 36, 36, 0, 9, "budget") for k in keys}  # type: ignore[misc]
 
 
 def worst(values: "pd.Series[float] | np.ndarray") -> np.ndarray:

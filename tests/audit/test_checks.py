@@ -8,6 +8,9 @@ import pytest
 from bohb_study.audit.checks.accounting import check_ledger
 from bohb_study.audit.checks.value_ranges import check_range
 from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
+from bohb_study.budget import Account
+from bohb_study.store import CellRecord
+from bohb_study.study import Cell
 
 LR = {"kind": "float", "lower": 0.1, "upper": 1.0, "conditional": False}
 UNITS = {"kind": "int", "lower": 1, "upper": 9, "conditional": True}
@@ -32,10 +35,11 @@ def study(
     )
     rows["units_total"] = rows["units"].cumsum()
     charged = int(rows["units"].sum())
-    ledger = {"allowed": 9, "charged": charged, "executed": charged, "unspent": 9 - charged}
+    ledger = Account(9, charged, charged, 9 - charged, 9, "budget")
+    record = CellRecord(Cell("toy", "random", 0), 2, len(rows), "", "", {}, (), ledger=ledger)
     return evidence(
         rows,
-        records={("toy", "random", 0): {"ledger": {**ledger, "refused": 9, "ended": "budget"}}},
+        records={("toy", "random", 0): record},
         asked=[("toy", "random", 0)],
         tasks={"toy": TaskFacts((1, 3, 9), curve, resumable, space)},
         methods={"random": MethodFacts()},

@@ -1,12 +1,11 @@
 """The audit of whole studies: clean ones hold, each kind of violation is caught by its check."""
 
-import importlib.util
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 def store(folder: Path, config: StudyConfig) -> Path:
     """Run a study in this process and store it, as the runner does."""
     folder.mkdir()
-    tasks = config.made_tasks()
+    tasks = config.resolve().tasks
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget, config.workers))
@@ -133,10 +132,16 @@ def test_the_verdict_is_one_line(study: LoadedStudy) -> None:
 # One planted violation of each kind
 
 
+def with_task(study: LoadedStudy, **facts: Any) -> LoadedStudy:
+    """The study with other facts stored of its task."""
+    tasks = {"branin-mf": replace(study.study.tasks["branin-mf"], **facts)}
+    return replace(study, study=replace(study.study, tasks=tasks))
+
+
 def spoilt(study: LoadedStudy, **ledger: int) -> dict[str, list[str]]:
     """What is found where ``KEY`` has this ledger."""
     record = study.cells[KEY]
-    study.cells[KEY] = {**record, "ledger": {**record["ledger"], **ledger}}
+    study.cells[KEY] = replace(record, ledger=replace(record.account, **ledger))
     return violated(audit_study(study))
 
 
@@ -148,7 +153,7 @@ def test_one_unit_too_much_in_the_books(study: LoadedStudy) -> None:
 
 
 def test_one_unit_too_much_in_the_rows(study: LoadedStudy) -> None:
-    charged = study.cells[KEY]["ledger"]["charged"]
+    charged = study.cells[KEY].account.charged
     last = rows_of(study)[-1]
     study.frame.loc[last, ["units", "units_total"]] += 1
     found = spoilt(study)
@@ -156,26 +161,26 @@ def test_one_unit_too_much_in_the_rows(study: LoadedStudy) -> None:
 
 
 def test_a_rest_that_the_refused_step_would_have_fitted_into(study: LoadedStudy) -> None:
-    ledger = study.cells[KEY]["ledger"]
-    assert ledger["ended"] == "budget"
-    found = spoilt(study, refused=ledger["unspent"] or 0)
+    ledger = study.cells[KEY].account
+    assert ledger.ended == "budget"
+    found = spoilt(study, refused=ledger.unspent or 0)
     assert list(found) == ["ledger"]
     (line,) = found["ledger"]
-    rest = ledger["unspent"]
+    rest = ledger.unspent
     assert line == f"{NAME}: {rest} units unspent although the refused step cost {rest}"
 
 
 def test_another_budget(study: LoadedStudy) -> None:
-    ledger = study.cells[KEY]["ledger"]
-    found = spoilt(study, allowed=ledger["allowed"] + 1, unspent=ledger["unspent"] + 1)
+    ledger = study.cells[KEY].account
+    found = spoilt(study, allowed=ledger.allowed + 1, unspent=ledger.unspent + 1)
     assert f"{NAME}: allowed 1297 units, but its budget is 1296" in found["ledger"]
     assert list(found) == ["ledger"]
 
 
 def test_books_that_are_not_there(study: LoadedStudy) -> None:
-    study.cells[KEY] = {k: v for k, v in study.cells[KEY].items() if k != "ledger"}
+    study.cells[KEY] = replace(study.cells[KEY], ledger=None)
     found = violated(audit_study(study))
-    assert found["ledger"][0].startswith(f"{NAME}: its account lacks allowed, charged")
+    assert found["ledger"] == [f"{NAME}: its account was not recorded"]
 
 
 def test_units_that_do_not_fit_the_ladder(study: LoadedStudy) -> None:
@@ -206,7 +211,7 @@ def test_a_sum_that_is_not_of_its_rows(study: LoadedStudy) -> None:
 
 @pytest.mark.parametrize("what", ["space", "split"])
 def test_another_space_or_split_by_the_records(study: LoadedStudy, what: str) -> None:
-    study.cells[KEY] = {**study.cells[KEY], what: "0123456789"}
+    study.cells[KEY] = replace(study.cells[KEY], **{what: "0123456789"})
     usual = "none" if what == "split" else study.cells["branin-mf", "random", 1]["space"][:8]
     other = "branin-mf/hyperband/1" if what == "split" else "branin-mf/bohb/0"
     assert violated(audit_study(study)) == {
@@ -230,9 +235,9 @@ def test_losses_are_not_compared_where_they_may_differ(
 ) -> None:
     study.frame.loc[rows_of(study), "val_loss"] += 1e-9
     if where == "record":
-        study.cells[KEY] = {**study.cells[KEY], "gpus_per_trial": value}
+        study.cells[KEY] = replace(study.cells[KEY], gpus_per_trial=value)
     else:
-        study.study["tasks"]["branin-mf"]["only_engine"] = value
+        study = with_task(study, only_engine=value)
     audit = audit_study(study)
     assert audit.holds
     (note,) = audit.checks["same-problem"].notes
@@ -293,7 +298,7 @@ def test_a_defect_that_is_not_declared_is_a_violation(
 )
 def test_a_configuration_out_of_range(study: LoadedStudy, value: float, said: str) -> None:
     column = next(name for name in study.frame if str(name).startswith(HP))
-    space = study.study["tasks"]["branin-mf"]["space"][str(column).removeprefix(HP)]
+    space = study.study.tasks["branin-mf"].space[str(column).removeprefix(HP)]
     assert (space["lower"], space["upper"]) == (-5, 10)
     study.frame.loc[rows_of(study)[4], column] = value
     name = str(column).removeprefix(HP)
@@ -305,7 +310,8 @@ def test_a_configuration_out_of_range(study: LoadedStudy, value: float, said: st
 def test_a_pick_by_the_model_before_there_can_be_one(study: LoadedStudy) -> None:
     study.frame.loc[rows_of(study)[5], "model_based"] = True  # the sixth of six observations
     needed = "before 6 observations at one fidelity, so before there can be one"
-    assert violated(audit_study(study)) == {"model": [f"{NAME}: 1 picks by the model {needed}"]}
+    found = violated(audit_study(study))
+    assert found == {"model": [f"{NAME}: 1 suggestions by the model {needed}"]}
 
 
 def test_a_model_that_never_picks(study: LoadedStudy) -> None:
@@ -316,8 +322,7 @@ def test_a_model_that_never_picks(study: LoadedStudy) -> None:
         "model": [f"{NAME}: none of {trials - 6} suggestions by the model once it could exist"]
     }
     choices = {"kind": "categorical", "choices": ["a", "b"], "conditional": True}
-    study.study["tasks"]["branin-mf"]["space"] = {"learner": choices}
-    model = audit_study(study).checks["model"]
+    model = audit_study(with_task(study, space={"learner": choices})).checks["model"]
     assert model.state == "known"
     assert "degenerate" in str(model.findings[0])
 
@@ -357,7 +362,7 @@ def test_a_method_without_any_result(study: LoadedStudy) -> None:
     assert violated(audit_study(study)) == {}
     frame.loc[frame["method"] == "bohb", ["val_loss", "test_loss", "status"]] = none
     trials = frame.loc[frame["method"] == "bohb"].groupby("seed")["trial"].nunique().sum()
-    study.cells[KEY] = {**study.cells[KEY], "failures": {"3": "ValueError: no such layer"}}
+    study.cells[KEY] = replace(study.cells[KEY], failures={"3": "ValueError: no such layer"})
     assert violated(audit_study(study)) == {
         "complete": [
             f"branin-mf/bohb: none of its {trials} trainings has a result; the first: ValueError: "
@@ -466,7 +471,7 @@ def test_an_audit_is_stored_packed_and_stays_as_it_is(folder: Path, tmp_path: Pa
     audit = audit_folder(load_study(copy))
     path = copy / "audit.json"
     stored = json.loads(path.read_text())
-    assert stored["study"] == load_study(copy).study["id"]
+    assert stored["study"] == load_study(copy).study.id
     assert (stored["holds"], stored["cells"], stored["rows"]) == (True, 6, audit.rows)
     states = {name: check["state"] for name, check in stored["checks"].items()}
     assert states == dict.fromkeys(CHECKS, "holds")
@@ -499,9 +504,9 @@ def test_a_damaged_audit_is_said_and_made_again(folder: Path, tmp_path: Path, te
     (copy / "audit.json").write_text(text)
     study = load_study(copy)
     with pytest.raises(StudyError, match=r"audit\.json: damaged: .*it is made again"):
-        read_audit(copy, study.study["id"])
+        read_audit(copy, study.study.id)
     audit_folder(study)
-    stored = read_audit(copy, study.study["id"])
+    stored = read_audit(copy, study.study.id)
     assert stored is not None
     assert stored["holds"]
 
@@ -524,24 +529,9 @@ def test_a_study_of_before_there_was_an_audit_holds() -> None:
 
 
 @pytest.fixture
-def script() -> Iterator[Callable[[str], ModuleType]]:
-    """A script of experiments/; its dataclass looks itself up in sys.modules."""
-    names = []
-
-    def made(name: str) -> ModuleType:
-        path = ROOT / "experiments" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(f"audited_{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        names.append(spec.name)
-        spec.loader.exec_module(module)
-        return module
-
-    yield made
-    for name in names:
-        del sys.modules[name]
+def script() -> Callable[[str], ModuleType]:
+    """The module of a subcommand."""
+    return lambda name: import_module(f"bohb_study.cli.{name}")
 
 
 def test_compare_audits_and_exits_1_where_it_does_not_hold(
@@ -549,10 +539,11 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    cells_run_here: None,
 ) -> None:
     monkeypatch.setattr("paper_figures.draw_study", lambda *_, **__: [])
     compare = script("compare")
-    words = ["--task", "branin-mf", "--methods", "random", "bohb-stock", "--budget", "8"]
+    words = ["--tasks", "branin-mf", "--methods", "random", "bohb-stock", "--budget", "8"]
     words += ["--seeds", "1", "--out", str(tmp_path)]
     assert command_line.run(compare.main, words) == 0  # a known defect is reported, and no failure
     lines = capsys.readouterr().out.splitlines()

@@ -23,7 +23,7 @@ def test_a_made_up_study_is_loaded_and_aggregated(tmp_path: Path) -> None:
 
 def test_the_script_writes_what_it_measured(tmp_path: Path) -> None:
     out = tmp_path / "frames.json"
-    command = [sys.executable, str(ROOT / "experiments" / "frame_benchmark.py")]
+    command = [sys.executable, str(ROOT / "experiments" / "benchmark.py"), "frames"]
     command += ["--methods", "2", "--seeds", "2", "--rows", "54", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     measured = json.loads(out.read_text())["measured"]
@@ -32,6 +32,7 @@ def test_the_script_writes_what_it_measured(tmp_path: Path) -> None:
 
 
 def test_nothing_to_measure_is_one_line() -> None:
-    command = [sys.executable, str(ROOT / "experiments" / "frame_benchmark.py"), "--rows", "0"]
+    command = [sys.executable, str(ROOT / "experiments" / "benchmark.py"), "frames"]
+    command += ["--rows", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (2, "error: --rows 0: must be at least 1\n")

@@ -1,9 +1,7 @@
 """Images per second: both ways hand out the same images, and what cannot be measured is refused."""
 
 import json
-import sys
-from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -13,24 +11,14 @@ import torch
 from bohb_study.benchmarking import image_loading
 from bohb_study.benchmarking.image_loading import OURS, WORKS, Speed, measure
 from bohb_study.cli import command_line
-from repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-SCRIPT = ROOT / "experiments" / "image_benchmark.py"
-
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    """experiments/image_benchmark.py; its dataclass looks itself up in sys.modules."""
-    spec = spec_from_file_location("experiments_image_benchmark", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def script() -> ModuleType:
+    """The module of the subcommand."""
+    return import_module("bohb_study.cli.bench_images")
 
 
 def test_every_work_is_measured_in_every_way(

@@ -1,19 +1,20 @@
 """Whatever is typed wrongly costs one line, exit 2, and not a single file."""
 
 import hashlib
-import importlib.util
 import json
 import socket
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bohb_study.cli import command_line
+from bohb_study.cli.entry import COMMANDS
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.methods import METHODS
@@ -23,10 +24,6 @@ from bohb_study.store import write_cell, write_study
 from bohb_study.store.code_file import write_code
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import StudyConfig
-from paper_figures.__main__ import main as paper_figures
-from repository import ROOT
-
-EXPERIMENTS = ROOT / "experiments"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -35,18 +32,12 @@ Refused = Callable[..., str]
 
 
 def script(name: str) -> Main:
-    """``main`` of experiments/<name>.py; its dataclasses look themselves up in sys.modules."""
-    spec = importlib.util.spec_from_file_location(f"experiments_{name}", EXPERIMENTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    main: Main = module.main
+    """``main`` of a subcommand."""
+    main: Main = import_module(COMMANDS[name][0]).main
     return main
 
 
-compare, reproduce = script("compare"), script("reproduce")
+compare, reproduce, figures = script("compare"), script("reproduce"), script("figures")
 
 
 def files(folder: Path) -> dict[Path, str]:
@@ -78,10 +69,10 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
 # compare.py
 
 BAD: dict[str, str] = {
-    "--task digit": "--task digit: no such task; did you mean digits?",
-    "--task xyz": "--task xyz: no such task; known: ",
-    "--task": "--task: empty; name at least one",
-    "--task digits digits": "--task digits digits: digits is given more than once",
+    "--tasks digit": "--tasks digit: no such task; did you mean digits?",
+    "--tasks xyz": "--tasks xyz: no such task; known: ",
+    "--tasks": "--tasks: empty; name at least one",
+    "--tasks digits digits": "--tasks digits digits: digits is given more than once",
     "--methods bhob": "--methods bhob: no such method; did you mean bohb?",
     "--methods xyz": "--methods xyz: no such method; known: grid, random, random-2x, ",
     "--methods": "--methods: empty; name at least one",
@@ -98,8 +89,8 @@ BAD: dict[str, str] = {
     "--budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of digits (a ",
     "--budget 37038": "--budget 37038: must be at most 37,037 full evaluations of digits",
     "--budget 1e300 --methods grid": "--budget 1e+300: must be at most 37,037 full evaluations of ",
-    "--task counting-ones-8 --budget 12346": "--budget 12346: must be at most 12,345 ",
-    "--task-option digits.epochs=3486784401 --budget 1": "--task digits: a full evaluation of "
+    "--tasks counting-ones-8 --budget 12346": "--budget 12346: must be at most 12,345 ",
+    "--task-options digits.epochs=3486784401 --budget 1": "--tasks digits: a full evaluation of "
     "3486784401 epochs is too long (a cell keeps its steps in memory: at most 1,000,000)",
     "--dry-run --budget 1e9": "--budget 1000000000: must be at most 37,037 full evaluations of ",
     "--budget abc": "--budget: could not convert string to float: 'abc'",
@@ -128,16 +119,17 @@ BAD: dict[str, str] = {
     "--jobs 1000000000": "--jobs 1000000000: must be at most 1,024",
     f"--eta {10**400}": f"--eta {10**400}: does not fit 27 epochs; allowed: 3, 27",
     "--jobs -2": "--jobs -2: must be at least 1",
-    "--task-option epochs=9": "--task-option epochs=9: must look like task.key=value",
-    "--task-option digits.epochs": "--task-option digits.epochs: must look like task.key=value",
-    "--task-option digits.epochs=": "--task-option digits.epochs=: must look like",
-    "--task-option digits.epoch=9": "--task-option digits.epoch: no such option of digits; did you "
-    "mean epochs?",
-    "--task-option digits.eta=3": "--task-option digits.eta: no such option of digits; known: ",
-    "--task-option digits.epochs=many": "--task-option digits.epochs=many: must be a whole number",
-    "--task-option digits.epochs=10": "--task-option digits.epochs=10: must be a power of 3",
-    "--task-option other.epochs=9": "--task-option other.epochs=9: other is not among --task",
-    "--task-option digits.epochs=9 digits.epochs=3": "--task-option digits.epochs=3: "
+    "--task-options epochs=9": "--task-options epochs=9: must look like task.key=value",
+    "--task-options digits.epochs": "--task-options digits.epochs: must look like task.key=value",
+    "--task-options digits.epochs=": "--task-options digits.epochs=: must look like",
+    "--task-options digits.epoch=9": "--task-options digits.epoch: no such option of digits; did "
+    "you mean epochs?",
+    "--task-options digits.eta=3": "--task-options digits.eta: no such option of digits; known: ",
+    "--task-options digits.epochs=many": "--task-options digits.epochs=many: must be a whole "
+    "number",
+    "--task-options digits.epochs=10": "--task-options digits.epochs=10: must be a power of 3",
+    "--task-options other.epochs=9": "--task-options other.epochs=9: other is not among tasks",
+    "--task-options digits.epochs=9 digits.epochs=3": "--task-options digits.epochs=3: "
     "digits.epochs is given twice",
     "--name a/b": "--name 'a/b': must be a plain file name",
     "--name ..": "--name '..': must be a plain file name",
@@ -146,8 +138,9 @@ BAD: dict[str, str] = {
     "--cpus-per-trial inf": "--cpus-per-trial inf: must be a number, above 0",
     "--gpus-per-trial -1": "--gpus-per-trial -1: must be a number, 0 or above",
     "--gpus-per-trial nan": "--gpus-per-trial nan: must be a number, 0 or above",
-    "--engine virtual --gpus-per-trial 1": "--gpus-per-trial 1: engine virtual gives none out; ",
-    "--task fcnet-protein --methods bohb": "--methods bohb: fcnet-protein has a single fidelity, ",
+    "--engine virtual --gpus-per-trial 1": "--gpus-per-trial 1: engine virtual does not "
+    "allocate GPUs; allowed with --engine tune",
+    "--tasks fcnet-protein --methods bohb": "--methods bohb: fcnet-protein has a single fidelity, ",
 }
 """Words -> what is said of them."""
 
@@ -183,15 +176,15 @@ def test_words_that_can_name_nothing(
         ("reproduce", ""),
         ("pack", "target"),
         ("paper", "digits --paper"),
-        ("frame_benchmark", "--out"),
-        ("paper_figures", "--study"),
+        ("bench", "frames --out"),
+        ("figures", "--study"),
     ],
 )
 def test_a_path_that_is_too_long_for_any_command(
     command: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = 300 * "n"
-    main = paper_figures if command == "paper_figures" else script(command)
+    main = script(command)
     assert command_line.run(main, [*words.split(), name]) == 2
     assert capsys.readouterr().err.count(f"{name}: a name has 300 bytes; at most 255") == 1
 
@@ -231,7 +224,7 @@ def test_an_output_folder_that_is_a_file_or_below_one(
 
 
 def test_a_method_that_does_not_fit_the_ladder(refused: Refused, tmp_path: Path) -> None:
-    words = ["--task-option", "digits.epochs=243", "--methods", "random", "asha"]
+    words = ["--task-options", "digits.epochs=243", "--methods", "random", "asha"]
     said = refused(compare, *words, "--budget", "1", "--out", tmp_path / "out")
     assert said.startswith("IncrementalASHA: its rungs stand at (1, 3, 9, 27, 81), but ")
 
@@ -331,7 +324,7 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
 
 
 def test_dry_run_prints_the_rungs_by_both_rules(shown: Refused) -> None:
-    table = shown("--dry-run", "--task", "digits", "fcnet-protein", "--methods", "random")
+    table = shown("--dry-run", "--tasks", "digits", "fcnet-protein", "--methods", "random")
     bands = [
         cells[1:-1]
         for line in table.splitlines()
@@ -374,7 +367,7 @@ def store(folder: Path, **config: Any) -> Path:
     values = {"int": 1, "float": 0.5, "str": "x", "bool": True}
     row = {c.name: c.values[0] if c.values else values[c.kind] for c in COLUMNS}
     folder.mkdir()
-    write_study(folder, "compare", config, config.made_tasks())
+    write_study(folder, "compare", config, config.resolve().tasks)
     for cell in config.cells():
         cell_row = {**row, "task": cell.task, "method": cell.method, "seed": cell.seed, "seq": 0}
         code = cell_hash(cell.task, cell.method, "tune")
@@ -390,22 +383,22 @@ def change(path: Path, **values: Any) -> None:
     path.write_bytes(sealed_json({**json.loads(path.read_text()), **values}))
 
 
-@pytest.mark.parametrize("main", [reproduce, paper_figures], ids=["reproduce", "paper_figures"])
+@pytest.mark.parametrize("main", [reproduce, figures], ids=["reproduce", "paper_figures"])
 @pytest.mark.parametrize("path", ["nowhere", ".", "file"])
 def test_a_path_that_is_no_study(main: Main, path: str, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    flag = ["--study"] if main is paper_figures else []
+    flag = ["--study"] if main is figures else []
     said = refused(main, *flag, tmp_path / path)
     assert said == f"{tmp_path / path}: no study here; give the folder that holds study.json"
 
 
-@pytest.mark.parametrize("main", [reproduce, paper_figures], ids=["reproduce", "paper_figures"])
+@pytest.mark.parametrize("main", [reproduce, figures], ids=["reproduce", "paper_figures"])
 @pytest.mark.parametrize("damaged", ["study.json", "0.parquet", "1.json"])
 def test_a_damaged_study_is_exit_1(main: Main, damaged: str, study: Path, refused: Refused) -> None:
     """What was asked is right; a file is not."""
     (path,) = study.rglob(damaged)
     path.write_bytes(path.read_bytes()[:-30])
-    flag = ["--study"] if main is paper_figures else []
+    flag = ["--study"] if main is figures else []
     assert str(path) in refused(main, *flag, study, code=1)
 
 
@@ -465,7 +458,7 @@ def test_debug_shows_where_in_the_others_too(study: Path) -> None:
     with pytest.raises(UsageError):
         command_line.run(reproduce, [str(study), "--sample", "0", "--debug"])
     with pytest.raises(UsageError):
-        command_line.run(paper_figures, ["--study", "nowhere", "--debug"])
+        command_line.run(figures, ["--study", "nowhere", "--debug"])
 
 
 FIGURES_BAD: dict[str, str] = {
@@ -481,7 +474,7 @@ FIGURES_BAD: dict[str, str] = {
 
 @pytest.mark.parametrize("words", FIGURES_BAD)
 def test_bad_words_for_paper_figures(words: str, refused: Refused) -> None:
-    assert refused(paper_figures, *words.split()).startswith(FIGURES_BAD[words])
+    assert refused(figures, *words.split()).startswith(FIGURES_BAD[words])
 
 
 @pytest.mark.parametrize("below", ["", "below"])
@@ -490,7 +483,7 @@ def test_figures_cannot_go_to_a_file_or_below_one(
 ) -> None:
     (tmp_path / "file").write_text("mine")
     out = tmp_path / "file" / below
-    said = refused(paper_figures, "--study", study, "--out", out, "--figure", "anytime")
+    said = refused(figures, "--study", study, "--out", out, "--figures", "anytime")
     assert said.startswith(f"--out: cannot write {out}")
 
 
@@ -598,7 +591,7 @@ def test_what_a_task_file_warns_of_is_heard_once(
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
-        words = ["--task", f"{file}:task", "--methods", "random", "--dry-run"]
+        words = ["--tasks", f"{file}:task", "--methods", "random", "--dry-run"]
         assert command_line.run(compare, words) == 0
     said = capsys.readouterr().err
     assert said.splitlines() == [

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
+from bohb_study.budget import Account
 from bohb_study.cli import terminal
 from bohb_study.running.reproduction import Comparison, Difference
-from bohb_study.schema import build_frame
-from bohb_study.store import LoadedStudy
+from bohb_study.schema import SCHEMA_VERSION, build_frame
+from bohb_study.store import CellRecord, LoadedStudy, StoredStudy, StoredTask
+from bohb_study.store.stored_study import StoredConfig
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.summaries.study_table import rungs_word
 
@@ -35,31 +37,32 @@ def study() -> MakeStudy:
             row for name, j in zip(methods, judged.values(), strict=True) for row in rows(name, j)
         ]
         records = {
-            ("digits", name, 0): {
-                "ledger": {"allowed": 9, "charged": 8, "unspent": 1},
-                "seconds": {"engine": 12.4},
-                "hyperparameters": {"lr": "float"},
-            }
+            ("digits", name, 0): CellRecord(
+                Cell("digits", name, 0),
+                SCHEMA_VERSION,
+                rows=len(judged),
+                sha256="",
+                rows_hash="",
+                hyperparameters={"lr": "float"},
+                extra=(),
+                ledger=Account(9, 8, 8, 1, None, "space"),
+                seconds={"engine": 12.4},
+            )
             for name in methods
         }
-        described = {
-            "id": config.id,
-            "config": config.to_json(),
-            "tasks": {
-                "digits": {
-                    "top": 3,
-                    "unit": "epoch",
-                    "costs": [1, 3],
-                    "eta": 3,
-                    "curve": True,
-                    "resumable": True,
-                    "val_metric": "loss",
-                    "test_metric": "error",
-                }
+        described = StoredStudy(
+            name="compare",
+            id=config.id,
+            config=StoredConfig(3, 1, json=config.to_json()),
+            tasks={
+                "digits": StoredTask(
+                    "epoch", 3, "loss", "error", None, (1, 3), eta=3, curve=True, resumable=True
+                )
             },
-            "methods": list(methods),
-            "asked": {"digits": dict.fromkeys(methods, 1)},
-        }
+            methods=methods,
+            seeds=1,
+            asked={"digits": dict.fromkeys(methods, 1)},
+        )
         frame = build_frame(frames, {"lr": "float"})
         return LoadedStudy(Path("compare-1"), described, frame, records, [])
 
@@ -125,9 +128,10 @@ def test_a_score_has_a_column_of_its_own_name_and_sign(
     study: MakeStudy, printed: Callable[[object], str]
 ) -> None:
     made = study(hyperband=PLANNED)
-    made.study["tasks"]["digits"] |= {"val_metric": "-accuracy", "test_metric": "error"}
+    task = replace(made.study.tasks["digits"], val_metric="-accuracy", test_metric="error")
+    stored = replace(made.study, tasks={"digits": task})
     frame = made.frame.assign(val_loss=-made.frame["val_loss"])
-    table = printed(terminal.summary_table(replace(made, frame=frame)))
+    table = printed(terminal.summary_table(replace(made, frame=frame, study=stored)))
     assert "digits: accuracy (higher is better) and error, charged in epochs" in table
     assert re.search(r"accuracy +test loss", table)
     assert "0.5500 [0.550, 0.550]" in table  # the highest at full fidelity

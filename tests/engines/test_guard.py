@@ -238,7 +238,7 @@ def test_what_is_not_on_this_machine_is_no_failure_of_a_training(
     """No configuration could mend it: the cell must fail, in one line, not each of its trials."""
 
     def missing(*args: object) -> None:
-        raise UsageError("--task fragile: no data in nowhere")
+        raise UsageError("fragile: no data in nowhere", "tasks")
 
     if where == "start":
         monkeypatch.setattr(FragileTask, "start", missing)
@@ -247,7 +247,7 @@ def test_what_is_not_on_this_machine_is_no_failure_of_a_training(
         monkeypatch.setattr(
             Fragile, "fail", lambda self, at: missing() if at == where else fail(self, at)
         )
-    with pytest.raises(UsageError, match=r"^--task fragile: no data in nowhere$"):
+    with pytest.raises(UsageError, match=r"^tasks fragile: no data in nowhere$"):
         steps(FragileTask())
 
 

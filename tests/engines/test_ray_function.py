@@ -146,7 +146,7 @@ def test_a_function_that_fails_is_a_row(file: Path) -> None:
         assert row["val_loss"] == drawn
 
 
-@pytest.mark.parametrize("method", ["grid", "random", "asha", "bohb"])
+@pytest.mark.parametrize("method", ["asha", "bohb"])
 def test_a_generator_gives_the_same_rows_by_both_engines(method: str) -> None:
     """The example, which draws from the global generators and is put away by BOHB."""
     cell = job(f"{EXAMPLES}/train_function.py:task", method, 3)

@@ -1,9 +1,7 @@
-"""experiments/paper.py: a named study, trained again, packed and put into a table."""
+"""experiments/paper.py: a named study, retrained, packed and put into a table."""
 
-import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,28 +13,27 @@ import pytest
 
 from bohb_study.analysis import anytime, estimate
 from bohb_study.audit.study_audit import audit_study
-from bohb_study.cli import command_line
+from bohb_study.cli import command_line, paper, paper_run
 from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.normalisation_references import stored_references
 from bohb_study.paper.reports import REPORTS, RESULTS
 from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.progress import make_progress
-from bohb_study.running.reproduction import check_possible, choose, reproduce
+from bohb_study.running.reproduction import choose, prepare_rerun, reproduce
 from bohb_study.store import load_study, pack, read_finals
 from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.study import StudyConfig
+from bohb_study.summaries.normalisation_references import stored_references
 from bohb_study.summaries.stored_table import table_with_audit
 from bohb_study.summaries.study_table import retrained_table
 from bohb_study.tasks import make_task
 from repository import ROOT
 
-SCRIPT = ROOT / "experiments" / "paper.py"
 SMALL = PaperStudy(
     "small",
     "digits, hardly trained",
@@ -51,20 +48,16 @@ FILES = [
     *("references.json", "study.json", "table.md"),
 ]
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
+    pytest.mark.usefixtures("all_cells_run_here"),
+]
 
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    """The script; its dataclass looks itself up in sys.modules."""
-    spec = importlib.util.spec_from_file_location("experiments_paper", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def script() -> ModuleType:
+    """The module of the subcommand."""
+    return paper
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +68,9 @@ def _small() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def made(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(
+    script: ModuleType, all_cells_run_here: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """What a run leaves: results, and the packed study in paper."""
     folder = tmp_path_factory.mktemp("made")
     assert command_line.run(script.main, _words(folder)) == 0
@@ -97,10 +92,10 @@ def test_what_it_leaves(made: Path) -> None:
     assert sorted(file.name for file in (made / "papers" / "small").iterdir()) == FILES
     (run,) = (made / "results").iterdir()
     study = load_study(made / "papers" / "small")
-    assert run.name == f"small-{study.study['id']}"
+    assert run.name == f"small-{study.study.id}"
     assert len(study.cells) == 4
-    finals = read_finals(made / "papers" / "small", study.study["id"])
-    assert finals == read_finals(run, study.study["id"])
+    finals = read_finals(made / "papers" / "small", study.study.id)
+    assert finals == read_finals(run, study.study.id)
     assert [(f.training.kind, f.training.repeat) for f in finals] == [
         ("retrained", repeat) for repeat in (0, 1) for _ in range(4)
     ]
@@ -232,14 +227,14 @@ def test_interrupted_it_says_how_to_go_on(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(script, "retrain_finals", interrupted)
+    monkeypatch.setattr(paper_run, "retrain_finals", interrupted)
     words = _words(copy, "--fresh", "--seeds", "1")
-    monkeypatch.setattr(script, "run_study", lambda *_: _Done(copy))
+    monkeypatch.setattr(paper_run, "run_study", lambda *_: _Done(copy))
     assert command_line.run(script.main, words) == 130
     words.remove("--fresh")
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(
-        f"what is finished is kept; go on with: python experiments/paper.py {' '.join(words)}"
+        f"what is finished is kept; go on with: bohb-study paper {' '.join(words)}"
     )
 
 
@@ -251,9 +246,9 @@ class _Done:
 def test_a_dirty_checkout_is_said(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(script, "run", lambda *_: 0)
+    monkeypatch.setattr(paper_run, "run_one", lambda *_: 0)
     for dirty, count in ((True, 1), (False, 0), (None, 0)):
-        monkeypatch.setattr(script, "git_state", lambda dirty=dirty: {"dirty": dirty})
+        monkeypatch.setattr(paper_run, "git_state", lambda dirty=dirty: {"dirty": dirty})
         assert command_line.run(script.main, ["small"]) == 0
         assert capsys.readouterr().err.count("warning: the checkout is dirty") == count
 
@@ -329,23 +324,22 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
             refuse(packed)
     text = (tmp_path / "papers" / "thin" / "table.md").read_text()
     assert "audit: holds" in text
-    derived = read_derived(packed.path, packed.study["id"])
-    assert set(derived) == {"whole", "correlations", "picks", "brackets"}
+    derived = read_derived(packed.path, packed.study.id)
+    assert set(derived) == {"whole", "correlations", "suggestions", "brackets"}
     assert len(derived["whole"]) == (whole.frame["seed"] == 0).sum()
     assert derived["correlations"]["off_ledger"].any()
-    assert stored_references(packed.path, packed.study["id"])["counting-ones-8"].best == -8
+    assert stored_references(packed.path, packed.study.id)["counting-ones-8"].best == -8
     pack(packed.path, tmp_path / "again")
     again = load_study(tmp_path / "again")
     assert again.thinned
     assert (again.path / "audit.json").read_bytes() == (packed.path / "audit.json").read_bytes()
-    check_possible(packed)
     cells = choose(packed, 2)
     packed.cells[cells[0].task, cells[0].method, cells[0].seed]["rows_hash"] = "0" * 64
-    first, second = reproduce(packed, cells, RunOptions(), make_progress)
+    first, second = reproduce(prepare_rerun(packed, cells), RunOptions(), make_progress)
     assert second.difference is None
     assert first.difference is not None
     assert first.difference.column == "(hash of all rows)"
-    assert first.rows == whole.cells[first.cell.task, first.cell.method, first.cell.seed]["rows"]
+    assert first.rows == whole.cells[first.cell.task, first.cell.method, first.cell.seed].rows
 
 
 def test_claims_need_all_packed_studies(
@@ -389,7 +383,7 @@ def test_modelled_hours_count_everything_that_is_trained(monkeypatch: pytest.Mon
     seconds: Callable[[Any], float] = lambda one: 3600.0 if one.epochs == 3 else 36000.0  # noqa: E731
     monkeypatch.setattr("bohb_study.paper.effort.full_evaluation_seconds", seconds)
     # 4 cells of 4 full evaluations and 3 retrainings each
-    assert "off the ledger 12 retrainings; about 28.0 h" in effort(config, 3)
+    assert "outside the budget 12 retrainings; about 28.0 h" in effort(config, 3)
     whole = make_task("digits", {"epochs": "9"})
     monkeypatch.setattr(type(task), "on_all_data", lambda self: whole)
     text = effort(config, 3)
@@ -400,7 +394,7 @@ def test_the_named_studies_are_what_was_said() -> None:
     assert STUDIES["digits"].repeats == 5
     workers = {name: one for name, one in STUDIES.items() if name.startswith("workers-")}
     assert [one.config().workers for one in workers.values()] == [1, 4, 16, 64]
-    assert {one.config(seeds=2).task for one in workers.values()} == {("mfh6-good",)}
+    assert {one.config(seeds=2).tasks for one in workers.values()} == {("mfh6-good",)}
     assert [one.name for one in paper_studies("main")] == [
         "digits",
         "fidelities",

@@ -53,26 +53,26 @@ def test_an_ablation_says_what_it_is(name: str) -> None:
     assert name not in METHODS
 
 
-def test_with_both_mends_brackets_are_filled_and_all_results_told() -> None:
+def test_with_both_fixes_brackets_are_filled_and_all_results_observed() -> None:
     frame, told = ran("bohb")
     assert rungs_hold("bohb", frame)
     assert told == judged(frame)
     assert told[81] > 5
 
 
-def test_without_ends_told_brackets_hold_and_the_model_knows_less() -> None:
-    frame, told = ran("bohb-halving-mended")
-    assert rungs_hold("bohb-halving-mended", frame)
+def test_without_the_final_report_fix_brackets_hold_and_the_model_knows_less() -> None:
+    frame, told = ran("bohb-no-final-report-fix")
+    assert rungs_hold("bohb-no-final-report-fix", frame)
     rungs = judged(frame)
     assert all(0 < told[time] <= rungs[time] for time in (3, 9, 27, 81))
     assert sum(told.values()) < sum(rungs.values())
     assert told[81] < rungs[81]
 
 
-def test_without_brackets_mended_the_plan_does_not_hold_and_ends_are_told() -> None:
-    frame, told = ran("bohb-ends-told")
-    assert not rungs_hold("bohb-ends-told", frame)
-    assert get_method("bohb-ends-told").known_defect
+def test_without_the_halving_fix_the_plan_does_not_hold_and_ends_are_observed() -> None:
+    frame, told = ran("bohb-no-halving-fix")
+    assert not rungs_hold("bohb-no-halving-fix", frame)
+    assert get_method("bohb-no-halving-fix").known_defect
     assert told[81] > 0
     assert ran("bohb-stock")[1][81] == 0
 

@@ -23,7 +23,7 @@ def test_a_single_fidelity_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(
         UsageError,
         match=(
-            f"^--methods {name}: fcnet-parkinsons has a single fidelity, and nothing can be "
+            f"^methods {name}: fcnet-parkinsons has a single fidelity, and nothing can be "
             f"stopped below it; use {', '.join(FULL_FIDELITY)}"
         ),
     ) as refused:
@@ -54,6 +54,6 @@ def test_what_cannot_pause_is_refused_to_methods_that_pause(
     with pytest.raises(UsageError) as refused:
         check_fits(get_method(name), task)
     assert str(refused.value) == (
-        f"--methods {name}: it pauses trials, and {task.name} cannot go on after a pause: let its "
+        f"methods {name}: it pauses trials, and {task.name} cannot go on after a pause: let its "
         f"function take and yield a state; or use {', '.join(PAUSE_NONE)}"
     )

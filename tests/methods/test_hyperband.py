@@ -10,12 +10,9 @@ from ray.tune.schedulers import HyperBandForBOHB
 
 from bohb_study.methods import get_method
 from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung
-from bohb_study.methods.ray.hyperband_for_bohb import (
-    PatchedHyperBandForBOHB,
-    RecordingHyperband,
-    ray_plan,
-)
+from bohb_study.methods.ray.hyperband_for_bohb import PatchedHyperBandForBOHB, RecordingHyperband
 from bohb_study.methods.ray.random_search import random_searcher
+from bohb_study.methods.ray.ray_plan import ray_plan
 from bohb_study.tasks import Ladder, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")

@@ -1,9 +1,11 @@
 """Every method by its name: it loads, says what it is, and builds for every kind of task."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,12 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from bohb_study.errors import UsageError
-from bohb_study.methods import METHODS, check_method, get_method
+from bohb_study.identity import cell_parts
+from bohb_study.methods import ALL, METHODS, check_method, get_method, registry
 from bohb_study.methods.base import METRIC, MODE, Problem
+from bohb_study.schema import former_methods
 from bohb_study.seeding import model_seed
+from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task, make_task
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -34,11 +39,38 @@ def task(
     return makers.get(request.param, lambda: curvy(27))()
 
 
-def test_methods_are_those_of_the_study() -> None:
-    assert list(METHODS) == [
-        *("grid", "random", "random-2x", "median", "asha", "asha-bohb", "hyperband", "bohb"),
-        *("bohb-stock", "hpbandster-hyperband", "hpbandster-bohb", "tpe", "tpe-univariate", "gp"),
-    ]
+def test_a_method_is_a_file_that_assigns_it_and_nothing_else(tmp_path: Path) -> None:
+    package = "bohb_study.methods"
+    folder = Path(registry.__file__).parent
+    for file in folder.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    assert registry.found_in(tmp_path, package) == METHODS
+    (tmp_path / "a_new_one.py").write_text('"""New."""\n\nMETHOD = make("a-new-one")\n')
+    (tmp_path / "no_method.py").write_text('"""METHOD is not assigned here."""\nOTHER = METHOD\n')
+    found = registry.found_in(tmp_path, package)
+    assert list(found) == [*METHODS, "a-new-one"]
+    assert found["a-new-one"] == "bohb_study.methods.a_new_one"
+    assert set(registry.FIRST) <= set(found)
+    (tmp_path / "bohb.py").unlink()
+    assert "bohb" not in registry.found_in(tmp_path, package)
+
+
+def test_how_names_are_found_decides_no_row() -> None:
+    parts = cell_parts("mfh3", "random", "virtual")
+    assert "methods/random.py" in parts
+    assert "methods/registry.py" not in parts
+
+
+def test_former_names_are_those_of_the_schema() -> None:
+    for old, new in registry.RENAMED_METHODS.items():
+        assert old not in ALL
+        assert former_methods(new) == [old]
+        assert get_method(new).stream == old  # its draws are those of before
+        with pytest.warns(FutureWarning, match=f"^methods {old}: is called {new} now; "):
+            assert StudyConfig(methods=("bohb", old)).methods == ("bohb", new)
+    assert {n for n in ALL if former_methods(n)} == set(registry.RENAMED_METHODS.values())
+    with pytest.warns(FutureWarning), pytest.raises(UsageError, match="more than once"):
+        StudyConfig(methods=(old, new))
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -47,14 +79,23 @@ def test_a_method_says_what_it_is(name: str) -> None:
     assert method.name == name
     for field in fields(method):
         value = getattr(method, field.name)
-        assert value != "", field.name
+        assert value != "" or field.name in ("label", "stream"), field.name
         assert "\n" not in str(value)
-    assert method.uses_fidelity == (name not in FULL_FIDELITY)
-    planned = {"hyperband", "bohb", "bohb-stock", "hpbandster-hyperband", "hpbandster-bohb"}
-    assert (method.plan is not None) == (name in planned)
-    assert (method.known_defect is not None) == (name == "bohb-stock")
-    assert (method.model_after is not None) == (name in MODELS)
-    assert method.budget_factor == (2 if name == "random-2x" else 1)
+    assert method.source
+    assert method.uses_fidelity or not (method.plan or method.pauses)
+    assert method.pauses == (method.plan is not None)
+    if method.known_defect:
+        assert method.plan
+
+
+def test_what_methods_declare() -> None:
+    declared = {name: get_method(name) for name in METHODS}
+    assert {n for n, m in declared.items() if m.known_defect} == {"bohb-stock"}
+    assert {n: m.budget_factor for n, m in declared.items() if m.budget_factor > 1} == {
+        "random-2x": 2
+    }
+    assert {n for n, m in declared.items() if m.model_after} == MODELS
+    assert {n for n, m in declared.items() if not m.uses_fidelity} == FULL_FIDELITY
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -80,7 +121,7 @@ def test_a_finite_space_ends(
     assert [searcher.suggest(trial) for trial in "abc"][2] == Searcher.FINISHED
 
 
-KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more \(--list\)"
+KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +137,7 @@ KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more \
 )
 def test_an_unknown_name_is_refused_with_the_near_ones(given: str, hint: str) -> None:
     for ask in (check_method, get_method):
-        with pytest.raises(UsageError, match=f"^--methods {given}: no such method; {hint}$"):
+        with pytest.raises(UsageError, match=f"^methods {given}: no such method; {hint}$"):
             ask(given)
 
 

@@ -12,7 +12,10 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bohb_study.engines.base import CellJob
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -37,8 +40,6 @@ STUDIES: dict[str, dict[str, Any]] = {
     "images": {"task": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
 }
 """What is run: one seed, one worker. ``images`` is LeNet on a few small made images."""
-COMPUTED = ("models", "stock", "tables", "curves")
-"""Of them, those that train nothing."""
 
 COLUMNS = ("seq", "trial", "config_id", "level", "units", "rung", "decision", "model_based")
 LOSSES = ("val_loss", "test_loss")
@@ -69,26 +70,77 @@ def made_images(folder: Path) -> Path:
     return folder
 
 
-def run(names: tuple[str, ...], mode: str, engine: str = "auto") -> dict[str, dict[str, Any]]:
-    """Run studies; by cell, what its rows hash to and what numerics it recorded."""
+def cells(words: tuple[str, ...], mode: str, home: Path) -> "list[CellJob]":
+    """The cells that are named by ``words``: studies, or cells by themselves."""
+    from bohb_study import StudyConfig
+    from bohb_study.engines.base import CellJob
+
+    found = []
+    for name, given in STUDIES.items():
+        study = dict(given)
+        if name == "images":
+            study["task_option"] = (f"fashion-mnist.data={home / 'data'}",)
+        config = StudyConfig(**study, seeds=1)
+        tasks = config.resolve().tasks
+        found += [
+            CellJob(cell, tasks[cell.task], config.budget, numerics=mode)  # type: ignore[arg-type]
+            for cell in config.cells()
+            if name in words or str(cell) in words
+        ]
+    return found
+
+
+def run(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
+    """Run cells by engine virtual, one after the other, in a process that the library starts.
+
+    Returns:
+        By cell, what its rows hash to and what numerics were recorded.
+    """
+    from bohb_study.engines.base import Finished
+    from bohb_study.running.pools import local
+
+    with tempfile.TemporaryDirectory() as folder:
+        made_images(Path(folder) / "data")
+        ended = [
+            event
+            for event in local.run_cells(cells(words, mode, Path(folder)), 1)
+            if isinstance(event, Finished)
+        ]
+    failed = [f"{event.cell}: {event.error}" for event in ended if event.result is None]
+    if failed:
+        sys.exit("\n".join(failed))
+    return {
+        str(event.cell): {
+            "sha256": rows_sha256(event.result.frame),
+            "numerics": event.result.numerics,
+        }
+        for event in ended
+    }
+
+
+def run_on_ray(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
+    """The same by engine tune, as the runner stores it; of methods that are named by a cell."""
     from bohb_study import StudyConfig, load_study, run_study
     from bohb_study.running.options import RunOptions
 
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        for name in names:
-            study = dict(STUDIES[name])
-            if name == "images":
-                data = made_images(home / "data")
-                study["task_option"] = (f"fashion-mnist.data={data}",)
-            config = StudyConfig(**study, seeds=1, numerics=mode, engine=engine)  # type: ignore[arg-type]
-            done = run_study(config, RunOptions(out=home, name=name, jobs=1))
+        for name, given in STUDIES.items():
+            methods = tuple(
+                method
+                for method in given["methods"]
+                if name in words or any(f"{task}/{method}/0" in words for task in given["task"])
+            )
+            if not methods:
+                continue
+            study = {**given, "methods": methods}
+            config = StudyConfig(**study, seeds=1, numerics=mode, engine="tune")  # type: ignore[arg-type]
+            done = run_study(config, RunOptions(out=Path(folder), name=name, jobs=1))
             loaded = load_study(done.path)
             for key, record in loaded.cells.items():
                 found["/".join(map(str, key))] = {
                     "sha256": rows_sha256(loaded.rows(key)),
-                    "numerics": record["numerics"],
+                    "numerics": record.numerics,
                 }
     return found
 
@@ -96,15 +148,15 @@ def run(names: tuple[str, ...], mode: str, engine: str = "auto") -> dict[str, di
 def main() -> None:
     """As the module says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("studies", nargs="*", default=[*STUDIES])
+    parser.add_argument("words", nargs="*", default=[*STUDIES], help="studies, or cells")
     parser.add_argument("--numerics", default="portable", choices=("portable", "native"))
-    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--ray", action="store_true", help="by engine tune")
     parser.add_argument("--first", help="import this before bohb_study, as a notebook may")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.first:
         importlib.import_module(options.first)
-    found = run(tuple(options.studies), options.numerics, options.engine)
+    found = (run_on_ray if options.ray else run)(tuple(options.words), options.numerics)
     if options.write:
         hashes = {cell: one["sha256"] for cell, one in found.items()}
         GOLDEN.write_text(json.dumps(hashes, indent=1) + "\n")

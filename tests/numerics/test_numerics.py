@@ -11,6 +11,7 @@ import pytest
 
 from bohb_study import numerics
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.numerics import baseline, records
 from bohb_study.study import StudyConfig
 from repository import ROOT
 
@@ -162,7 +163,7 @@ def test_a_machine_that_cannot_hold_the_baseline_says_so_and_marks_its_rows() ->
 
 
 def test_old_processors_lack_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numerics, "_processor_flags", lambda: frozenset({"avx", "f16c"}))
+    monkeypatch.setattr(baseline, "processor_flags", lambda: frozenset({"avx", "f16c"}))
     numerics.missing.cache_clear()
     try:
         assert numerics.missing() == "its processor lacks avx2, bmi1, bmi2, fma, abm, movbe"
@@ -172,7 +173,7 @@ def test_old_processors_lack_instructions(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_is_expected_here_is_what_is_observed_in_a_process() -> None:
     said = numerics.expected("portable", torch=True)
-    assert numerics.differences(said, numerics._probe("portable", torch=False)) == []
+    assert numerics.differences(said, records._probe("portable", torch=False)) == []
     native = numerics.expected("native")
     assert native["mode"] == "native"
     assert "torch" not in native
@@ -197,7 +198,7 @@ def test_numerics_are_part_of_the_identity_where_they_are_not_portable() -> None
     portable, native = (StudyConfig(numerics=mode) for mode in numerics.MODES)
     assert portable.id == StudyConfig().id
     assert native.id != portable.id
-    with pytest.raises(UsageError, match=r"^--numerics exact: not known; allowed: portable, nat"):
+    with pytest.raises(UsageError, match=r"^numerics exact: not known; allowed: portable, nat"):
         StudyConfig(numerics="exact")  # type: ignore[arg-type]
 
 
@@ -206,7 +207,7 @@ def test_nothing_here_is_named_that_the_libraries_do_not_know() -> None:
     import numpy.lib.introspect  # noqa: F401
     from numpy._core._multiarray_umath import __cpu_dispatch__
 
-    assert set(numerics._DISABLED) == set(__cpu_dispatch__) - {"X86_V3"}
+    assert set(baseline._DISABLED) == set(__cpu_dispatch__) - {"X86_V3"}
     assert os.environ["MKL_CBWR"] == "COMPATIBLE"
     import torch
 

@@ -299,7 +299,7 @@ def test_a_page_without_its_lines_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.md").write_text(f"before\n{BEGIN}\nwas here\n{END}\nafter\n")
     update_page(tmp_path / "results.md", [])
     text = (tmp_path / "results.md").read_text()
-    assert text.startswith(f"before\n{BEGIN}\n\nClaim by claim:")
+    assert text.startswith(f"before\n{BEGIN}\n\n**Claim by claim**")
     assert text.endswith(f"{END}\nafter\n")
     assert "was here" not in text
 
@@ -319,10 +319,10 @@ def test_results_and_claims_have_places_of_their_own(tmp_path: Path) -> None:
     update_page(page, [other, main])
     results, _, claims = page.read_text().partition("\nbetween\n")
     assert results == (
-        f"{MAIN_BEGIN}\n\nA table\n\n| a |\n| --- |\n| 1 |\n\nWhat they mean. One. Two.\n\n"
+        f"{MAIN_BEGIN}\n\n**A table**\n\n| a |\n| --- |\n| 1 |\n\nInterpretation. One. Two.\n\n"
         f"{MAIN_END}"
     )
-    assert "Another\n\n| b |" in claims
+    assert "**Another**\n\n| b |" in claims
     assert "A table" not in claims
     before = page.read_text()
     update_page(page, [main, other])

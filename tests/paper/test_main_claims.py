@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
 from bohb_study.paper.main_claims import OTHERS, main_report
-from bohb_study.store import LoadedStudy, load_study
+from bohb_study.store import CellRecord, LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
 from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
 from bohb_study.summaries.markdown import to_markdown
@@ -116,14 +115,14 @@ def test_ranks_at_the_end_are_those_of_the_final_incumbents(
     order = [row[0].strip("`") for row in table.rows]
     assert [expected[method] for method in order] == sorted(expected)
     assert set(order) == set(methods)
-    assert table.headings[1:] == tuple(f"at {n} of the budget" for n in ("10%", "30%", "100%"))
+    assert table.headings[1:] == tuple(f"at {n} % of the budget" for n in (10, 30, 100))
 
 
 def test_rungs_are_worth_what_is_stored_beside_the_packs(
     report: ClaimsReport, packs: dict[str, LoadedStudy]
 ) -> None:
     study = packs["one"]
-    stored = read_derived(study.path, study.study["id"])["correlations"]
+    stored = read_derived(study.path, study.study.id)["correlations"]
     own = stored[stored["off_ledger"]].sort_values("lower")
     (row,) = (row for row in report.tables[0].rows if row[0] == "`mfh3-good`")
     for at, text in zip((0, -1), row[1:], strict=True):
@@ -151,7 +150,7 @@ def test_on_a_curve_they_are_random_searchs_a_value_a_seed(
         ]
     ]  # fmt: skip
     names = ["task", "method", "seed", "lower", "upper", "selected", "spearman", "off_ledger"]
-    write_derived(tmp_path, study.study["id"], {"correlations": pd.DataFrame(rows, columns=names)})
+    write_derived(tmp_path, study.study.id, {"correlations": pd.DataFrame(rows, columns=names)})
     found = main_report(replace(study, path=tmp_path))
     assert found.tables[0].rows == (
         ("`mfh3-good`", "1: 0.50 [0.25, 0.75]", "27: 0.75 [0.50, 1.00]"),
@@ -159,11 +158,11 @@ def test_on_a_curve_they_are_random_searchs_a_value_a_seed(
     assert found.numbers["lowest_rung"] == {"mfh3-good": 0.5}
 
 
-def test_yardsticks_and_several_workers_have_no_part(
+def test_larger_budgets_and_several_workers_have_no_part(
     report: ClaimsReport, packs: dict[str, LoadedStudy]
 ) -> None:
     four = packs["four"]
-    workers = replace(four, study={**four.study, "name": "workers-4"})
+    workers = replace(four, study=replace(four.study, name="workers-4"))
     assert main_report(packs["one"], packs["two"], workers) == report
     doubled = {key: _doubled(record, key[1]) for key, record in packs["one"].cells.items()}
     one = replace(packs["one"], cells=doubled)
@@ -173,11 +172,11 @@ def test_yardsticks_and_several_workers_have_no_part(
     assert [gain["other"] for gain in found.numbers["gains"]] == ["random"]
 
 
-def _doubled(record: dict[str, Any], method: str) -> dict[str, Any]:
+def _doubled(record: CellRecord, method: str) -> CellRecord:
     if method != "hyperband":
         return record
-    ledger = record["ledger"]
-    return {**record, "ledger": {**ledger, "allowed": 2 * ledger["allowed"]}}
+    account = record.account
+    return replace(record, ledger=replace(account, allowed=2 * account.allowed))
 
 
 def test_a_task_that_bohb_does_not_fit_counts_among_common_methods_alone(
@@ -200,7 +199,7 @@ def test_it_is_json_and_markdown_without_claims(report: ClaimsReport) -> None:
     assert said["notes"] == list(report.notes)
     assert set(said["numbers"]) == {"gains", "lowest_rung", "ranks", "ranks_every_task"}
     text = report.markdown()
-    assert text.startswith("What the rungs are worth")
+    assert text.startswith("**Rank agreement between rungs")
     for table in report.tables:
         assert to_markdown(table) in text
     assert text.count("\n* ") == 3

@@ -14,7 +14,7 @@ from paper_figures.figure_study import FigureStudy, Provenance, joined, together
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
 
-BESIDE = ("seconds", "whole", "correlations", "picks", "brackets")
+BESIDE = ("seconds", "whole", "correlations", "suggestions", "brackets")
 
 
 def beside(tasks: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def study(make_frame: Frames, make_study: Studies) -> FigureStudy:
         larger_budgets={"random-2x": 2},
         finals=finals,
         references={"digits": Reference(0.1, 1.0, "", 5), "mfh3": Reference(-3.9, -1.0, "", 5)},
-        **beside(["digits", "mfh3"], methods),
+        derived=beside(["digits", "mfh3"], methods),
     )
 
 
@@ -47,9 +47,10 @@ def pairs(frame: pd.DataFrame) -> set[tuple[str, str]]:
 def test_some_tasks_and_methods_alone_in_every_frame(study: FigureStudy) -> None:
     cut = study.of(["mfh3"], ["random", "bohb"])
     expected = {("mfh3", "random"), ("mfh3", "bohb")}
-    for name in ("frame", *BESIDE, "finals"):
-        assert pairs(getattr(cut, name)) == expected
-        assert list(getattr(cut, name).index) == list(range(len(getattr(cut, name))))
+    for frame in (cut.frame, cut.finals, *map(cut.derived_frame, BESIDE)):
+        assert frame is not None
+        assert pairs(frame) == expected
+        assert list(frame.index) == list(range(len(frame)))
     assert [task.name for task in cut.tasks] == ["mfh3"]
     assert cut.methods == ("bohb", "random")
     assert cut.larger_budgets == {}
@@ -65,16 +66,16 @@ def test_nothing_named_is_everything(study: FigureStudy) -> None:
         pd.testing.assert_frame_equal(whole.frame, study.frame)
         assert whole.tasks == study.tasks
         assert whole.larger_budgets == study.larger_budgets
-    none = replace(study, finals=None, **dict.fromkeys(BESIDE, pd.DataFrame()))
+    none = replace(study, finals=None, derived={})
     assert none.of(["digits"]).finals is None
-    assert none.of(["digits"]).whole.empty
+    assert none.of(["digits"]).derived_frame("whole").empty
 
 
 @pytest.mark.parametrize(
     ("tasks", "methods", "words"),
     [
-        (["digits", "mnist"], None, "--task mnist: not in it; there are digits, mfh3"),
-        (None, ["gp"], "--methods gp: not in it; there are bohb, random, random-2x"),
+        (["digits", "mnist"], None, "tasks mnist: not in it; there are digits, mfh3"),
+        (None, ["gp"], "methods gp: not in it; there are bohb, random, random-2x"),
     ],
 )
 def test_what_is_not_in_it_is_named(
@@ -99,7 +100,7 @@ def test_several_studies_as_one(
         larger_budgets={"grid": 3},
         problems=("a cell is missing",),
         references={"mfh6": Reference(-3.3, 0.0, "", 5)},
-        **beside(["mfh6"], ["grid"]),
+        derived=beside(["mfh6"], ["grid"]),
     )
     both = joined([study, other])
     assert [task.name for task in both.tasks] == ["digits", "mfh3", "mfh6"]
@@ -109,7 +110,9 @@ def test_several_studies_as_one(
     mine = both.frame[both.frame["task"] == "mfh6"]
     assert mine["val_loss"].tolist() == other.frame["val_loss"].tolist()
     for name in BESIDE:
-        assert pairs(getattr(both, name)) == pairs(getattr(study, name)) | {("mfh6", "grid")}
+        assert pairs(both.derived_frame(name)) == pairs(study.derived_frame(name)) | {
+            ("mfh6", "grid")
+        }
     assert both.finals is not None
     assert study.finals is not None
     assert len(both.finals) == len(study.finals)

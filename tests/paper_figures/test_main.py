@@ -16,10 +16,11 @@ from bohb_study.cli import command_line
 from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.files import replace_files
 from bohb_study.store.sealed import sealed_json
-from paper_figures import __main__ as program
+from paper_figures import command_run as program
 from paper_figures import gallery_plan
-from paper_figures.__main__ import main
+from paper_figures.command import main
 from paper_figures.gallery_plan import PLAN, Item
+from paper_figures.registry import figures
 from paper_figures.toolkit import save, style
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -83,21 +84,21 @@ def test_without_results_paper_one_line_and_exit_2(
 BAD: dict[str, str] = {
     "--study nowhere": "nowhere: no study here; give the folder that holds study.json",
     "--stduy x": "Unrecognized options: --stduy, x; did you mean --study",
-    "--figure nine": "--figure nine: no such figure; allowed: one, finals-one, finals-two",
-    "--figure finals-one one2": "--figure one2: no such figure",
+    "--figures nine": "--figures nine: no such figure; allowed: one, finals-one, finals-two",
+    "--figures finals-one one2": "--figures one2: no such figure",
     "--venue nature": "--venue nature: no such page; allowed: neurips, icml, jmlr, slides",
-    "--venue nature --figure finals-one": "--venue nature: no such page",
-    "--task digits": "--task digits: not in it; there are mfh3-good",
-    "--task digits --figure finals-two": "--task digits: not in it; there are counting-ones-8",
+    "--venue nature --figures finals-one": "--venue nature: no such page",
+    "--tasks digits": "--tasks digits: not in it; there are mfh3-good",
+    "--tasks digits --figures finals-two": "--tasks digits: not in it; there are counting-ones-8",
     "--methods gp": "--methods gp: not in it; there are bohb, hyperband, random",
-    "--incumbent best": "--incumbent best: not known; allowed: full, highest, validated",
+    "--rule best": "--rule best: not known; allowed: full, highest, validated",
     "--x epochs": "--x epochs: not known; allowed: full-evals, seconds",
     "--html": "--html: needs --study",
     "--check --out x": "--check: compares the paper's figures as they are, without options",
     "--check --venue icml": "--check: compares the paper's",
-    "--check --task digits": "--check: compares the paper's",
+    "--check --tasks digits": "--check: compares the paper's",
     "--check --methods bohb": "--check: compares the paper's",
-    "--check --incumbent any": "--check: compares the paper's",
+    "--check --rule any": "--check: compares the paper's",
     "--check --x seconds": "--check: compares the paper's",
     "--check --study x": "--check: compares the paper's",
 }
@@ -119,7 +120,7 @@ def test_the_list_is_the_plan_and_draws_nothing(
 def test_another_venue_is_as_wide_as_its_column_and_leaves_the_gallery_alone(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("--venue", "icml", "--figure", "one") == 0
+    assert run("--venue", "icml", "--figures", "one") == 0
     assert files(tmp_path) == ["results"]
     figures = tmp_path / "results" / "figures"
     assert files(figures) == ["one.pdf", "one.png", "one.svg"]
@@ -132,13 +133,13 @@ def test_another_venue_is_as_wide_as_its_column_and_leaves_the_gallery_alone(
 def test_a_figure_that_its_page_cannot_hold_is_told(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("--figure", "one") == 0
+    assert run("--figures", "one") == 0
     assert capsys.readouterr().err.splitlines() == ["one (1/1)"]
     monkeypatch.setattr(style, "tallest", lambda venue: 1.0 if venue == "slides" else 8.5)
-    assert run("--figure", "one", "--venue", "slides") == 0
+    assert run("--figures", "one", "--venue", "slides") == 0
     (line,) = capsys.readouterr().err.splitlines()[1:]
-    told = r"warning: one: \d\.\d in high, --venue slides has 1\.0: show less of it with --task or "
-    assert re.fullmatch(told + "--methods", line)
+    told = r"warning: one: \d\.\d in high, a page of slides has 1\.0: show fewer tasks or methods"
+    assert re.fullmatch(told, line)
 
 
 def _inches(svg: Path) -> float:
@@ -148,9 +149,9 @@ def _inches(svg: Path) -> float:
 
 
 def test_one_figure_of_the_paper_leaves_the_gallery_alone(run: Run, tmp_path: Path) -> None:
-    assert run("--figure", "finals-two") == 0
+    assert run("--figures", "finals-two") == 0
     assert files(tmp_path / "results" / "figures") == ["finals-two.md", "finals-two.tex"]
-    assert run("--figure", "finals-two", "--out", tmp_path / "mine") == 0
+    assert run("--figures", "finals-two", "--out", tmp_path / "mine") == 0
     assert files(tmp_path / "mine") == ["finals-two.md", "finals-two.tex"]
     assert not (tmp_path / "home").exists()
 
@@ -158,11 +159,11 @@ def test_one_figure_of_the_paper_leaves_the_gallery_alone(run: Run, tmp_path: Pa
 def test_a_task_is_shown_by_what_has_it(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("--task", "counting-ones-8") == 0
+    assert run("--tasks", "counting-ones-8") == 0
     assert files(tmp_path / "results" / "figures") == ["finals-two.md", "finals-two.tex"]
     said = capsys.readouterr().err.splitlines()
     assert said[1:] == [
-        f"not drawn: {name}: --task counting-ones-8: not in it; there are mfh3-good"
+        f"not drawn: {name}: --tasks counting-ones-8: not in it; there are mfh3-good"
         for name in ("one", "finals-one")
     ]
     assert not (tmp_path / "home").exists()
@@ -179,7 +180,7 @@ def test_an_axis_leaves_out_what_does_not_have_it(
     said = capsys.readouterr().err.splitlines()
     assert said[-1].startswith("not drawn: ranks: ranks are taken along full evaluations")
     assert files(tmp_path / "results" / "figures") == ["finals-one.md", "finals-one.tex"]
-    assert run("--x", "seconds", "--figure", "ranks") == 1
+    assert run("--x", "seconds", "--figures", "ranks") == 1
     assert capsys.readouterr().err.startswith("error: ranks are taken along full evaluations")
 
 
@@ -196,16 +197,16 @@ def test_a_gallery_has_no_holes(
 
 
 def test_methods_alone(run: Run, tmp_path: Path) -> None:
-    assert run("--methods", "hyperband", "random", "--figure", "finals-one") == 0
+    assert run("--methods", "hyperband", "random", "--figures", "finals-one") == 0
     table = (tmp_path / "results/figures/finals-one.md").read_text()
     assert "Hyperband" in table
     assert "BOHB" not in table
 
 
 def test_another_incumbent_is_another_figure(run: Run, tmp_path: Path) -> None:
-    words = ("--figure", "one", "--out")
+    words = ("--figures", "one", "--out")
     assert run(*words, tmp_path / "as it is") == 0
-    assert run("--incumbent", "any", *words, tmp_path / "any") == 0
+    assert run("--rule", "any", *words, tmp_path / "any") == 0
     for name in ("one.svg", "one.pdf", "one.png"):
         before, after = ((tmp_path / f / name).read_bytes() for f in ("as it is", "any"))
         assert before != after
@@ -216,7 +217,7 @@ def test_seconds_where_they_are_known_and_one_line_where_they_are_not(
     run: Run, small_paper: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = shutil.copytree(small_paper / "one", tmp_path / "a" / "one")
-    words = ("--study", study, "--figure", "anytime", "--x", "seconds")
+    words = ("--study", study, "--figures", "anytime", "--x", "seconds")
     assert run(*words) == 0
     assert "virtual seconds" in (study / "figures" / "anytime.svg").read_text()
     _without_seconds(study)
@@ -245,26 +246,31 @@ def test_of_a_study_what_fits_is_drawn_and_the_rest_is_told(
     run: Run, small_paper: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    some = {name: program.FIGURES[name] for name in ("anytime", "curves", "layout", "finals")}
-    monkeypatch.setattr(program, "FIGURES", some)
+    names = ("anytime", "learning-curves", "grid-random", "finals")
+    some = {name: figures()[name] for name in names}
+    monkeypatch.setattr(program, "figures", lambda: some)
     assert run("--study", small_paper / "one", "--out", tmp_path / "mine") == 0
     assert files(tmp_path / "mine") == ["anytime.pdf", "anytime.png", "anytime.svg"]
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "not drawn: curves: no task with learning curves among the rows of single trials",
-        "not drawn: layout: layout: no cell of both grid and random is stored with all its rows",
-        "not drawn: finals: no final configuration was trained again: nothing to draw",
+        "not drawn: learning-curves: no task with learning curves among the rows of single trials",
+        "not drawn: grid-random: grid-random: no cell of both grid and random is stored with all "
+        "its rows",
+        "not drawn: finals: no final configuration was retrained: nothing to draw",
     ]
-    assert run("--study", small_paper / "one", "--figure", "curves") == 1
-    assert capsys.readouterr().err.startswith("error: no task with learning curves")
-    assert run("--study", small_paper / "one", "--figure", "scaling") == 2
-    assert capsys.readouterr().err.startswith("error: --figure scaling: not of one study; allowed")
+    assert run("--study", small_paper / "one", "--figures", "curves") == 1
+    renamed, error = capsys.readouterr().err.splitlines()
+    assert renamed.startswith("figure curves is now learning-curves; the former name will go")
+    assert error.startswith("error: no task with learning curves")
+    assert run("--study", small_paper / "one", "--figures", "scaling") == 2
+    assert capsys.readouterr().err.startswith("error: --figures scaling: not of one study; allowed")
 
 
 def test_a_missing_cell_stops_with_exit_1_unless_allowed(
     stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "FIGURES", {"anytime": program.FIGURES["anytime"]})
+    only = {"anytime": figures()["anytime"]}
+    monkeypatch.setattr(program, "figures", lambda: only)
     (stored / "cells/digits/bohb/1.json").unlink()
     assert command_line.run(main, ["--study", str(stored)]) == 1
     assert "digits/bohb/1" in capsys.readouterr().err
@@ -278,7 +284,7 @@ def test_what_cannot_be_written_is_one_line(
     run: Run, tmp_path: Path, below: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("mine")
-    assert run("--figure", "finals-one", "--out", tmp_path / "file" / below) == 2
+    assert run("--figures", "finals-one", "--out", tmp_path / "file" / below) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert said.err.startswith(f"error: --out: cannot write {tmp_path}/file/")
@@ -291,7 +297,7 @@ def test_a_full_disk_is_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(replace_files.__module__ + ".os.fsync", full)
-    assert run("--figure", "finals-one") == 2
+    assert run("--figures", "finals-one") == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.startswith("error: --out: disk full while writing results/figures/finals-one.md")

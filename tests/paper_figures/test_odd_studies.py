@@ -20,10 +20,10 @@ from bohb_study.schema import HP
 from bohb_study.store import LoadedStudy, load_study, write_cell, write_study
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.markdown import to_markdown
-from paper_figures.__main__ import main
+from paper_figures.command import main
 from paper_figures.figure_study import FigureStudy, figure_study
 from paper_figures.packed_frames import with_derived
-from paper_figures.paper_gallery import FIGURES, TABLES
+from paper_figures.registry import figures, tables
 from paper_figures.report.page import page
 from paper_figures.toolkit import save
 from paper_figures.toolkit.rounding import settle
@@ -41,7 +41,7 @@ NO_NUMBER = re.compile(r"(?<![\w-])[-+]?(nan|inf)(?![\w-])", re.IGNORECASE)
 def ran(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     """So small a study that no bracket is completed."""
     config = StudyConfig((TASK,), METHODS, budget=3, seeds=2, engine="virtual")
-    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.made_tasks()
+    folder, tasks = tmp_path_factory.mktemp("odd") / "compare", config.resolve().tasks
     folder.mkdir()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
@@ -87,9 +87,9 @@ def losses(change: Callable[["pd.Series[float]"], "pd.Series[float] | float"]) -
 
 
 def asynchronous(study: LoadedStudy) -> LoadedStudy:
-    config = {**study.study["config"], "workers": 4}
+    config = replace(study.study.config, workers=4)
     frame = study.frame.assign(virtual_seconds=np.nan)
-    return replace(study, frame=frame, study={**study.study, "config": config})
+    return replace(study, frame=frame, study=replace(study.study, config=config))
 
 
 def inactive(study: LoadedStudy) -> LoadedStudy:
@@ -111,9 +111,9 @@ def unmeasured(study: LoadedStudy) -> LoadedStudy:
 
 
 def accuracy(study: LoadedStudy) -> LoadedStudy:
-    task = {**study.study["tasks"][TASK], "val_metric": "-score", "test_metric": "-s"}
+    task = replace(study.study.tasks[TASK], val_metric="-score", test_metric="-s")
     turned = losses(lambda x: -x)(study)
-    return replace(turned, study={**study.study, "tasks": {TASK: task}})
+    return replace(turned, study=replace(study.study, tasks={TASK: task}))
 
 
 SHAPES: dict[str, Shape] = {
@@ -143,9 +143,9 @@ def words(figure: Figure) -> list[str]:
 def test_whatever_is_stored_is_drawn_or_left_out_with_a_line(ran: LoadedStudy, shape: str) -> None:
     study = shown(SHAPES[shape](ran))
     drawn, left_out = [], []
-    for name, draw in FIGURES.items():
+    for name, spec in figures().items():
         try:
-            figure, caption = draw(study)
+            figure, caption = spec.draw(study)
         except (StudyError, UsageError) as error:
             left_out.append(str(error))
             continue
@@ -153,9 +153,9 @@ def test_whatever_is_stored_is_drawn_or_left_out_with_a_line(ran: LoadedStudy, s
         drawn.append(name)
         for text in (caption, *words(figure)):
             assert not NO_NUMBER.search(text), (name, text)
-    for table in TABLES.values():
+    for spec in tables().values():
         try:
-            assert not NO_NUMBER.search(text := to_markdown(table(study))), text
+            assert not NO_NUMBER.search(text := to_markdown(spec.make(study))), text
         except (StudyError, UsageError) as error:
             left_out.append(str(error))
     assert all(len(line.splitlines()) == 1 for line in left_out)
@@ -187,5 +187,10 @@ def test_the_command_draws_rungs_and_curves_without_a_complete_bracket(
     shutil.copytree(ran.path, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(save, "DPI", 30)
-        assert command_line.run(main, ["--study", str(folder), "--figure", "rungs", "curves"]) == 0
+        assert (
+            command_line.run(
+                main, ["--study", str(folder), "--figures", "rungs", "learning-curves"]
+            )
+            == 0
+        )
     assert "not drawn" not in capsys.readouterr().err

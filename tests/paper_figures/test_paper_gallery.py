@@ -22,13 +22,10 @@ from bohb_study.paper.named_studies import STUDIES
 from bohb_study.store import load_study
 from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
-from paper_figures import __main__ as program
-from paper_figures import gallery_plan
+from paper_figures import command_run as program
+from paper_figures import gallery_plan, registry
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
-    FIGURES,
-    SERIES,
-    TABLES,
     RenderedItem,
     RenderOptions,
     Studies,
@@ -38,6 +35,7 @@ from paper_figures.paper_gallery import (
     read_sums,
     sums,
 )
+from paper_figures.registry import RENAMED, figures, series, tables
 from paper_figures.toolkit import save, style
 from repository import ROOT
 
@@ -62,7 +60,7 @@ Run = Callable[..., int]
 def test_every_item_can_be_drawn_of_what_the_paper_runs() -> None:
     assert len({item.name for item in PLAN}) == len(PLAN)
     for item in PLAN:
-        assert item.what in {*FIGURES, *SERIES, *TABLES}
+        assert item.what in {*figures(), *series(), *tables()}
         assert item.studies
         assert set(item.studies) <= set(STUDIES)
         for method in item.methods:
@@ -71,7 +69,7 @@ def test_every_item_can_be_drawn_of_what_the_paper_runs() -> None:
             assert any(method in STUDIES[name].methods for name in item.studies)
         tasks = [task for name in item.studies for task in STUDIES[name].task]
         assert set(item.tasks) <= set(tasks)
-        if item.what in SERIES:
+        if item.what in series():
             assert len({STUDIES[name].workers for name in item.studies}) == len(item.studies)
         else:
             assert len(tasks) == len(set(tasks))  # else they cannot be joined
@@ -79,17 +77,37 @@ def test_every_item_can_be_drawn_of_what_the_paper_runs() -> None:
 
 def test_the_plan_has_every_figure_of_the_protocol() -> None:
     wanted = (
-        "anytime overview ranks ecdf speedup curves rungs model layout surrogate stock scaling time"
+        "anytime overview ranks ecdf speedup learning-curves rungs suggestions grid-random "
+        "surrogate bohb-variants scaling time-spent"
     )
     assert set(wanted.split()) <= {item.what for item in PLAN}
-    assert {item.what for item in PLAN} == {*FIGURES, *SERIES, *TABLES}
+    assert {item.what for item in PLAN} == {*figures(), *series(), *tables()}
 
 
 def test_items_by_name_in_the_order_asked_for() -> None:
     assert items(()) == PLAN
-    assert [item.name for item in items(("time", "ecdf"))] == ["time", "ecdf"]
-    with pytest.raises(UsageError, match=r"--figure tiem: no such figure; allowed: anytime-digits"):
-        items(("time", "tiem"))
+    assert [item.name for item in items(("time-spent", "ecdf"))] == ["time-spent", "ecdf"]
+    with pytest.raises(UsageError, match=r"figures tiem: no such figure; allowed: anytime-digits"):
+        items(("ecdf", "tiem"))
+
+
+def test_former_names_are_understood_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(RENAMED.values()) <= set(figures())
+    assert not set(RENAMED) & {*figures(), *series(), *tables()}
+    assert [item.name for item in items(tuple(RENAMED))] == list(RENAMED.values())
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(RENAMED)
+    assert "figure time is now time-spent; the former name will go in the next release" in lines
+
+
+def test_every_module_that_draws_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(registry.__file__).parent / "figures"
+    drawing = [path for path in folder.glob("*.py") if "FIGURE = " in path.read_text()]
+    assert len(drawing) == len(figures()) + len(series())
+    twice = figures()["anytime"]
+    monkeypatch.setattr(registry, "_found", lambda _: (twice, twice))
+    with pytest.raises(ValueError, match="anytime: two figures"):
+        figures()
 
 
 # Files and hashes, without drawing
@@ -129,9 +147,9 @@ def test_the_page_shows_every_figure_and_table_with_its_command() -> None:
     two = RenderedItem(SMALL[3], {"table-finals.md": b""}, "| a |\n| --- |\n")
     assert page([one, two]).decode().endswith(
         "## anytime-one\n\n![anytime-one](gallery/anytime-one.png)\n\nA caption.\n\n"
-        "`python -m paper_figures --figure anytime-one`\n\n"
+        "`python -m paper_figures --figures anytime-one`\n\n"
         "## table-finals\n\n| a |\n| --- |\n\n"
-        "`python -m paper_figures --figure table-finals` ([LaTeX](gallery/table-finals.tex))\n"
+        "`python -m paper_figures --figures table-finals` ([LaTeX](gallery/table-finals.tex))\n"
     )  # fmt: skip
 
 
@@ -211,8 +229,8 @@ def test_an_item_is_drawn_from_its_studies_cut_to_what_it_shows(small_paper: Pat
     (both,) = studies.of(Item("x", "rungs", ("one", "two"), ("bohb", "random")))
     assert [task.name for task in both.tasks] == ["mfh3-good", "counting-ones-8"]
     assert both.methods == ("bohb", "random")
-    for name in ("seconds", "whole", "correlations", "picks", "brackets"):
-        assert not getattr(both, name).empty
+    for name in ("seconds", "whole", "correlations", "suggestions", "brackets"):
+        assert not both.derived_frame(name).empty
     assert set(both.references) == {"mfh3-good", "counting-ones-8"}
     series = studies.of(Item("x", "scaling", ("one", "four")))
     assert [study.workers for study in series] == [1, 4]
@@ -242,7 +260,7 @@ def test_everything_is_drawn_listed_and_shown(drawn: Path) -> None:
     shown = (drawn / "README.md").read_text()
     for item in SMALL:
         assert f"## {item.name}\n" in shown
-        assert f"`python -m paper_figures --figure {item.name}`" in shown
+        assert f"`python -m paper_figures --figures {item.name}`" in shown
     assert (gallery / "table-finals.md").read_text().strip() in shown
     done = subprocess.run(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=gallery, check=False
@@ -367,7 +385,7 @@ def test_one_figure_can_be_checked_by_itself(
     quick: Run, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (home / "README.md").write_text("mine")
-    assert quick("--check", "--figure", "table-finals") == 0
+    assert quick("--check", "--figures", "table-finals") == 0
     assert capsys.readouterr().out == "1 of 1 are byte for byte as listed\n"
 
 
@@ -386,7 +404,7 @@ def test_three_processes_give_the_same_bytes(
 ) -> None:
     """PDF, PNG and SVG: two fresh ones, whatever the order of sets is, and this one."""
     shutil.copytree(small_paper / "one", tmp_path / "paper" / "dehb")
-    words = ["--figure", "anytime-dehb", "--paper", str(tmp_path / "paper")]
+    words = ["--figures", "anytime-dehb", "--paper", str(tmp_path / "paper")]
     seeds = ("1", "2")
     running = [
         subprocess.Popen(

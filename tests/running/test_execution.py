@@ -11,14 +11,7 @@ import pytest
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Running
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.running.execution import (
-    Ended,
-    allowed_units,
-    engine_of,
-    execute,
-    idle_gpu,
-    session,
-)
+from bohb_study.running.execution import Ended, allowed_units, engine_of, execute, idle_gpu, session
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store.sealed import sealed_json
@@ -68,7 +61,7 @@ def test_engine_virtual_gives_out_no_gpus(computed: bool) -> None:
     with pytest.raises(UsageError) as error:
         engine_of(config(engine="virtual"), task, RunOptions(gpus_per_trial=0.5))
     assert str(error.value) == (
-        "--gpus-per-trial 0.5: engine virtual gives none out; allowed with --engine tune"
+        'gpus_per_trial 0.5: engine virtual does not allocate GPUs; allowed with engine="tune"'
     )
 
 
@@ -79,7 +72,7 @@ def test_a_task_that_needs_ray_tune_gets_it() -> None:
     with pytest.raises(UsageError) as error:
         engine_of(config(engine="virtual"), task, RunOptions())
     assert str(error.value) == (
-        "--engine virtual: mine calls tune.report, so it runs under engine tune alone; allowed: "
+        "engine virtual: mine calls tune.report, so it runs under engine tune alone; allowed: "
         "auto, tune"
     )
 
@@ -105,21 +98,21 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     [
         ({}, {}, []),
         ({"workers": 16}, {}, []),
-        ({"task": ("digits",)}, {}, []),
-        ({"task": ("digits",), "workers": 3, "engine": "virtual"}, {}, []),
+        ({"tasks": ("digits",)}, {}, []),
+        ({"tasks": ("digits",), "workers": 3, "engine": "virtual"}, {}, []),
         ({}, {"address": "localhost:1"}, ["localhost:1"]),
-        ({"task": ("digits",), "workers": 3}, {}, [None]),
+        ({"tasks": ("digits",), "workers": 3}, {}, [None]),
         ({"engine": "tune"}, {}, [None]),
         ({"engine": "tune"}, {"address": "auto"}, ["auto"]),
         # one task of the two needs it
-        ({"task": ("counting-ones-8", "digits"), "workers": 3}, {}, [None]),
+        ({"tasks": ("counting-ones-8", "digits"), "workers": 3}, {}, [None]),
     ],
 )
 def test_ray_is_asked_for_only_where_it_is_needed(
     fields: Any, options: Any, expected: list[str | None], connections: list[str | None]
 ) -> None:
     study = config(**fields)
-    with session(study, study.cells(), RunOptions(**options)):
+    with session(study.resolve(), study.cells(), RunOptions(**options)):
         assert connections == expected
 
 
@@ -128,7 +121,7 @@ def test_only_the_cells_that_are_left_decide_whether_ray_is_needed(
 ) -> None:
     study = config(tasks=("counting-ones-8", "digits"), workers=3)
     left = [cell for cell in study.cells() if cell.task == "counting-ones-8"]
-    with session(study, left, RunOptions()):
+    with session(study.resolve(), left, RunOptions()):
         assert connections == []
 
 
@@ -138,8 +131,8 @@ def test_what_does_not_fit_is_refused_before_ray_is_asked_for(
 ) -> None:
     study = config(tasks=("fcnet-protein",), methods=("random", "hyperband"), engine="tune")
     with (
-        pytest.raises(UsageError, match=r"^--methods hyperband: fcnet-protein has a single fid"),
-        session(study, study.cells(), RunOptions(address=address)),
+        pytest.raises(UsageError, match=r"^methods hyperband: fcnet-protein has a single fid"),
+        session(study.resolve(), study.cells(), RunOptions(address=address)),
     ):
         pass
     assert connections == []
@@ -194,7 +187,7 @@ class Told:
 
 def run(study: StudyConfig, options: RunOptions, folder: Path) -> tuple[list[Ended], list[Any]]:
     told: Any = Told()
-    return list(execute(study, study.cells(), options, folder, told)), told.updates
+    return list(execute(study.resolve(), study.cells(), options, folder, told)), told.updates
 
 
 @pytest.mark.parametrize(
@@ -263,7 +256,7 @@ def test_stopping_early_closes_what_runs(here: Runs, tmp_path: Path) -> None:
     """Ctrl-C in the caller must reach the processes."""
     study = config(seeds=3)
     told: Any = Told()
-    events = execute(study, study.cells(), RunOptions(), tmp_path, told)
+    events = execute(study.resolve(), study.cells(), RunOptions(), tmp_path, told)
     next(events)
     assert here.closed == 0
     events.close()
@@ -272,15 +265,15 @@ def test_stopping_early_closes_what_runs(here: Runs, tmp_path: Path) -> None:
 
 def test_allowed_units_are_by_the_tasks_own_ladder() -> None:
     study = config(tasks=("counting-ones-8", "digits"), seeds=1)
-    assert allowed_units(study, study.cells()) == {
+    assert allowed_units(study.resolve(), study.cells()) == {
         "counting-ones-8/random/0": 2 * 729,
         "digits/random/0": 2 * 27,
     }
 
 
-def test_a_yardstick_is_allowed_a_multiple_of_the_budget() -> None:
+def test_a_larger_budget_is_allowed_a_multiple_of_the_budget() -> None:
     study = config(methods=("random", "random-2x"), budget=41 / 27, tasks=("digits",), seeds=1)
-    assert allowed_units(study, study.cells()) == {
+    assert allowed_units(study.resolve(), study.cells()) == {
         "digits/random/0": 41,
         "digits/random-2x/0": 82,
     }
@@ -328,7 +321,7 @@ def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPat
     from bohb_study.running.pools import cluster
 
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: True)
-    match = r"^--address localhost:1: this process is connected to Ray already; leave it out"
+    match = r"^address localhost:1: this process is connected to Ray already; leave it out"
     with pytest.raises(UsageError, match=match), cluster.connected("localhost:1"):
         pytest.fail("connected")
     with cluster.connected(None):
@@ -355,14 +348,14 @@ def test_a_gpu_that_nobody_uses_is_told_of(
     if there:
         device.touch()
     study = StudyConfig(tasks=(task,), engine=engine)
-    line = idle_gpu(study, RunOptions(gpus_per_trial=gpus), device)
+    line = idle_gpu(study.resolve(), RunOptions(gpus_per_trial=gpus), device)
     assert (line is not None) == said
     if line:
-        assert line.startswith("mnist trains on the CPU; --gpus-per-trial 1")
+        assert line.startswith("mnist trains on the CPU; gpus_per_trial=1")
         assert "\n" not in line
 
 
-def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
+def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path, cells_run_here: None) -> None:
     """The same training gives other numbers on another device."""
 
     def study(seeds: int) -> StudyConfig:
@@ -374,7 +367,7 @@ def test_rows_of_gpus_and_of_cpus_are_not_mixed(tmp_path: Path) -> None:
     stored = json.loads(record.read_text())
     assert stored["gpus_per_trial"] == 0
     record.write_bytes(sealed_json({**stored, "gpus_per_trial": 0.5}))
-    with pytest.raises(StudyError, match=r"/0 was run with GPUs, not without: .*--fresh"):
+    with pytest.raises(StudyError, match=r"/0 was run with GPUs, not without: .*fresh=True"):
         run_study(study(2), options)
     record.write_bytes(sealed_json(stored))
     assert len(run_study(study(2), options).ran) == 1

@@ -1,45 +1,39 @@
 """A finished study where nothing, or nothing more, can be written."""
 
 import errno
-import importlib.util
 import os
 import resource
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from bohb_study import load_results
+from bohb_study.audit import study_audit
 from bohb_study.cli import command_line
+from bohb_study.cli.compare import main as compare_main
 from bohb_study.errors import StudyError
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
-from bohb_study.store import locked
+from bohb_study.store import loading, locked
 from bohb_study.store.files import replace_files
 from bohb_study.store.locking import unwritable
 from bohb_study.study import StudyConfig
-from paper_figures.__main__ import main as paper_figures
-from repository import ROOT
+from bohb_study.study import config as study_config
+from paper_figures.command import main as paper_figures
 
-SMALL = ["--task", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
+SMALL = ["--tasks", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
 
 Main = Callable[[Sequence[str]], int]
 
 
 @pytest.fixture(scope="module")
 def compare() -> Main:
-    path = ROOT / "experiments" / "compare.py"
-    spec = importlib.util.spec_from_file_location("experiments_compare_finished", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    main: Main = module.main
-    return main
+    return compare_main
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +97,41 @@ def test_a_study_that_can_only_be_read_is_shown(
     assert sorted(read_only.rglob("*")) == before
 
 
+def counted(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> list[tuple[object, ...]]:
+    """The calls of a function of a module, as they come."""
+    calls: list[tuple[object, ...]] = []
+    real = getattr(module, name)
+
+    def called(*args: Any, **named: Any) -> Any:
+        calls.append(args)
+        return real(*args, **named)
+
+    monkeypatch.setattr(module, name, called)
+    return calls
+
+
+def test_a_command_loads_the_study_and_builds_its_evidence_once(
+    compare: Main, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Table, audit, CSV, figures and page are of what was loaded once."""
+    loads = counted(monkeypatch, loading, "_from_folder")
+    evidence = counted(monkeypatch, study_audit, "evidence")
+    assert command_line.run(compare, [*SMALL, "--csv", "--out", str(study.parent)]) == 0
+    assert (study / "report.html").exists()
+    assert (len(loads), len(evidence)) == (1, 1)
+
+
+def test_a_run_makes_each_task_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counted(monkeypatch, study_config, "make_task")
+    names = ("counting-ones-8", "counting-ones-16")
+    config = StudyConfig(tasks=names, methods=("random",), budget=2, seeds=2)
+    run = run_study(config, RunOptions(out=tmp_path, jobs=1))
+    assert len(run.ran) == 4
+    assert [call[0] for call in made] == [*names]
+
+
 def test_what_is_missing_cannot_be_run_where_nothing_can_be_written(
     read_only: Path, compare: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +145,7 @@ def test_what_is_missing_cannot_be_run_where_nothing_can_be_written(
 def test_a_study_that_can_only_be_read_is_drawn_elsewhere(
     read_only: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drawn = ["--study", str(read_only), "--figure", "anytime"]
+    drawn = ["--study", str(read_only), "--figures", "anytime"]
     assert command_line.run(paper_figures, [*drawn, "--out", str(tmp_path / "drawn")]) == 0
     assert (tmp_path / "drawn" / "anytime.pdf").exists()
     capsys.readouterr()

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,18 @@ from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
     Difference,
     NotReproducibleError,
-    check_possible,
     choose,
     compare_frames,
+    prepare_rerun,
     reasons,
     reproduce,
     unavailable,
 )
 from bohb_study.running.runner import run_study
 from bohb_study.schema import COLUMNS, SCHEMA_VERSION, build_frame, rows_hash
-from bohb_study.store import LoadedStudy, load_study
+from bohb_study.store import CellRecord, LoadedStudy, StoredStudy, StoredTask, load_study
+from bohb_study.store.cell_record import Commit
+from bohb_study.store.stored_study import StoredConfig
 from bohb_study.study import Cell, StudyConfig
 
 ROWS = 4
@@ -169,28 +172,40 @@ def test_frames_differ_exactly_where_their_stored_rows_do(
 # Which cells
 
 
+FACTS = StoredTask("epoch", 27, "validation error", "test error")
 CELLS = [Cell("digits", method, seed) for method in ("grid", "random") for seed in range(5)]
 
 
 @pytest.fixture
 def study() -> Callable[..., LoadedStudy]:
     def made(study_id: str = "ab12cd34", workers: int = 1, code: str = "") -> LoadedStudy:
-        record = {
-            "schema": SCHEMA_VERSION,
-            "versions": identity.versions(),
-            "numerics": numerics.expected("portable", torch=True),
-            "git": {"commit": "c0ffee"},
-        }
         config = {"task": ["digits"], "methods": ["grid", "random"], "workers": workers}
-        described = {"id": study_id, "config": config, "tasks": {"digits": {}}}
+        stored = StoredStudy(
+            name="compare",
+            id=study_id,
+            config=StoredConfig(50, workers, ("digits",), json=config),
+            tasks={"digits": FACTS},
+            methods=("grid", "random"),
+            seeds=5,
+            asked={},
+        )
         cells = {
-            (cell.task, cell.method, cell.seed): {
-                **record,
-                "code": code or identity.cell_hash(cell.task, cell.method, "tune"),
-            }
+            (cell.task, cell.method, cell.seed): CellRecord(
+                cell,
+                SCHEMA_VERSION,
+                rows=1,
+                sha256="",
+                rows_hash="",
+                hyperparameters={},
+                extra=(),
+                versions=identity.versions(),
+                numerics=numerics.expected("portable", torch=True),
+                git=Commit("c0ffee"),
+                code=code or identity.cell_hash(cell.task, cell.method, "tune"),
+            )
             for cell in CELLS
         }
-        return LoadedStudy(Path("no/such/study"), described, pd.DataFrame(), cells, [])
+        return LoadedStudy(Path("no/such/study"), stored, pd.DataFrame(), cells, [])
 
     return made
 
@@ -221,8 +236,9 @@ def test_a_sample_is_of_what_can_be_run_here(
     stored = study()
     record = stored.cells["digits", "grid", 0]
     stored.cells.update({("lcdb-23", "grid", seed): record for seed in range(5)})
-    stored.study["tasks"]["lcdb-23"] = {}
-    stored.study["config"]["task"] = ["digits", "lcdb-23"]
+    config = replace(stored.study.config, task=("digits", "lcdb-23"))
+    tasks = {"digits": FACTS, "lcdb-23": FACTS}
+    stored = replace(stored, study=replace(stored.study, config=config, tasks=tasks))
     monkeypatch.setattr("bohb_study.tasks.tabular.lcdb_curves.find_spec", lambda name: None)
     absent = unavailable(stored)
     assert list(absent) == ["lcdb-23"]
@@ -234,7 +250,7 @@ def test_a_sample_is_of_what_can_be_run_here(
 
 @pytest.mark.parametrize("sample", [0, -1, 11])
 def test_a_sample_that_cannot_be_is_refused(sample: int, study: Callable[..., LoadedStudy]) -> None:
-    with pytest.raises(UsageError, match=f"^--sample {sample}: must be between 1 and 10 "):
+    with pytest.raises(UsageError, match=f"^sample {sample}: must be between 1 and 10 "):
         choose(study(), sample)
 
 
@@ -242,41 +258,36 @@ def test_a_sample_that_cannot_be_is_refused(sample: int, study: Callable[..., Lo
 
 
 def test_a_study_of_the_same_code_at_one_worker_can(study: Callable[..., LoadedStudy]) -> None:
-    check_possible(study())
-    assert reasons(study(), CELLS) == []
+    assert reasons(prepare_rerun(study())) == []
 
 
-@pytest.mark.parametrize("engine", [None, "tune"])
 def test_a_study_at_several_workers_cannot_where_tune_ran_it(
-    engine: str | None, study: Callable[..., LoadedStudy]
+    study: Callable[..., LoadedStudy],
 ) -> None:
-    """Cells of before there was another engine do not name theirs."""
     several = study(workers=2)
     key = ("digits", "random", 3)
-    for (task, method, _), record in several.cells.items():
-        record |= {"engine": "virtual", "code": identity.cell_hash(task, method, "virtual")}
-    check_possible(several)
-    several.cells[key] |= {"engine": engine}
-    if engine is None:
-        del several.cells[key]["engine"]
+    by_ray = dict(several.cells)
+    for cell, record in by_ray.items():
+        several.cells[cell] = replace(record, engine="virtual")
+    prepare_rerun(several)
+    several.cells[key] = by_ray[key]
     with pytest.raises(
         NotReproducibleError,
         match=r"^no/such/study: digits/random/3 was run with 2 workers by engine tune, so its rows "
         r"depend on the order of arrival and cannot be reproduced$",
     ):
-        check_possible(several)
+        prepare_rerun(several)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
-def test_virtual_at_several_workers_comes_out_again(tmp_path: Path) -> None:
+def test_virtual_at_several_workers_comes_out_again(tmp_path: Path, cells_run_here: None) -> None:
     """Run, read, allowed, equal; and a loss that was changed is found."""
     config = StudyConfig(tasks=("mfh3",), methods=("random", "asha"), budget=5, seeds=1, workers=3)
     stored = load_study(run_study(config, RunOptions(out=tmp_path, jobs=1), make_progress).path)
-    assert {record["engine"] for record in stored.cells.values()} == {"virtual"}
-    check_possible(stored)
+    assert {record.engine for record in stored.cells.values()} == {"virtual"}
     stored.frame.loc[stored.frame.index[-1], "val_loss"] += 1e-12
     changed = stored.frame.iloc[-1]
-    comparisons = reproduce(stored, choose(stored, None), RunOptions(jobs=2), make_progress)
+    comparisons = reproduce(prepare_rerun(stored), RunOptions(jobs=2), make_progress)
     assert [str(comparison.cell) for comparison in comparisons] == [
         "mfh3/random/0",
         "mfh3/asha/0",
@@ -292,22 +303,23 @@ def test_what_differs_is_named_numerics_first_then_code(
     study: Callable[..., LoadedStudy],
 ) -> None:
     other = study()
-    record = other.cells["digits", "random", 3]
-    record["code"] = "0" * 64
-    cells = [Cell("digits", "random", 3)]
-    assert reasons(other, cells) == ["code: that of commit c0ffee is not the code here"]
-    assert reasons(other, CELLS[:5]) == [], "the other cells are as they were"
-    record["versions"] = {**record["versions"], "ray": "1.0", "python": "2.7"}
-    (why,) = reasons(other, cells)
+    key = ("digits", "random", 3)
+
+    def found(**changes: Any) -> list[str]:
+        other.cells[key] = replace(other.cells[key], **changes)
+        return reasons(prepare_rerun(other, [Cell(*key)]))
+
+    assert found(code="0" * 64) == ["code: that of commit c0ffee is not the code here"]
+    assert reasons(prepare_rerun(other, CELLS[:5])) == [], "the other cells are as they were"
+    record = other.cells[key]
+    (why,) = found(versions={**record.packages, "ray": "1.0", "python": "2.7"})
     assert re.fullmatch(r"code: ray: 1\.0 -> \d[\d.]+", why)
-    record["numerics"] = {**record["numerics"], "mkl": "AVX2", "libm": "glibc 2.99"}
     here = numerics.expected("portable")["libm"]
-    assert reasons(other, cells)[:2] == [
+    said = found(numerics={**record.numerics, "mkl": "AVX2", "libm": "glibc 2.99"})
+    assert said[:2] == [
         "numerics, mkl: AVX2 -> COMPATIBLE",
         f"numerics, libm: glibc 2.99 -> {here}",
     ]
-    assert reasons(other, cells)[2:] == [why]
-    del record["numerics"]
-    assert reasons(other, cells)[0] == "numerics: not recorded (written before schema 2)"
-    record["schema"] = 1
-    assert reasons(other, cells)[1].endswith("the code of commit c0ffee was hashed in another way")
+    assert said[2:] == [why]
+    assert found(numerics={})[0] == "numerics: not recorded (written before schema 2)"
+    assert found(schema=1)[1].endswith("the code of commit c0ffee was hashed in another way")

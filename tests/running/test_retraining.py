@@ -29,6 +29,7 @@ from bohb_study.store.sidecars.finals_json import FINALS_FILE, Final, Training
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.user.user_task import read_own
+from in_process import in_process
 from repository import ROOT
 
 TASK = '''
@@ -106,7 +107,8 @@ def toy_config(folder: Path) -> StudyConfig:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study of the toy: two methods, two seeds."""
     folder = tmp_path_factory.mktemp("toy")
-    return run_study(toy_config(folder), RunOptions(out=folder, jobs=1)).path
+    with in_process():
+        return run_study(toy_config(folder), RunOptions(out=folder, jobs=1)).path
 
 
 @pytest.fixture
@@ -145,11 +147,11 @@ def serial(monkeypatch: pytest.MonkeyPatch) -> Serial:
 @pytest.fixture
 def toy(study: LoadedStudy) -> Any:
     """The toy's class, as plans use it."""
-    return read_own(study.study["config"]["task"][0]).task_class
+    return read_own(study.study.config.task[0]).task_class
 
 
 def stored(folder: Path) -> list[Final]:
-    return read_finals(folder, load_study(folder).study["id"])
+    return read_finals(folder, load_study(folder).study.id)
 
 
 def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -221,7 +223,7 @@ def test_where_nothing_is_trained_nothing_is_planned(
 
 
 def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) -> None:
-    file = Path(study.study["config"]["task"][0].rpartition(":")[0])
+    file = Path(study.study.config.task[0].rpartition(":")[0])
     before = file.read_text()
     file.write_text(before + "\n")
     try:
@@ -450,7 +452,8 @@ sys.exit(command_line.run(main, sys.argv[1:]))
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> None:
     """As a terminal sends it, to the whole group; the same command then goes on."""
-    folder = run_study(toy_config(tmp_path), RunOptions(out=tmp_path, jobs=1)).path
+    with in_process():
+        folder = run_study(toy_config(tmp_path), RunOptions(out=tmp_path, jobs=1)).path
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", SCRIPT, str(folder)],
         stderr=subprocess.PIPE,
@@ -473,7 +476,8 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> 
     kept = stored(folder)
     assert len(kept) == 1
     assert not list(folder.glob(".finals*"))
-    done = retrain_finals(folder, 1, jobs=2)
+    with in_process():
+        done = retrain_finals(folder, 1)
     assert len(done) == 6
     again = {f.training: f for f in done}
     assert all(again[f.training].extra == f.extra for f in kept)

@@ -1,29 +1,27 @@
 """A study of a task that reads data: its id, what is stored of it, and data that are not there."""
 
-import importlib.util
 import json
 import shutil
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bohb_study.cli import command_line
+from bohb_study.cli.compare import main as compare
 from bohb_study.engines.base import CellJob, Finished, run_cell
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.execution import prepare
 from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
-from bohb_study.running.reproduction import NotReproducibleError, check_possible, choose, reproduce
+from bohb_study.running.reproduction import NotReproducibleError, prepare_rerun, reproduce
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, write_study
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
 from bohb_study.tasks.training.images.sources import Source, download_folder
-from repository import ROOT
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
@@ -69,7 +67,7 @@ def test_the_id_knows_the_data_and_not_where_they_are(write: Write) -> None:
     one, packed, other = write("mnist", "one"), write("mnist", "two", 0, ""), write("mnist", "3", 1)
     assert config(given(one)).id == config(given(packed)).id
     assert config(given(one)).id != config(given(other)).id
-    sha256 = config(given(one)).made_tasks()["mnist"].data_sha256
+    sha256 = config(given(one)).resolve().tasks["mnist"].data_sha256
     assert config(given(one)).identity()["task_option"] == [f"mnist.data=sha256:{sha256}"]
 
 
@@ -103,14 +101,15 @@ def test_each_task_has_its_own_data(write: Write) -> None:
     options = given(one, "cifar10"), given(two, "cifar10-resnet")
     stored = config(*options, tasks=tasks).identity()["task_option"]
     hashes = {
-        name: task.data_sha256 for name, task in config(*options, tasks=tasks).made_tasks().items()
+        name: task.data_sha256
+        for name, task in config(*options, tasks=tasks).resolve().tasks.items()
     }
     assert stored == sorted(f"{name}.data=sha256:{hashes[name]}" for name in tasks)
     assert len(set(hashes.values())) == 2
 
 
 def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=rf"^--task mnist: no data in {tmp_path}; [^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^tasks mnist: no data in {tmp_path}; [^\n]*$"):
         _ = config(given(tmp_path)).id
 
 
@@ -119,10 +118,10 @@ def test_the_id_of_data_that_are_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_study_json_names_the_data(write: Write, tmp_path: Path) -> None:
     asked = config(given(write("mnist", "data")), tasks=("mnist", "digits"))
-    study = write_study(tmp_path, "compare", asked, asked.made_tasks())
-    assert study["tasks"]["mnist"]["data"] == asked.made_tasks()["mnist"].data_sha256
-    assert study["tasks"]["digits"]["data"] is None
-    assert StudyConfig.from_json(json.loads(json.dumps(study["config"]))) == asked
+    study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
+    assert study.tasks["mnist"].data == asked.resolve().tasks["mnist"].data_sha256
+    assert study.tasks["digits"].data is None
+    assert StudyConfig.from_json(json.loads(json.dumps(study.config.json))) == asked
 
 
 def test_other_data_at_the_same_place_are_refused(
@@ -135,15 +134,17 @@ def test_other_data_at_the_same_place_are_refused(
         forget()
         image_files.write("mnist", own_cache / "datasets", None, SIZES, seed)
         if seed == 0:
-            write_study(folder, "compare", config(), config().made_tasks())
+            write_study(folder, "compare", config(), config().resolve().tasks)
             before = (folder / "study.json").read_bytes()
             continue
-        with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use --fr"):
-            write_study(folder, "compare", config(), config().made_tasks())
+        with pytest.raises(StudyError, match=r"study\.json: mnist was run on other data; use fr"):
+            write_study(folder, "compare", config(), config().resolve().tasks)
     assert (folder / "study.json").read_bytes() == before
 
 
-def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Path) -> None:
+def test_what_is_finished_needs_its_data_no_more(
+    image_files: Any, tmp_path: Path, cells_run_here: None
+) -> None:
     """Found by itself: started again on a machine without them, the study is there as it was."""
     place = download_folder()
     image_files.write("mnist", place, None, SIZES)
@@ -156,7 +157,7 @@ def test_what_is_finished_needs_its_data_no_more(image_files: Any, tmp_path: Pat
     again = run_study(study, options)
     assert (again.path, again.ran, again.reused) == (first.path, [], first.ran)
     more = config("mnist.subset=100", "mnist.epochs=1", seeds=2)
-    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
         run_study(more, options)
 
 
@@ -164,18 +165,18 @@ def test_a_study_of_before_data_were_stored_goes_on(
     tmp_path: Path, own_cache: Path, image_files: Any
 ) -> None:
     image_files.write("mnist", own_cache / "datasets", None, SIZES)
-    old = write_study(tmp_path, "compare", config(), config().made_tasks())
+    old = dict(write_study(tmp_path, "compare", config(), config().resolve().tasks).json)
     del old["tasks"]["mnist"]["data"]
     (tmp_path / "study.json").write_bytes(sealed_json(old))
-    study = write_study(tmp_path, "compare", config(), config().made_tasks())
-    assert study["tasks"]["mnist"]["data"] == config().made_tasks()["mnist"].data_sha256
+    study = write_study(tmp_path, "compare", config(), config().resolve().tasks)
+    assert study.tasks["mnist"].data == config().resolve().tasks["mnist"].data_sha256
 
 
 SMALL = ("mnist.epochs=3", "mnist.subset=100")
 
 
 def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
-    write: Write, tmp_path: Path
+    write: Write, tmp_path: Path, cells_run_here: None
 ) -> None:
     asked = config(*SMALL, given(write("mnist", "data")), methods=("asha",))
     options = RunOptions(out=tmp_path / "out", jobs=1)
@@ -185,15 +186,14 @@ def test_run_and_reproduced_from_another_folder_but_not_from_other_data(
     assert (again.path, again.reused) == (run.path, run.ran)
     study = load_study(run.path)
     assert set(study.frame["status"]) == {"ok"}
-    check_possible(study)
-    (comparison,) = reproduce(study, choose(study, None), options, _silent)
+    (comparison,) = reproduce(prepare_rerun(study), options, _silent)
     assert comparison.difference is None
     assert comparison.rows == len(study.frame) >= 2
     write("mnist", "data", 1)
     write("mnist", "moved", 1)
     forget()
     with pytest.raises(NotReproducibleError, match="mnist was run on other data than are here"):
-        check_possible(study)
+        prepare_rerun(study)
 
 
 def _silent() -> Any:
@@ -223,18 +223,18 @@ def test_what_is_missing_is_downloaded_once_and_only_where_it_is_asked_for(
     folder: str | None, downloads: list[str], tmp_path: Path
 ) -> None:
     study = config(*([given(tmp_path / folder)] if folder else []), tasks=("digits", "mnist"))
-    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
-        prepare(study, RunOptions())
+    with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
+        prepare(study.resolve(), RunOptions())
     assert downloads == []
-    prepare(study, RunOptions(download=True))
+    prepare(study.resolve(), RunOptions(download=True))
     assert downloads == ["mnist"]
-    prepare(study, RunOptions(download=True))
-    prepare(study, RunOptions())
+    prepare(study.resolve(), RunOptions(download=True))
+    prepare(study.resolve(), RunOptions())
     assert downloads == ["mnist"]
 
 
 def test_data_that_two_tasks_read_are_downloaded_once(downloads: list[str]) -> None:
-    prepare(config(tasks=("cifar10", "cifar10-resnet")), RunOptions(download=True))
+    prepare(config(tasks=("cifar10", "cifar10-resnet")).resolve(), RunOptions(download=True))
     assert downloads == ["cifar10"]
 
 
@@ -245,21 +245,8 @@ def test_damaged_data_are_not_downloaded_over(
     path = write("mnist", "data") / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
     path.write_bytes(b"")
     with pytest.raises(UsageError, match=f"^{path}: damaged: "):
-        prepare(config(given(tmp_path / "data")), RunOptions(download=True))
+        prepare(config(given(tmp_path / "data")).resolve(), RunOptions(download=True))
     assert downloads == []
-
-
-def compare(words: Sequence[str]) -> int:
-    """``main`` of experiments/compare.py; its dataclasses look themselves up in sys.modules."""
-    path = ROOT / "experiments" / "compare.py"
-    spec = importlib.util.spec_from_file_location("experiments_compare_images", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    code: int = module.main(words)
-    return code
 
 
 Said = Callable[..., str]
@@ -284,23 +271,26 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Said:
 
 def test_compare_without_data_is_one_line(refused: Said, own_cache: Path, tmp_path: Path) -> None:
     where = f"{own_cache / 'datasets'} or {tmp_path / 'installed' / 'fashion-mnist'}"
-    assert refused("--task", "fashion-mnist") == (
-        f"--task fashion-mnist: no data in {where}; get it by --download, on Debian by apt install "
-        "dataset-fashion-mnist, or say where it is by --task-option fashion-mnist.data=PATH"
+    assert refused("--tasks", "fashion-mnist") == (
+        f"--tasks fashion-mnist: no data in {where}; get it by --download, on Debian by apt "
+        "install dataset-fashion-mnist, or say where it is by --task-options "
+        "fashion-mnist.data=PATH"
     )
     # the data of every task, before any is run
-    assert refused("--task", "digits", "cifar10").startswith("--task cifar10: no data in ")
+    assert refused("--tasks", "digits", "cifar10").startswith("tasks cifar10: no data in ")
     option = f"mnist.data={tmp_path / 'nowhere'}"
     for look in ((), ("--dry-run",)):
-        said = refused("--task", "mnist", "--task-option", option, *look)
-        assert said.startswith(f"--task mnist: no data in {tmp_path / 'nowhere'}; get it by --down")
+        said = refused("--tasks", "mnist", "--task-options", option, *look)
+        assert said.startswith(
+            f"--tasks mnist: no data in {tmp_path / 'nowhere'}; get it by --down"
+        )
 
 
 def test_compare_with_damaged_or_too_few_data_is_one_line(refused: Said, write: Write) -> None:
     folder = write("mnist", "data")
-    words = "--task", "mnist", "--task-option", given(folder)
+    words = "--tasks", "mnist", "--task-options", given(folder)
     assert refused(*words, "mnist.subset=201") == (
-        "--task-option mnist.subset=201: there are 200 images"
+        "--task-options mnist.subset=201: there are 200 images"
     )
     path = folder / "MNIST" / "raw" / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-10])
@@ -318,7 +308,7 @@ def test_compare_downloads_where_it_is_told_to(
         raise OSError("nobody answers")
 
     monkeypatch.setattr(datasets, "MNIST", no_network)
-    said = refused("--task", "mnist", "--download")
+    said = refused("--tasks", "mnist", "--download")
     assert said == f"--download: mnist into {own_cache / 'datasets'}: OSError: nobody answers"
 
 
@@ -327,7 +317,7 @@ def test_looking_takes_no_data(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out
     for option in ("fashion-mnist.subset=0", "cifar10.epochs=9", "cifar10-resnet.width=16"):
         assert option in listed
-    assert command_line.run(compare, ["--dry-run", "--task", "mnist", "cifar10-resnet"]) == 0
+    assert command_line.run(compare, ["--dry-run", "--tasks", "mnist", "cifar10-resnet"]) == 0
     assert "30000 epochs" in capsys.readouterr().out
 
 
@@ -335,11 +325,11 @@ def test_a_cell_whose_data_are_gone_fails_in_one_line(tmp_path: Path) -> None:
     """Rather than as a study full of trainings that failed."""
     task = make_task("mnist", {"data": str(tmp_path)})
     job = CellJob(Cell("mnist", "random", 0), task, 2)
-    with pytest.raises(UsageError, match=r"^--task mnist: no data in "):
+    with pytest.raises(UsageError, match=r"^tasks mnist: no data in "):
         run_cell(job)
     *_, finished = local.run_cells([job], 1)
     assert isinstance(finished, Finished)
     assert finished.result is None
     assert finished.error is not None
-    assert f"--task mnist: no data in {tmp_path}; get it by --download" in finished.error
+    assert f"tasks mnist: no data in {tmp_path}; get it by download=True" in finished.error
     assert "\n" not in finished.error

@@ -126,7 +126,7 @@ def make_study(tmp_path: Path) -> Callable[..., Path]:
     def make(*tasks: str) -> Path:
         config = StudyConfig(tasks=tasks, methods=("random", "asha"), budget=2, seeds=2)
         folder = study_folder(tmp_path / "results", "compare", config.id, fresh=False)
-        write_study(folder, "compare", config, config.made_tasks())
+        write_study(folder, "compare", config, config.resolve().tasks)
         for one in config.cells():
             write_cell(folder, one, make_frame(one), record_of(config))
         return folder

@@ -86,7 +86,7 @@ class Tried:
 def run_folder(home: Path, budget: float) -> tuple[Path, StudyConfig]:
     """A finished study as the runner leaves it, with everything that can be beside it."""
     config = StudyConfig(("counting-ones-8",), ("random", "bohb"), budget=budget, seeds=2)
-    folder, tasks = home / f"run-{budget:g}", config.made_tasks()
+    folder, tasks = home / f"run-{budget:g}", config.resolve().tasks
     folder.mkdir()
     write_study(folder, "compare", config, tasks)
     for cell in config.cells():
@@ -122,11 +122,11 @@ def packed_folder(home: Path, budget: float) -> Path:
     folder, target = home / f"run-{budget:g}", home / f"packed-{budget:g}"
     loaded = load_study(folder)
     pack(folder, target)
-    study_id = loaded.study["id"]
+    study_id = loaded.study.id
     reference = {"best": 0.0, "median": 1.0, "source": "made up", "count": 3}
     write_references(target, study_id, {"counting-ones-8": reference})
     picks = pd.DataFrame({"task": ["counting-ones-8"], "share": [0.5]})
-    write_derived(target, study_id, {"whole": loaded.frame, "picks": picks})
+    write_derived(target, study_id, {"whole": loaded.frame, "suggestions": picks})
     write_packed(target, {TABLE_FILE: b"| task |\n| --- |\n", "claims.json": b'{"claims": []}\n'})
     return target
 
@@ -144,7 +144,7 @@ def made(home: Path) -> tuple[Made, Made]:
 def read_all(folder: Path) -> tuple[dict[str, Any], LoadedStudy]:
     """All that programs read of a stored study, part by part."""
     loaded = load_study(folder, allow_missing=True)
-    study_id = loaded.study["id"]
+    study_id = loaded.study.id
     told: dict[str, Any] = {
         "study": loaded.study,
         "thinned": loaded.thinned,

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import pytest
 from bohb_study.errors import StudyError
 from bohb_study.schema import SCHEMA_VERSION, arrow_schema, kinds_of, rows_hash
 from bohb_study.store import Origin, cell_record, cell_state, read_cell, write_cell
-from bohb_study.store.cells import ORIGIN, cell_paths, parquet_bytes
+from bohb_study.store.cells import cell_paths
+from bohb_study.store.parquet import ORIGIN, parquet_bytes
 from bohb_study.store.sealed import read_json, sealed_json
 from bohb_study.study import Cell
 
@@ -80,10 +81,10 @@ def test_every_type_comes_back_from_the_disk(
     write_cell(tmp_path, cell, written, {"ledger": ledger, "status": "not mine to say"})
     frame, record = read_cell(tmp_path, cell)
     pd.testing.assert_frame_equal(frame, written, check_exact=True)
-    assert record["ledger"] == ledger
-    assert record["status"] == "done"
-    assert record["rows"] == len(written)
-    assert record["rows_hash"] == rows_hash(written) == rows_hash(frame)
+    assert asdict(record.account) == ledger
+    assert record.json["status"] == "done"
+    assert record.rows == len(written)
+    assert record.rows_hash == rows_hash(written) == rows_hash(frame)
     assert cell_state(tmp_path, cell) == ("done", "")
     assert cell_record(tmp_path, cell) == record
 
@@ -215,7 +216,7 @@ def test_values_out_of_range_are_seen_although_the_hash_holds(
     origin = json.loads(pq.read_schema(parquet).metadata[ORIGIN])
     parquet.write_bytes(parquet_bytes(frame_of(cell).assign(val_loss=float("inf")), origin))
     vouch(json_path, parquet.read_bytes())
-    with pytest.raises(StudyError, match=r"val_loss.*use --fresh"):
+    with pytest.raises(StudyError, match=r"val_loss.*use fresh=True"):
         read_cell(tmp_path, cell)
 
 
@@ -412,6 +413,11 @@ def test_a_key_that_a_record_lacks_is_named_by_whoever_needs_it(
 ) -> None:
     write_cell(tmp_path, cell, frame_of(cell), {"seconds": {"wall": 1.0}})
     record = cell_record(tmp_path, cell)
-    for told, key in ((record, "ledger"), (record["seconds"], "engine")):
-        with pytest.raises(StudyError, match=rf"0\.json.*: does not say {key}; remove it and run"):
-            told[key]
+    needs: dict[str, Callable[[], object]] = {
+        "ledger": lambda: record.account,
+        "versions": lambda: record.packages,
+        "seconds.engine": lambda: record.measured("engine"),
+    }
+    for key, need in needs.items():
+        with pytest.raises(StudyError, match=rf"0\.json: does not say {key}; remove it and run"):
+            need()

@@ -13,8 +13,9 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.schema import SCHEMA_VERSION, rows_hash, validate
 from bohb_study.store import load_results, load_study, pack, read_cell, write_cell, write_csv
-from bohb_study.store.cells import cell_paths, parquet_bytes
-from bohb_study.store.loading import PACKED_ROWS
+from bohb_study.store.cells import cell_paths
+from bohb_study.store.names import PACKED_ROWS
+from bohb_study.store.parquet import parquet_bytes
 from bohb_study.store.sidecars.finals_json import (
     FINALS_FILE,
     Final,
@@ -41,8 +42,8 @@ def test_the_frame_holds_every_cell_in_the_order_of_the_study(make_study: MakeSt
     assert [tuple(cell) for cell in cells] == list(loaded.cells)
     assert len(cells) == 8
     assert loaded.problems == []
-    assert loaded.study["tasks"]["rungs"]["top"] == 9
-    assert loaded.cells["curvy", "asha", 1]["ledger"]["charged"] == 6
+    assert loaded.study.tasks["rungs"].top == 9
+    assert loaded.cells["curvy", "asha", 1].account.charged == 6
     validate(loaded.frame)
 
 
@@ -80,7 +81,7 @@ def test_rows_of_one_cell_are_those_that_were_written(
     for key, record in loaded.cells.items():
         rows, _ = read_cell(folder, Cell(*key))
         pd.testing.assert_frame_equal(loaded.rows(key), rows, check_exact=True)
-        assert rows_hash(loaded.rows(key)) == record["rows_hash"]
+        assert rows_hash(loaded.rows(key)) == record.rows_hash
 
 
 def test_what_cannot_be_used_is_named_in_one_line(make_study: MakeStudy) -> None:
@@ -116,9 +117,9 @@ def test_rows_out_of_range_are_named_although_their_hash_holds(
     cell = Cell("curvy", "asha", 1)
     with monkeypatch.context() as patch:
         patch.setattr("bohb_study.store.cells.check_frame", lambda frame: None)
-        record = dict(load_study(folder).cells["curvy", "asha", 1])
+        record = load_study(folder).cells["curvy", "asha", 1].json
         write_cell(folder, cell, frame_of(cell).assign(val_loss=float("inf")), record)
-    with pytest.raises(StudyError, match=r"1 of 4 cells.*asha/1\.parquet: .*val_loss.*--fresh"):
+    with pytest.raises(StudyError, match=r"1 of 4 cells.*asha/1\.parquet: .*val_loss.*fresh=True"):
         load_study(folder)
     assert len(load_study(folder, allow_missing=True).cells) == 3
 
@@ -280,7 +281,8 @@ def test_losses_that_stood_for_failures_are_gone(name: str, without: int) -> Non
     losses = ["val_loss", "test_loss"]
     assert frame.loc[bad, losses].isna().all(axis=None)
     pd.testing.assert_frame_equal(frame[~bad], stored[~bad], check_exact=True)
-    key = next(k for k in study.cells if (study.rows(k)["status"] != "ok").any())
+    task, method, seed = frame.loc[bad, ["task", "method", "seed"]].iloc[0]
+    key = (task, method, seed)
     rows = study.rows(key)
     rerun = rows.copy()
     assert compare_frames(rows, rerun) is None
@@ -298,7 +300,7 @@ def test_so_they_are_of_a_cell_in_a_folder(make_study: MakeStudy) -> None:
     frame.loc[2, ["val_loss", "test_loss", "status"]] = [1e6, 1e6, "failed"]
     data = parquet_bytes(frame)
     parquet.write_bytes(data)
-    old = {**record, "schema": 1, "sha256": hashlib.sha256(data).hexdigest()}
+    old = {**record.json, "schema": 1, "sha256": hashlib.sha256(data).hexdigest()}
     json_file.write_text(json.dumps(old))
     for rows in (read_cell(folder, cell)[0], load_study(folder).rows(("curvy", "random", 1))):
         assert rows["val_loss"].isna().tolist() == [i == 2 for i in range(6)]

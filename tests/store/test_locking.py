@@ -45,7 +45,7 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_process_is_told_who_writes(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
-        line = rf"being written by process {process.pid} on \S+; wait for it or use --fresh"
+        line = rf"being written by process {process.pid} on \S+; wait for it or use fresh=True"
         with pytest.raises(StudyError, match=line), locked(tmp_path):
             pass
 

@@ -25,12 +25,12 @@ def test_a_pack_of_a_pack_has_references_and_derived_frames(
     }
     again = load_study(tmp_path / "again")
     assert again.thinned
-    before = read_derived(source, again.study["id"])
-    after = read_derived(tmp_path / "again", again.study["id"])
+    before = read_derived(source, again.study.id)
+    after = read_derived(tmp_path / "again", again.study.id)
     assert len(before) == 4
     for name, frame in before.items():
         pd.testing.assert_frame_equal(after[name], frame)
-    references = read_references(tmp_path / "again", again.study["id"])
+    references = read_references(tmp_path / "again", again.study.id)
     assert references["mfh3-good"]["count"] == 1000
 
 
@@ -41,7 +41,7 @@ def test_another_study_packed_over_it_removes_them(small_paper: Path, tmp_path: 
         "SHA256SUMS", "cells.json", "cells.parquet", "study.json"
     }  # fmt: skip
     packed = load_study(target)
-    assert packed.study["name"] == "two"
+    assert packed.study.name == "two"
     assert not packed.thinned
-    assert read_derived(target, packed.study["id"]) == {}
-    assert read_references(target, packed.study["id"]) == {}
+    assert read_derived(target, packed.study.id) == {}
+    assert read_references(target, packed.study.id) == {}

@@ -12,7 +12,6 @@ import pytest
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import (
-    asked_cells,
     load_study,
     newest_folder,
     pack,
@@ -55,7 +54,7 @@ NOT_NAMES = ["", ".", "..", "a/b", "/a", ".hidden", "-x", "a\n", "é", "x" * 101
 
 @pytest.mark.parametrize("name", NOT_NAMES)
 def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"^--name .*must be a plain file name"):
+    with pytest.raises(UsageError, match=r"^name .*must be a plain file name"):
         study_folder(tmp_path, name, "ab12", fresh=False)
     assert not any(tmp_path.iterdir())
 
@@ -63,7 +62,7 @@ def test_a_name_is_a_plain_file_name(tmp_path: Path, name: str) -> None:
 def test_an_output_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/results")):
-        with pytest.raises(UsageError, match=f"^--out {out}: cannot be (read|written): ") as raised:
+        with pytest.raises(UsageError, match=f"^out {out}: cannot be (read|written): ") as raised:
             study_folder(out, "compare", "ab12", fresh=False)
         assert "\n" not in str(raised.value)
 
@@ -75,25 +74,25 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(UsageError, match=r"^--out .*: Read-only file system$"):
+    with pytest.raises(UsageError, match=r"^out .*: Read-only file system$"):
         study_folder(tmp_path, "compare", "ab12", fresh=False)
 
 
 def test_study_json_describes_the_study(tmp_path: Path) -> None:
     asked = config(seeds=2)
-    study = write_study(tmp_path, "compare", asked, asked.made_tasks())
+    study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
     assert study == read_study(tmp_path)
-    assert study["schema"] == SCHEMA_VERSION
-    assert (study["name"], study["id"]) == ("compare", asked.id)
-    assert StudyConfig.from_json(study["config"]) == asked
-    task = study["tasks"]["curvy"]
-    assert (task["unit"], task["top"], task["costs"], task["eta"]) == ("epoch", 9, [1, 3, 9], 3)
-    assert task["curve"] is True
-    assert task["optimum"] == 0.0
+    assert study.json["schema"] == SCHEMA_VERSION
+    assert (study.name, study.id) == ("compare", asked.id)
+    assert StudyConfig.from_json(study.config.json) == asked
+    task = study.tasks["curvy"]
+    assert (task.unit, task.top, task.costs, task.eta) == ("epoch", 9, (1, 3, 9), 3)
+    assert task.curve is True
+    assert task.optimum == 0.0
     lr = {"kind": "float", "lower": 0.0, "upper": 1.0, "conditional": False}
-    assert task["space"] == {"lr": lr}
-    assert task["only_engine"] is None
-    assert asked_cells(study) == asked.cells()
+    assert task.space == {"lr": lr}
+    assert task.only_engine is None
+    assert study.cells() == asked.cells()
 
 
 def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
@@ -102,30 +101,30 @@ def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
         config(tasks=("rungs", "curvy"), methods=("asha", "random"), seeds=1),
         config(methods=("bohb",), seeds=2),
     ):
-        study = write_study(tmp_path, "compare", asked, asked.made_tasks())
-    assert study["config"]["task"] == list(study["tasks"]) == ["curvy", "rungs"]
-    assert study["methods"] == ["random", "asha", "bohb"]
-    assert study["seeds"] == 3
+        study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
+    assert list(study.config.task) == list(study.tasks) == ["curvy", "rungs"]
+    assert study.methods == ("random", "asha", "bohb")
+    assert study.seeds == 3
     # Only what was asked for: bohb was never asked for on rungs, nor asha for a second seed.
-    assert study["asked"] == {
+    assert study.asked == {
         "curvy": {"random": 3, "asha": 1, "bohb": 2},
         "rungs": {"random": 1, "asha": 1},
     }
-    assert len(asked_cells(study)) == 8
+    assert len(study.cells()) == 8
 
 
 def test_the_study_of_another_budget_is_refused(tmp_path: Path) -> None:
-    write_study(tmp_path, "compare", config(), config().made_tasks())
+    write_study(tmp_path, "compare", config(), config().resolve().tasks)
     other = config(budget=4)
     with pytest.raises(StudyError, match=f"belongs to study {config().id}, not {other.id}"):
-        write_study(tmp_path, "compare", other, other.made_tasks())
+        write_study(tmp_path, "compare", other, other.resolve().tasks)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}'])
 def test_a_damaged_study_json_is_not_run_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(StudyError, match=r"study\.json: .*finished cells are kept$"):
-        write_study(tmp_path, "compare", config(), config().made_tasks())
+        write_study(tmp_path, "compare", config(), config().resolve().tasks)
     assert (tmp_path / "study.json").read_text() == text
 
 
@@ -133,7 +132,7 @@ def test_a_newer_study_json_is_not_run_over(tmp_path: Path) -> None:
     text = json.dumps({"schema": SCHEMA_VERSION + 1})
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(StudyError, match="newer version"):
-        write_study(tmp_path, "compare", config(), config().made_tasks())
+        write_study(tmp_path, "compare", config(), config().resolve().tasks)
     assert (tmp_path / "study.json").read_text() == text
 
 
@@ -147,13 +146,21 @@ def told(folder: Path, **values: object) -> Path:
     return path
 
 
+def written(folder: Path) -> dict[str, Any]:
+    """study.json of a study, as JSON values that can be changed."""
+    write_study(folder, "compare", config(), config().resolve().tasks)
+    said: dict[str, Any] = json.loads((folder / "study.json").read_text())
+    del said["self"]
+    return said
+
+
 NAMES = ["..", "../../x", "a/b", "/etc", "a\nb", "a\0b", "<script>", "$(id)", "a b", "", "é", "-x"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("where", ["tasks", "asked", "methods", "asked methods", "task_files"])
 def test_names_that_are_no_plain_names_are_refused(tmp_path: Path, name: str, where: str) -> None:
-    study = write_study(tmp_path, "compare", config(), config().made_tasks())
+    study = written(tmp_path)
     values: dict[str, Any] = {
         "tasks": {"tasks": {**study["tasks"], name: study["tasks"]["curvy"]}},
         "asked": {"asked": {name: {"random": 1}}},
@@ -198,7 +205,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 def test_a_study_json_of_the_wrong_form_is_one_line(
     tmp_path: Path, change: Callable[[dict[str, Any]], object], why: str
 ) -> None:
-    study = write_study(tmp_path, "compare", config(), config().made_tasks())
+    study = written(tmp_path)
     change(study)
     told(tmp_path, **study)
     if "lacks config" in why:
@@ -210,9 +217,8 @@ def test_a_study_json_of_the_wrong_form_is_one_line(
 
 
 def test_very_many_cells_that_nobody_ran_cost_little(tmp_path: Path) -> None:
-    study = write_study(tmp_path, "compare", config(), config().made_tasks())
-    study["asked"]["curvy"]["random"] = 100_000
-    told(tmp_path, asked=study["asked"])
+    asked = {"curvy": {**written(tmp_path)["asked"]["curvy"], "random": 100_000}}
+    told(tmp_path, asked=asked)
     began = time.perf_counter()
     with pytest.raises(StudyError, match="100000 of 100000 cells cannot be used"):
         load_study(tmp_path)
@@ -226,12 +232,12 @@ def test_a_damaged_study_json_is_healed_by_what_its_line_says(make_study: Any) -
     path.write_bytes(path.read_bytes().replace(b'"top": 9', b'"top": 8'))
     for use in (
         lambda: load_study(folder),
-        lambda: write_study(folder, "x", asked, asked.made_tasks()),
+        lambda: write_study(folder, "x", asked, asked.resolve().tasks),
     ):
         with pytest.raises(StudyError, match=r"study\.json: damaged: .*; remove it and run"):
             use()
     path.unlink()
-    write_study(folder, "compare", asked, asked.made_tasks())
+    write_study(folder, "compare", asked, asked.resolve().tasks)
     assert len(load_study(folder).cells) == 4
 
 

@@ -58,7 +58,7 @@ class ToyEvaluation(Evaluation):
     def advance(self, level: int) -> Report:
         self._draw()
         if self.task.breaks == "missing":
-            raise UsageError(f"--task {self.task.name}: no data in nowhere")
+            raise UsageError(f"{self.task.name}: no data in nowhere", "tasks")
         if self.task.breaks == "raises" and self.config["x"] > 0.5:
             raise RuntimeError("this configuration cannot be trained")
         if self.task.breaks == "nan" and self.config["x"] > 0.5:

@@ -130,7 +130,7 @@ def test_another_eta_keeps_top_and_unit(ladder: Ladder, eta: int, costs: tuple[i
 def test_eta_that_does_not_fit_is_refused_in_one_line(
     ladder: Ladder, eta: int, allowed: str
 ) -> None:
-    with pytest.raises(UsageError, match=f"^--eta {eta}: does not fit .*{allowed}$"):
+    with pytest.raises(UsageError, match=f"^eta {eta}: does not fit .*{allowed}$"):
         ladder.with_eta(eta)
 
 

@@ -126,9 +126,9 @@ def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:
 
 
 def test_unknown_names_are_refused_with_the_near_ones() -> None:
-    with pytest.raises(UsageError, match=r"^--task digit: no such task; did you mean digits"):
+    with pytest.raises(UsageError, match=r"^tasks digit: no such task; did you mean digits"):
         task_class("digit")
-    with pytest.raises(UsageError, match=r"^--task zzz: no such task; known: .*digits"):
+    with pytest.raises(UsageError, match=r"^tasks zzz: no such task; known: .*digits"):
         make_task("zzz")
     with pytest.raises(UsageError, match=r"digits\.epoch: no such option .*did you mean epochs\?$"):
         make_task("digits", {"epoch": "9"})
@@ -143,7 +143,7 @@ def test_option_of_another_type_is_refused() -> None:
 
 def test_eta_that_does_not_fit_is_refused_at_once() -> None:
     assert make_task("digits", {"epochs": "81"}, eta=9).ladder.costs == (1, 9, 81)
-    with pytest.raises(UsageError, match="--eta 2: does not fit 27 epochs; allowed: 3, 27"):
+    with pytest.raises(UsageError, match="eta 2: does not fit 27 epochs; allowed: 3, 27"):
         make_task("digits", eta=2)
 
 

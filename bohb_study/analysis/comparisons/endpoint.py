@@ -122,13 +122,13 @@ def task_tests(
     """Test every pair of methods on one task.
 
     Args:
-        frame: rows of the task, in any order, without yardsticks.
+        frame: rows of the task, in any order, without methods of a larger budget.
         top: units of one full evaluation.
         budget: full evaluations that each cell was allowed.
         seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
         pair: methods of the primary endpoint.
-        rule: how incumbents are chosen; the task's main rule where not given.
-        methods: what is compared, in this order; all, sorted, where not given.
+        rule: how incumbents are chosen; default: the task's main rule.
+        methods: what is compared, in this order; default: all, sorted.
         allow_missing: pair the seeds that two methods share; the missing cells are then named.
 
     Raises:

@@ -9,6 +9,7 @@ import pandas as pd
 from bohb_study.analysis.frame_cells import Key, require_complete
 from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
 from bohb_study.analysis.statistics.aggregate import Estimate, estimate
+from bohb_study.budget import Account
 from bohb_study.errors import StudyError
 
 Which = Literal["val", "test"]
@@ -17,7 +18,7 @@ Which = Literal["val", "test"]
 
 def summary(
     frame: pd.DataFrame,
-    ledgers: Mapping[Key, Mapping[str, Any]],
+    ledgers: Mapping[Key, Account],
     tops: Mapping[str, int],
     bootstrap_seed: int = 0,
     *,
@@ -27,10 +28,10 @@ def summary(
 
     Args:
         frame: the tidy frame of a study, rows in any order.
-        ledgers: ``charged`` and ``unspent`` units of each (task, method, seed).
+        ledgers: the account of each (task, method, seed).
         tops: units of one full evaluation, by task.
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
-        allow_missing: go on where methods have unequal seeds; ``seeds`` then tells.
+        allow_missing: go on where methods have unequal seeds; ``seeds`` then says so.
 
     Returns:
         One row per task and method, sorted:
@@ -56,10 +57,8 @@ def summary(
     )
 
 
-def _cell(
-    key: Key, found: IncumbentTrace, ledgers: Mapping[Key, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """What one cell contributes."""
+def _cell(key: Key, found: IncumbentTrace, ledgers: Mapping[Key, Account]) -> dict[str, Any]:
+    """What one cell contributes to the table."""
     task, method, seed = key
     if key not in ledgers:
         raise StudyError(f"cell {task}/{method}/{seed}: its ledger is missing")
@@ -68,8 +67,8 @@ def _cell(
         "task": task,
         "method": method,
         "trials": rows["trial"].nunique(),
-        "charged": ledgers[key]["charged"],
-        "unspent": ledgers[key]["unspent"],
+        "charged": ledgers[key].charged,
+        "unspent": ledgers[key].unspent,
         "train_seconds": rows["train_seconds"].sum(),
         "search_seconds": rows["search_seconds"].sum(),
         "val_loss": found.value[-1],

@@ -29,7 +29,7 @@ class RankCurves:
     """Mean ranks of m methods at g moments."""
 
     methods: tuple[str, ...]
-    """Sorted."""
+    """Their names, sorted."""
     shares: Floats
     """Moments as shares of each task's budget, shape (g,); the last is 1."""
     centre: Floats
@@ -64,11 +64,11 @@ def rank_curves(
     """Rank all methods of a frame against each other.
 
     Args:
-        frame: the tidy frame of a study, rows in any order, without yardsticks.
+        frame: the tidy frame of a study, rows in any order, without methods of a larger budget.
         tops: units of one full evaluation, by task.
         budgets: full evaluations that each cell was allowed, by task.
         seed: of the bootstrap over seeds, stratified by task; see ``aggregate.bootstrap_seed``.
-        rule: how incumbents are chosen; each task's main rule where not given.
+        rule: how incumbents are chosen; default: each task's main rule.
         allow_missing: leave out the seeds of a task that lack a method, and name them.
 
     Raises:

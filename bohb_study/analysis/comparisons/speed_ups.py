@@ -50,12 +50,12 @@ def speedups(
     """The speed-up of every method on the tasks that random search was run on.
 
     Args:
-        frame: the tidy frame of a study, rows in any order, whole or thinned.
+        frame: the tidy frame of a study, rows in any order, whole or compacted.
         tops: units of one full evaluation, by task.
         budgets: full evaluations that each cell was allowed, by task. What was left of them after
             the last report was too little for another step: a cell ends with them.
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
-        rule: how incumbents are chosen; each task's main rule where not given.
+        rule: how incumbents are chosen; default: each task's main rule.
         axis: what times are counted in. The targets are those at a share of the full evaluations.
         larger_budgets: methods with another budget, which are left out.
         allow_missing: go on where methods have unequal seeds.

@@ -40,10 +40,10 @@ def runtimes(
     """What each cell paid for each target, on the tasks that have a reference.
 
     Args:
-        frame: the tidy frame of a study, rows in any order, whole or thinned.
+        frame: the tidy frame of a study, rows in any order, whole or compacted.
         tops: units of one full evaluation, by task.
         references: what losses are normalised with, by task.
-        rule: how incumbents are chosen; each task's main rule where not given.
+        rule: how incumbents are chosen; default: each task's main rule.
         axis: what a runtime is counted in.
         larger_budgets: methods with a multiple of the budget, and that multiple: their runtimes are
             divided by it.

@@ -103,7 +103,7 @@ def is_observation(frame: pd.DataFrame, top: int) -> "pd.Series[bool]":
 
 
 def model_share(frame: pd.DataFrame, needed: int, top: int) -> list[ModelShare]:
-    """The share of model-based picks once the model can exist.
+    """The share of model-based suggestions once the model can exist.
 
     Args:
         frame: rows of one method with a model, of any number of cells.

@@ -39,7 +39,7 @@ class Resumption(NamedTuple):
         return self.comparable == self.repeated > 0
 
     def __str__(self) -> str:
-        """What the rows show."""
+        """What the rows show, in one line."""
         return (
             f"after {self.repeated} of {self.comparable} pauses a training reports its first "
             "losses again"

@@ -1,4 +1,4 @@
-"""Rank correlation between rungs: does a cheap evaluation tell which configuration is good?
+"""Rank correlation between rungs: does a cheap evaluation show which configuration is good?
 
 What a method evaluates at two rungs is a selected sample. Successive halving sends only the best
 of a rung on, and a model draws most configurations where losses are low: in such a sample the
@@ -59,7 +59,7 @@ def rung_correlations(frame: pd.DataFrame, rungs: Mapping[str, Sequence[int]]) -
         * ``task, method, seed, lower, upper``: the cell, and the two levels in units;
         * ``reached``: configurations that were evaluated at the lower level; ``both``: at both;
         * ``selected``: some of those at the lower level were stopped or left paused before the
-          upper one, or a model picked configurations: the sample is not a random one;
+          upper one, or a model suggested configurations: the sample is not a random one;
         * ``spearman, kendall``: NaN below ``LEAST`` configurations, or where all losses of a rung
           are equal;
         * ``low, high``: NaN; ``off_ledger``: False.

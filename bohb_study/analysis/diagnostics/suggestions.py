@@ -1,4 +1,4 @@
-"""Model-based against random picks: does the model suggest better configurations than chance?
+"""Model-based and random suggestions: does the model suggest better configurations than chance?
 
 Methods with a model draw some configurations at random all the time, or to begin with: within one
 cell the two kinds compete under the same conditions.
@@ -19,7 +19,7 @@ SUMMARY = (*CELL, "part", "model_based", "quantity", "trials", "low", "median", 
 """Columns of ``suggestions_summary``."""
 
 
-def picks(frame: pd.DataFrame) -> pd.DataFrame:
+def suggestions(frame: pd.DataFrame) -> pd.DataFrame:
     """One row a trial of the cells that have a model.
 
     Args:
@@ -28,7 +28,7 @@ def picks(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``task, method, seed, trial``; ``full_evals`` at its first report; ``level``, the highest
         that it reached, in units; ``val_loss`` there (NaN where it failed); ``true_loss`` (NaN
-        where unknown); ``model_based``: whether the model picked it. Sorted by cell and trial.
+        where unknown); ``model_based``: whether the model suggested it. Sorted by cell and trial.
     """
     ordered = narrow(frame).sort_values([*CELL, "seq"], kind="stable")
     own = ordered[ordered["model_based"].notna()]
@@ -43,16 +43,16 @@ def picks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def suggestions_summary(
-    picked: pd.DataFrame, tops: Mapping[str, int], budget: float, parts: int = PARTS
+    suggested: pd.DataFrame, tops: Mapping[str, int], budget: float, parts: int = PARTS
 ) -> pd.DataFrame:
-    """How good either kind of pick was in each stretch of the budget, cell by cell.
+    """How good either kind of suggestion was in each stretch of the budget, cell by cell.
 
-    Where the noise-free loss of a task is known it is that of all picks. Elsewhere it is the
+    Where the noise-free loss of a task is known it is that of all suggestions. Elsewhere it is the
     validation loss of those that reached full fidelity, which where trials are halved are the best
-    of either kind only. A pick that failed is worse than all that did not.
+    of either kind only. A suggestion that failed is worse than all that did not.
 
     Args:
-        picked: from ``picks``.
+        suggested: from ``suggestions``.
         tops: units of one full evaluation, by task.
         budget: full evaluations of a cell.
         parts: number of stretches.
@@ -66,7 +66,7 @@ def suggestions_summary(
         StudyError: a task's top is not given.
     """
     rows = []
-    for (task, method, seed), own in cells_of(picked):
+    for (task, method, seed), own in cells_of(suggested):
         quantity = quantity_of(own)
         shown = own if quantity == "true_loss" else own[own["level"] == top_of(tops, task)]
         part = np.minimum(shown["full_evals"] * parts // budget, parts - 1).astype("int64") + 1
@@ -92,6 +92,6 @@ def _quartiles(losses: "pd.Series[float]") -> list[float]:
     return [float(one) for one in np.where(beyond, np.nan, found)]
 
 
-def quantity_of(picked: pd.DataFrame) -> str:
-    """The loss by which picks of one task are compared."""
-    return "true_loss" if picked["true_loss"].notna().all() else "val_loss"
+def quantity_of(suggested: pd.DataFrame) -> str:
+    """The loss by which suggestions on one task are compared."""
+    return "true_loss" if suggested["true_loss"].notna().all() else "val_loss"

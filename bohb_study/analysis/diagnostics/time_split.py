@@ -1,7 +1,6 @@
 """Where a cell's time goes: training, the searcher, the scheduler, and what runs them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -14,11 +13,11 @@ COLUMNS = (*CELL, "wall", *PARTS)
 """Of ``time_split``; seconds."""
 
 
-def time_split(records: Mapping[Key, Mapping[str, Any]]) -> pd.DataFrame:
+def time_split(seconds: Mapping[Key, Mapping[str, float]]) -> pd.DataFrame:
     """The measured seconds of each cell.
 
     Args:
-        records: what was stored beside the rows of each cell.
+        seconds: what was measured of each cell, by name.
 
     Returns:
         One row a cell, sorted, ``COLUMNS``; NaN where a part was not measured. An engine that did
@@ -27,13 +26,13 @@ def time_split(records: Mapping[Key, Mapping[str, Any]]) -> pd.DataFrame:
     rows = [
         [
             *key,
-            *(record.get("seconds", {}).get(name, float("nan")) for name in COLUMNS[len(CELL) :]),
+            *(own.get(name, float("nan")) for name in COLUMNS[len(CELL) :]),
         ]
-        for key, record in sorted(records.items())
+        for key, own in sorted(seconds.items())
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    seconds = dict.fromkeys(COLUMNS[len(CELL) :], "float64")
-    return frame.astype({"task": "str", "method": "str", "seed": "int64", **seconds})
+    floats = dict.fromkeys(COLUMNS[len(CELL) :], "float64")
+    return frame.astype({"task": "str", "method": "str", "seed": "int64", **floats})
 
 
 def mean_time(seconds: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ class MethodCurves:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds, ascending."""
+        """The seeds in ascending order."""
         return tuple(int(seed) for seed in self.runs.columns)
 
 

@@ -1,4 +1,4 @@
-"""What the final configurations are worth when they are trained again, beside what was reported.
+"""What the final configurations are worth when they are retrained, beside what was reported.
 
 A cell's incumbent was chosen among many for its validation loss, and with it for its luck: on
 validation it flatters itself. Its test loss does so less, as the choice looked at it only through
@@ -43,11 +43,11 @@ def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFra
 def finals_summary(
     incumbents: pd.DataFrame, finals: pd.DataFrame, bootstrap_seed: int = 0
 ) -> pd.DataFrame:
-    """What each method's final configurations are worth on the test part, trained again.
+    """What each method's final configurations are worth on the test part, retrained.
 
     A seed's value is the mean of its repetitions; the estimate is over seeds, as that of what was
     reported. Where a training diverged or failed, or a cell of the method has no incumbent or was
-    not trained again, there is no estimate: the others would be a better-looking, selected sample.
+    not retrained, there is no estimate: the others would be a better-looking, selected sample.
 
     Args:
         incumbents: of all cells, from ``final_incumbents``.
@@ -55,15 +55,15 @@ def finals_summary(
         bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
 
     Returns:
-        One row per task and method that was trained again, sorted:
+        One row per task and method that was retrained, sorted:
 
         * ``task, method``;
         * ``repeats``: the least and the most trainings of a cell, a tuple;
         * ``diverged, failed``: trainings that did, of either kind;
         * ``test_loss, test_low, test_high, label, kind``: of the cells' own split;
         * ``seeds, undefined``: its cells, and those of them without a value;
-        * ``all_data, all_data_seed``: test loss of the training on all data and the seed of the
-          cell whose configuration it was; NaN and None where there is none.
+        * ``all_data, all_data_seed``: test loss of the refit on all training data and the seed
+          of the cell whose configuration it was; NaN and None where there is none.
 
     Raises:
         StudyError: a training is not of its cell's incumbent.
@@ -101,7 +101,7 @@ def _method(own: pd.DataFrame, cells: int, seed: int) -> dict[str, Any]:
     again = own[own["kind"] == "retrained"]
     usable = again.assign(test_loss=again["test_loss"].where(again["status"] == "ok"))
     by_seed = usable.groupby("seed")["test_loss"]
-    means = np.full(cells, np.nan)  # a cell that was not trained again leaves a gap
+    means = np.full(cells, np.nan)  # a cell that was not retrained leaves a gap
     means[: len(by_seed)] = by_seed.agg(lambda losses: losses.mean(skipna=False))
     over = estimate(means, seed)
     counts = by_seed.size()

@@ -39,7 +39,7 @@ class IncumbentTrace:
 
     @property
     def key(self) -> Key:
-        """Task, method and seed."""
+        """Task, method and seed of the cell."""
         first: Any = self.reports[[*CELL]].iloc[0]
         task, method, seed = first
         return str(task), str(method), int(seed)

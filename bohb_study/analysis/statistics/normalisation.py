@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from bohb_study.arrays import Floats
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -19,12 +15,3 @@ class Reference:
     """One sentence: where the two come from."""
     count: int
     """Random configurations behind the median."""
-
-
-def normalised(losses: Floats, reference: Reference) -> Floats:
-    """``losses`` of any shape with 0 at the reference's best and 1 at its median.
-
-    Undefined losses (NaN) count as 1: a method without any result is as good as a random draw.
-    """
-    scaled = (losses - reference.best) / (reference.median - reference.best)
-    return np.where(np.isnan(losses), 1.0, scaled)

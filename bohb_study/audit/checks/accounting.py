@@ -1,15 +1,13 @@
-"""Did every cell spend its budget and nothing else, by its books and by its rows?"""
+"""Did every cell spend its budget and nothing else, by its account and by its rows?"""
 
 from collections.abc import Iterator
-from dataclasses import fields
-from typing import Any
 
 import numpy as np
 
 from bohb_study.analysis.frame_cells import Key
 from bohb_study.arrays import Bools
 from bohb_study.audit.evidence import Checked, Evidence, Finding, name
-from bohb_study.budget import Account, units_allowed
+from bohb_study.budget import units_allowed
 
 CHECK = "ledger"
 
@@ -23,7 +21,7 @@ def check_ledger(study: Evidence) -> Checked:
     in_cell = sums - np.repeat(sums[begin] - units[begin], np.diff(study.starts))
     for i, key in enumerate(study.cells):
         spent = int(in_cell[study.starts[i + 1] - 1])
-        for what in _books(study, key, spent):
+        for what in _violations(study, key, spent):
             checked.findings.append(Finding(CHECK, name(key), what))
     checked.findings += study.found(
         CHECK,
@@ -43,14 +41,13 @@ def check_ledger(study: Evidence) -> Checked:
     return checked
 
 
-def _books(study: Evidence, key: Key, spent: int) -> Iterator[str]:
+def _violations(study: Evidence, key: Key, spent: int) -> Iterator[str]:
     """What is wrong with a cell's account."""
-    stored: dict[str, Any] = dict(study.records.get(key, {}).get("ledger", {}))
-    lacking = [f.name for f in fields(Account) if f.name not in stored]
-    if lacking:
-        yield f"its account lacks {', '.join(lacking)}"
+    record = study.records.get(key)
+    account = record.ledger if record else None
+    if account is None:
+        yield "its account was not recorded"
         return
-    account = Account(**{f.name: stored[f.name] for f in fields(Account)})
     yield from account.violations()
     factor = study.methods[key[1]].budget_factor
     allowed = units_allowed(study.budget * factor, study.tasks[key[0]].top)

@@ -50,11 +50,8 @@ def _without_result(study: Evidence) -> Iterator[Finding]:
         mine = [i for i, key in enumerate(study.cells) if key[:2] == pair]
         if ok_of[mine].any():
             continue
-        reasons = [
-            str(why)
-            for i in mine
-            for why in study.records.get(study.cells[i], {}).get("failures", {}).values()
-        ]
+        records = [study.records[key] for i in mine if (key := study.cells[i]) in study.records]
+        reasons = [why for record in records for why in record.failures.values()]
         first = f"; the first: {reasons[0]}" if reasons else ""
         what = f"none of its {all_of[mine].sum()} trainings has a result{first}"
         yield Finding(CHECK, "/".join(pair), what)

@@ -33,9 +33,9 @@ def _peeks(rows: pd.DataFrame, top: int) -> Iterator[str]:
     blind = rows.assign(test_loss=np.nan)
     turned = rows.assign(test_loss=-rows["test_loss"].to_numpy())
     for rule in RULES:
-        told = chosen(rows, rule, top)
+        expected = chosen(rows, rule, top)
         for other, how in ((blind, "without"), (turned, "with reversed")):
-            differ = np.flatnonzero(chosen(other, rule, top) != told)
+            differ = np.flatnonzero(chosen(other, rule, top) != expected)
             if len(differ):
                 yield f"rule {rule} chooses otherwise {how} test losses, from row {differ[0]} on"
                 break

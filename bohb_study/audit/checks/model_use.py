@@ -1,4 +1,4 @@
-"""Did the model pick when it could, and never before?"""
+"""Did the model suggest when it could, and never before?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from bohb_study.tasks.fingerprints import varying
 
 CHECK = "model"
 ENOUGH = 30
-"""Suggestions after which a model that never picked does not exist: at HpBandSter's third of random
-picks, one that does exist picks none of 30 with probability 5e-15."""
+"""Suggestions after which a model that made none does not exist: at HpBandSter's third of random
+suggestions, one that does exist makes none of 30 with probability 5e-15."""
 
 
 def check_model(study: Evidence) -> Checked:
-    """None of a model's picks before it can exist, and some of them once it can.
+    """None of a model's suggestions before it can exist, and some of them once it can.
 
     HpBandSter catches whatever its model raises and draws at random instead, in silence.
     """
@@ -36,8 +36,8 @@ def check_model(study: Evidence) -> Checked:
             where = f"{task}/{method}/{share.seed}"
             if share.too_early:
                 what = (
-                    f"{share.too_early} picks by the model before {needed} observations at one "
-                    "fidelity, so before there can be one"
+                    f"{share.too_early} suggestions by the model before {needed} observations at "
+                    "one fidelity, so before there can be one"
                 )
                 checked.findings.append(Finding(CHECK, where, what))
             if share.suggestions >= ENOUGH and not share.model_based:
@@ -60,7 +60,7 @@ def _dimensions(study: Evidence, task: str) -> int:
     if space := study.tasks[task].space:
         return varying(space)
     return next(
-        len(record["hyperparameters"]) for key, record in study.records.items() if key[0] == task
+        len(record.hyperparameters) for key, record in study.records.items() if key[0] == task
     )
 
 

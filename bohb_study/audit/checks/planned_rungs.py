@@ -16,7 +16,7 @@ def bracket_checks(study: Evidence, task: str, method: str) -> list[BracketCheck
     exhausted = [
         key
         for key, record in study.records.items()
-        if record.get("ledger", {}).get("ended") == "space"
+        if record.ledger is not None and record.ledger.ended == "space"
     ]
     return check_rungs(study.rows(task, method), plan, study.workers, exhausted)
 

@@ -1,4 +1,4 @@
-"""Do the rows of a cell tell one story, from the first report to the last?"""
+"""Do the rows of a cell make one story, from the first report to the last?"""
 
 import numpy as np
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,8 @@ def check_same_problem(study: Evidence) -> Checked:
     same training, whoever asked for it and however often it was paused.
     """
     checked = Checked()
-    for what in ("space", "split"):
-        _compare_records(study, what, checked)
+    _compare_records(study, "space", checked)
+    _compare_records(study, "split", checked)
     pauses = _find_restarts(study, checked)
     _compare_losses(study, checked, pauses)
     return checked
@@ -42,14 +43,15 @@ def _find_restarts(study: Evidence, checked: Checked) -> dict[str, Resumption]:
     return found
 
 
-def _compare_records(study: Evidence, what: str, checked: Checked) -> None:
+def _compare_records(study: Evidence, what: Literal["space", "split"], checked: Checked) -> None:
     groups: dict[tuple[str, int], dict[Key, str | None]] = {}
     for key in study.cells:
-        if what in study.records.get(key, {}):
+        record = study.records.get(key)
+        if record is not None and record.recorded(what):
             task, _, seed = key
             # the split is drawn by the seed, the space is one for all seeds
             group = groups.setdefault((task, seed if what == "split" else 0), {})
-            group[key] = study.records[key][what]
+            group[key] = record.space if what == "space" else record.split
     for cells in groups.values():
         usual = Counter(cells.values()).most_common(1)[0][0]
         other = next(key for key, value in cells.items() if value == usual)
@@ -76,10 +78,9 @@ def _compare_losses(study: Evidence, checked: Checked, pauses: Mapping[str, Resu
     """Common random numbers, read off the rows."""
     comparable = np.zeros(len(study.cells), dtype=bool)
     for i, key in enumerate(study.cells):
-        comparable[i] = (
-            study.tasks[key[0]].only_engine is None
-            and not study.records.get(key, {}).get("gpus_per_trial", 0) > 0
-        )
+        record = study.records.get(key)
+        on_gpus = record is not None and record.gpus_per_trial > 0
+        comparable[i] = study.tasks[key[0]].only_engine is None and not on_gpus
     checked.places += int(comparable.sum())
     if not comparable.all():
         checked.notes.append(

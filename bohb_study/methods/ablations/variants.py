@@ -10,12 +10,9 @@ from typing import Any
 from ray.tune.schedulers import HyperBandForBOHB
 
 from bohb_study.methods.base import Method, Pair, Problem
-from bohb_study.methods.hpbandster.generator import bohb_model_after
-from bohb_study.methods.ray.hyperband_for_bohb import (
-    PatchedHyperBandForBOHB,
-    hyperband_scheduler,
-    ray_plan,
-)
+from bohb_study.methods.hpbandster.model_after import bohb_model_after
+from bohb_study.methods.ray.hyperband_for_bohb import PatchedHyperBandForBOHB, hyperband_scheduler
+from bohb_study.methods.ray.ray_plan import ray_plan
 from bohb_study.methods.ray.tune_bohb import bohb_searcher
 
 

@@ -27,14 +27,6 @@ from bohb_study.methods.hpbandster.density import LazyModel, densities
 log = logging.getLogger(__name__)
 
 
-def bohb_model_after(dimensions: int) -> int:
-    """Observations at one fidelity that HpBandSter's first model takes: d + 1 good, d + 1 bad.
-
-    The paper says d + 3 in all.
-    """
-    return 2 * (dimensions + 1)
-
-
 class SeededBOHB(BOHB):
     """``hpbandster.optimizers.config_generators.bohb.BOHB``, drawing from its own random state."""
 

@@ -4,17 +4,15 @@ The searcher asks the master for runs and reports their results; the scheduler r
 ends trials as the master says.
 """
 
-import math
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, Rung, succeeded
+from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, succeeded
 from bohb_study.methods.hpbandster.master import LocalMaster
 from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
-from bohb_study.tasks import Ladder
 
 
 class HpBandSterSearcher(SelfLimitingSearcher):
@@ -131,21 +129,3 @@ def hpbandster_pair(problem: Problem, master: LocalMaster) -> Pair:
     searcher = HpBandSterSearcher(master, METRIC, TIME)
     scheduler = HpBandSterScheduler(master, TIME, ladder.max_time)
     return Pair(problem.recording(searcher), RecordingHpBandSter(scheduler, ladder))
-
-
-def hpbandster_plan(ladder: Ladder) -> list[list[Rung]]:
-    """The brackets of one band by HpBandSter's rule, in its own floating-point expressions.
-
-    n0 = floor((k+1)/(s+1)) eta^s, then int(n0 eta^-i), at least 1. (Ray takes the ceiling of
-    (k+1)/(s+1) eta^s and of n / eta.) k is the number of steps of the ladder; the bracket that
-    halves most is opened first.
-    """
-    steps = len(ladder.costs) - 1
-    band = []
-    for s in range(steps, -1, -1):
-        n0 = int(math.floor((steps + 1) / (s + 1)) * ladder.eta**s)
-        levels = ladder.costs[steps - s :]
-        band.append(
-            [Rung(level, max(int(n0 * ladder.eta ** (-i)), 1)) for i, level in enumerate(levels)]
-        )
-    return band

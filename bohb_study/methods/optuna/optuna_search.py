@@ -25,19 +25,13 @@ from optuna.trial import TrialState
 
 from bohb_study.errors import UsageError
 from bohb_study.methods.base import METRIC, MODE, WORST, Pair, Problem, succeeded
+from bohb_study.methods.optuna.startup import STARTUP_TRIALS
 from bohb_study.methods.ray.full_fidelity import full_fidelity
 from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
 from bohb_study.seeding import Config, Value, plain, plain_value, space_seed
 
-STARTUP_TRIALS = 10
-"""Results before which Optuna's samplers draw at random; their own default."""
 ASKS = 10
 """Suggestions asked for in a row before a space with forbidden clauses draws one at random."""
-
-
-def startup_trials(dimensions: int) -> int:
-    """Observations that the samplers' models take: ``STARTUP_TRIALS``, however many dimensions."""
-    return STARTUP_TRIALS
 
 
 class OptunaSearch(SelfLimitingSearcher):

@@ -1,14 +1,12 @@
 """Ray's HyperBandForBOHB as shipped and without its two defects, and the brackets that it plans."""
 
-import math
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import HyperBandForBOHB, TrialScheduler
 
-from bohb_study.methods.base import METRIC, MODE, TIME, Problem, Rung
+from bohb_study.methods.base import METRIC, MODE, TIME, Problem
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
-from bohb_study.tasks import Ladder
 
 
 class FillsBracketsOnce(HyperBandForBOHB):
@@ -86,24 +84,6 @@ class RecordingHyperband(RecordingScheduler):
     def bracket_of(self, trial: Trial) -> Any:
         """The bracket that Ray put the trial into."""
         return self.scheduler._trial_info[trial][0]
-
-
-def ray_plan(ladder: Ladder) -> list[list[Rung]]:
-    """The brackets of one band by Ray's rule: n0 = ceil((k+1)/(s+1) eta^s), then ceil(n / eta).
-
-    (HpBandSter takes floor((k+1)/(s+1)) eta^s and int(n0 eta^-i).) k is the number of steps of
-    the ladder; the bracket that halves most is opened first.
-    """
-    steps = len(ladder.costs) - 1
-    band = []
-    for s in range(steps, -1, -1):
-        trials = math.ceil((steps + 1) / (s + 1) * ladder.eta**s)
-        bracket = []
-        for level in ladder.costs[steps - s :]:
-            bracket.append(Rung(level, trials))
-            trials = math.ceil(trials / ladder.eta)
-        band.append(bracket)
-    return band
 
 
 def hyperband_scheduler(

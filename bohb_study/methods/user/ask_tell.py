@@ -17,8 +17,9 @@ from typing import Any
 from bohb_study.errors import UsageError
 from bohb_study.methods.base import Method, Pair, Problem
 from bohb_study.methods.ray.asha_scheduler import asha_scheduler
-from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler, ray_plan
+from bohb_study.methods.ray.hyperband_for_bohb import hyperband_scheduler
 from bohb_study.methods.ray.median_rule import median_scheduler
+from bohb_study.methods.ray.ray_plan import ray_plan
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.methods.user.checked_optimiser import CheckedOptimiser
 from bohb_study.methods.user.declared import declared

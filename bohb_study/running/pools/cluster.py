@@ -147,14 +147,14 @@ _BoardActor: Any = ray.remote(num_cpus=0)(_Board)
 def _run_cell(job: CellJob, board: Any) -> CellResult:
     last = 0.0
 
-    def tell(done: int, best: float | None) -> None:
+    def report(done: int, best: float | None) -> None:
         nonlocal last
         if time.monotonic() - last >= TELL_SECONDS:
             last = time.monotonic()
             board.put.remote(Running(job.cell, done, best))
 
     board.put.remote(Running(job.cell, 0, None))
-    return run_cell(job, tell)
+    return run_cell(job, report)
 
 
 def run_cells(

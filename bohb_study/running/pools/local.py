@@ -22,7 +22,7 @@ from bohb_study.numerics import Mode, environment
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0
-"""How long a process may take to end when it is told to."""
+"""How long a process may take to end when it is asked to."""
 
 
 class WorkerProcess:
@@ -56,7 +56,7 @@ class WorkerProcess:
         theirs.close()
         self.job: Job[Any] | None = None
         self.last: Running | None = None
-        """The last that it told of the job that it runs."""
+        """The last report of the job that it runs."""
 
     def begin(self, job: Job[Any]) -> None:
         """Run ``job``; what comes of it arrives through ``pipe``."""

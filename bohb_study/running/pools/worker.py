@@ -30,12 +30,12 @@ def serve(pipe: Connection) -> None:
         except (EOFError, ConnectionError):
             return
 
-        def tell(done: int, best: float | None, job: Job[Any] = job) -> None:
+        def report(done: int, best: float | None, job: Job[Any] = job) -> None:
             send(Running(job.cell, done, best))
 
-        tell(0, None)
+        report(0, None)
         try:
-            finished: Finished[Any] = Finished(job.cell, job.run(tell), None)
+            finished: Finished[Any] = Finished(job.cell, job.run(report), None)
         except Exception as error:
             finished = Finished(job.cell, None, one_line(error))
         send(finished)

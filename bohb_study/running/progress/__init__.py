@@ -1,7 +1,7 @@
 """What a person sees while a study runs: live bars on a terminal, plain lines elsewhere.
 
 All of it goes to stderr, so that stdout holds the summary table and nothing else. The runner polls
-its cells and tells a ``Progress`` from one thread; no thread is started here.
+its cells and reports to a ``Progress`` from one thread; no thread is started here.
 """
 
 from collections.abc import Iterator, Mapping

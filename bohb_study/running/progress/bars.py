@@ -56,7 +56,7 @@ class BarProgress:
         self._give_back: Callable[[], None] = lambda: None
 
     def start(self, allowed: Mapping[str, int], stored: Collection[str] = ()) -> None:
-        """See ``Progress``."""
+        """Begin a study; see ``Progress.start``."""
         self._tally.start(allowed, stored)
         self._study = self._bars.add_task("study", count="", note="", left="")
         self._give_back = hide_control_keys(_descriptor(self._bars.console))
@@ -64,7 +64,7 @@ class BarProgress:
         self._draw()
 
     def update(self, progress: CellProgress) -> None:
-        """See ``Progress``."""
+        """Show how far a cell is; see ``Progress.update``."""
         self._tally.update(progress)
         if progress.cell not in self._cells:
             self._cells[progress.cell] = self._bars.add_task(
@@ -85,7 +85,7 @@ class BarProgress:
         self._draw()
 
     def message(self, text: str) -> None:
-        """See ``Progress``."""
+        """Print a line; see ``Progress.message``."""
         print_line(self._bars.console, text)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the runner tells about a running study; how it is shown is another matter."""
+"""What the runner reports about a running study; how it is shown is another matter."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class CellProgress:
 
 
 class Progress(Protocol):
-    """What the runner tells while it works."""
+    """What the runner reports to while it works."""
 
     def start(self, allowed: Mapping[str, int], stored: Collection[str] = ()) -> None:
         """Begin a study.

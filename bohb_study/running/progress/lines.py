@@ -24,7 +24,7 @@ class LineProgress:
         noun: str = "cells",
         scores: Mapping[str, Score] | None = None,
     ) -> None:
-        """As ``BarProgress``."""
+        """Nothing is printed before ``start``; arguments as of ``BarProgress``."""
         self._noun = noun
         self._scores = scores or {}
         self._console = console
@@ -32,13 +32,13 @@ class LineProgress:
         self._spoke = clock()
 
     def start(self, allowed: Mapping[str, int], stored: Collection[str] = ()) -> None:
-        """See ``Progress``."""
+        """Begin a study; see ``Progress.start``."""
         self._tally.start(allowed, stored)
         done = f", {len(stored)} of them done before" if stored else ""
         self.message(f"study of {len(allowed)} {self._noun}{done}")
 
     def update(self, progress: CellProgress) -> None:
-        """See ``Progress``."""
+        """Show how far a cell is; see ``Progress.update``."""
         self._tally.update(progress)
         if self._tally.clock() >= self._spoke + HEARTBEAT_SECONDS:
             self.message(self._heartbeat())
@@ -52,12 +52,12 @@ class LineProgress:
         self.message(f"{ending(cell, ok, seconds, shown, outcome)} ({self._cells()})")
 
     def message(self, text: str) -> None:
-        """See ``Progress``."""
+        """Print a line; see ``Progress.message``."""
         self._spoke = self._tally.clock()
         print_line(self._console, text)
 
     def close(self) -> None:
-        """See ``Progress``."""
+        """Nothing is left open; see ``Progress.close``."""
 
     def _cells(self) -> str:
         return f"{self._tally.ended}/{self._tally.cells} {self._noun}"

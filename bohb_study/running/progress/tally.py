@@ -27,7 +27,7 @@ class Tally:
     """Cells and units of a study, and how long the rest will take: all that either form shows."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        """An empty study."""
+        """A tally of no cells; ``start`` takes them in."""
         self.clock = clock
         self.running: dict[str, CellProgress] = {}
         self.failed = 0
@@ -43,20 +43,20 @@ class Tally:
         self._pace = _Pace(self.clock(), self.done)
 
     def update(self, progress: CellProgress) -> None:
-        """Note how far a running cell is; its own clock starts when it is first heard of."""
+        """Record how far a running cell is; its own clock starts when it is first heard of."""
         self._allowed[progress.cell] = progress.allowed
         self._paces.setdefault(progress.cell, _Pace(self.clock(), progress.done))
         self.running[progress.cell] = progress
 
     def finish(self, cell: str, ok: bool) -> None:
-        """Note the end of a cell; what it left unspent counts as done: nothing of it remains."""
+        """Record the end of a cell; what it left unspent counts as done: nothing of it remains."""
         self.running.pop(cell, None)
         self._ended.add(cell)
         self.failed += not ok
 
     @property
     def cells(self) -> int:
-        """Cells of the study."""
+        """Number of cells of the study."""
         return len(self._allowed)
 
     @property

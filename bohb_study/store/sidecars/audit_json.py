@@ -1,15 +1,12 @@
-"""audit.json: what came of the audit of a study, beside its cells."""
+"""audit.json: the result of the audit of a study, beside its cells."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bohb_study.errors import StudyError
-from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import shapes
-from bohb_study.store.checksums import write_packed
-from bohb_study.store.sealed import read_beside, sealed_json
-from bohb_study.store.study_folders import PACK_AGAIN, is_packed
+from bohb_study.store.sidecars.sidecar import Sidecar
 
 AUDIT_FILE = "audit.json"
 
@@ -34,8 +31,10 @@ _AUDIT = shapes.fields(
     {"audited": shapes.line, "git": shapes.table(shapes.anything)},
 )
 
+_AUDIT_JSON = Sidecar(AUDIT_FILE, _AUDIT, "run the same command: it is made again")
+
 _WHEN = ("audited", "git")
-"""Says when and by what code; an audit that comes out the same keeps what it said first."""
+"""When and by what code; an audit of the same result keeps what it said first."""
 
 
 def write_audit(folder: Path, study_id: str, audit: Mapping[str, Any]) -> Path:
@@ -44,19 +43,18 @@ def write_audit(folder: Path, study_id: str, audit: Mapping[str, Any]) -> Path:
     Raises:
         StudyError: the disk is full or the file cannot be written; what existed is untouched.
     """
-    path = folder / AUDIT_FILE
     try:
         before = read_audit(folder, study_id)
     except StudyError:
         before = None  # damaged: made again
-    if before is None or _said(before) != _said(audit):
-        write_packed(folder, {AUDIT_FILE: audit_bytes(study_id, audit)})
-    return path
+    if before is None or _result(before) != _result(audit):
+        _AUDIT_JSON.write(folder, study_id, audit)
+    return folder / AUDIT_FILE
 
 
 def audit_bytes(study_id: str, audit: Mapping[str, Any]) -> bytes:
     """audit.json as it is stored."""
-    return sealed_json({"schema": SCHEMA_VERSION, "study": study_id, **audit})
+    return _AUDIT_JSON.content(study_id, audit)
 
 
 def read_audit(folder: Path, study_id: str) -> dict[str, Any] | None:
@@ -65,16 +63,12 @@ def read_audit(folder: Path, study_id: str) -> dict[str, Any] | None:
     Raises:
         StudyError: it is damaged, of a newer version, or of another study.
     """
-    path = folder / AUDIT_FILE
-    try:
-        stored = read_beside(path, study_id, _AUDIT)
-    except FileNotFoundError:
-        return None
-    except ValueError as why:
-        advice = PACK_AGAIN if is_packed(folder) else "run the same command: it is made again"
-        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
+    return _AUDIT_JSON.read(folder, study_id, _without_head)
+
+
+def _without_head(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in stored.items() if key not in ("schema", "study")}
 
 
-def _said(audit: Mapping[str, Any]) -> dict[str, Any]:
+def _result(audit: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in audit.items() if key not in _WHEN}

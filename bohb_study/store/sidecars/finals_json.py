@@ -1,4 +1,4 @@
-"""finals.json: what became of the final configurations when they were trained once more.
+"""finals.json: the results of the final configurations, retrained.
 
 These trainings are off the ledger: no method is charged for them, and they choose nothing.
 """
@@ -11,13 +11,10 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from bohb_study.errors import StudyError
-from bohb_study.schema import CELL, EXTRA, SCHEMA_VERSION
+from bohb_study.schema import CELL, EXTRA, present_method
 from bohb_study.seeding import Config, config_id
 from bohb_study.store import shapes
-from bohb_study.store.checksums import write_packed
-from bohb_study.store.sealed import read_beside, sealed_json
-from bohb_study.store.study_folders import PACK_AGAIN, is_packed
+from bohb_study.store.sidecars.sidecar import Sidecar
 from bohb_study.study import Cell
 from bohb_study.tasks.base import Status
 
@@ -26,7 +23,7 @@ COLUMNS = (*CELL, "kind", "repeat", "config_id", "val_loss", "test_loss", "statu
 """Columns of ``finals_frame``; the task's further measurements follow as ``extra.<name>``."""
 
 Kind = Literal["retrained", "all data"]
-"""Trained again on the cell's own split, or once on all data but the test part."""
+"""Retrained on the cell's own split, or once on all data but the test part."""
 
 
 _TRAINING = shapes.fields(
@@ -53,24 +50,30 @@ _FINALS = shapes.fields(
         "trainings": shapes.array(_TRAINING),
     }
 )
+_FINALS_JSON = Sidecar(
+    FINALS_FILE,
+    _FINALS,
+    "remove it and run the same command again: the trainings of the final configurations are "
+    "repeated, all else is kept",
+)
 
 
 @dataclass(frozen=True)
 class Training(Cell):
-    """One training more of the configuration that a cell chose."""
+    """One more training of the configuration that a cell chose."""
 
     kind: Kind
     repeat: int
     """Number of the repetition, from 0; draws the training's seed."""
 
     def __str__(self) -> str:
-        """``task/method/seed, retrained 0``."""
+        """The cell, the kind and the number: ``task/method/seed, retrained 0``."""
         return f"{super().__str__()}, {self.kind} {self.repeat}"
 
 
 @dataclass(frozen=True)
 class Final:
-    """A training and what came of it."""
+    """A training and its result."""
 
     training: Training
     config: Config
@@ -90,7 +93,7 @@ class Final:
 
     @property
     def config_id(self) -> str:
-        """Names the configuration."""
+        """The hash that names the configuration."""
         return config_id(self.config)
 
 
@@ -100,23 +103,12 @@ def write_finals(folder: Path, study_id: str, finals: Sequence[Final]) -> None:
     Raises:
         StudyError: the disk is full or the file cannot be written; what existed is untouched.
     """
-    write_packed(folder, {FINALS_FILE: finals_bytes(study_id, finals)})
+    _FINALS_JSON.write(folder, study_id, _json_of(finals))
 
 
 def finals_bytes(study_id: str, finals: Sequence[Final]) -> bytes:
     """finals.json of a study as it is stored."""
-    runs: list[Mapping[str, Any]] = []
-    for final in finals:
-        if final.run not in runs:
-            runs.append(final.run)
-    return sealed_json(
-        {
-            "schema": SCHEMA_VERSION,
-            "study": study_id,
-            "runs": [dict(run) for run in runs],
-            "trainings": [_to_json(final, runs) for final in finals],
-        }
-    )
+    return _FINALS_JSON.content(study_id, _json_of(finals))
 
 
 def read_finals(folder: Path, study_id: str) -> list[Final]:
@@ -125,19 +117,7 @@ def read_finals(folder: Path, study_id: str) -> list[Final]:
     Raises:
         StudyError: it is damaged, of a newer version, or of another study.
     """
-    path = folder / FINALS_FILE
-    try:
-        stored = read_beside(path, study_id, _FINALS)
-        return [_from_json(row, stored["runs"]) for row in stored["trainings"]]
-    except FileNotFoundError:
-        return []
-    except ValueError as why:
-        again = (
-            "remove it and run the same command again: the trainings of the final configurations "
-            "are repeated, all else is kept"
-        )
-        advice = PACK_AGAIN if is_packed(folder) else again
-        raise StudyError(f"{path}: damaged: {why}; {advice}") from None
+    return _FINALS_JSON.read(folder, study_id, _finals_of) or []
 
 
 def finals_frame(finals: Sequence[Final]) -> pd.DataFrame:
@@ -153,6 +133,17 @@ def finals_frame(finals: Sequence[Final]) -> pd.DataFrame:
     extra = dict.fromkeys(name for row in rows for name in row if name.startswith(EXTRA))
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *extra])
     return frame.astype({"seed": "int64", "repeat": "int64"} | dict.fromkeys(extra, "float64"))
+
+
+def _json_of(finals: Sequence[Final]) -> dict[str, Any]:
+    runs: list[Mapping[str, Any]] = []
+    for final in finals:
+        if final.run not in runs:
+            runs.append(final.run)
+    return {
+        "runs": [dict(run) for run in runs],
+        "trainings": [_to_json(final, runs) for final in finals],
+    }
 
 
 def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -172,12 +163,17 @@ def _to_json(final: Final, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _known(loss: float) -> float | None:
-    """A loss as JSON has it."""
+    """A loss as JSON can hold it: null where it is not finite."""
     return loss if math.isfinite(loss) else None
 
 
-def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Final:
-    training = Training(*(row[name] for name in (*CELL, "kind", "repeat")))
+def _finals_of(stored: Mapping[str, Any]) -> list[Final]:
+    return [_from_json(row, stored["runs"], stored["schema"]) for row in stored["trainings"]]
+
+
+def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], schema: int) -> Final:
+    method = present_method(row["method"], schema)
+    training = Training(row["task"], method, row["seed"], row["kind"], row["repeat"])
     if row["run"] >= len(runs):
         raise ValueError(f"{training}: there is no run {row['run']}")
     names = ("config", "status", "seconds", "extra", "message")

@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bohb_study.errors import StudyError
-from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import shapes
-from bohb_study.store.checksums import write_packed
-from bohb_study.store.sealed import read_beside, sealed_json
-from bohb_study.store.study_folders import PACK_AGAIN
+from bohb_study.store.sidecars.sidecar import Sidecar
 
 REFERENCES_FILE = "references.json"
 
@@ -21,7 +17,9 @@ _REFERENCE = shapes.fields(
         "count": shapes.nullable(shapes.whole(0)),
     }
 )
-_REFERENCES = shapes.fields({"references": shapes.table(_REFERENCE, shapes.name)})
+_REFERENCES_JSON = Sidecar(
+    REFERENCES_FILE, shapes.fields({"references": shapes.table(_REFERENCE, shapes.name)})
+)
 
 
 def write_references(
@@ -37,10 +35,7 @@ def write_references(
     Raises:
         StudyError: the disk is full or the file cannot be written; what existed is untouched.
     """
-    path = folder / REFERENCES_FILE
-    said = {"schema": SCHEMA_VERSION, "study": study_id, "references": references}
-    write_packed(folder, {REFERENCES_FILE: sealed_json(said)})
-    return path
+    return _REFERENCES_JSON.write(folder, study_id, {"references": references})
 
 
 def read_references(folder: Path, study_id: str) -> dict[str, dict[str, Any]]:
@@ -49,11 +44,8 @@ def read_references(folder: Path, study_id: str) -> dict[str, dict[str, Any]]:
     Raises:
         StudyError: it is damaged, of a newer version, or of another study.
     """
-    path = folder / REFERENCES_FILE
-    try:
-        stored = read_beside(path, study_id, _REFERENCES)
-        return {task: dict(fields) for task, fields in stored["references"].items()}
-    except FileNotFoundError:
-        return {}
-    except ValueError as why:
-        raise StudyError(f"{path}: damaged: {why}; {PACK_AGAIN}") from None
+    return _REFERENCES_JSON.read(folder, study_id, _references) or {}
+
+
+def _references(stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {task: dict(fields) for task, fields in stored["references"].items()}

@@ -127,7 +127,8 @@ def check_executed(own: Iterable[OwnFile]) -> None:
         if not executed(one.source):
             raise UsageError(
                 f"the stored study names the file {one.given} (sha256 {one.sha256[:16]}), which "
-                f"would be executed: look at it, then name it in {one.parameter}, or give trust=True"
+                f"would be executed: look at it, then name it in {one.parameter}, or give "
+                "trust=True"
             )
 
 

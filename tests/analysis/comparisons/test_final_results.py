@@ -5,15 +5,16 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis.comparisons.final_results import summary
+from bohb_study.budget import Account
 from bohb_study.errors import StudyError
 
 Cell = Callable[..., pd.DataFrame]
 TOPS = {"toy": 9}
 
 
-def ledgers(frame: pd.DataFrame) -> dict[tuple[str, str, int], dict[str, int]]:
+def ledgers(frame: pd.DataFrame) -> dict[tuple[str, str, int], Account]:
     keys = frame[["task", "method", "seed"]].drop_duplicates().itertuples(index=False)
-    return {tuple(key): {"allowed": 30, "charged": 27, "unspent": 3} for key in keys}
+    return {tuple(key): Account(30, 27, 27, 3, 9, "budget") for key in keys}
 
 
 @pytest.fixture
@@ -69,12 +70,12 @@ def test_a_test_loss_that_is_not_defined_is_counted_by_itself(frame: pd.DataFram
 
 
 def test_a_missing_ledger_or_cell_stops(frame: pd.DataFrame) -> None:
-    books = ledgers(frame)
+    accounts = ledgers(frame)
     less = frame[(frame["method"] != "bohb") | (frame["seed"] != 1)]
     with pytest.raises(StudyError, match="missing cells: toy/bohb/1"):
-        summary(less, books, TOPS)
-    table = summary(less, books, TOPS, allow_missing=True).set_index("method")
+        summary(less, accounts, TOPS)
+    table = summary(less, accounts, TOPS, allow_missing=True).set_index("method")
     assert table["seeds"].to_dict() == {"bohb": 1, "random": 2}
-    del books["toy", "random", 1]
+    del accounts["toy", "random", 1]
     with pytest.raises(StudyError, match="toy/random/1: its ledger is missing"):
-        summary(frame, books, TOPS)
+        summary(frame, accounts, TOPS)

@@ -11,7 +11,7 @@ OLD = {"wall": 20.0, "training": 8.0, "searching": 2.0, "engine": 10.0}
 
 
 def test_one_row_a_cell_sorted() -> None:
-    got = time_split({("b", "gp", 1): {"seconds": FULL}, ("a", "gp", 0): {}})
+    got = time_split({("b", "gp", 1): FULL, ("a", "gp", 0): {}})
     assert tuple(got.columns) == COLUMNS
     assert got["task"].tolist() == ["a", "b"]
     assert got.iloc[1][["wall", *PARTS]].tolist() == [10, 4, 3, 1, 2]
@@ -20,7 +20,7 @@ def test_one_row_a_cell_sorted() -> None:
 
 def test_means_over_measured_cells_add_up() -> None:
     records = [FULL, OLD, {}]
-    cells = {("a", "gp", seed): {"seconds": seconds} for seed, seconds in enumerate(records)}
+    cells = {("a", "gp", seed): seconds for seed, seconds in enumerate(records)}
     (row,) = mean_time(time_split(cells)).to_dict("records")
     assert (row["cells"], row["wall"], row["scheduling"]) == (2, 15.0, 0.5)
     assert sum(row[part] for part in PARTS) == pytest.approx(row["wall"])

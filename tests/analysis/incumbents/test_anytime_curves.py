@@ -128,7 +128,7 @@ def test_renaming_seeds_and_shuffling_rows_changes_no_curve(
 
 
 @pytest.mark.parametrize("axis", ["full_evals", "virtual_seconds"])
-def test_a_yardstick_runs_along_a_fraction_of_what_it_spent(cell: Cell, axis: str) -> None:
+def test_a_larger_budget_runs_along_a_fraction_of_what_it_spent(cell: Cell, axis: str) -> None:
     losses = [(9, 0.8), (9, 0.6), (9, 0.2), (9, 0.1)]
     frame = pd.concat(
         [

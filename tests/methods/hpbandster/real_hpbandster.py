@@ -1,8 +1,9 @@
 """HpBandSter's own master, name server and one worker on the loopback address; no test.
 
-``python real_hpbandster.py METHOD TASK GENERATOR ETA SEED ITERATIONS``, where GENERATOR is stock
-or batched, prints what the worker computed, in its order, as JSON: [configuration, budget, loss]
-of each job.
+``python real_hpbandster.py FOLDER CASES``, where CASES is a JSON list of [method, task, generator,
+eta, seed, iterations] and a generator is stock or batched, writes what the worker computed in case
+i, in its order, to i.json in FOLDER: [configuration, budget, loss] of each job. Each case has a
+process of its own, forked after the imports, which take seconds.
 """
 
 import json
@@ -10,6 +11,7 @@ import logging
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,8 +95,12 @@ def run(problem: Problem, iterations: int, sampler: str) -> list[Any]:
 
 
 if __name__ == "__main__":
-    method, name, generator, *numbers = sys.argv[1:]
-    eta, seed, iterations = map(int, numbers)
-    jobs = run(Problem(make_task(name, eta=eta), method, seed, 1), iterations, generator)
-    print(json.dumps(jobs), flush=True)
-    os._exit(0)  # whatever threads of Pyro's are left
+    home, cases = Path(sys.argv[1]), json.loads(sys.argv[2])
+    for number, (method, name, generator, eta, seed, iterations) in enumerate(cases):
+        if os.fork() == 0:
+            jobs = run(Problem(make_task(name, eta=eta), method, seed, 1), iterations, generator)
+            (home / f"{number}.json").write_text(json.dumps(jobs))
+            os._exit(0)  # whatever threads of Pyro's are left
+        _, status = os.wait()
+        if status:
+            sys.exit(f"case {number} failed")

@@ -18,8 +18,8 @@ from bohb_study.analysis.diagnostics.brackets import check_rungs
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import get_method
+from bohb_study.methods.hpbandster.hpbandster_plan import hpbandster_plan
 from bohb_study.methods.hpbandster.master import LocalBOHB, LocalHyperBand
-from bohb_study.methods.hpbandster.pair import hpbandster_plan
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.study import Cell
 from bohb_study.tasks import Ladder, make_task
@@ -42,20 +42,39 @@ def masters(job: CellJob) -> Any:
 # The same as HpBandSter's own master
 
 
-def real_jobs(method: str, task: str, eta: int, iterations: int, generator: str) -> list[list[Any]]:
-    """What one worker of HpBandSter's own master computed: configuration, budget, loss."""
-    script = Path(__file__).with_name("real_hpbandster.py")
-    words = map(str, (method, task, generator, eta, 0, iterations))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script), *words],
-        capture_output=True,
-        text=True,
+CASES = [
+    # method, task, eta, generator, bands;
+    # no curve, every job from scratch; and a curve on which promoted trials resume
+    ("hpbandster-hyperband", "counting-ones-8", 9, "stock", 2),
+    ("hpbandster-hyperband", "synthetic-curves", 3, "stock", 1),
+    ("hpbandster-bohb", "counting-ones-8", 9, "stock", 1),
+    # the same picks (test_generator.py) many times as fast
+    ("hpbandster-bohb", "synthetic-curves", 3, "batched", 2),
+]
+
+
+@pytest.fixture(scope="module")
+def real_jobs(tmp_path_factory: pytest.TempPathFactory) -> list[list[list[Any]]]:
+    """Of each case, what one worker of HpBandSter's own master computed."""
+    script, folder = Path(__file__).with_name("real_hpbandster.py"), tmp_path_factory.mktemp("real")
+    cases = [
+        (
+            method,
+            name,
+            generator,
+            eta,
+            0,
+            bands * len(hpbandster_plan(make_task(name, eta=eta).ladder)),
+        )
+        for method, name, eta, generator, bands in CASES
+    ]
+    subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), str(folder), json.dumps(cases)],
         check=True,
         # a master that cannot reach its worker waits for ever
-        timeout=120,
+        timeout=300,
     )
-    jobs: list[list[Any]] = json.loads(done.stdout)
-    return jobs
+    return [json.loads((folder / f"{i}.json").read_text()) for i in range(len(CASES))]
 
 
 def comparable(jobs: Iterable[Any]) -> list[tuple[Any, ...]]:
@@ -63,24 +82,13 @@ def comparable(jobs: Iterable[Any]) -> list[tuple[Any, ...]]:
     return [(config, budget, None if math.isnan(loss) else loss) for config, budget, loss in jobs]
 
 
-@pytest.mark.parametrize(
-    ("method", "name", "eta", "generator", "bands"),
-    [
-        # no curve, every job from scratch; and a curve on which promoted trials resume
-        ("hpbandster-hyperband", "counting-ones-8", 9, "stock", 2),
-        ("hpbandster-hyperband", "synthetic-curves", 3, "stock", 1),
-        ("hpbandster-bohb", "counting-ones-8", 9, "stock", 1),
-        # the same picks (test_generator.py) many times as fast
-        ("hpbandster-bohb", "synthetic-curves", 3, "batched", 2),
-    ],
-)
-def test_same_jobs_as_hpbandsters_own_master(
-    method: str, name: str, eta: int, generator: str, bands: int
-) -> None:
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda i: "-".join(map(str, CASES[i])))
+def test_same_jobs_as_hpbandsters_own_master(number: int, real_jobs: list[list[list[Any]]]) -> None:
     """Whole bands, row by row: configuration, budget, loss."""
+    method, name, eta, _, bands = CASES[number]
+    real = real_jobs[number]
     task = make_task(name, eta=eta)
     plan = hpbandster_plan(task.ladder)
-    real = real_jobs(method, name, eta, bands * len(plan), generator)
     assert len(real) == bands * sum(rung.trials for bracket in plan for rung in bracket)
     # enough also where nothing resumes
     whole = sum(rung.trials * rung.level for bracket in plan for rung in bracket)

@@ -148,7 +148,7 @@ def test_an_axis_that_was_asked_for_is_taken(frame: pd.DataFrame, make_study: St
     label = "full evaluations, 4 workers (order of arrival)"
     assert (units.axis, units.x_label) == ("full_evals", label)
     real = frame.assign(virtual_seconds=np.nan)
-    with pytest.raises(UsageError, match=r"^--x seconds: digits has no virtual seconds.*$"):
+    with pytest.raises(UsageError, match=r"^x seconds: digits has no virtual seconds.*$"):
         figure(make_study(real, workers=4, axis="virtual_seconds"))
 
 
@@ -294,7 +294,7 @@ def test_nothing_is_clipped_and_no_text_overlaps(drawn: tuple[Figure, str]) -> N
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
 
 
-def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
+def test_a_larger_budget_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
     make_frame: Frames, make_study: Studies
 ) -> None:
     twice = make_frame(["random"], 3, budget=20).assign(method="random-2x")
@@ -307,7 +307,7 @@ def test_a_yardstick_is_drawn_where_it_has_spent_twice_and_stretches_no_axis(
     whole = anytime(twice, "full", {"digits": TOP}).curves[0].over_seeds
     assert (own[0][0], own[1][-1]) == (whole.x[0] / 2, whole.centre[-1])
     assert set(named(drawn.axes[1]).values()) == {"BOHB", "Random", "Random, 2x\nbudget"}
-    assert "Random, 2x budget: a yardstick, which has spent 2 times what the axis says." in caption
+    assert "Random, 2x budget: baseline with twice the budget; its axis is divided by 2." in caption
 
 
 HYPERBANDS = ["hpbandster-bohb", "hpbandster-hyperband"]

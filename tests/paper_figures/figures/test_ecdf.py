@@ -9,7 +9,8 @@ from bohb_study.analysis.comparisons.targets import reached, runtimes
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.ecdf import figure, panels
+from paper_figures.figures.ecdf import figure
+from paper_figures.figures.ecdf_data import panels
 
 Frames = Callable[..., pd.DataFrame]
 Studies = Callable[..., FigureStudy]
@@ -66,7 +67,7 @@ def test_several_workers_are_shown_on_seconds(study: FigureStudy) -> None:
         panels(replace(study, workers=4))
 
 
-def test_a_yardstick_is_drawn_at_the_multiple_of_its_cost(
+def test_a_larger_budget_is_drawn_at_the_multiple_of_its_cost(
     study: FigureStudy, make_frame: Frames
 ) -> None:
     twice = make_frame(["random"], 2, task="digits", budget=8).assign(method="random-2x")

@@ -98,10 +98,10 @@ def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
     names = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert names == [
         "reported, of the incumbent",
-        "the same, trained again",
+        "retrained",
         "the best one, on all data",
         "interquartile mean of the reported",
-        "interquartile mean of those trained again",
+        "interquartile mean, retrained",
     ]
     for words in (
         "rule full",

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def study(make_study: Studies) -> FigureStudy:
     rows = _rows("grid", 1, grid) + _rows("random", 0, random) + _rows("random", 1, random)
     kinds: Any = {"noise": "float", "kind": "str", "few": "int", "depth": "float", "lr": "float"}
     frame = build_frame(rows, kinds)
-    return replace(make_study(frame), whole=frame)
+    return make_study(frame).with_derived(whole=frame)
 
 
 def test_the_axes_are_what_the_loss_depends_on_most(study: FigureStudy) -> None:
@@ -68,16 +67,16 @@ def test_the_axes_are_what_the_loss_depends_on_most(study: FigureStudy) -> None:
 
 
 def test_failed_trials_decide_nothing_and_are_told_apart(study: FigureStudy) -> None:
-    frame = study.whole.copy()
+    frame = study.derived_frame("whole").copy()
     worst = (frame["method"] == "random") & (frame["trial"] < 5)
     frame.loc[worst, ["status", "val_loss"]] = ["diverged", 100.0]
-    shown = projection(replace(study, whole=frame))
+    shown = projection(study.with_derived(whole=frame))
     assert shown.methods[1].ok.sum() == 25
     fine = frame[(frame["method"] == "random") & (frame["seed"] == 1) & (frame["level"] == TOP)]
     fine = fine[fine["status"] == "ok"]
     expected = fine["hp.lr"].corr(fine["val_loss"], method="spearman")
     assert shown.correlations[0] == pytest.approx(expected)
-    drawn, caption = figure(replace(study, whole=frame))
+    drawn, caption = figure(study.with_derived(whole=frame))
     assert "Crosses: 5 trials" in caption
     dots = next(c for c in drawn.axes[3].collections if c.get_label() == "_tried/random")
     assert len(dots.get_offsets()) == 25
@@ -99,10 +98,10 @@ def test_the_figure_counts_values_and_rings_the_best(study: FigureStudy) -> None
 
 def test_what_is_lacking_is_said(study: FigureStudy) -> None:
     with pytest.raises(StudyError, match="no cell of both grid and random"):
-        projection(replace(study, whole=pd.DataFrame()))
-    alone = study.whole[study.whole["method"] == "random"]
+        projection(study.with_derived(whole=pd.DataFrame()))
+    alone = study.derived_frame("whole")[study.derived_frame("whole")["method"] == "random"]
     with pytest.raises(StudyError, match="no cell of both grid and random"):
-        projection(replace(study, whole=alone))
-    few = study.whole.drop(columns=["hp.depth", "hp.noise"])
+        projection(study.with_derived(whole=alone))
+    few = study.derived_frame("whole").drop(columns=["hp.depth", "hp.noise"])
     with pytest.raises(StudyError, match="has 1 numerical hyperparameters"):
-        projection(replace(study, whole=few))
+        projection(study.with_derived(whole=few))

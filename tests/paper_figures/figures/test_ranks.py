@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from bohb_study.analysis.comparisons.mean_ranks import rank_curves
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.ranks import figure, ranks
+from paper_figures.figures.ranks import figure
+from paper_figures.figures.ranks_data import ranks
 
 Make = Callable[..., pd.DataFrame]
 MakeStudy = Callable[..., FigureStudy]
@@ -20,7 +21,7 @@ BUDGET = 4.0
 
 @pytest.fixture(scope="module")
 def study(make_frame: Make, make_study: MakeStudy) -> FigureStudy:
-    """Three methods and a yardstick on digits; a fourth on another task in place of grid."""
+    """Three methods and one with twice the budget on digits; elsewhere a fourth for grid."""
     one = make_frame(["bohb", "random", "grid"], 3, budget=4)
     twice = make_frame(["random"], 3, budget=8).assign(method="random-2x")
     other = make_frame(["bohb", "random", "asha"], 3, task="mfh3-good", budget=4)

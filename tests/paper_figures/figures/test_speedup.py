@@ -50,7 +50,7 @@ def mark(axes: Axes, name: str) -> Any:
     return found
 
 
-def test_random_search_and_yardsticks_are_not_shown(study: FigureStudy) -> None:
+def test_random_search_and_larger_budgets_are_not_shown(study: FigureStudy) -> None:
     shown = speedup_dots(study)
     (group,) = shown.groups
     assert group.methods == ("bohb", "asha")

@@ -17,7 +17,8 @@ from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
 from paper_figures.figures import surrogate_data
-from paper_figures.figures.surrogate import figure, moments
+from paper_figures.figures.surrogate import figure
+from paper_figures.figures.surrogate_data import moments
 
 
 class Lived(NamedTuple):
@@ -56,12 +57,12 @@ def study() -> FigureStudy:
     rows = live("mfh3", 12).rows
     task = make_task("mfh3")
     facts = TaskFacts("mfh3", "cost unit", task.ladder.top, "loss", task.optimum, budget=12.0)
-    return FigureStudy(rows, (facts,), Provenance("x-1", "abc", len(rows)), whole=rows)
+    return FigureStudy(rows, (facts,), Provenance("x-1", "abc", len(rows))).with_derived(whole=rows)
 
 
 def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -> None:
     space, _ = surrogate_data.space_of(lived.task)
-    told = surrogate_data.told(lived.rows)
+    told = surrogate_data.observed(lived.rows)
     assert len(told) == len(lived.models) > 100
     # in a frame of several tasks a column may have another type than in its own
     hps = [c for c in lived.rows if c.startswith("hp.")]
@@ -88,7 +89,7 @@ def test_the_rebuilt_model_is_the_live_searchers_at_every_moment(lived: Lived) -
 def test_the_first_model_is_there_when_it_is_said_and_no_sooner(lived: Lived) -> None:
     space, _ = surrogate_data.space_of(lived.task)
     first = surrogate_data.first_model(lived.rows, space)
-    told = surrogate_data.told(lived.rows)
+    told = surrogate_data.observed(lived.rows)
     (at,) = np.flatnonzero(told["full_evals"] == first)
     assert lived.models[at] is not None
     assert lived.models[at - 1] is None
@@ -98,7 +99,7 @@ def test_the_first_model_is_there_when_it_is_said_and_no_sooner(lived: Lived) ->
 
 def test_reports_between_rungs_teach_the_model_nothing(lived: Lived) -> None:
     between = lived.rows.assign(rung=lived.rows["rung"].mask(lived.rows["seq"] % 3 == 0))
-    seen = surrogate_data.told(between.sample(frac=1, random_state=0))
+    seen = surrogate_data.observed(between.sample(frac=1, random_state=0))
     assert seen["seq"].tolist() == [n for n in lived.rows["seq"] if n % 3]
 
 
@@ -141,21 +142,25 @@ def test_moments_follow_each_other_and_the_figure_draws_them(study: FigureStudy)
     assert caption.endswith(f"Source: {study.provenance}.")
 
 
+def changed(study: FigureStudy, **columns: object) -> FigureStudy:
+    """The study with other values in some columns of its whole rows."""
+    return study.with_derived(whole=study.derived_frame("whole").assign(**columns))
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda s: replace(s, whole=pd.DataFrame()), "no cell of bohb is stored with all its rows"),
-        (lambda s: replace(s, whole=s.whole.assign(method="random")), "no cell of bohb"),
         (
-            lambda s: replace(
-                s,
-                whole=s.whole.assign(task="gone"),
-                tasks=(replace(s.tasks[0], name="gone"),),
-            ),
+            lambda s: s.with_derived(whole=pd.DataFrame()),
+            "no cell of bohb is stored with all its rows",
+        ),
+        (lambda s: changed(s, method="random"), "no cell of bohb"),
+        (
+            lambda s: changed(replace(s, tasks=(replace(s.tasks[0], name="gone"),)), task="gone"),
             "its space cannot be built here",
         ),
         (
-            lambda s: replace(s, whole=s.whole.assign(**{"hp.x0": 7.0, "hp.x1": 7.0})),
+            lambda s: changed(s, **{"hp.x0": 7.0, "hp.x1": 7.0}),
             "not of the task",
         ),
     ],

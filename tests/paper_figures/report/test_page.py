@@ -124,7 +124,7 @@ def test_a_run_names_the_incumbent_after_every_report(study: FigureStudy, data: 
                     assert config[1] == (None if pd.isna(l1) else l1)
 
 
-def test_a_yardstick_is_divided_by_what_it_spent(
+def test_a_larger_budget_is_divided_by_what_it_spent(
     make_frame: Callable[..., pd.DataFrame], make_study: Callable[..., FigureStudy]
 ) -> None:
     frame = pd.concat(

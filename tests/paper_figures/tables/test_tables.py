@@ -59,7 +59,7 @@ def test_every_method_is_tested_against_the_declared_one(study: FigureStudy) -> 
     assert primary["gain"] == f"{trim_mean(random - bohb, 0.25):+.3g}"
     assert primary["won"] == f"{100 * np.mean(bohb < random):.0f} %"
     notes = " ".join(table.notes)
-    assert "one family a task (8 tests)" in notes
+    assert "one family per task (8 tests)" in notes
     assert "of 8 seeds" in notes
     assert "random-2x" not in notes
     assert table.notes[-1] == f"Source: {study.provenance}."
@@ -89,7 +89,7 @@ def test_several_tasks_end_with_all_of_them_and_others_are_named(study: FigureSt
     table = pairwise_tests.table(many)
     assert [row[0] for row in marked(table)] == ["digits", "", "mfh3-good", "", "all 2 tasks", ""]
     assert marked(table)[4][6] == marked(table)[0][6]  # the mean of two alike
-    assert "Not tested, for want of one of the two: branin-mf." in table.notes
+    assert "Not tested, as one of the two is missing: branin-mf." in table.notes
     with pytest.raises(StudyError, match="no task has both bohb and gp"):
         pairwise_tests.table(study, ("bohb", "gp"))
 
@@ -109,12 +109,12 @@ def test_the_final_table_has_each_methods_incumbents_and_bolds_the_lowest(
         assert rows[label][2].strip("*") == (interval(centres[label], losses.min(), losses.max()))
         assert rows[label][3].strip("*").startswith(f"{number(trim_mean(tests, 0.25))} [")
     best = min(centres, key=lambda label: centres[label])
-    # the yardstick is lower, and not the best
+    # the baseline with twice the budget is lower, and not the best
     assert [label for label, row in rows.items() if row[2].startswith("**")] == [best]
     notes = " ".join(table.notes)
     assert "Interquartile mean over 8 seeds [range, not an interval]" in notes
     assert "Rule full: digits." in notes
-    assert "yardstick with 2 times the budget" in notes
+    assert "baseline with twice the budget" in notes
     assert "Regret" not in notes
 
 
@@ -153,10 +153,10 @@ def test_trained_again_has_a_column(study: FigureStudy) -> None:
     table = final_results_table.table(replace(study, finals=pd.DataFrame(again)))
     assert table.headings[-1] == "retrained"
     assert [row[-1] for row in marked(table)] == ["**4.750 [1.25, 8.25]**", "-", "-", "-"]
-    assert any(note.startswith("Retrained, off the ledger") for note in table.notes)
+    assert any(note.startswith("Retrained, outside the budget") for note in table.notes)
 
 
-def test_a_yardstick_that_ties_with_the_best_is_not_bold(study: FigureStudy) -> None:
+def test_a_larger_budget_that_ties_with_the_best_is_not_bold(study: FigureStudy) -> None:
     frame = study.frame.assign(val_loss=0.5)
     rows = marked(final_results_table.table(replace(study, frame=frame)))
     assert [row[2].startswith("**") for row in rows] == [True, True, False, True]

@@ -7,8 +7,9 @@ import pytest
 
 from bohb_study.analysis import MethodCurves
 from paper_figures.figure_study import FigureStudy
-from paper_figures.figures.anytime_data import MOST_BANDS, banded, panels
+from paper_figures.figures.anytime_data import panels
 from paper_figures.toolkit import legends, style
+from paper_figures.toolkit.curve_panel import MOST_BANDS, banded
 
 MANY = ("asha", "bohb", "grid", "hyperband", "random", "tpe")
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -35,6 +36,21 @@ def test_drawn_twice_the_bytes_are_the_same_whatever_the_users_settings(
     mine = {"font.size": 30, "savefig.bbox": "tight", "pdf.fonttype": 3, "axes.grid": False}
     with mpl.rc_context(mine):
         assert files(study) == once
+
+
+def test_last_bits_of_the_layout_change_no_name_in_an_svg(study: FigureStudy) -> None:
+    drawn, caption = figure(study)
+    names = []
+    for nudge in (0.0, 2e-16):
+        drawn.draw_without_rendering()
+        drawn.set_layout_engine("none")
+        for axes in drawn.axes:
+            axes.set_position(axes.get_position().translated(nudge, nudge))
+        svg = render(drawn, "anytime", caption, study.provenance, ["svg"])["svg"]
+        names.append(re.findall(rb"clip\d+|\bp[0-9a-f]{10}\b", svg))
+    assert names[0] == names[1]
+    assert names[0][0] == b"clip0"
+    assert not any(name.startswith(b"p") for name in names[0])
 
 
 def test_every_file_says_where_it_comes_from(stored: Path) -> None:

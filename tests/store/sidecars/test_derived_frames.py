@@ -22,7 +22,7 @@ ROW = {
 @pytest.fixture
 def frames() -> dict[str, pd.DataFrame]:
     return {
-        "picks": pd.DataFrame({"task": ["toy"], "median": pd.array([0.1], dtype="float32")}),
+        "suggestions": pd.DataFrame({"task": ["toy"], "median": pd.array([0.1], dtype="float32")}),
         "brackets": pd.DataFrame({"complete": [True, False], "cells": [3, 1]}),
         "whole": build_frame([ROW | {"hp.x": 1}], {"x": "int"}),
     }
@@ -36,7 +36,7 @@ def test_what_is_written_is_read_types_and_all(
         "whole.parquet", "picks.parquet", "brackets.parquet", DERIVED_FILE
     ]  # fmt: skip
     got = read_derived(tmp_path, "1a2b3c4d")
-    assert list(got) == ["whole", "picks", "brackets"]
+    assert list(got) == ["whole", "suggestions", "brackets"]
     for name, frame in frames.items():
         pd.testing.assert_frame_equal(got[name], frame)
 
@@ -51,9 +51,9 @@ def test_the_same_frames_are_the_same_bytes(
 
 def test_frames_of_earlier_are_removed(tmp_path: Path, frames: dict[str, pd.DataFrame]) -> None:
     write_derived(tmp_path, "1a2b3c4d", frames)
-    write_derived(tmp_path, "1a2b3c4d", {"picks": frames["picks"]})
+    write_derived(tmp_path, "1a2b3c4d", {"suggestions": frames["suggestions"]})
     assert {file.name for file in tmp_path.iterdir()} == {"picks.parquet", DERIVED_FILE}
-    assert list(read_derived(tmp_path, "1a2b3c4d")) == ["picks"]
+    assert list(read_derived(tmp_path, "1a2b3c4d")) == ["suggestions"]
 
 
 def test_none_where_none_were_written(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_none_where_none_were_written(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_refused(tmp_path: Path, frames: dict[str, pd.DataFrame]) -> None:
     with pytest.raises(ValueError, match="pick: no derived frame"):
-        write_derived(tmp_path, "1a2b3c4d", {"pick": frames["picks"]})
+        write_derived(tmp_path, "1a2b3c4d", {"pick": frames["suggestions"]})
     assert not list(tmp_path.iterdir())
 
 

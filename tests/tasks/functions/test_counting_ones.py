@@ -118,7 +118,7 @@ def test_ladders_of_the_two_papers(name: str) -> None:
 def test_other_ladders_are_refused_in_one_line(rungs: str) -> None:
     with pytest.raises(
         UsageError,
-        match=rf"^--task-option counting-ones-100\.rungs={rungs}: must be bohb or dehb$",
+        match=rf"^task_options counting-ones-100\.rungs={rungs}: must be bohb or dehb$",
     ):
         make_task("counting-ones-100", {"rungs": rungs})
 
@@ -150,6 +150,6 @@ def test_the_lowest_rungs_can_be_left_out() -> None:
 
 @pytest.mark.parametrize("rungs", ["-1", "5"])
 def test_a_ladder_keeps_a_rung(rungs: str) -> None:
-    said = rf"^--task-option counting-ones-8.lowest_rung={rungs}: must be 0 to 4$"
+    said = rf"^task_options counting-ones-8.lowest_rung={rungs}: must be 0 to 4$"
     with pytest.raises(UsageError, match=said):
         make_task("counting-ones-8", {"lowest_rung": rungs})

@@ -361,7 +361,7 @@ def test_ladder_climbs_in_powers_of_three(epochs: int, costs: tuple[int, ...]) -
 @pytest.mark.parametrize("epochs", [0, -3, 2, 10, 26, 28])
 def test_other_numbers_of_epochs_are_refused_in_one_line(epochs: int) -> None:
     with pytest.raises(
-        UsageError, match=rf"^--task-option digits\.epochs={epochs}: must be a power of 3 [^\n]*$"
+        UsageError, match=rf"^task_options digits\.epochs={epochs}: must be a power of 3 [^\n]*$"
     ):
         make_task("digits", {"epochs": str(epochs)})
 

@@ -169,7 +169,7 @@ def test_other_numbers_of_epochs_are_refused_in_one_line(epochs: int, name: str)
     with pytest.raises(UsageError) as refused:
         make_task(name, {"epochs": str(epochs)})
     assert str(refused.value) == (
-        f"--task-option {name}.epochs={epochs}: must be a power of 3 (1, 3, 9, ...) or of 2"
+        f"task_options {name}.epochs={epochs}: must be a power of 3 (1, 3, 9, ...) or of 2"
     )
 
 
@@ -237,5 +237,5 @@ def test_data_that_are_missing_are_told_of_before_anything_is_run(
 ) -> None:
     task = make_task(name)
     for call in (task.prepare, lambda: task.data_sha256, lambda: task.start(CONFIG, 0)):
-        with pytest.raises(UsageError, match=rf"^--task {name}: no data in [^\n]*--download"):
+        with pytest.raises(UsageError, match=rf"^tasks {name}: no data in [^\n]*download=True"):
             call()

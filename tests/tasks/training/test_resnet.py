@@ -71,7 +71,7 @@ def test_other_options_are_refused_in_one_line(option: str, what: str) -> None:
     key, _, value = option.partition("=")
     with pytest.raises(UsageError) as refused:
         make_task("cifar10-resnet", {key: value})
-    assert str(refused.value) == f"--task-option cifar10-resnet.{option}: must be {what}"
+    assert str(refused.value) == f"task_options cifar10-resnet.{option}: must be {what}"
 
 
 def test_options_and_what_it_reports() -> None:

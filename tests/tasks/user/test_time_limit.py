@@ -87,7 +87,7 @@ def test_a_file_that_does_more_than_say_what_its_task_is(
     path.write_text(text)
     with pytest.raises(UsageError) as error:
         _ = read_own(f"{path}:Mine").found
-    assert str(error.value).startswith(f"--task {path}:Mine: " + said.replace("PATH", str(path)))
+    assert str(error.value).startswith(f"tasks {path}:Mine: " + said.replace("PATH", str(path)))
 
 
 def test_a_task_that_takes_for_ever_to_make(

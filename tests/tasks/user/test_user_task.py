@@ -112,7 +112,7 @@ Write = Callable[..., str]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a user's file and returns what stands behind ``--task``."""
+    """Writes a user's file and returns what stands in ``tasks``."""
 
     def make(text: str, name: str = "MyTask", file: str = "my.py", imports: str = IMPORTS) -> str:
         (tmp_path / file).write_text(imports + text)
@@ -190,9 +190,9 @@ def test_a_task_that_the_file_makes(write: Write) -> None:
     assert read_own(given).name == "train-it"
     assert list(own_tasks([given])) == ["train-it"]
     assert task.start({"x": 0.25}, 0).advance(3).val_loss == 0.75
-    with pytest.raises(UsageError, match=r"^--eta 2: does not fit 9 epochs; allowed: 3, 9$"):
+    with pytest.raises(UsageError, match=r"^eta 2: does not fit 9 epochs; allowed: 3, 9$"):
         make_task(given, eta=2)
-    with pytest.raises(UsageError, match=r"^--task-option train-it\.x: no such option of train-it"):
+    with pytest.raises(UsageError, match=r"^task_options train-it\.x: no such option of train-it"):
         make_task(given, {"x": "1"})
 
 
@@ -322,7 +322,7 @@ def test_a_wrong_file_is_one_line(wrong: str, write: Write, tmp_path: Path) -> N
         make_task(given)
     line = str(raised.value)
     file = given.rpartition(":")[0]
-    assert line.startswith(f"--task {given}: {said.format(file=file)}")
+    assert line.startswith(f"tasks {given}: {said.format(file=file)}")
     assert "\n" not in line
 
 
@@ -347,12 +347,12 @@ def test_what_is_no_file_or_no_class(
     for call in (make_task, task_class):
         with pytest.raises(UsageError) as raised:
             call(given)
-        assert str(raised.value) == f"--task {given}: {said.format(cwd=tmp_path)}"
+        assert str(raised.value) == f"tasks {given}: {said.format(cwd=tmp_path)}"
 
 
 def test_two_of_one_name_are_refused(write: Write) -> None:
     one, other = write(COMPUTED, file="a.py"), write(COMPUTED, file="b.py")
-    with pytest.raises(UsageError, match=f"^--task {one} {other}: both are named MyTask; give one"):
+    with pytest.raises(UsageError, match=f"^tasks {one} {other}: both are named MyTask; give one"):
         own_tasks([one, other])
 
 
@@ -396,8 +396,9 @@ def test_another_process_needs_no_file(
     assert (state["level"], asdict(state["memory"]), loss) == (2, {"total": 0.5}, 0.5)
 
 
-@DUMPS
-@pytest.mark.parametrize("eta", [None, 9])
+@pytest.mark.parametrize(
+    ("dumps", "eta"), [(pickle.dumps, None), (cloudpickle.dumps, 9)], ids=["pickle", "cloudpickle"]
+)
 def test_another_process_makes_the_files_own_task_again(
     dumps: Callable[[Any], bytes], eta: int | None, write: Write, tmp_path: Path
 ) -> None:

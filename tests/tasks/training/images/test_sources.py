@@ -103,8 +103,9 @@ def test_a_given_folder_is_the_only_one(tmp_path: Path, own_cache: Path, image_f
     image_files.write("fashion-mnist", own_cache / "datasets", None, SMALL)
     said = refusal(lambda: read("fashion-mnist", tmp_path / "given"))
     assert said == (
-        f"--task fashion-mnist: no data in {tmp_path / 'given'}; get it by --download, or say "
-        "where it is by --task-option fashion-mnist.data=PATH"
+        f"tasks fashion-mnist: no data in {tmp_path / 'given'}; get it by download=True, or say "
+        "where it is by "
+        'task_options=("fashion-mnist.data=PATH",)'
     )
 
 
@@ -123,8 +124,8 @@ def test_missing_data_say_where_they_were_looked_for_and_how_to_get_them(
         where += f" or {tmp_path / 'installed' / name}"
         debian = ", on Debian by apt install dataset-fashion-mnist"
     assert said == (
-        f"--task {name}: no data in {where}; get it by --download{debian}, or say where it is by "
-        f"--task-option {name}.data=PATH"
+        f"tasks {name}: no data in {where}; get it by download=True{debian}, or say where it is by "
+        f'task_options=("{name}.data=PATH",)'
     )
 
 
@@ -388,7 +389,7 @@ def test_a_folder_that_must_not_be_looked_into_is_one_line(
 
     monkeypatch.setattr(os, "stat", refuse)
     for data in (str(tmp_path), "x" * 300):
-        assert refusal(lambda data=data: read("mnist", data)).startswith("--task mnist: no data in")
+        assert refusal(lambda data=data: read("mnist", data)).startswith("tasks mnist: no data in")
 
 
 # Getting it
@@ -442,7 +443,7 @@ def test_a_download_that_fails_is_one_line(
     for name in NAMES:
         monkeypatch.setattr(datasets, SOURCES[name].torchvision, Torchvision(fail))
         line = refusal(lambda name=name: SOURCES[name].download(""))
-        assert line.startswith(f"--download: {name} into {own_cache / 'datasets'}: {said}")
+        assert line.startswith(f"download: {name} into {own_cache / 'datasets'}: {said}")
         debian = line.endswith("; on Debian by apt install dataset-fashion-mnist")
         assert debian == (name == "fashion-mnist")
 
@@ -450,7 +451,7 @@ def test_a_download_that_fails_is_one_line(
 def test_a_download_to_where_no_folder_can_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     line = refusal(lambda: SOURCES["mnist"].download(str(tmp_path / "file" / "below")))
-    assert line.startswith(f"--download: mnist into {tmp_path}/file/below: NotADirectoryError: ")
+    assert line.startswith(f"download: mnist into {tmp_path}/file/below: NotADirectoryError: ")
 
 
 def test_torchvision_has_the_classes() -> None:

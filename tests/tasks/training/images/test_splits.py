@@ -137,7 +137,7 @@ def test_too_few_images_are_refused(subset: int) -> None:
     with pytest.raises(UsageError) as refused:
         make_task("mnist", {"subset": str(subset)})
     assert str(refused.value) == (
-        f"--task-option mnist.subset={subset}: must be at least 100 images, or 0 for all"
+        f"task_options mnist.subset={subset}: must be at least 100 images, or 0 for all"
     )
 
 
@@ -157,7 +157,7 @@ def test_more_images_than_can_be_drawn_are_refused(
     task = make_task("mnist", {"subset": str(subset), "data": str(tmp_path)})
     with pytest.raises(UsageError) as refused:
         task.prepare()
-    assert str(refused.value) == f"--task-option mnist.subset={subset}: {why}"
+    assert str(refused.value) == f"task_options mnist.subset={subset}: {why}"
 
 
 @pytest.mark.parametrize("subset", [100, 290, 300, 390, 400])

@@ -1,0 +1,73 @@
+"""The result frame: its columns, what is checked of it, and the versions in which it was stored."""
+
+from bohb_study.schema.checks import (
+    frame_mismatch,
+    frame_schema,
+    misfitting_losses,
+    mismatch,
+    validate,
+)
+from bohb_study.schema.columns import (
+    CELL,
+    COLUMNS,
+    DECISIONS,
+    EXTRA,
+    HP,
+    NAMES,
+    STATUSES,
+    Column,
+    Kind,
+    columns_for,
+)
+from bohb_study.schema.frames import (
+    arrow_schema,
+    build_frame,
+    kinds_of,
+    stored_kinds,
+    stored_types,
+    typed,
+)
+from bohb_study.schema.versions import (
+    SCHEMA_VERSION,
+    added_since,
+    columns_of,
+    former_methods,
+    present_method,
+    removed_since,
+    rows_hash,
+    upgraded,
+    with_present_methods,
+)
+
+__all__ = [
+    "CELL",
+    "COLUMNS",
+    "DECISIONS",
+    "EXTRA",
+    "HP",
+    "NAMES",
+    "SCHEMA_VERSION",
+    "STATUSES",
+    "Column",
+    "Kind",
+    "added_since",
+    "arrow_schema",
+    "build_frame",
+    "columns_for",
+    "columns_of",
+    "former_methods",
+    "frame_mismatch",
+    "frame_schema",
+    "kinds_of",
+    "misfitting_losses",
+    "mismatch",
+    "present_method",
+    "removed_since",
+    "rows_hash",
+    "stored_kinds",
+    "stored_types",
+    "typed",
+    "upgraded",
+    "validate",
+    "with_present_methods",
+]
