@@ -39,6 +39,7 @@ from bohb_study.paper.reports import (
 )
 from bohb_study.store import LoadedStudy, load_study
 from bohb_study.store.files import json_bytes
+from bohb_study.store.stored_study import stored_study
 from bohb_study.summaries.table import Table, columns, rows
 from repository import ROOT
 
@@ -122,10 +123,18 @@ def study(
         "id": "ab12cd34",
         "seeds": SEEDS,
         "methods": list(methods),
-        "tasks": {task: {"top": 1, "optimum": optimum} for task, optimum in tasks.items()},
-        "config": {"budget": float(reports), "eta": None, "task_option": [], **config},
+        "tasks": {
+            task: {"top": 1, "optimum": optimum, "unit": "unit", "val_metric": "", "test_metric": ""}
+            for task, optimum in tasks.items()
+        },
+        "config": {
+            **{"budget": float(reports), "workers": 1, "eta": None, "task_option": []},
+            **config,
+        },
+        "asked": {},
     }
-    return LoadedStudy(Path(name), described, pd.DataFrame(rows), {}, [])
+    stored = stored_study(described, Path(name))
+    return LoadedStudy(Path(name), stored, pd.DataFrame(rows), {}, [])
 
 
 METHODS = STUDIES["counting-ones"].methods
@@ -350,7 +359,7 @@ def test_the_papers_own_size_is_extrapolated_from_what_was_measured() -> None:
     assert len(said) == len(config.methods) + 1
     small = load_study(packed)
     for line, method in zip(said, config.methods, strict=False):
-        walls = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == method]
+        walls = [r.measured("wall") for (_, m, _), r in small.cells.items() if m == method]
         power = 1 if method in {"random", "hpbandster-hyperband", "asha"} else 2
         hours = sum(walls) / len(walls) * 32**power * 4 * 512 / 3600
         assert line.startswith(f"{method}: 2048 cells, about {hours:,.1f} CPU hours ")
