@@ -37,8 +37,9 @@ from bohb_study.paper.reports import (
     update_readme,
     write_report,
 )
-from bohb_study.store import LoadedStudy, load_study
+from bohb_study.store import LoadedStudy, StoredStudy, StoredTask, load_study
 from bohb_study.store.files import json_bytes
+from bohb_study.store.stored_study import StoredConfig
 from repository import ROOT
 
 SEEDS = 12
@@ -116,14 +117,22 @@ def study(
         for seed in range(SEEDS)
         for i in range(reports)
     ]
-    described = {
-        "name": name,
-        "id": "ab12cd34",
-        "seeds": SEEDS,
-        "methods": list(methods),
-        "tasks": {task: {"top": 1, "optimum": optimum} for task, optimum in tasks.items()},
-        "config": {"budget": float(reports), "eta": None, "task_option": [], **config},
-    }
+    described = StoredStudy(
+        name=name,
+        id="ab12cd34",
+        config=StoredConfig(
+            float(reports),
+            workers=1,
+            eta=config.get("eta"),
+            task_option=tuple(config.get("task_option", ())),
+        ),
+        tasks={
+            task: StoredTask("epoch", 1, "loss", "loss", optimum) for task, optimum in tasks.items()
+        },
+        methods=tuple(methods),
+        seeds=SEEDS,
+        asked={},
+    )
     return LoadedStudy(Path(name), described, pd.DataFrame(rows), {}, [])
 
 
@@ -345,7 +354,7 @@ def test_the_papers_own_size_is_extrapolated_from_what_was_measured() -> None:
     assert len(said) == len(config.methods) + 1
     small = load_study(packed)
     for line, method in zip(said, config.methods, strict=False):
-        walls = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == method]
+        walls = [r.measured("wall") for (_, m, _), r in small.cells.items() if m == method]
         power = 1 if method in {"random", "hpbandster-hyperband", "asha"} else 2
         hours = sum(walls) / len(walls) * 32**power * 4 * 512 / 3600
         assert line.startswith(f"{method}: 2048 cells, about {hours:,.1f} CPU hours ")
