@@ -37,9 +37,9 @@ from bohb_study.paper.reports import (
     update_page,
     write_report,
 )
-from bohb_study.store import LoadedStudy, load_study
+from bohb_study.store import LoadedStudy, StoredStudy, StoredTask, load_study
 from bohb_study.store.files import json_bytes
-from bohb_study.store.stored_study import stored_study
+from bohb_study.store.stored_study import StoredConfig
 from bohb_study.summaries.table import Table, columns, rows
 from repository import ROOT
 
@@ -118,23 +118,23 @@ def study(
         for seed in range(SEEDS)
         for i in range(reports)
     ]
-    described = {
-        "name": name,
-        "id": "ab12cd34",
-        "seeds": SEEDS,
-        "methods": list(methods),
-        "tasks": {
-            task: {"top": 1, "optimum": optimum, "unit": "unit", "val_metric": "", "test_metric": ""}
-            for task, optimum in tasks.items()
+    described = StoredStudy(
+        name=name,
+        id="ab12cd34",
+        config=StoredConfig(
+            float(reports),
+            workers=1,
+            eta=config.get("eta"),
+            task_option=tuple(config.get("task_option", ())),
+        ),
+        tasks={
+            task: StoredTask("epoch", 1, "loss", "loss", optimum) for task, optimum in tasks.items()
         },
-        "config": {
-            **{"budget": float(reports), "workers": 1, "eta": None, "task_option": []},
-            **config,
-        },
-        "asked": {},
-    }
-    stored = stored_study(described, Path(name))
-    return LoadedStudy(Path(name), stored, pd.DataFrame(rows), {}, [])
+        methods=tuple(methods),
+        seeds=SEEDS,
+        asked={},
+    )
+    return LoadedStudy(Path(name), described, pd.DataFrame(rows), {}, [])
 
 
 METHODS = STUDIES["counting-ones"].methods
