@@ -21,26 +21,26 @@ class Draw:
     """Options of the command."""
 
     figures: tuple[str, ...] = ()
-    """Figures and tables by name; all where none is named."""
+    """Figures and tables by name (--list prints them); by default all."""
     study: Path | None = None
     """Folder of one study, run or packed: every figure that it has the data for."""
     paper: Path = PAPER
     """Folder of all packed studies."""
     out: Path | None = None
-    """Folder of the files: the gallery's own for the paper's figures as they are, a study's folder
-    figures for its own, else results/figures. With --html the page itself."""
+    """Folder of the files; by default the gallery for the paper's figures as they are, the folder
+    figures of a study for its own, else results/figures. With --html the file of the page."""
     venue: str = "neurips"
-    """Whose page: neurips, icml, jmlr or slides."""
+    """Page that figures are sized for: neurips, icml, jmlr or slides."""
     tasks: tuple[str, ...] = ()
-    """These tasks alone."""
+    """Only these tasks; by default all."""
     methods: tuple[str, ...] = ()
-    """These methods alone."""
+    """Only these methods; by default all."""
     rule: str = ""
     """How incumbents are chosen: full, highest, validated, paper or any; by default the main rule
     of each task."""
     x: str = ""
-    """What curves run along: full-evals or seconds; by default what fits the number of workers.
-    Ranks have full-evals alone."""
+    """Horizontal axis of curves: full-evals or seconds; by default seconds where several workers
+    have a virtual clock, else full-evals. Ranks have full-evals only."""
     check: tyro.conf.FlagCreatePairsOff[bool] = False
     """Draw in memory and compare with the list of hashes; exit 1 where a byte differs."""
     html: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -12,14 +12,16 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import TypeVar
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from bohb_study.summaries.table import Table
-from paper_figures.figure_study import FigureStudy
 
-Drawn = tuple[Figure, str]
+if TYPE_CHECKING:  # naming figures costs no import of matplotlib or pandas
+    from matplotlib.figure import Figure
+
+    from paper_figures.figure_study import FigureStudy
+
+Drawn: TypeAlias = "tuple[Figure, str]"
 """A figure and its caption."""
 Spec = TypeVar("Spec")
 
@@ -30,8 +32,8 @@ class FigureSpec:
 
     name: str
     """On the command line, and of its files."""
-    draw: Callable[[FigureStudy], Drawn]
-    after_run: Callable[[FigureStudy], bool] | None = None
+    draw: "Callable[[FigureStudy], Drawn]"
+    after_run: "Callable[[FigureStudy], bool] | None" = None
     """Whether it is drawn after every run of this study; None where it is only drawn on request."""
 
 
@@ -40,7 +42,7 @@ class SeriesSpec:
     """A figure of several studies of the same tasks."""
 
     name: str
-    draw: Callable[[Sequence[FigureStudy]], Drawn]
+    draw: "Callable[[Sequence[FigureStudy]], Drawn]"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class TableSpec:
     """A table of one study, or of several that are joined."""
 
     name: str
-    make: Callable[[FigureStudy], Table]
+    make: "Callable[[FigureStudy], Table]"
 
 
 RENAMED = {

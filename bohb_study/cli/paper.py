@@ -37,11 +37,11 @@ class Paper:
     paper: Path = PAPER
     """Folder of all packed studies."""
     full: tyro.conf.FlagCreatePairsOff[bool] = False
-    """The size that the paper ran, for a cluster; prints what it will cost."""
+    """Run at the size of the original paper, on a cluster; prints the expected cost."""
     address: str | None = None
     """A running Ray cluster, as host:port, ray://host:port or auto; by default none."""
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Compute all claims from the packed studies and put them into docs/results.md; run nothing."""
+    """Compute all claims from the packed studies and write them into docs/results.md; run nothing."""
     seal: tyro.conf.FlagCreatePairsOff[bool] = False
     """List the hashes of all files of each packed study that has no list; run nothing."""
     jobs: int | None = None

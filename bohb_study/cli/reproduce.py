@@ -24,9 +24,9 @@ class Reproduce:
     study: Annotated[Path, tyro.conf.Positional]
     """Folder of the stored study, as it was run or packed."""
     sample: int | None = None
-    """Run only so many cells again, drawn by the study's id among those that can be run here."""
+    """Number of cells to run again, drawn among those that can be run here; by default all cells."""
     anyway: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Run and compare although numerics, code or versions are not those that ran the study."""
+    """Run and compare even if numerics, code or versions differ from those of the study."""
     numerics: Mode | None = None
     """By which kernels rows are computed now: portable or native; those of the study by default."""
     trust: tyro.conf.FlagCreatePairsOff[bool] = False

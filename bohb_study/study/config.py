@@ -63,7 +63,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         """Raise UsageError, in one line that names the parameter, for what cannot be run."""
-        check_names("--task", self.tasks)
+        check_names("tasks", self.tasks)
         check_names("methods", self.methods)
         object.__setattr__(self, "methods", _present_names(self.methods))
         check_names("methods", self.methods)
