@@ -11,10 +11,7 @@ the cell's own code imports.
 import ast
 import hashlib
 import json
-import os
 import platform
-import re
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -23,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bohb_study.methods.registry import ALL
+from bohb_study.source_code import behaviour, imported
 from bohb_study.tasks.registry import TASKS
 
 PACKAGE = Path(__file__).parent
@@ -69,8 +67,6 @@ OWN_METHODS = tuple(
 """Modules that run a user's own method."""
 OWN_METHOD = "the method's own file.py"
 """Part of a cell that stands for the user's file which holds its method."""
-_FINDERS = ("find_spec", "files", "import_module")
-"""Functions that are given the name of a package, to find it or its data."""
 
 
 class _File(NamedTuple):
@@ -111,7 +107,7 @@ def code_parts(
 def cell_hash(
     task: str, method: str, engine: str, source: bytes = b"", method_source: bytes = b""
 ) -> str:
-    """``code_hash`` of ``cell_parts``."""
+    """``code_hash`` of the ``cell_parts`` of a cell."""
     return code_hash(cell_parts(task, method, engine, source, method_source))
 
 
@@ -154,22 +150,6 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
-
-
-def git_state(folder: Path = PACKAGE) -> dict[str, str | bool | None]:
-    """The commit of the checkout that ``folder`` (of code) belongs to, and whether it was dirty.
-
-    Both None without git, without a commit, or where the checkout around it does not track it: a
-    package installed into an environment that lies inside some other project says nothing.
-    """
-    commit, dirty = _git_state(folder)
-    return {"commit": commit, "dirty": dirty}
-
-
-def cpu_model() -> str:
-    """The processor's name, as Linux tells it."""
-    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return found[1] if found else platform.machine()
 
 
 def _difference(name: str, old: str | None, new: str | None) -> str:
@@ -259,53 +239,12 @@ def _source(package: Path) -> Mapping[str, _File]:
 
 def _file_of(text: bytes, known: Iterable[str]) -> _File:
     tree = ast.parse(text)
-    modules = set(_imported(tree))
+    modules = set(imported(tree))
     files = {file for module in modules for file in _files_of(module)} & set(known)
     packages = {module.partition(".")[0] for module in modules} - {PACKAGE.name}
     return _File(
-        hashlib.sha256(_said(tree).encode()).hexdigest(), frozenset(files), frozenset(packages)
+        hashlib.sha256(behaviour(tree).encode()).hexdigest(), frozenset(files), frozenset(packages)
     )
-
-
-def _imported(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of the modules that a source file imports, or finds by name, when it runs."""
-    for node in _run(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # what is imported from a package may be a module of it
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and node.args and _called(node) in _FINDERS:
-            name = node.args[0]
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                yield name.value
-
-
-def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below ``tree`` but those that only a type checker reads."""
-    left = [tree]
-    while left:
-        node = left.pop()
-        if not _for_checkers(node):
-            yield node
-            left += ast.iter_child_nodes(node)
-
-
-def _for_checkers(node: object) -> bool:
-    """Whether it is ``if TYPE_CHECKING:`` without an else."""
-    return (
-        isinstance(node, ast.If)
-        and not node.orelse
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-    )
-
-
-def _called(node: ast.Call) -> str:
-    function = node.func
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _files_of(module: str) -> Iterator[str]:
@@ -315,50 +254,3 @@ def _files_of(module: str) -> Iterator[str]:
         for depth in range(1, len(parts) + 1):
             yield "/".join(parts[:depth]) + ".py"
             yield "/".join([*parts[:depth], "__init__.py"])
-
-
-def _said(node: object) -> str:
-    """A syntax tree as text: equal for files that do the same, on every version of Python.
-
-    Left out are docstrings, other strings that stand alone, ``pass``, what only type checkers read,
-    and from where in this package a name is imported. Fields that are empty are not written: each
-    version of Python has more of them (``ast.dump`` differs for that).
-    """
-    if isinstance(node, list):
-        return f"[{','.join(_said(item) for item in node if not _silent(item))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = dict(ast.iter_fields(node))
-    if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
-        del fields["module"]
-    written = (f"{key}={_said(value)}" for key, value in fields.items() if value not in (None, []))
-    return f"{type(node).__name__}({','.join(written)})"
-
-
-def _silent(node: object) -> bool:
-    alone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return alone or isinstance(node, ast.Pass) or _for_checkers(node)
-
-
-@cache
-def _git_state(folder: Path) -> tuple[str | None, bool | None]:
-    tracked = _git(folder, "ls-files", "--", "*.py")
-    commit = _git(folder, "rev-parse", "HEAD")
-    status = _git(folder, "status", "--porcelain", "--", ":/")
-    if not tracked or commit is None or status is None:
-        return None, None
-    return commit, bool(status)
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, stripped; None where it fails or is not there."""
-    # GIT_DIR and its kin are set inside hooks, and would point at the repository of the hook.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True, text=True, timeout=30, check=True, env=environment,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

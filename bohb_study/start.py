@@ -6,7 +6,7 @@ from bohb_study import interrupts, numerics, streams
 def guard(*, computes: bool = True) -> None:
     """Take over this process's signals and output, and hold it to the baseline's kernels.
 
-    See ``interrupts``, ``streams`` and ``numerics``. A program of one's own calls it where it is
+    See ``interrupts``, ``streams`` and ``numerics``. A user's program calls it where it is
     run as such, right after importing this module::
 
         from bohb_study import start

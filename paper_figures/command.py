@@ -18,7 +18,7 @@ PAPER = Path("results/paper")
 
 @dataclass(frozen=True)
 class Draw:
-    """Options of the command."""
+    """Options of ``bohb-study figures``, as given."""
 
     figures: tuple[str, ...] = ()
     """Figures and tables by name (--list prints them); by default all."""

@@ -21,7 +21,7 @@ def with_derived(study: FigureStudy, loaded: LoadedStudy) -> FigureStudy:
         StudyError: a file beside the study is damaged, or of another study.
     """
     derived = read_derived(loaded.path, loaded.study.id)
-    if not derived and not loaded.thinned:
+    if not derived and not loaded.is_compact:
         derived = {"whole": loaded.frame, **derived_from_rows(loaded)}
     return study.with_derived(
         seconds=time_split({key: record.seconds for key, record in loaded.cells.items()}), **derived

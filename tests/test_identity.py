@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bohb_study import identity
+from bohb_study import checkout, identity, source_code
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def test_a_package_that_is_not_installed_is_left_out() -> None:
 def test_what_is_handed_out_can_be_changed_without_harm() -> None:
     identity.versions().clear()
     identity.code_parts().clear()
-    identity.git_state().clear()
+    checkout.git_state().clear()
     assert identity.versions()
     assert identity.code_parts()
-    assert set(identity.git_state()) == {"commit", "dirty"}
+    assert set(checkout.git_state()) == {"commit", "dirty"}
 
 
 def test_the_code_of_a_copy_has_the_same_hash(
@@ -120,7 +120,7 @@ def test_what_a_file_does_counts_and_not_how_or_where_it_says_so(package: Path) 
 def test_a_syntax_tree_is_written_alike_by_every_python() -> None:
     """As ``ast.dump`` is not: newer versions have more fields, all of them empty."""
     source = b"def f(a, *, b=1.5):\n    'Doc.'\n    return f'{a!r:>{b}}' if a else [*a, ...]\n"
-    assert identity._said(ast.parse(source)) == (
+    assert source_code.behaviour(ast.parse(source)) == (
         "Module(body=[FunctionDef(name='f',args=arguments(args=[arg(arg='a')],"
         "kwonlyargs=[arg(arg='b')],kw_defaults=[Constant(value=1.5)]),"
         "body=[Return(value=IfExp(test=Name(id='a',ctx=Load()),"
@@ -259,8 +259,8 @@ def test_differences_show_versions() -> None:
 
 def test_git_state_of_a_checkout(package: Path) -> None:
     def state() -> dict[str, str | bool | None]:
-        identity._git_state.cache_clear()
-        return identity.git_state(package)
+        checkout._git_state.cache_clear()
+        return checkout.git_state(package)
 
     unknown = {"commit": None, "dirty": None}
     assert state() == unknown, "no repository"
@@ -285,11 +285,11 @@ def test_git_state_is_not_led_astray_by_a_hook(
     git(package.parent, "add", ".")
     git(package.parent, "commit", "-m", "all")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
-    identity._git_state.cache_clear()
-    assert identity.git_state(package)["commit"] is not None
+    checkout._git_state.cache_clear()
+    assert checkout.git_state(package)["commit"] is not None
 
 
 def test_git_state_without_git(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    identity._git_state.cache_clear()
-    assert identity.git_state(package) == {"commit": None, "dirty": None}
+    checkout._git_state.cache_clear()
+    assert checkout.git_state(package) == {"commit": None, "dirty": None}

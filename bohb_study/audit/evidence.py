@@ -172,7 +172,7 @@ def evidence(frame: pd.DataFrame, **facts: Any) -> Evidence:
 
 
 def name(key: Key) -> str:
-    """The cell's name: ``task/method/seed``."""
+    """The name of a cell, ``task/method/seed``."""
     return "/".join(map(str, key))
 
 

@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
 from bohb_study.audit.verdict import Audit, audit
+from bohb_study.checkout import git_state
 from bohb_study.errors import StudyError
-from bohb_study.identity import git_state
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method
 from bohb_study.store import LoadedStudy
@@ -58,7 +58,7 @@ def evidence_of(study: LoadedStudy) -> Evidence:
     """
     if study in _BUILT:
         return _BUILT[study]
-    if study.thinned:
+    if study.is_compact:
         raise StudyError(
             f"{study.path}: packed without the rows at which no incumbent changed; its audit.json "
             "and table.md are of all rows"

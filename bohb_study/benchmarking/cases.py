@@ -25,7 +25,7 @@ class Case:
     """By which kernels it is computed."""
 
     def __str__(self) -> str:
-        """One line for people."""
+        """The case in one line."""
         workers = f"{self.workers} worker{'' if self.workers == 1 else 's'}"
         full = f"{self.budget:g} full evaluation{'' if self.budget == 1 else 's'}"
         task = "" if self.task == TASK else f" on {self.task}"
@@ -52,17 +52,17 @@ class Cost:
 
     @property
     def reports_per_second(self) -> float:
-        """Reports per CPU second."""
+        """Reports per second of CPU time."""
         return self.reports / self.cpu_seconds
 
     @property
     def trials_per_second(self) -> float:
-        """Trials per CPU second."""
+        """Trials per second of CPU time."""
         return self.trials / self.cpu_seconds
 
     @property
     def microseconds(self) -> float:
-        """CPU microseconds a report."""
+        """Microseconds of CPU time per report."""
         return 1e6 * self.cpu_seconds / self.reports
 
 

@@ -1,6 +1,6 @@
 """Images per second, side by side: this project's batches and a plain ``DataLoader`` loop.
 
-Both hand out the same images, normalised alike and, where asked for, moved and mirrored at random,
+Both hand out the same images, normalised alike and, where asked for, with random crops and flips,
 and both train the same network; the plain loop is that of the PyTorch tutorials: a torchvision data
 set with transforms, one image at a time in Python.
 """
@@ -54,7 +54,7 @@ class Speed:
 
     @property
     def images_per_second(self) -> float:
-        """Of wall time."""
+        """Images per second of wall time."""
         return self.images / self.seconds
 
 

@@ -1,4 +1,4 @@
-"""Measurements as tables."""
+"""Measurements of the engine as tables, with ratios."""
 
 from collections.abc import Iterable
 

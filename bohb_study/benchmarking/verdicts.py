@@ -41,7 +41,7 @@ class Verdict:
         return self.ratio <= self.limit if self.at_most else self.ratio >= self.limit
 
     def __str__(self) -> str:
-        """One line."""
+        """The verdict in one line."""
         if self.limit is None:
             return f"{self.what}: {self.ratio:.4g}"
         bound = "at most" if self.at_most else "at least"

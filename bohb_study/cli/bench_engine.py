@@ -18,10 +18,11 @@ import tyro
 from bohb_study.benchmarking import measurement_tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case
 from bohb_study.benchmarking.fresh import measure_all
-from bohb_study.cli import command_line, terminal
+from bohb_study.checkout import cpu_model, git_state
+from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import check_file, check_repeats
 from bohb_study.errors import UsageError
-from bohb_study.identity import cpu_model, git_state, versions
+from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 
@@ -38,7 +39,7 @@ PEER_NOTES = (
 
 @dataclass(frozen=True)
 class EngineBenchmark:
-    """Options of the command."""
+    """Options of the engine benchmark, as given."""
 
     methods: tuple[str, ...] = ("grid", "random", "asha", "hyperband", "bohb")
     """Methods (bohb-stock is slow)."""
@@ -120,7 +121,7 @@ def main(argv: Sequence[str]) -> int:
     for name, lines in found.items():
         record[name] = [{**asdict(line), "holds": line.holds} for line in lines]
     replace_files({options.out: json_bytes(record)})
-    out = terminal.console()
+    out = listings.console()
     out.print(measurement_tables.cost_table(measured.values(), options.repeats))
     if real:
         out.print(measurement_tables.wall_table(real.values()))

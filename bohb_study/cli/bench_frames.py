@@ -14,11 +14,12 @@ from pathlib import Path
 
 import tyro
 
-from bohb_study.benchmarking.frames import write_made_up
+from bohb_study.benchmarking.large_study import write_made_up
+from bohb_study.checkout import cpu_model, git_state
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file
 from bohb_study.errors import UsageError
-from bohb_study.identity import cpu_model, git_state, versions
+from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 
 MOST_ROWS = 50_000_000
@@ -27,7 +28,7 @@ MOST_ROWS = 50_000_000
 
 @dataclass(frozen=True)
 class FrameBenchmark:
-    """Options of the command."""
+    """Options of the benchmark of large studies, as given."""
 
     methods: int = 10
     """Methods of the study."""
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         print("making up the study", file=sys.stderr)
         write_made_up(Path(folder), options.methods, options.seeds, options.rows)
         print("measuring it", file=sys.stderr)
-        command = [sys.executable, "-m", "bohb_study.benchmarking.frames", folder]
+        command = [sys.executable, "-m", "bohb_study.benchmarking.large_study", folder]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True
         )

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import tyro
 
-from bohb_study.cli import command_line, terminal
+from bohb_study.checkout import cpu_model, git_state
+from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import MOST_REPEATS, check_file
 from bohb_study.errors import UsageError
-from bohb_study.identity import cpu_model, git_state, versions
+from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.table import Table, columns, row
 from bohb_study.tasks.training.images.sources import SOURCES
@@ -28,7 +29,7 @@ MOST_LOADERS = 64
 
 @dataclass(frozen=True)
 class ImageBenchmark:
-    """Options of the command."""
+    """Options of the benchmark of images, as given."""
 
     images: int = 4000
     """Training images that a pass goes over."""
@@ -98,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
         "measured": [asdict(s) | {"images_per_second": s.images_per_second} for s in speeds],
     }
     replace_files({options.out: json_bytes(record)})
-    out = terminal.console()
+    out = listings.console()
     out.print(
         Table(
             f"{options.images} images of Fashion-MNIST, one thread, fastest of {options.repeats}",

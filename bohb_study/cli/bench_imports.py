@@ -17,7 +17,7 @@ from bohb_study.cli.given_paths import check_file, check_repeats
 
 @dataclass(frozen=True)
 class ImportBenchmark:
-    """Options of the command."""
+    """Options of the benchmark of imports, as given."""
 
     repeats: int = 5
     """Rounds."""
@@ -36,7 +36,8 @@ def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
     options = command_line.parse(ImportBenchmark, argv, __doc__ or "", "bohb-study bench imports")
     from bohb_study.benchmarking.import_times import measure_imports
-    from bohb_study.identity import cpu_model, git_state, versions
+    from bohb_study.checkout import cpu_model, git_state
+    from bohb_study.identity import versions
     from bohb_study.store.files import json_bytes, replace_files
     from bohb_study.summaries.table import Table, columns, rows
     from bohb_study.summaries.terminal import console

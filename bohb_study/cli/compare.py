@@ -16,7 +16,7 @@ from bohb_study.study import StudyConfig
 
 @dataclass(frozen=True)
 class Compare:
-    """Options of the command."""
+    """Options of ``bohb-study compare``, as given."""
 
     study: tyro.conf.OmitArgPrefixes[StudyConfig] = StudyConfig()
     run: tyro.conf.OmitArgPrefixes[RunOptions] = RunOptions()

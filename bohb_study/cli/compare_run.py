@@ -4,7 +4,7 @@ import sys
 
 from bohb_study.audit.study_audit import audit_study, store_audit
 from bohb_study.audit.verdict import Audit
-from bohb_study.cli import terminal
+from bohb_study.cli import listings
 from bohb_study.cli.flags import with_flags
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import StudyRun, run_study
@@ -42,9 +42,9 @@ def compare(config: StudyConfig, run_options: RunOptions, *, csv: bool) -> int:
 
 def _show(study: LoadedStudy, audit: Audit, workers: int) -> None:
     """Print the table and the verdicts."""
-    out = terminal.console()
-    out.print(terminal.summary_table(study))
-    for line in terminal.silent_lines(study):
+    out = listings.console()
+    out.print(listings.summary_table(study))
+    for line in listings.silent_lines(study):
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():
         out.print(line, highlight=False)
@@ -73,7 +73,7 @@ def _write(study: LoadedStudy, audit: Audit, *, csv: bool) -> None:
     from paper_figures import draw_study  # matplotlib is slow to import
     from paper_figures.report import write_report
 
-    out = terminal.console()
+    out = listings.console()
     files = [study.path / "cells"]
     try:
         store_audit(study, audit)

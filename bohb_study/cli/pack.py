@@ -15,7 +15,7 @@ from bohb_study.cli import command_line
 
 @dataclass(frozen=True)
 class Pack:
-    """Options of the command."""
+    """Options of ``bohb-study pack``, as given."""
 
     study: Annotated[Path, tyro.conf.Positional]
     """Folder of the finished study."""
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
     pack(options.study, options.target)
     packed = load_study(options.target)
-    audit = None if packed.thinned else audit_folder(packed)
+    audit = None if packed.is_compact else audit_folder(packed)
     for file in sorted(options.target.glob("*.*")):
         print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
     if audit is None:

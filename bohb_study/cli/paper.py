@@ -24,7 +24,7 @@ PAPER = Path("results/paper")
 
 @dataclass(frozen=True)
 class Paper:
-    """Options of the command."""
+    """Options of ``bohb-study paper``, as given."""
 
     name: Annotated[str, tyro.conf.Positional] = ""
     """The study, or group of studies (--list names them)."""

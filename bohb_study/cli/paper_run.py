@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.audit.study_audit import audit_folder
-from bohb_study.cli import command_line, terminal
+from bohb_study.checkout import git_state
+from bohb_study.cli import command_line, listings
 from bohb_study.cli.flags import with_flags
 from bohb_study.cli.paper import PAPER, Paper
 from bohb_study.cli.plan_tables import plan_tables
 from bohb_study.errors import UsageError
-from bohb_study.identity import git_state
 from bohb_study.paper.effort import effort, measured_effort
 from bohb_study.paper.named_studies import PaperStudy, paper_studies
 from bohb_study.paper.reports import REPORTS, RESULTS, update_page, write_report
@@ -30,7 +30,7 @@ from bohb_study.summaries.study_table import retrained_table
 
 def run_all(options: Paper, argv: Sequence[str]) -> int:
     """Run the studies that are named; returns the exit code."""
-    out = terminal.console()
+    out = listings.console()
     studies = paper_studies(options.name)
     if options.full:
         studies = [study for study in studies if study.full] or studies[:1]
@@ -57,7 +57,7 @@ def run_all(options: Paper, argv: Sequence[str]) -> int:
 
 def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
     """Print what a study would take."""
-    out = terminal.console()
+    out = listings.console()
     if options.dry_run:
         for table in plan_tables(config):
             out.print(table)
@@ -70,7 +70,7 @@ def show_cost(study: PaperStudy, config: StudyConfig, options: Paper) -> None:
 
 def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequence[str]) -> int:
     """Run, retrain, pack, draw and print; returns the exit code."""
-    out = terminal.console()
+    out = listings.console()
     run_options = RunOptions(
         options.out,
         study.name,
@@ -95,10 +95,10 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
     target = options.paper / study.name
     loaded = load_study(done.path)
     audit = audit_folder(loaded)
-    pack(loaded, target, compact(loaded.frame, loaded.study.tops) if study.thinned else None)
+    pack(loaded, target, compact(loaded.frame, loaded.study.tops) if study.is_compact else None)
     study_id = loaded.study.id
     store_references(target, study_id, references(config.resolve().tasks, loaded.frame))
-    if study.thinned:
+    if study.is_compact:
         write_derived(target, study_id, derive(loaded, study.whole))
     table = retrained_table(loaded)
     write_packed(target, {TABLE_FILE: table_with_audit(table, audit.lines())})

@@ -19,7 +19,7 @@ from bohb_study.numerics import Mode
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Options of the command."""
+    """Options of ``bohb-study reproduce``, as given."""
 
     study: Annotated[Path, tyro.conf.Positional]
     """Folder of the stored study, as it was run or packed."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from bohb_study.cli import terminal
+from bohb_study.cli import listings
 from bohb_study.cli.flags import with_flags
 from bohb_study.cli.reproduce import Reproduce
 from bohb_study.running.options import RunOptions
@@ -48,8 +48,8 @@ def rerun(options: Reproduce) -> int:
     for line in why:
         print(f"other than when it was run: {line}", file=sys.stderr)
     comparisons = reproduce(again, run, make_progress)
-    out = terminal.console()
-    out.print(terminal.comparison_table(comparisons))
+    out = listings.console()
+    out.print(listings.comparison_table(comparisons))
     different = [c for c in comparisons if c.difference]
     rows = sum(c.rows for c in comparisons)
     if not different:

@@ -7,8 +7,8 @@ and maximises the logarithm of the expected improvement (Ament et al., arXiv 231
 At Optuna's defaults: 10 random trials first, drawn by Optuna; an objective with noise. Conditional
 hyperparameters, which not every configuration has, are drawn at random. Losses are standardised:
 a failed training counts as the worst result, but a loss that is real and a thousand times the
-others flattens them. torch is imported with the first model; the last bits of a pick, and so the
-next picks, depend on whether greenlet is installed, hence it is required.
+others flattens them. torch is imported with the first model; the last bits of a suggestion, and so
+the next ones, depend on whether greenlet is installed, hence it is required.
 """
 
 from bohb_study.methods.base import Method, Pair, Problem

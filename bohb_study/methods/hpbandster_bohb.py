@@ -12,7 +12,7 @@ from bohb_study.seeding import space_seed
 
 def _build(problem: Problem) -> Pair:
     from bohb_study.methods.hpbandster.master import LocalBOHB
-    from bohb_study.methods.hpbandster.pair import hpbandster_pair
+    from bohb_study.methods.hpbandster.master_pair import hpbandster_pair
 
     space = problem.space(space_seed(problem.task.name, problem.seed))
     return hpbandster_pair(problem, LocalBOHB(space, problem.ladder, problem.model_seed))

@@ -28,7 +28,7 @@ class PaperStudy:
     """Fresh trainings of each final incumbent, where something is trained."""
     group: str = ""
     """Studies that are run and reported together; default: its own name."""
-    thinned: bool = False
+    is_compact: bool = False
     """Packed without the rows at which no incumbent changes."""
     whole: tuple[str, ...] = ()
     """Tasks of which a compacted pack keeps all rows of the first seed, for figures of trials."""
@@ -87,7 +87,7 @@ STUDIES = {
             budget=50,
             seeds=10,
             group="main",
-            thinned=True,
+            is_compact=True,
             repeats=5,
             whole=("digits",),
         ),
@@ -102,7 +102,7 @@ STUDIES = {
             budget=50,
             seeds=20,
             group="main",
-            thinned=True,
+            is_compact=True,
             whole=("mfh6-good", "counting-ones-8"),
         ),
         PaperStudy(
@@ -117,7 +117,7 @@ STUDIES = {
             budget=50,
             seeds=20,
             group="main",
-            thinned=True,
+            is_compact=True,
         ),
         *(
             PaperStudy(
@@ -129,7 +129,7 @@ STUDIES = {
                 seeds=20,
                 workers=workers,
                 group="main",
-                thinned=True,
+                is_compact=True,
             )
             for workers in WORKERS
         ),
@@ -152,7 +152,7 @@ STUDIES = {
             ),
             budget=256,
             seeds=16,
-            thinned=True,
+            is_compact=True,
             full=(8192, 512),
         ),
         PaperStudy(
@@ -163,7 +163,7 @@ STUDIES = {
             budget=1000,
             seeds=64,
             group="counting-ones",
-            thinned=True,
+            is_compact=True,
         ),
         PaperStudy(
             "dehb",
@@ -173,7 +173,7 @@ STUDIES = {
             budget=45,
             seeds=20,
             task_option=("counting-ones-100.rungs=dehb",),
-            thinned=True,
+            is_compact=True,
         ),
         PaperStudy(
             "dehb-full",
@@ -184,7 +184,7 @@ STUDIES = {
             seeds=20,
             task_option=("counting-ones-100.rungs=dehb",),
             group="dehb",
-            thinned=True,
+            is_compact=True,
         ),
         PaperStudy(
             "fcnet",
@@ -193,7 +193,7 @@ STUDIES = {
             methods=("random", "tpe", "tpe-univariate"),
             budget=100,
             seeds=50,
-            thinned=True,
+            is_compact=True,
         ),
         PaperStudy(
             "ablations",
@@ -206,7 +206,7 @@ STUDIES = {
             ),
             budget=50,
             seeds=20,
-            thinned=True,
+            is_compact=True,
         ),
         PaperStudy(
             "ablations-eta",
@@ -217,7 +217,7 @@ STUDIES = {
             seeds=20,
             eta=9,
             group="ablations",
-            thinned=True,
+            is_compact=True,
         ),
         PaperStudy(
             "ablations-rungs",
@@ -228,7 +228,7 @@ STUDIES = {
             seeds=20,
             task_option=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
             group="ablations",
-            thinned=True,
+            is_compact=True,
         ),
     )
 }  # fmt: skip

@@ -72,7 +72,7 @@ def difference_of(study: LoadedStudy, cell: Cell, rerun: pd.DataFrame) -> Differ
     """
     key = (cell.task, cell.method, cell.seed)
     record = study.cells[key]
-    if not study.thinned:
+    if not study.is_compact:
         return compare_frames(study.rows(key), rerun, record.schema)
     here = rows_hash(rerun, record.schema)
     if record.rows_hash == here:

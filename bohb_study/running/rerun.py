@@ -199,7 +199,7 @@ def same_study(study: LoadedStudy, *, trust: bool = False) -> Study:
 
 def _check_hashes(study: LoadedStudy, cells: Sequence[Cell]) -> None:
     """Where rows were left out, all that can be compared is the hash of all columns of then."""
-    for cell in cells if study.thinned else ():
+    for cell in cells if study.is_compact else ():
         schema = study.cells[cell.task, cell.method, cell.seed].schema
         if gone := removed_since(schema):
             raise NotReproducibleError(

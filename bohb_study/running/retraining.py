@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
-from bohb_study.identity import git_state, versions
+from bohb_study.checkout import git_state
+from bohb_study.identity import versions
 from bohb_study.numerics import expected
 from bohb_study.running.progress import CellProgress, Progress, make_progress
 from bohb_study.running.retraining_plan import TrainingJob, plan
@@ -114,7 +115,7 @@ def _trained(
             if report.status != "ok":
                 progress.message(f"{name} {report.status}{report.message and ': '}{report.message}")
             says = report.status == "ok" and job.cell.kind == "retrained"
-            best = report.val_loss if says else None  # on all data it says nothing
+            best = report.val_loss if says else None  # of a refit it says nothing
             of_task = {**run, "code": job.code}
             for twin in twins[job.key]:
                 yield _final(twin, report, of_task)

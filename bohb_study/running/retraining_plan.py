@@ -1,4 +1,4 @@
-"""Which trainings: each cell's incumbent again, and each method's best on all data."""
+"""Which trainings: each cell's incumbent again, and each method's best refit on all training data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class TrainingJob:
 
     cell: Training
     task: Task
-    """What is trained; where that is to be on all data, the task on all data."""
+    """The task; for a refit, the task with all training data."""
     config: Config
     numerics: Mode = "portable"
     """By which kernels it is trained."""

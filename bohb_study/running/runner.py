@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bohb_study.checkout import git_state
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.identity import cell_hash, code_parts, git_state, versions
+from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.running.execution import Ended, allowed_units, execute, idle_gpu, prepare, session
 from bohb_study.running.options import RunOptions

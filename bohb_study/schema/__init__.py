@@ -1,12 +1,5 @@
 """The result frame: its columns, what is checked of it, and the versions in which it was stored."""
 
-from bohb_study.schema.checks import (
-    frame_mismatch,
-    frame_schema,
-    misfitting_losses,
-    mismatch,
-    validate,
-)
 from bohb_study.schema.columns import (
     CELL,
     COLUMNS,
@@ -19,7 +12,14 @@ from bohb_study.schema.columns import (
     Kind,
     columns_for,
 )
-from bohb_study.schema.frames import (
+from bohb_study.schema.frame_checks import (
+    frame_mismatch,
+    frame_schema,
+    misfitting_losses,
+    mismatch,
+    validate,
+)
+from bohb_study.schema.typed_frames import (
     arrow_schema,
     build_frame,
     kinds_of,

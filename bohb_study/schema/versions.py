@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.schema.columns import COLUMNS, Column, columns_for
-from bohb_study.schema.frames import kinds_of, pandas_dtype, typed
+from bohb_study.schema.typed_frames import kinds_of, pandas_dtype, typed
 
 Fill = None | bool | int | float | str | Callable[[pd.DataFrame], Any]
 """What stands in a column where it was not stored: NA (None), a constant, or values from a frame

@@ -51,7 +51,7 @@ class LoadedStudy:
     """The record of every cell that is done: ledger, seconds, versions, hashes."""
     problems: list[str] = field(default_factory=list)
     """One line for every cell that was asked for and is not done."""
-    thinned: bool = False
+    is_compact: bool = False
     """Packed without the rows at which no incumbent changed: it shows the same curves, and cannot
     be counted or audited."""
 

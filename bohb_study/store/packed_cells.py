@@ -54,10 +54,10 @@ def read_packed(path: Path, study: StoredStudy) -> Packed:
         check_frame(frame)
     except (ValueError, StudyError) as why_not:
         raise unusable(path / PACKED_ROWS, str(why_not)) from None
-    thinned = bool(packed.get("thinned"))
-    if why := _miscounted(frame, cells, thinned=thinned):
+    is_compact = bool(packed.get("thinned"))
+    if why := _miscounted(frame, cells, is_compact=is_compact):
         raise unusable(path / PACKED_ROWS, why)
-    return frame, cells, [], thinned
+    return frame, cells, [], is_compact
 
 
 def read_rows(path: Path, sha256: str, schema: int, study_id: str, name: str = "") -> pd.DataFrame:
@@ -142,7 +142,9 @@ def _read_records(path: Path) -> tuple[dict[str, Any], list[CellRecord]]:
     return packed, [cell_record_of(record, f"{where}: a cell", PACK_AGAIN) for record in found]
 
 
-def _miscounted(frame: pd.DataFrame, cells: Mapping[CellKey, CellRecord], *, thinned: bool) -> str:
+def _miscounted(
+    frame: pd.DataFrame, cells: Mapping[CellKey, CellRecord], *, is_compact: bool
+) -> str:
     """Why rows are not those of the cells; empty where they are."""
     groups: Any = frame.groupby(list(CELL), sort=False)  # stubs know one key alone
     counts = {(task, method, int(seed)): n for (task, method, seed), n in groups.size().items()}
@@ -150,7 +152,7 @@ def _miscounted(frame: pd.DataFrame, cells: Mapping[CellKey, CellRecord], *, thi
         return f"holds rows of {Cell(*other[0])}, which is not among its cells"
     for key, record in cells.items():
         found = counts.get(key, 0)
-        if not (0 < found <= record.rows if thinned else found == record.rows):
+        if not (0 < found <= record.rows if is_compact else found == record.rows):
             return f"holds {found} rows of {Cell(*key)}, which has {record.rows}"
     return ""
 

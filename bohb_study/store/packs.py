@@ -51,12 +51,12 @@ def pack(study: Path | str | LoadedStudy, target: Path, rows: pd.DataFrame | Non
     head = {
         "schema": SCHEMA_VERSION,
         "study": study_id,
-        **({"thinned": True} if loaded.thinned or rows is not None else {}),
+        **({"thinned": True} if loaded.is_compact or rows is not None else {}),
         "rows": len(packed),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     finals, audit = read_finals(folder, study_id), read_audit(folder, study_id)
-    if audit and not loaded.thinned and audit["rows"] != len(loaded.frame):
+    if audit and not loaded.is_compact and audit["rows"] != len(loaded.frame):
         raise StudyError(f"{folder / AUDIT_FILE}: is of other rows; run the same command again")
     beside = {
         FINALS_FILE: finals_bytes(study_id, finals) if finals else None,

@@ -16,7 +16,7 @@ class Cell:
     seed: int
 
     def __str__(self) -> str:
-        """``task/method/seed``, as on disk."""
+        """The name ``task/method/seed``, as it is on disk."""
         return f"{self.task}/{self.method}/{self.seed}"
 
 

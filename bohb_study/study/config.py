@@ -11,7 +11,7 @@ from bohb_study.former_names import accepts_former_names
 from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.study.cell import Cell, identity_id
-from bohb_study.study.checks import (
+from bohb_study.study.config_checks import (
     MOST_WORKERS,
     check_cells,
     check_count,

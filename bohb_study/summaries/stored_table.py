@@ -31,7 +31,7 @@ def summary_of(study: LoadedStudy) -> Table:
     # imports Ray: seconds, and rarely needed
     from bohb_study.summaries.study_table import losses_table, retrained_table
 
-    return losses_table(study) if study.thinned else retrained_table(study)
+    return losses_table(study) if study.is_compact else retrained_table(study)
 
 
 def _read(text: str, name: str) -> Table:

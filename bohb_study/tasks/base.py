@@ -1,4 +1,4 @@
-"""What is optimised: report, evaluation, task.
+"""Report, evaluation and task: the objectives that methods optimise.
 
 A task says what a configuration is, how far it can be evaluated and what it costs; it knows
 nothing of searchers, schedulers or Ray.

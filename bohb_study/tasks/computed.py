@@ -141,4 +141,4 @@ class ComputedEvaluation(Evaluation):
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to resume from."""
+        """There is nothing to resume from."""

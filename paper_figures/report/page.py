@@ -79,7 +79,7 @@ def page(folder: Path, loaded: LoadedStudy, study: FigureStudy) -> str:
 def _audit(folder: Path, loaded: LoadedStudy) -> Mapping[str, Any] | None:
     """The audit that is stored; made where none is and all rows are there."""
     stored = read_audit(folder, loaded.study.id)
-    if stored is not None or loaded.thinned:
+    if stored is not None or loaded.is_compact:
         return stored
     from bohb_study.audit.study_audit import audit_study  # imports Ray: seconds, and rarely needed
 

@@ -150,8 +150,8 @@ def apart_enough(values: Floats, spans: Floats) -> list[float]:
         np.isclose(np.log10(values) % 1, 0) | np.isclose(np.log10(values) % 1, 1)
     )
     every = np.arange(len(values))
-    thinned = powers if len(powers) > 1 else every
-    for chosen in [every, *(thinned[::step] for step in range(1, len(thinned) + 1))]:
+    is_compact = powers if len(powers) > 1 else every
+    for chosen in [every, *(is_compact[::step] for step in range(1, len(is_compact) + 1))]:
         own = spans[chosen]
         if np.all(own[1:, 0] >= own[:-1, 1]):
             return [float(value) for value in values[chosen]]

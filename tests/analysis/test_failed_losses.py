@@ -112,9 +112,9 @@ def test_no_number_stands_for_a_failure(
     pd.testing.assert_frame_equal(one, other)
     one, other = (final_incumbents(f, TOPS) for f in (nothing, something))
     pd.testing.assert_frame_equal(one, other)
-    thinned = compact(nothing, TOPS)
+    is_compact = compact(nothing, TOPS)
     for (_, whole), (_, less) in zip(
-        nothing.groupby(["method", "seed"]), thinned.groupby(["method", "seed"]), strict=True
+        nothing.groupby(["method", "seed"]), is_compact.groupby(["method", "seed"]), strict=True
     ):
         held = incumbent(whole, rule, 9)["value"].dropna().unique().tolist()
         assert incumbent(less, rule, 9)["value"].dropna().unique().tolist() == held

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bohb_study.benchmarking.frames import TOP, measure, write_made_up
+from bohb_study.benchmarking.large_study import TOP, measure, write_made_up
 from bohb_study.store import load_study
 from repository import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
 from bohb_study.budget import Account
-from bohb_study.cli import terminal
+from bohb_study.cli import listings
 from bohb_study.running.reproduction import Comparison, Difference
 from bohb_study.schema import SCHEMA_VERSION, build_frame
 from bohb_study.store import CellRecord, LoadedStudy, StoredStudy, StoredTask
@@ -102,7 +102,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[object], str]:
     """What a table looks like in a log."""
 
     def show(table: object) -> str:
-        terminal.console().print(table)
+        listings.console().print(table)
         return capsys.readouterr().out
 
     return show
@@ -111,7 +111,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[object], str]:
 def test_the_summary_says_what_its_numbers_are(
     study: MakeStudy, printed: Callable[[object], str]
 ) -> None:
-    table = printed(terminal.summary_table(study(hyperband=PLANNED, bohb_stock=TOO_MANY)))
+    table = printed(listings.summary_table(study(hyperband=PLANNED, bohb_stock=TOO_MANY)))
     title, *lines = (line.rstrip() for line in table.splitlines())
     assert title == "compare-1: the best report at full fidelity of each cell"
     assert "mean over 1 seed [range, not an interval]" in lines  # not swallowed as rich's markup
@@ -131,7 +131,7 @@ def test_a_score_has_a_column_of_its_own_name_and_sign(
     task = replace(made.study.tasks["digits"], val_metric="-accuracy", test_metric="error")
     stored = replace(made.study, tasks={"digits": task})
     frame = made.frame.assign(val_loss=-made.frame["val_loss"])
-    table = printed(terminal.summary_table(replace(made, frame=frame, study=stored)))
+    table = printed(listings.summary_table(replace(made, frame=frame, study=stored)))
     assert "digits: accuracy (higher is better) and error, charged in epochs" in table
     assert re.search(r"accuracy +test loss", table)
     assert "0.5500 [0.550, 0.550]" in table  # the highest at full fidelity
@@ -144,17 +144,17 @@ def test_where_no_training_succeeded_there_is_none(
     made = study(hyperband=PLANNED, bohb_stock=TOO_MANY)
     nothing = {"status": "failed", "val_loss": float("nan"), "test_loss": float("nan")}
     failed = replace(made, frame=made.frame.assign(**nothing))
-    assert printed(terminal.summary_table(failed)).count("none in 1 of 1 seed") == 4
+    assert printed(listings.summary_table(failed)).count("none in 1 of 1 seed") == 4
 
 
 def test_a_model_that_suggested_nothing_is_named(study: MakeStudy) -> None:
     made = study(hyperband=PLANNED, bohb_stock=PLANNED)
-    assert terminal.silent_lines(made) == [
+    assert listings.silent_lines(made) == [
         "digits: bohb-stock made no suggestion from its model in 1 of 1 cell: a model needs 4 "
         "observations at one fidelity, there were 3"
     ]
     by_model = made.frame.assign(model_based=made.frame["method"] == "bohb-stock")
-    assert terminal.silent_lines(replace(made, frame=by_model)) == []
+    assert listings.silent_lines(replace(made, frame=by_model)) == []
 
 
 def test_whether_rungs_were_as_planned_in_a_word_or_two() -> None:
@@ -171,7 +171,7 @@ def test_whether_rungs_were_as_planned_in_a_word_or_two() -> None:
 def test_the_first_difference_is_shown_as_it_is(printed: Callable[[object], str]) -> None:
     differs = Difference(7, "hp.kind", "[red]", "[/]")
     table = printed(
-        terminal.comparison_table(
+        listings.comparison_table(
             [
                 Comparison(Cell("digits", "grid", 0), 40, None),
                 Comparison(Cell("digits", "bohb", 1), 50, differs),

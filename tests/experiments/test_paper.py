@@ -295,7 +295,7 @@ THIN = PaperStudy(
     methods=("random", "hyperband"),
     budget=22,
     seeds=2,
-    thinned=True,
+    is_compact=True,
     whole=("counting-ones-8",),
 )
 
@@ -309,8 +309,8 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
     packed = load_study(tmp_path / "papers" / "thin")
     (folder,) = (tmp_path / "results").iterdir()
     whole = load_study(folder)
-    assert packed.thinned
-    assert not whole.thinned
+    assert packed.is_compact
+    assert not whole.is_compact
     assert len(packed.frame) < len(whole.frame) / 4
     assert packed.cells == whole.cells
     tops = {"counting-ones-8": 729}
@@ -331,7 +331,7 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
     assert stored_references(packed.path, packed.study.id)["counting-ones-8"].best == -8
     pack(packed.path, tmp_path / "again")
     again = load_study(tmp_path / "again")
-    assert again.thinned
+    assert again.is_compact
     assert (again.path / "audit.json").read_bytes() == (packed.path / "audit.json").read_bytes()
     cells = choose(packed, 2)
     packed.cells[cells[0].task, cells[0].method, cells[0].seed]["rows_hash"] = "0" * 64
@@ -403,7 +403,7 @@ def test_the_named_studies_are_what_was_said() -> None:
     ]
     for one in STUDIES.values():
         assert set(one.whole) <= set(one.task)
-        assert one.thinned or not one.whole
+        assert one.is_compact or not one.whole
     images = STUDIES["fashion-mnist"]
     assert images.methods == ("grid", "random", "asha", "hyperband", "bohb")
     assert (images.budget, images.seeds) == (20, 4)

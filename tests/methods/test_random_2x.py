@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bohb_study.cli import terminal
+from bohb_study.cli import listings
 from bohb_study.paper.effort import effort
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
@@ -68,7 +68,7 @@ def test_a_study_of_before_has_none() -> None:
 def test_the_table_has_no_row_of_it_and_a_line_below(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal.console().print(terminal.summary_table(load_study(folder)))
+    listings.console().print(listings.summary_table(load_study(folder)))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     names = [line.split()[0] for line in lines if line]
     assert names[-2:] == ["digits:", "random-2x,"]
@@ -121,5 +121,5 @@ def test_a_study_of_nothing_else_can_be_shown(
 ) -> None:
     config = StudyConfig(tasks=("mfh3",), methods=("random-2x",), budget=2, seeds=1)
     study = load_study(run_study(config, RunOptions(out=tmp_path)).path)
-    terminal.console().print(terminal.summary_table(study))
+    listings.console().print(listings.summary_table(study))
     assert LINE in " ".join(capsys.readouterr().out.split())

@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from bohb_study.audit.study_audit import audit_folder, audit_study
-from bohb_study.cli.terminal import summary_table
+from bohb_study.cli.listings import summary_table
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import code_parts
@@ -147,7 +147,7 @@ def read_all(folder: Path) -> tuple[dict[str, Any], LoadedStudy]:
     study_id = loaded.study.id
     told: dict[str, Any] = {
         "study": loaded.study,
-        "thinned": loaded.thinned,
+        "thinned": loaded.is_compact,
         "problems": loaded.problems,
         "finals": read_finals(folder, study_id),
         "audit": read_audit(folder, study_id),

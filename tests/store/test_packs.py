@@ -24,7 +24,7 @@ def test_a_pack_of_a_pack_has_references_and_derived_frames(
         path.name: path.read_bytes() for path in source.iterdir()
     }
     again = load_study(tmp_path / "again")
-    assert again.thinned
+    assert again.is_compact
     before = read_derived(source, again.study.id)
     after = read_derived(tmp_path / "again", again.study.id)
     assert len(before) == 4
@@ -42,6 +42,6 @@ def test_another_study_packed_over_it_removes_them(small_paper: Path, tmp_path: 
     }  # fmt: skip
     packed = load_study(target)
     assert packed.study.name == "two"
-    assert not packed.thinned
+    assert not packed.is_compact
     assert read_derived(target, packed.study.id) == {}
     assert read_references(target, packed.study.id) == {}

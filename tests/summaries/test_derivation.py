@@ -114,16 +114,16 @@ def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
 ) -> None:
     tops = study.study.tops
     pack(study.path, tmp_path, compact(study.frame, tops))
-    thinned = load_study(tmp_path)
+    is_compact = load_study(tmp_path)
     with pytest.raises(StudyError, match="packed without the rows"):
-        derive(thinned)
-    seen = figure_study(thinned, 0, allow_missing=False)
-    without = with_derived(seen, thinned)
+        derive(is_compact)
+    seen = figure_study(is_compact, 0, allow_missing=False)
+    without = with_derived(seen, is_compact)
     assert without.derived_frame("suggestions").empty
     assert len(without.derived_frame("seconds")) == len(study.cells)
     write_derived(tmp_path, study.study.id, derived)
     assert set(read_derived(tmp_path, study.study.id)) == set(NAMES)
-    got = with_derived(seen, thinned)
+    got = with_derived(seen, is_compact)
     for name, frame in derived.items():
         pd.testing.assert_frame_equal(got.derived_frame(name), frame)
 

@@ -90,7 +90,7 @@ class ToyTask(Task):
     """Two dimensions, nine epochs; a training curve."""
 
     breaks: str = ""
-    """"raises", "nan": what x above 0.5 does. "forgets": a paused trial starts over in secret.
+    """"raises", "nan": what x above 0.5 does. "forgets": a paused trial starts over silently.
     "draws": every call draws from numpy's global generator. "missing": its data are not there."""
 
     name: ClassVar[str] = "toy"

@@ -1,4 +1,4 @@
-"""Were incumbents chosen without a look at the test part?"""
+"""Were incumbents chosen without the test part?"""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
 """HpBandSter's BOHB config generator with a random state of its own, and batched.
 
 The stock generator draws from numpy's global generator, so anything else that draws from it
-changes BOHB's picks, and BOHB's picks change anything else. This subclass makes the same draws in
-the same order from its own ``RandomState``: seeded alike, it picks the same configurations bit
+changes BOHB's suggestions, and BOHB's suggestions change anything else. This subclass makes the same draws in
+the same order from its own ``RandomState``: seeded alike, it suggests the same configurations bit
 for bit.
 
 A suggestion takes some thirty times less: its candidates are computed and evaluated at once, and
@@ -81,7 +81,7 @@ class SeededBOHB(BOHB):
         bad = densities(model["bad"], candidates).tolist()
         best, pick = np.inf, None
         for i in range(self.num_samples):
-            # Python's max, not numpy's: HpBandSter's picks depend on what it makes of NaN
+            # Python's max, not numpy's: HpBandSter's choices depend on what it makes of NaN
             ratio = max(1e-32, bad[i]) / max(good[i], 1e-32)
             if not np.isfinite(ratio):
                 self._warn_of_degenerate_model(candidates[i], ratio)
@@ -98,7 +98,7 @@ class SeededBOHB(BOHB):
             self.configspace.sample_configuration()
             return None
         config = ConfigSpace.Configuration(self.configspace, vector=candidates[pick].copy())
-        # a vector is not checked: this raises where the pick is forbidden
+        # a vector is not checked: this raises where the choice is forbidden
         return deactivate_inactive_hyperparameters(dict(config), self.configspace)
 
     def _candidates(self, good: Any, count: int) -> NDArray[np.float64]:

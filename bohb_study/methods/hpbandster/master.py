@@ -119,7 +119,7 @@ class LocalMaster(Master):
         return self._datum(config_id).status in ("TERMINATED", "CRASHED")
 
     def forget(self, trial_id: str) -> None:
-        """The trial has ended."""
+        """Drop what is kept of a trial that has ended."""
         self.resumed.pop(trial_id, None)
         # Ray ends a trial once more where stopping it raised
         config_id = self._config_ids.pop(trial_id, None)
@@ -132,7 +132,7 @@ class LocalMaster(Master):
 
 # The optimiser's __init__ sets up its budgets and then calls the next class in line: LocalMaster's.
 class LocalBOHB(BOHB, LocalMaster):
-    """hpbandster.optimizers.BOHB without network; its picks come from a random state of its own."""
+    """hpbandster.optimizers.BOHB without network; its draws come from a random state of its own."""
 
     def __init__(self, space: ConfigurationSpace, ladder: Ladder, seed: int) -> None:
         """Search ``space`` on ``ladder``; ``seed`` seeds the model's stream."""

@@ -62,7 +62,7 @@ class OptunaSearch(SelfLimitingSearcher):
             space: the search space; its own stream is drawn from only where ``ASKS`` suggestions
                 in a row are forbidden, and before ``startup`` results where not all is uniform.
             sampler: seeded, and of no other study.
-            metric: what is optimised.
+            metric: the name of the loss that is minimised.
             mode: "min" or "max".
             startup: the sampler's ``n_startup_trials``.
             scaled: whether losses are reported in a unit of their own, the power of two above the

@@ -87,7 +87,7 @@ class IncrementalASHA(ASHAScheduler):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As ASHAScheduler."""
+        """Take the arguments of Ray's ASHAScheduler."""
         super().__init__(*args, **kwargs)
         self._brackets: list[Any] = [SortedBracket(bracket) for bracket in self._brackets]
 

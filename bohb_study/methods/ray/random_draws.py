@@ -29,7 +29,7 @@ class Draws:
         self._ahead: list[dict[str, Any]] = []
 
     def next(self) -> dict[str, Any]:
-        """The next configuration."""
+        """The next configuration of the stream."""
         space = self._space
         if space.conditions or space.forbidden_clauses:
             return dict(space.sample_configuration())

@@ -33,10 +33,10 @@ class SeededTuneBOHB(TuneBOHB):
         Args:
             space: the search space.
             bohb_config: arguments of HpBandSter's generator (``random_fraction`` and the like).
-            metric: what is optimised.
+            metric: the name of the loss that is minimised.
             mode: "min" or "max".
             seed: seeds the model's stream.
-            space_seed: seeds the space's stream; ``seed`` where not given.
+            space_seed: seeds the space's stream; default: ``seed``.
             max_concurrent: most trials that run at once; 0 for no limit.
         """
         super().__init__(

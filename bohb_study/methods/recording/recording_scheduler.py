@@ -190,7 +190,7 @@ class RecordingScheduler(TrialScheduler):
 
     @property
     def metric(self) -> str | None:
-        """The wrapped scheduler's metric."""
+        """The metric of the scheduler that is wrapped."""
         metric: str | None = self.scheduler.metric
         return metric
 

@@ -144,7 +144,7 @@ class OwnLevelsScheduler(FIFOScheduler):
     """Pauses or ends each trial at its level; resumes the trials that the optimiser asks for."""
 
     def __init__(self, evaluations: Evaluations) -> None:
-        """Follow ``evaluations``."""
+        """Decide by the evaluations that the optimiser asked for."""
         super().__init__()
         self._evaluations = evaluations
         self._trials: dict[str, Trial] = {}
@@ -203,7 +203,7 @@ class RecordingOwnLevels(RecordingScheduler):
     """Records OwnLevelsScheduler: a trial is judged at the level that was asked for."""
 
     def __init__(self, scheduler: OwnLevelsScheduler, ladder: Ladder, *, pauses: bool) -> None:
-        """Wrap ``scheduler``."""
+        """Wrap a scheduler that follows the optimiser."""
         super().__init__(scheduler, ladder)
         self.restarts = pauses
 

@@ -1,4 +1,4 @@
-"""A method of one's own: a class, function or ``Method`` in a file, as ``path/to/file.py:NAME``.
+"""A user's method: a class, function or ``Method`` in a file, as ``path/to/file.py:NAME``.
 
 What NAME may be:
 
@@ -19,7 +19,7 @@ from bohb_study.methods.base import Method, Pair, Problem
 from bohb_study.methods.registry import ALL, RENAMED_METHODS
 from bohb_study.methods.user.ask_tell import ask_tell_method
 from bohb_study.methods.user.declared import declared
-from bohb_study.methods.user.pair import pair_of
+from bohb_study.methods.user.ray_pair import pair_of
 from bohb_study.tasks import near
 from bohb_study.tasks.user.own_file import OwnFile, check_executed, read_file_of
 

@@ -76,7 +76,7 @@ class BarProgress:
     def finish(
         self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
     ) -> None:
-        """See ``Progress``."""
+        """End the display, as ``Progress`` says."""
         self._tally.finish(cell, ok)
         if cell in self._cells:
             self._bars.remove_task(self._cells.pop(cell))

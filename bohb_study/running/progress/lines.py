@@ -46,7 +46,7 @@ class LineProgress:
     def finish(
         self, cell: str, ok: bool, seconds: float, best: float | None, outcome: str = ""
     ) -> None:
-        """See ``Progress``."""
+        """End the display, as ``Progress`` says."""
         self._tally.finish(cell, ok)
         shown = best_in_words(cell, best, self._scores, "none")
         self.message(f"{ending(cell, ok, seconds, shown, outcome)} ({self._cells()})")

@@ -23,7 +23,7 @@ COLUMNS = (*CELL, "kind", "repeat", "config_id", "val_loss", "test_loss", "statu
 """Columns of ``finals_frame``; the task's further measurements follow as ``extra.<name>``."""
 
 Kind = Literal["retrained", "all data"]
-"""Retrained on the cell's own split, or once on all data but the test part."""
+"""Retrained on the cell's own split, or refit once on all training data."""
 
 
 _TRAINING = shapes.fields(
@@ -78,7 +78,7 @@ class Final:
     training: Training
     config: Config
     val_loss: float
-    """On all data measured on the test part, so that it says nothing. NaN without a result."""
+    """Of a refit it is measured on the test part, so that it says nothing. NaN without a result."""
     test_loss: float
     """NaN without a result, and where it is not defined."""
     status: Status

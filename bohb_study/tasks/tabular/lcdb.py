@@ -68,7 +68,7 @@ class LCDB(ComputedTask):
 
     @property
     def hyperparameters(self) -> Sequence["Hyperparameter[Any, Any]"]:
-        """One categorical: the classifier."""
+        """One categorical hyperparameter: the classifier."""
         from ConfigSpace import CategoricalHyperparameter
 
         return [CategoricalHyperparameter("learner", LEARNERS)]

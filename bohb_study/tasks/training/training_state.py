@@ -14,7 +14,7 @@ class Stateful(Protocol):
         """Its state, which may share memory with it."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Take the state over."""
+        """Go on from a state of ``state_dict``."""
 
 
 @dataclass

@@ -36,7 +36,7 @@ from bohb_study.tasks.user.function_kinds import (
 
 @dataclass(frozen=True)
 class FunctionTask(Task):
-    """Train by a function of one's own: ``FunctionTask(train, hyperparameters, max_epochs)``.
+    """Train by a user's function: ``FunctionTask(train, hyperparameters, max_epochs)``.
 
     The training seed that a generator is given belongs to (task, study seed, configuration); the
     global generators of Python, numpy and PyTorch are seeded with it for either kind of function.

@@ -1,4 +1,4 @@
-"""A task of one's own: a class or a task in a file of the user's, as ``path/to/file.py:NAME``."""
+"""A user's task: a class or a task in a file, as ``path/to/file.py:NAME``."""
 
 import inspect
 from collections.abc import Iterable, Mapping

@@ -120,10 +120,10 @@ def test_a_thinned_frame_has_the_same_incumbents(
     one: list[tuple[int, float]], other: list[tuple[int, float]]
 ) -> None:
     whole = pd.concat([cell(one), cell(other, seed=1)], ignore_index=True)
-    thinned = compact(whole, {"t": TOP})
-    assert len(thinned) <= len(whole)
+    is_compact = compact(whole, {"t": TOP})
+    assert len(is_compact) <= len(whole)
     for seed, reports in enumerate((one, other)):
-        few, all_rows = thinned[thinned["seed"] == seed], whole[whole["seed"] == seed]
+        few, all_rows = is_compact[is_compact["seed"] == seed], whole[whole["seed"] == seed]
         assert {0, len(reports) - 1} <= set(few["seq"])
         for rule in get_args(Rule):
             short, full = incumbent(few, rule, TOP), incumbent(all_rows, rule, TOP)

@@ -109,7 +109,7 @@ class RecordingHpBandSter(RecordingScheduler):
     restarts = True
 
     def rung_times(self) -> tuple[int, ...]:
-        """HpBandSter's budgets, ascending."""
+        """The budgets of HpBandSter, in ascending order."""
         return tuple(round(budget) for budget in self.scheduler.master.budgets)
 
     def due(self, trial: Trial) -> int | None:
@@ -118,7 +118,7 @@ class RecordingHpBandSter(RecordingScheduler):
         return due
 
     def bracket_of(self, trial: Trial) -> object:
-        """HpBandSter's iteration."""
+        """The iteration of HpBandSter that the trial belongs to."""
         iteration: object = self.scheduler.master.iteration_of(trial.trial_id)
         return iteration
 

@@ -1,7 +1,8 @@
 """How long a large packed study takes to load and to aggregate, and in how much memory.
 
-``python -m bohb_study.benchmarking.frames FOLDER`` measures the study in FOLDER, in this process.
-Its rows are made up: learning curves of 27 epochs, trial after trial, as random search trains them.
+``python -m bohb_study.benchmarking.large_study FOLDER`` measures the study in FOLDER, in this
+process. Its rows are synthetic: learning curves of 27 epochs, trial after trial, as random search
+trains them.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ HYPERPARAMETERS: dict[str, Kind] = {"l1": "int", "l2": "int", "lr": "float", "ba
 
 @dataclass(frozen=True)
 class FrameCost:
-    """What one study took."""
+    """Seconds and memory that one study took."""
 
     rows: int
     cells: int

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bohb_study.losses import LOSS_LIMIT
 from bohb_study.schema.columns import COLUMNS, Column, Kind, columns_for
-from bohb_study.schema.frames import kinds_of, pandas_dtype
+from bohb_study.schema.typed_frames import kinds_of, pandas_dtype
 
 if TYPE_CHECKING:
     import pandera.pandas as pandera
