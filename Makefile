@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 NEWEST := $(patsubst %/study.json,%,$(firstword $(shell ls -t results/*/study.json 2>/dev/null)))
 NO_STUDY = $(error no study under results yet: run 'make compare', or name one with ARGS=PATH)
 
-.PHONY: help compare figures reproduce paper test lint
+.PHONY: help compare figures reproduce paper test lint docs
 .DEFAULT_GOAL := help
 
 compare: .venv/installed ## compare the methods, each on 50 full evaluations
@@ -34,6 +34,10 @@ lint: .venv/installed-dev ## check style, types and the direction of imports
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 	.venv/bin/lint-imports --no-logo
+
+# Nothing of the site comes from elsewhere; the variable silences what the theme says of its successor.
+docs: .venv/installed-dev ## build the documentation site into site/, strictly
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet $(ARGS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

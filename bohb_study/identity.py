@@ -234,7 +234,15 @@ def _reached(source: Mapping[str, _File], files: Iterable[str]) -> set[str]:
         if name not in found:
             found.add(name)
             left += source[name].imports
+            left += [folder for folder in _folders(name) if folder in source]
     return found
+
+
+def _folders(file: str) -> Iterator[str]:
+    """The ``__init__`` of each folder that holds a file: it is executed before the file is."""
+    *parts, _ = file.split("/")
+    for depth in range(1, len(parts) + 1):
+        yield "/".join([*parts[:depth], "__init__.py"])
 
 
 @cache

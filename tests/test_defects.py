@@ -28,6 +28,7 @@ from bohb_study.analysis.incumbents.traces import IncumbentTrace, trace
 from bohb_study.analysis.statistics.aggregate import aggregate, estimate
 from bohb_study.analysis.statistics.bootstrap import resampled_counts
 from bohb_study.analysis.statistics.improvement import improvement
+from bohb_study.budget import Account
 from bohb_study.errors import StudyError
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
@@ -183,7 +184,7 @@ def plant_cummin_after_averaging(patch: Patch) -> None:
 def final_means_full_fidelity(_: Path) -> None:
     """0.01 after one unit is no result of a full training."""
     frame = cell([0.01, 0.3, 0.02, 0.5], levels=[1, TOP, 1, TOP])
-    ledger = {("toy", "random", 0): {"charged": 20, "unspent": 0}}
+    ledger = {("toy", "random", 0): Account(20, 20, 20, 0, 9, "budget")}
     assert summary(frame, ledger, {"toy": TOP})["val_loss"].tolist() == [0.3]
     assert main_rule(frame) == "full"
     assert incumbent_at(frame, "full", {"toy": TOP}, [2], 3)["value"].tolist() == [0.3]

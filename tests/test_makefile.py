@@ -42,7 +42,7 @@ def interpreter(path: Path, change: str) -> str:
     return str(python)
 
 
-@pytest.mark.parametrize("target", ["compare", "figures", "reproduce", "test", "lint"])
+@pytest.mark.parametrize("target", ["compare", "figures", "reproduce", "test", "lint", "docs"])
 def test_every_target_needs_a_python_that_runs(fresh: Path, target: str) -> None:
     ended = make(fresh, target, "PYTHON=no-such-python")
     said, of_make = ended.stderr.splitlines()

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.audit.study_audit import audit_folder
@@ -14,7 +13,7 @@ from bohb_study.errors import UsageError
 from bohb_study.identity import git_state
 from bohb_study.paper.effort import effort, measured_effort
 from bohb_study.paper.named_studies import PaperStudy, paper_studies
-from bohb_study.paper.reports import REPORTS, update_readme, write_report
+from bohb_study.paper.reports import REPORTS, RESULTS, update_page, write_report
 from bohb_study.running.options import RunOptions
 from bohb_study.running.retraining import retrain_finals
 from bohb_study.running.runner import run_study
@@ -27,8 +26,6 @@ from bohb_study.summaries.derivation import derive
 from bohb_study.summaries.normalisation_references import references, store_references
 from bohb_study.summaries.stored_table import table_with_audit
 from bohb_study.summaries.study_table import retrained_table
-
-README = Path("README.md")
 
 
 def run_all(options: Paper, argv: Sequence[str]) -> int:
@@ -118,7 +115,7 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
 
 
 def write_claims(options: Paper) -> int:
-    """Claims of all packed studies, beside them and in the README; returns the exit code."""
+    """Claims of all packed studies, beside them and in the results; returns the exit code."""
     found = {group: write_report(group, options.paper) for group in REPORTS}
     for group, written in found.items():
         if written is None:
@@ -126,7 +123,7 @@ def write_claims(options: Paper) -> int:
     reports = [written.report for written in found.values() if written]
     if len(reports) < len(found):
         return 1
-    update_readme(README, reports)
+    update_page(RESULTS, reports)
     return 0
 
 

@@ -25,7 +25,6 @@ CHANGED = {
     "bohb-random-67": "random fraction 2/3",
 }
 """Method -> what it has instead of what ``bohb`` has."""
-HEADLINE = ("hyperband", "bohb-stock", "hpbandster-bohb")
 
 
 def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:

@@ -20,12 +20,14 @@ from bohb_study.summaries.markdown import to_markdown
 
 CLAIMS = "claims"
 """Stem of the files, beside the packed study that the group is named after, or its first."""
-BEGIN, END = "<!-- claims: written by experiments/paper.py --claims -->", "<!-- end of claims -->"
-"""Between these lines of the README stands what ``readme_section`` gives."""
+RESULTS = Path("docs/results.md")
+"""The page of the documentation into which all claims are written."""
+BEGIN, END = "<!-- claims: written by bohb-study paper --claims -->", "<!-- end of claims -->"
+"""Between these lines of the page stands what ``claims_section`` gives."""
 MAIN = "main"
-"""The group whose results have a place of their own in the README: ``results_section``."""
+"""The group whose results have a place of their own on the page: ``results_section``."""
 MAIN_BEGIN, MAIN_END = (
-    "<!-- results: written by experiments/paper.py --claims -->",
+    "<!-- results: written by bohb-study paper --claims -->",
     "<!-- end of results -->",
 )
 
@@ -76,7 +78,7 @@ def write_report(group: str, paper: Path) -> Written | None:
     return Written(report, (markdown, json))
 
 
-def readme_section(reports: Iterable[ClaimsReport]) -> str:
+def claims_section(reports: Iterable[ClaimsReport]) -> str:
     """All claims as one table, and the tables of groups that claim nothing, but for ``MAIN``."""
     reports = [report for report in reports if report.name != MAIN]
     claims = claims_table([c for r in reports for c in r.claims], "Claim by claim")
@@ -91,22 +93,22 @@ def results_section(report: ClaimsReport) -> str:
     )
 
 
-def update_readme(readme: Path, reports: Iterable[ClaimsReport]) -> None:
-    """Put each section between its two lines.
+def update_page(page: Path, reports: Iterable[ClaimsReport]) -> None:
+    """Put each section between its two lines of a page.
 
     Raises:
         StudyError: the lines are not there.
     """
     reports = list(reports)
-    text = _between(readme, readme.read_text(), BEGIN, END, readme_section(reports))
+    text = _between(page, page.read_text(), BEGIN, END, claims_section(reports))
     for report in reports:
         if report.name == MAIN:
-            text = _between(readme, text, MAIN_BEGIN, MAIN_END, results_section(report))
-    replace_files({readme: text.encode()})
+            text = _between(page, text, MAIN_BEGIN, MAIN_END, results_section(report))
+    replace_files({page: text.encode()})
 
 
-def _between(readme: Path, text: str, begin: str, end: str, section: str) -> str:
+def _between(page: Path, text: str, begin: str, end: str, section: str) -> str:
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise StudyError(f"{readme}: lacks the lines {begin} and {end}")
+        raise StudyError(f"{page}: lacks the lines {begin} and {end}")
     pattern = re.escape(begin) + ".*" + re.escape(end)
     return re.sub(pattern, lambda _: f"{begin}\n\n{section}\n\n{end}", text, flags=re.DOTALL)

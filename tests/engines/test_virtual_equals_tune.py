@@ -3,13 +3,15 @@
 test_tune.py compares the two engines as well, on a curve of two hyperparameters.
 """
 
+from pathlib import Path
+
 import pytest
 
 from bohb_study.engines import tune, virtual
 from bohb_study.engines.base import CellJob
 from bohb_study.methods import METHODS
 from bohb_study.running.reproduction import compare_frames
-from bohb_study.study import Cell
+from bohb_study.study import Cell, StudyConfig
 from bohb_study.tasks import make_task
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
@@ -58,3 +60,31 @@ def test_same_rows_as_real_ray(name: str, method: str, runtime: None) -> None:
     models = ("asha-bohb", "bohb", "bohb-stock", "hpbandster-bohb", *OPTUNA)
     if method in models and name != "digits":
         assert ours.frame["model_based"].any()
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+OWN = {
+    "ask_tell_method.py:HalvingEvolution": ("digits", "synthetic-curves", "counting-ones-8"),
+    "ray_method.py:sobol_asha": ("counting-ones-8",),
+}
+"""Examples of users' methods; on digits and on a curve trials are paused and resumed."""
+
+
+@pytest.mark.parametrize(("given", "name"), [(g, n) for g, names in OWN.items() for n in names])
+def test_same_rows_of_a_users_method(given: str, name: str, runtime: None) -> None:
+    options, budget = TASKS[name]
+    config = StudyConfig(methods=(f"{EXAMPLES}/{given}",), seeds=1)
+    (own,) = config.own_methods.values()
+    job = CellJob(
+        cell=Cell(name, own.name, 1),
+        task=make_task(name, options),
+        budget=min(budget, 3),
+        own_method=own,
+    )
+    real, ours = tune.run_cell(job), virtual.run_cell(job)
+    assert compare_frames(real.frame, ours.frame) is None
+    assert real.account == ours.account
+    assert real.account.violations() == []
+    if job.method.pauses and job.task.ladder.resumable:
+        paused = ours.frame[ours.frame["decision"] == "pause"]["trial"]
+        assert paused.duplicated().any()  # resumed, and paused again

@@ -18,7 +18,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numbers import interval
 from bohb_study.paper.effort import effort, full_evaluation_seconds
 from bohb_study.paper.named_studies import STUDIES, PaperStudy, paper_studies
-from bohb_study.paper.reports import REPORTS
+from bohb_study.paper.reports import REPORTS, RESULTS
 from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import local
 from bohb_study.running.progress import make_progress
@@ -348,13 +348,14 @@ def test_claims_need_all_packed_studies(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One line a group that lacks any; the README stays as it is."""
-    (tmp_path / "README.md").write_text("as it was")
+    """One line a group that lacks any; the page of results stays as it is."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / RESULTS).write_text("as it was")
     monkeypatch.chdir(tmp_path)
     assert command_line.run(script.main, ["--claims"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [f"{group}: its studies are not packed in results/paper" for group in REPORTS]
-    assert (tmp_path / "README.md").read_text() == "as it was"
+    assert (tmp_path / RESULTS).read_text() == "as it was"
 
 
 def test_list_and_dry_run_write_nothing(

@@ -8,12 +8,9 @@ from bohb_study.errors import UsageError
 from bohb_study.methods import METHODS, check_fits, get_method
 from bohb_study.tasks import Task, make_task
 
-FULL_FIDELITY = ("grid", "random", "random-2x", "tpe", "tpe-univariate", "gp")
+FULL_FIDELITY = tuple(name for name in METHODS if not get_method(name).uses_fidelity)
 EARLY = tuple(name for name in METHODS if name not in FULL_FIDELITY)
-PAUSE_NONE = (
-    *("grid", "random", "random-2x", "median", "asha", "asha-bohb"),
-    *("tpe", "tpe-univariate", "gp"),
-)
+PAUSE_NONE = tuple(name for name in METHODS if not get_method(name).pauses)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 

@@ -52,7 +52,7 @@ def test_it_draws_as_random_does_and_goes_on_for_as_long_again(folder: Path) -> 
 
 
 @pytest.mark.parametrize("form", ["as it was run", "packed"])
-def test_a_stored_study_knows_its_yardsticks(folder: Path, form: str, tmp_path: Path) -> None:
+def test_a_stored_study_knows_its_larger_budgets(folder: Path, form: str, tmp_path: Path) -> None:
     if form == "packed":
         pack(folder, tmp_path / "pack")
         folder = tmp_path / "pack"

@@ -88,8 +88,8 @@ def test_a_method_says_what_it_is(name: str) -> None:
         assert method.plan
 
 
-def test_what_methods_declare() -> None:
-    declared = {name: get_method(name) for name in METHODS}
+def test_what_the_methods_of_the_paper_declare() -> None:
+    declared = {name: get_method(name) for name in registry.FIRST}
     assert {n for n, m in declared.items() if m.known_defect} == {"bohb-stock"}
     assert {n: m.budget_factor for n, m in declared.items() if m.budget_factor > 1} == {
         "random-2x": 2

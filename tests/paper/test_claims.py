@@ -31,13 +31,15 @@ from bohb_study.paper.reports import (
     MAIN_BEGIN,
     MAIN_END,
     REPORTS,
-    readme_section,
+    RESULTS,
+    claims_section,
     results_section,
-    update_readme,
+    update_page,
     write_report,
 )
-from bohb_study.store import LoadedStudy, load_study
+from bohb_study.store import LoadedStudy, StoredStudy, StoredTask, load_study
 from bohb_study.store.files import json_bytes
+from bohb_study.store.stored_study import StoredConfig
 from bohb_study.summaries.table import Table, columns, rows
 from repository import ROOT
 
@@ -116,14 +118,22 @@ def study(
         for seed in range(SEEDS)
         for i in range(reports)
     ]
-    described = {
-        "name": name,
-        "id": "ab12cd34",
-        "seeds": SEEDS,
-        "methods": list(methods),
-        "tasks": {task: {"top": 1, "optimum": optimum} for task, optimum in tasks.items()},
-        "config": {"budget": float(reports), "eta": None, "task_option": [], **config},
-    }
+    described = StoredStudy(
+        name=name,
+        id="ab12cd34",
+        config=StoredConfig(
+            float(reports),
+            workers=1,
+            eta=config.get("eta"),
+            task_option=tuple(config.get("task_option", ())),
+        ),
+        tasks={
+            task: StoredTask("epoch", 1, "loss", "loss", optimum) for task, optimum in tasks.items()
+        },
+        methods=tuple(methods),
+        seeds=SEEDS,
+        asked={},
+    )
     return LoadedStudy(Path(name), described, pd.DataFrame(rows), {}, [])
 
 
@@ -280,52 +290,52 @@ def test_committed_claims_are_those_of_the_committed_rows(group: str) -> None:
     assert stem.with_suffix(".json").read_bytes() == json_bytes(packed(group).to_json())
 
 
-def test_the_readme_says_what_the_packed_studies_say() -> None:
-    text = (ROOT / "README.md").read_text()
-    section = readme_section(packed(group) for group in REPORTS if group != MAIN)
+def test_the_page_of_results_says_what_the_packed_studies_say() -> None:
+    text = (ROOT / RESULTS).read_text()
+    section = claims_section(packed(group) for group in REPORTS if group != MAIN)
     assert f"{BEGIN}\n\n{section}\n\n{END}" in text
 
 
-def test_the_readmes_results_are_those_of_the_packed_studies() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_results_on_the_page_are_those_of_the_packed_studies() -> None:
+    text = (ROOT / RESULTS).read_text()
     assert f"{MAIN_BEGIN}\n\n{results_section(packed(MAIN))}\n\n{MAIN_END}" in text
 
 
-def test_a_readme_without_its_lines_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text(f"{BEGIN}\n")
+def test_a_page_without_its_lines_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results.md").write_text(f"{BEGIN}\n")
     with pytest.raises(StudyError, match="lacks the lines"):
-        update_readme(tmp_path / "README.md", [])
-    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nwas here\n{END}\nafter\n")
-    update_readme(tmp_path / "README.md", [])
-    text = (tmp_path / "README.md").read_text()
+        update_page(tmp_path / "results.md", [])
+    (tmp_path / "results.md").write_text(f"before\n{BEGIN}\nwas here\n{END}\nafter\n")
+    update_page(tmp_path / "results.md", [])
+    text = (tmp_path / "results.md").read_text()
     assert text.startswith(f"before\n{BEGIN}\n\n**Claim by claim**")
     assert text.endswith(f"{END}\nafter\n")
     assert "was here" not in text
 
 
 def test_results_and_claims_have_places_of_their_own(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
+    page = tmp_path / "results.md"
     table = Table("A table", columns("a"), rows([["1"]]))
     main = ClaimsReport(MAIN, (), (table,), ("One.", "Two."))
     other = ClaimsReport(
         "ablations", (), (Table("Another", columns("b"), rows([["2"]])),), ("Three.",)
     )
-    readme.write_text(f"{BEGIN}\n{END}\n")
+    page.write_text(f"{BEGIN}\n{END}\n")
     with pytest.raises(StudyError, match="lacks the lines <!-- results"):
-        update_readme(readme, [main, other])
-    assert readme.read_text() == f"{BEGIN}\n{END}\n"
-    readme.write_text(f"{MAIN_BEGIN}\nold\n{MAIN_END}\nbetween\n{BEGIN}\n{END}\n")
-    update_readme(readme, [other, main])
-    results, _, claims = readme.read_text().partition("\nbetween\n")
+        update_page(page, [main, other])
+    assert page.read_text() == f"{BEGIN}\n{END}\n"
+    page.write_text(f"{MAIN_BEGIN}\nold\n{MAIN_END}\nbetween\n{BEGIN}\n{END}\n")
+    update_page(page, [other, main])
+    results, _, claims = page.read_text().partition("\nbetween\n")
     assert results == (
         f"{MAIN_BEGIN}\n\n**A table**\n\n| a |\n| --- |\n| 1 |\n\nInterpretation. One. Two.\n\n"
         f"{MAIN_END}"
     )
     assert "**Another**\n\n| b |" in claims
     assert "A table" not in claims
-    before = readme.read_text()
-    update_readme(readme, [main, other])
-    assert readme.read_text() == before
+    before = page.read_text()
+    update_page(page, [main, other])
+    assert page.read_text() == before
 
 
 def test_claims_are_written_once_all_studies_of_a_group_are_packed(tmp_path: Path) -> None:
@@ -349,7 +359,7 @@ def test_the_papers_own_size_is_extrapolated_from_what_was_measured() -> None:
     assert len(said) == len(config.methods) + 1
     small = load_study(packed)
     for line, method in zip(said, config.methods, strict=False):
-        walls = [r["seconds"]["wall"] for (_, m, _), r in small.cells.items() if m == method]
+        walls = [r.measured("wall") for (_, m, _), r in small.cells.items() if m == method]
         power = 1 if method in {"random", "hpbandster-hyperband", "asha"} else 2
         hours = sum(walls) / len(walls) * 32**power * 4 * 512 / 3600
         assert line.startswith(f"{method}: 2048 cells, about {hours:,.1f} CPU hours ")

@@ -81,7 +81,8 @@ def test_the_plan_has_every_figure_of_the_protocol() -> None:
         "surrogate bohb-variants scaling time-spent"
     )
     assert set(wanted.split()) <= {item.what for item in PLAN}
-    assert {item.what for item in PLAN} == {*figures(), *series(), *tables()}
+    assert {item.what for item in PLAN} <= {*figures(), *series(), *tables()}
+    assert set(tables()) <= {item.what for item in PLAN}
 
 
 def test_items_by_name_in_the_order_asked_for() -> None:

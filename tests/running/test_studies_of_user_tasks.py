@@ -148,10 +148,10 @@ def store(study: StudyConfig, folder: Path = Path("study")) -> Path:
 
 def test_study_json_says_where_the_file_was_and_what_was_in_it() -> None:
     study = json.loads((store(config()) / "study.json").read_text())
-    assert study.json["task_files"] == {"MyTask": {"task": MINE, "sha256": SHA256}}
-    assert study.config.task == (MINE,)
-    assert study.tasks["MyTask"].costs == (1, 3, 9)
-    assert study.asked == {"MyTask": {"random": 2, "hyperband": 2}}
+    assert study["task_files"] == {"MyTask": {"task": MINE, "sha256": SHA256}}
+    assert study["config"]["task"] == [MINE]
+    assert study["tasks"]["MyTask"]["costs"] == [1, 3, 9]
+    assert study["asked"] == {"MyTask": {"random": 2, "hyperband": 2}}
     ordinary = config("digits")
     assert "task_files" not in write_study(store(ordinary, Path("o")), "o", ordinary, {}).json
 

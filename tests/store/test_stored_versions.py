@@ -27,7 +27,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 STORED = sorted(path for path in SCHEMAS.glob("schema-*/*") if path.is_dir())
 CELL = Cell("partly-failing", "bohb", 0)
 HYPERPARAMETERS = ["hp.kind", "hp.layers", "hp.rate"]
-SIZE = 30_000
+SIZE = 40_000
 """Bytes that each of the stored folders may have."""
 
 

@@ -105,7 +105,7 @@ def test_what_is_drawn_is_that_data_with_names_at_the_ends(study: FigureStudy) -
         "51 targets",
         "By hand.",
         "Band: range of the seeds, not an interval.",
-        "Without a reference and not shown: unknown",
+        "Not shown, having no reference: unknown",
         "abc1234",
     ):
         assert words in caption

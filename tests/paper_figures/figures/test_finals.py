@@ -97,16 +97,16 @@ def test_what_is_drawn_is_that_data(study: FigureStudy, drawn: tuple[Figure, str
 def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
     names = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert names == [
-        "reported, of the incumbent",
+        "reported for the incumbent",
         "retrained",
-        "the best one, on all data",
-        "interquartile mean of the reported",
+        "best one, refit on all training data",
+        "interquartile mean, reported",
         "interquartile mean, retrained",
     ]
     for words in (
         "rule full",
-        "3 trainings with fresh",
-        "which no budget paid for",
+        "3 retrainings with fresh",
+        "outside the budget",
         "Star",
         "abc1234",
     ):
@@ -137,7 +137,7 @@ def test_trainings_without_a_result_have_no_dot_and_are_named(
     assert len(line(axes, "_retrained/grid/1")[0]) == 2
     assert axes.get_xlim()[1] < 10
     assert "Without a result and not drawn: digits/grid/1 diverged." in caption
-    assert "of 2 to 3 trainings" in caption
+    assert "for 2 to 3 retrainings" in caption
     assert "Star" not in caption
     assert not [one for one in axes.get_lines() if str(one.get_label()).startswith("_all/")]
 
@@ -211,6 +211,6 @@ def test_a_column_of_text_holds_it(
     assert narrow.get_figwidth() == 3.25
     assert illegible(narrow) == []
     assert (
-        f"{SEEDS} seeds a method. Incumbents under rule full: best report at full fidelity."
+        f"{SEEDS} seeds per method. Incumbents under rule full: best report at full fidelity."
         in caption
     )

@@ -21,7 +21,7 @@ BUDGET = 4.0
 
 @pytest.fixture(scope="module")
 def study(make_frame: Make, make_study: MakeStudy) -> FigureStudy:
-    """Three methods and one with twice the budget on digits; elsewhere a fourth for grid."""
+    """Three methods and a larger budget on digits; a fourth on another task in place of grid."""
     one = make_frame(["bohb", "random", "grid"], 3, budget=4)
     twice = make_frame(["random"], 3, budget=8).assign(method="random-2x")
     other = make_frame(["bohb", "random", "asha"], 3, task="mfh3-good", budget=4)
@@ -51,7 +51,7 @@ def test_the_lines_are_the_mean_ranks_of_methods_that_all_tasks_have(study: Figu
         assert (x[0], x[-1]) == (1.0, BUDGET)
     assert {text.get_text() for text in drawn.axes[0].texts} == {"BOHB", "Random"}
     assert drawn.axes[0].get_xlabel() == "full evaluations"
-    assert "Not ranked, as not every task has them: asha, grid." in caption
+    assert "Not ranked, as some task lacks them: asha, grid." in caption
     assert "over 3 seeds, then over the tasks of a family, then over 2 families" in caption
     assert "needs 10 families of tasks; there are 2 (digits, mfh3)." in caption
     assert "range of the seeds, not an interval" in caption

@@ -81,7 +81,7 @@ def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
     }
     for words in (
         "Kaplan-Meier", "3 seeds", "not an interval", "with another budget: Random, 2x budget",
-        "without random search or another method: alone", "abc1234",
+        "having no random search or no other method: alone", "abc1234",
     ):  # fmt: skip
         assert words in caption
 

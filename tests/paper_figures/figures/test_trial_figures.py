@@ -210,7 +210,7 @@ def test_the_figure_of_rungs(study: FigureStudy) -> None:
     assert lines(stock, "_executed/") == [([1, 3, 9, 27], [27, 9, 3, 48])]
     assert len(lines(bohb, "_planned/")) == 2
     assert len(lines(below, "_unselected")[0][0]) == 3
-    assert "Not as planned on some task, of all: BOHB-stock." in caption
+    assert "Not as planned on at least one task: BOHB-stock." in caption
     assert "selected" in caption
     fits(figure, *below.texts, *figure.subfigs[0].legends[0].get_texts())
     only, _ = rungs.figure(study.with_derived(brackets=pd.DataFrame()))

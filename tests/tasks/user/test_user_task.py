@@ -22,7 +22,7 @@ from bohb_study.tasks import make_task, task_class
 from bohb_study.tasks.user.user_task import own_tasks, read_own
 from repository import ROOT
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "how-to" / "own-task.md"
 
 IMPORTS = """\
 from dataclasses import dataclass
@@ -203,13 +203,10 @@ def test_a_task_of_the_files_own_class(write: Write) -> None:
     assert pickle.loads(pickle.dumps(task)) == task
 
 
-def test_the_readme_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_documented_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is taken as it is written there, at most ten lines of it code."""
-    (section,) = re.findall(
-        r"### Adding a task or a method\n(.*?)\n##", README.read_text(), re.DOTALL
-    )
-    (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    (given,) = re.findall(r"--tasks (\S+)`", section)
+    (example,) = re.findall(r'```python title="my.py"\n(.*?)```', PAGE.read_text(), re.DOTALL)
+    (given,) = re.findall(r"--tasks (my\.py:\w+)", PAGE.read_text())
     (tmp_path / "my.py").write_text(example)
     monkeypatch.chdir(tmp_path)
     task = make_task(given)
@@ -388,7 +385,7 @@ def test_another_process_needs_no_file(
         [sys.executable, "-c", EVALUATE.format(config={"x": 0.25})],
         input=dumps(job),
         cwd=tmp_path,
-        env={"PYTHONPATH": str(README.parent)},
+        env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=True,
     )
@@ -413,7 +410,7 @@ def test_another_process_makes_the_files_own_task_again(
         [sys.executable, "-c", EVALUATE.format(config={"x": 0.25})],
         input=dumps(CellJob(Cell("train-it", "random", 0), task, 1)),
         cwd=tmp_path,
-        env={"PYTHONPATH": str(README.parent)},
+        env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=True,
     )
