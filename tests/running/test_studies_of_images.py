@@ -277,7 +277,7 @@ def test_compare_without_data_is_one_line(refused: Said, own_cache: Path, tmp_pa
         "fashion-mnist.data=PATH"
     )
     # the data of every task, before any is run
-    assert refused("--tasks", "digits", "cifar10").startswith("tasks cifar10: no data in ")
+    assert refused("--tasks", "digits", "cifar10").startswith("--tasks cifar10: no data in ")
     option = f"mnist.data={tmp_path / 'nowhere'}"
     for look in ((), ("--dry-run",)):
         said = refused("--tasks", "mnist", "--task-options", option, *look)

@@ -252,7 +252,7 @@ def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
     asked = replace(study.study.config, task=("digits", "gone.py:Gone"))
     files = {"Gone": TaskFile("gone.py:Gone", "0" * 64)}
     stored = replace(study, study=replace(study.study, config=asked, task_files=files))
-    assert config_of(stored, [Cell("digits", "random", 0)]).task == ("digits",)
+    assert config_of(stored, [Cell("digits", "random", 0)]).tasks == ("digits",)
 
 
 def test_going_on_with_a_study_executes_nothing_that_is_only_stored_in_it() -> None:
