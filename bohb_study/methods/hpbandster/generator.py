@@ -1,8 +1,8 @@
 """HpBandSter's BOHB config generator with a random state of its own, and batched.
 
 The stock generator draws from numpy's global generator, so anything else that draws from it
-changes BOHB's suggestions, and BOHB's suggestions change anything else. This subclass makes the same draws in
-the same order from its own ``RandomState``: seeded alike, it suggests the same configurations bit
+changes BOHB's suggestions, and the other way round. This subclass makes the same draws in the same
+order from its own ``RandomState``: seeded alike, it suggests the same configurations bit
 for bit.
 
 A suggestion takes some thirty times less: its candidates are computed and evaluated at once, and
