@@ -41,7 +41,7 @@ class Paper:
     address: str | None = None
     """A running Ray cluster, as host:port, ray://host:port or auto; by default none."""
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Compute all claims from the packed studies and write them into docs/results.md; run nothing."""
+    """Compute all claims of the packed studies and write them into docs/results.md; run nothing."""
     seal: tyro.conf.FlagCreatePairsOff[bool] = False
     """List the hashes of all files of each packed study that has no list; run nothing."""
     jobs: int | None = None

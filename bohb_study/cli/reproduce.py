@@ -24,7 +24,7 @@ class Reproduce:
     study: Annotated[Path, tyro.conf.Positional]
     """Folder of the stored study, as it was run or packed."""
     sample: int | None = None
-    """Number of cells to run again, drawn among those that can be run here; by default all cells."""
+    """Cells to run again, drawn among those that can be run here; by default all cells."""
     anyway: tyro.conf.FlagCreatePairsOff[bool] = False
     """Run and compare even if numerics, code or versions differ from those of the study."""
     numerics: Mode | None = None
