@@ -273,7 +273,7 @@ def _present_names(methods: Iterable[str]) -> tuple[str, ...]:
     for name in methods:
         if name in RENAMED_METHODS:
             warnings.warn(
-                f"--methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
+                f"methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
                 "not be known in the next release",
                 FutureWarning,
                 stacklevel=4,

@@ -24,6 +24,7 @@ from bohb_study.store.checksums import SUMS_FILE, seal_folder
 from bohb_study.store.sealed import sealed_json
 from paper_figures import command_run as program
 from paper_figures import gallery_plan, registry
+from paper_figures.command import main
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (
     RenderedItem,
@@ -175,7 +176,7 @@ def drawn(small_paper: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _draw(home: Path, small: Sequence[Item], paper: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         _set(patch, home, small)
-        assert command_line.run(program.main, ["--paper", str(paper)]) == 0
+        assert command_line.run(main, ["--paper", str(paper)]) == 0
 
 
 def _set(patch: pytest.MonkeyPatch, home: Path, small: Sequence[Item]) -> None:
@@ -207,7 +208,7 @@ def run(home: Path, paper: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``python -m paper_figures`` with words, for ``CHEAP`` in copies of gallery and paper."""
     _set(monkeypatch, home, CHEAP)
     monkeypatch.chdir(home.parent)
-    return lambda *words: command_line.run(program.main, ["--paper", str(paper), *map(str, words)])
+    return lambda *words: command_line.run(main, ["--paper", str(paper), *map(str, words)])
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_reading_results_needs_no_file(packed: bool) -> None:
     for change in ("imported", "gone"):
         loaded = load_study(folder)
         assert set(loaded.frame["task"]) == {"MyTask"}, change
-        assert loaded.study.study.ladder("MyTask") == config_ladder()
+        assert loaded.study.ladder("MyTask") == config_ladder()
         assert audit_study(loaded).cells == len(loaded.cells)
         Path("my.py").unlink(missing_ok=True)
 
