@@ -15,8 +15,10 @@ import re
 import shlex
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import tyro
@@ -27,6 +29,7 @@ from bohb_study.cli.given_paths import check_long_paths
 from bohb_study.errors import StudyError, UsageError
 
 Options = TypeVar("Options")
+PACKAGE = Path(__file__).parents[1]
 
 
 def parse(options: type[Options], argv: Sequence[str], description: str, prog: str) -> Options:
@@ -165,7 +168,9 @@ def _called(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
     try:
         try:
             interrupts.begin()
-            return main(words)
+            with warnings.catch_warnings():
+                warnings.showwarning = _shown_warning(warnings.showwarning)
+                return main(words)
         finally:
             interrupts.close()
     except KeyboardInterrupt as interrupt:
@@ -184,6 +189,18 @@ def _called(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
             return _ended(())
         _say(f"error: {_message(error)}")
         return 2 if isinstance(error, UsageError) else 1
+
+
+def _shown_warning(usual: Callable[..., object]) -> Callable[..., None]:
+    """One line for what this package warns of, without the place in its code; else as usual."""
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *further: Any) -> None:
+        if Path(filename).is_relative_to(PACKAGE):
+            _say(f"warning: {message}")
+        else:
+            usual(message, category, filename, *further)
+
+    return show
 
 
 def _ended(advice: Sequence[object], default: signal.Signals = signal.SIGINT) -> int:

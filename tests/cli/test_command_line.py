@@ -598,3 +598,16 @@ def test_what_a_task_file_warns_of_is_heard_once(
         "FunctionTask train: failure_loss= is no longer needed: a training that fails is ranked "
         "last whatever the losses are"
     ]
+
+
+def test_what_the_package_warns_of_is_one_line_without_a_place(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main(words: Sequence[str]) -> int:
+        StudyConfig(methods=("bohb-ends-told",))
+        return 0
+
+    assert command_line.run(main, []) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: ")
+    assert "bohb-ends-told: is called bohb-no-halving-fix now" in line
