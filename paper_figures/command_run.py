@@ -27,8 +27,9 @@ from paper_figures.registry import current_names, figures
 from paper_figures.toolkit.style import VENUES
 
 HOME = Path(__file__).parent
-"""Where the gallery's page is; its files are in the folder ``gallery`` beside it. An installed
-package has no gallery."""
+"""Where the gallery's page is; its files are in the folder ``gallery`` beside it."""
+IN_CHECKOUT = (Path(__file__).parents[1] / "setup.cfg").is_file()
+"""Whether there is a gallery to write or to compare with: an installed package has none."""
 ELSEWHERE = Path("results/figures")
 """Where figures go that are not as the paper has them."""
 AXES: dict[str, Axis] = {"full-evals": "full_evals", "seconds": "virtual_seconds"}
@@ -90,7 +91,7 @@ def draw_paper(wanted: Sequence[Item], options: Draw) -> int:
         render_options(options) == RenderOptions() and not options.figures and options.out is None
     )
     some = bool(options.tasks or options.methods or options.x) and not options.figures
-    whole = whole and (HOME / "gallery").is_dir()
+    whole = whole and IN_CHECKOUT
     folder = HOME / "gallery" if whole else options.out or ELSEWHERE
     studies, made = Studies(options.paper, render_options(options)), []
     skipped: dict[str, UsageError | StudyError] = {}
@@ -121,7 +122,7 @@ def check(wanted: Sequence[Item], options: Draw) -> int:
     All of them are compared with the whole list, which the files that are there must follow too.
     """
     gallery = HOME / "gallery"
-    if not gallery.is_dir():
+    if not IN_CHECKOUT:
         raise UsageError(": needs a checkout, where the list of hashes is", "check")
     expected = read_sums(gallery / SUMS)
     studies, made, wrong = Studies(options.paper, RenderOptions()), [], 0

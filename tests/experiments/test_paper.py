@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -186,7 +187,10 @@ def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
     path.write_bytes(sealed_json(data))
     reseal(path.parent)
     shown = dict(
-        zip(*_columns(copy / "papers" / "small", "method", "refit on all data"), strict=True)
+        zip(
+            *_columns(copy / "papers" / "small", "method", "refit on all training data"),
+            strict=True,
+        )
     )
     assert shown.pop(extra["method"]) == "0.06250"
     assert set(shown.values()) == {"-"}
@@ -334,7 +338,8 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
     assert again.is_compact
     assert (again.path / "audit.json").read_bytes() == (packed.path / "audit.json").read_bytes()
     cells = choose(packed, 2)
-    packed.cells[cells[0].task, cells[0].method, cells[0].seed]["rows_hash"] = "0" * 64
+    key = (cells[0].task, cells[0].method, cells[0].seed)
+    packed.cells[key] = replace(packed.cells[key], rows_hash="0" * 64)
     first, second = reproduce(prepare_rerun(packed, cells), RunOptions(), make_progress)
     assert second.difference is None
     assert first.difference is not None
@@ -387,7 +392,7 @@ def test_modelled_hours_count_everything_that_is_trained(monkeypatch: pytest.Mon
     whole = make_task("digits", {"epochs": "9"})
     monkeypatch.setattr(type(task), "on_all_data", lambda self: whole)
     text = effort(config, 3)
-    assert "12 retrainings, 2 trainings on all data; about 48.0 h" in text
+    assert "12 retrainings, 2 refits on all training data; about 48.0 h" in text
 
 
 def test_the_named_studies_are_what_was_said() -> None:
@@ -413,5 +418,5 @@ def test_what_is_packed_of_digits_is_what_is_named() -> None:
     """Its id, which names its folder, is that of compare.py."""
     digits = STUDIES["digits"].config()
     stored = load_study(ROOT / "results/paper/digits").study
-    assert digits.id == stored["id"] == StudyConfig(seeds=10).id
-    assert (set(digits.methods), digits.seeds) == (set(stored["methods"]), stored["seeds"])
+    assert digits.id == stored.id == StudyConfig(seeds=10).id
+    assert (set(digits.methods), digits.seeds) == (set(stored.methods), stored.seeds)
