@@ -247,6 +247,7 @@ def closed_port() -> int:
     return number
 
 
+@pytest.mark.usefixtures("disconnected")
 @pytest.mark.parametrize("prefix", ["", "ray://"])
 def test_an_address_where_nobody_listens(
     prefix: str, closed_port: int, refused: Refused, tmp_path: Path
@@ -256,6 +257,7 @@ def test_an_address_where_nobody_listens(
     assert said.startswith(f"--address {address}: nobody answers (Connection refused); give ")
 
 
+@pytest.mark.usefixtures("disconnected")
 def test_an_address_that_listens_and_never_answers(
     port: int, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +268,7 @@ def test_an_address_that_listens_and_never_answers(
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.usefixtures("disconnected")
 @pytest.mark.parametrize("address", ["nonsense", "localhost", "localhost:0", "host:99999", ":1"])
 def test_what_is_no_address(address: str, refused: Refused, tmp_path: Path) -> None:
     said = refused(compare, "--address", address, "--out", tmp_path / "out")
@@ -447,6 +450,7 @@ def test_a_study_of_other_code_cannot_be_reproduced(study: Path, refused: Refuse
     assert refused(reproduce, study) == f"{study}: {why}{anyway}"
 
 
+@pytest.mark.usefixtures("disconnected")
 def test_reproduce_at_an_address_where_nobody_listens(
     closed_port: int, study: Path, refused: Refused
 ) -> None:

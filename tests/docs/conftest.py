@@ -1,18 +1,30 @@
 """A folder that looks like the repository, with results of its own."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from repository import ROOT
+from toy_cells import disconnect
 
 OWN = {"results", ".git", ".venv"}
 """What the folder does not share with the repository."""
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def as_it_was() -> Iterator[None]:
+    """Code that starts Ray Tune leaves a runtime and a handler of SIGINT behind."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    disconnect()
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:
     """The working directory: the repository's files, and results to which nobody else writes."""
     folder = tmp_path / "checkout"
     folder.mkdir()

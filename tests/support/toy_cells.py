@@ -30,19 +30,35 @@ def by_value() -> None:
 
 
 @pytest.fixture(scope="session")
-def runtime(by_value: None) -> Iterator[None]:
-    """A local Ray with two CPUs, for all tests that need one."""
+def no_runtime_at_the_end() -> Iterator[None]:
+    yield
+    disconnect()
+
+
+@pytest.fixture
+def runtime(by_value: None, no_runtime_at_the_end: None) -> None:
+    """A local Ray with two CPUs; it stays for the next test that needs one."""
     import ray
 
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-    yield
-    ray.shutdown()
+    if not ray.is_initialized():
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+
+@pytest.fixture
+def disconnected() -> None:
+    """No Ray in this process, whatever ran here before."""
+    disconnect()
+
+
+def disconnect() -> None:
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 class ToyEvaluation(Evaluation):
