@@ -12,6 +12,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from bohb_study.errors import UsageError
+from bohb_study.methods.base import TIME
 from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Ladder
@@ -139,7 +140,7 @@ class RecordingScheduler(TrialScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass through, timed, and record what was decided on this report."""
         due = self.due(trial)
-        time = result["rung_time"]
+        time = result[TIME]
         at_rung = due is not None and time >= due
         # as _timed does, without its cost: this is called for every report, and never from within
         searcher = self.searcher

@@ -7,7 +7,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, HyperBandForBOHB, Trial
 from ray.tune.search import Searcher
 
 from bohb_study.errors import StudyError
-from bohb_study.methods.base import METRIC, MODE, Pair, Problem
+from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem
 from bohb_study.methods.ray.asha_scheduler import RecordingASHA
 from bohb_study.methods.ray.full_fidelity import full_fidelity
 from bohb_study.methods.ray.hyperband_for_bohb import RecordingHyperband
@@ -42,7 +42,7 @@ class RecordingAny(RecordingScheduler):
         """What the scheduler decides; STOP at the top."""
         decision = super().on_trial_result(tune_controller, trial, result)
         stop: str = TrialScheduler.STOP
-        return stop if result["rung_time"] >= self.ladder.max_time else decision
+        return stop if result[TIME] >= self.ladder.max_time else decision
 
 
 class CheckedSearcher(RecordingSearcher):
