@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from repository import ROOT
-from toy_cells import disconnect
 
 OWN = {"results", ".git", ".venv"}
 """What the folder does not share with the repository."""
@@ -16,10 +15,9 @@ OWN = {"results", ".git", ".venv"}
 
 @pytest.fixture
 def as_it_was() -> Iterator[None]:
-    """Code that starts Ray Tune leaves a runtime and a handler of SIGINT behind."""
+    """Code that runs Ray Tune leaves a handler of SIGINT behind."""
     handler = signal.getsignal(signal.SIGINT)
     yield
-    disconnect()
     signal.signal(signal.SIGINT, handler)
 
 

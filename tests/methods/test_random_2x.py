@@ -10,6 +10,7 @@ from bohb_study.paper.effort import effort
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import reproduce
+from bohb_study.running.rerun import prepare_rerun
 from bohb_study.running.retraining_plan import plan
 from bohb_study.running.runner import run_study
 from bohb_study.store import load_study, pack
@@ -46,9 +47,9 @@ def test_it_draws_as_random_does_and_goes_on_for_as_long_again(folder: Path) -> 
         both = ["trial", "config_id", "level", "units", "val_loss", "test_loss"]
         assert twice[both].iloc[: len(once)].equals(once[both])
         assert len(twice) == 2 * len(once) == 18
-        ledger = study.cells["digits", "random-2x", seed]["ledger"]
-        assert (ledger["allowed"], ledger["charged"], ledger["executed"]) == (18, 18, 18)
-        assert study.cells["digits", "random", seed]["ledger"]["allowed"] == 9
+        ledger = study.cells["digits", "random-2x", seed].account
+        assert (ledger.allowed, ledger.charged, ledger.executed) == (18, 18, 18)
+        assert study.cells["digits", "random", seed].account.allowed == 9
 
 
 @pytest.mark.parametrize("form", ["as it was run", "packed"])
@@ -106,7 +107,7 @@ def test_modelled_hours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cell_of_it_comes_out_the_same_when_run_again(folder: Path) -> None:
     study, cell = load_study(folder), Cell("digits", "random-2x", 1)
-    (found,) = reproduce(study, [cell], RunOptions(), make_progress)
+    (found,) = reproduce(prepare_rerun(study, [cell]), RunOptions(), make_progress)
     assert (found.cell, found.rows, found.difference) == (cell, 18, None)
 
 

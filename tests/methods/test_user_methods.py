@@ -213,12 +213,12 @@ def test_what_cannot_be_evaluated_is_one_line_that_names_the_method(
 ) -> None:
     with pytest.raises(StudyError) as raised:
         ran(job_of(mine(ask), "synthetic-curves"))
-    assert str(raised.value).startswith(f"--methods Mine: {said}")
+    assert str(raised.value).startswith(f"method Mine: {said}")
     assert "\n" not in str(raised.value)
 
 
 def test_an_error_in_tell_is_one_line(mine: Callable[..., str]) -> None:
-    with pytest.raises(StudyError, match=r"^--methods Mine: tell\(\) raised ZeroDivisionError: "):
+    with pytest.raises(StudyError, match=r"^method Mine: tell\(\) raised ZeroDivisionError: "):
         ran(job_of(mine(tell="; 1 / 0"), "synthetic-curves"))
 
 
@@ -257,7 +257,7 @@ def test_what_is_no_method_is_one_line(
     Path("m.py").write_text(text.replace("        \n", "        pass\n"))
     with pytest.raises(UsageError) as raised:
         StudyConfig(methods=(f"m.py:{name}",))
-    expected = f"--methods m.py:{name}: {said}".replace("TMP", str(tmp_path))
+    expected = f"methods m.py:{name}: {said}".replace("TMP", str(tmp_path))
     assert str(raised.value).startswith(expected)
     assert "\n" not in str(raised.value)
 
@@ -277,7 +277,7 @@ def test_a_pair_that_cannot_be_is_one_line(
     Path("m.py").write_text(FUNCTION.format(returned))
     with pytest.raises(UsageError) as raised:
         job_of("m.py:make", "mfh3").pair()
-    assert str(raised.value).startswith(f"--methods m.py:make: {said}")
+    assert str(raised.value).startswith(f"methods m.py:make: {said}")
 
 
 def test_a_searchers_suggestion_outside_the_space_is_one_line(
@@ -288,7 +288,7 @@ def test_a_searchers_suggestion_outside_the_space_is_one_line(
     broken = text.replace("return dict(deactivate", "return {'y': 2} or dict(deactivate")
     Path("m.py").write_text(broken)
     job = job_of("m.py:sobol_asha", "mfh3")
-    with pytest.raises(StudyError, match=r"^--methods sobol-asha: its searcher suggested \{'y': 2"):
+    with pytest.raises(StudyError, match=r"^method sobol-asha: its searcher suggested \{'y': 2"):
         virtual.run_cell(job)
 
 
@@ -386,11 +386,11 @@ def test_a_stored_study_executes_no_file_that_is_not_trusted(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
     )
     assert (
-        "would be executed: look at it, then name it with --methods, or give --trust"
+        "would be executed: look at it, then name it in methods, or give trust=True"
         in (done.stderr.splitlines()[-1])
     )
     mine(declared="untrusted = 2")
-    with pytest.raises(NotReproducibleError, match=r"--methods mine\.py:Mine: its file is not the"):
+    with pytest.raises(NotReproducibleError, match=r"methods mine\.py:Mine: its file is not the"):
         prepare_rerun(load_study(path), trust=True)
 
 

