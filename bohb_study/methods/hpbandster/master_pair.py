@@ -7,10 +7,11 @@ ends trials as the master says.
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, succeeded
 from bohb_study.methods.hpbandster.master import LocalMaster
+from bohb_study.methods.ray.led_scheduler import LedScheduler
 from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 
@@ -48,7 +49,7 @@ class HpBandSterSearcher(SelfLimitingSearcher):
         self.master.forget(trial_id)
 
 
-class HpBandSterScheduler(FIFOScheduler):
+class HpBandSterScheduler(LedScheduler):
     """Pauses trials at the rungs, and resumes or ends them when the master has judged."""
 
     def __init__(self, master: LocalMaster, time_attr: str, max_t: int) -> None:
@@ -57,12 +58,6 @@ class HpBandSterScheduler(FIFOScheduler):
         self.master = master
         self._time_attr = time_attr
         self._max_t = max_t
-        self._trials: dict[str, Trial] = {}
-        """Those that have not ended, in order of suggestion."""
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Remember a trial until it ends."""
-        self._trials[trial.trial_id] = trial
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """PAUSE at the rung that is due, STOP at the top."""
@@ -82,25 +77,7 @@ class HpBandSterScheduler(FIFOScheduler):
         for trial in list(self._trials.values()):
             if trial.status == Trial.PAUSED and self.master.dropped(trial.trial_id):
                 tune_controller.stop_trial(trial)
-        for trial_id in self.master.resumed:
-            if self._trials[trial_id].status in (Trial.PAUSED, Trial.PENDING):
-                return self._trials[trial_id]
-        for trial in self._trials.values():
-            if trial.status == Trial.PENDING:
-                return trial
-        return None
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Forget a trial that has ended."""
-        self._trials.pop(trial.trial_id, None)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Forget a trial that has ended."""
-        self._trials.pop(trial.trial_id, None)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Forget a trial that has ended."""
-        self._trials.pop(trial.trial_id, None)
+        return self.next_trial(self.master.resumed)
 
 
 class RecordingHpBandSter(RecordingScheduler):

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from bohb_study.methods.base import METRIC, MODE, TIME, Pair, Problem, succeeded
+from bohb_study.methods.ray.led_scheduler import LedScheduler
 from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.methods.user.checked_optimiser import Asked, CheckedOptimiser
@@ -140,23 +141,17 @@ class OwnLevelsSearcher(SelfLimitingSearcher):
         self._evaluations.forget(trial_id)
 
 
-class OwnLevelsScheduler(FIFOScheduler):
+class OwnLevelsScheduler(LedScheduler):
     """Pauses or ends each trial at its level; resumes the trials that the optimiser asks for."""
 
     def __init__(self, evaluations: Evaluations) -> None:
         """Decide by the evaluations that the optimiser asked for."""
         super().__init__()
         self._evaluations = evaluations
-        self._trials: dict[str, Trial] = {}
-        """Trials that have not ended, in order of suggestion."""
 
     def due(self, trial: Trial) -> int:
         """Scheduler time of the level to which the trial was last sent."""
         return self._evaluations.due(trial.trial_id)
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Remember a trial until it ends."""
-        self._trials[trial.trial_id] = trial
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """PAUSE at the level that is due; STOP at the top, or where nothing is paused."""
@@ -178,25 +173,7 @@ class OwnLevelsScheduler(FIFOScheduler):
             for trial in list(self._trials.values()):
                 if trial.status == Trial.PAUSED:
                     tune_controller.stop_trial(trial)
-        for trial_id in self._evaluations.resumed:
-            if self._trials[trial_id].status in (Trial.PAUSED, Trial.PENDING):
-                return self._trials[trial_id]
-        for trial in self._trials.values():
-            if trial.status == Trial.PENDING:
-                return trial
-        return None
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Forget a trial that has ended."""
-        self._trials.pop(trial.trial_id, None)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Forget a trial that has ended."""
-        self._trials.pop(trial.trial_id, None)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Forget a trial that has failed in Ray."""
-        self._trials.pop(trial.trial_id, None)
+        return self.next_trial(self._evaluations.resumed)
 
 
 class RecordingOwnLevels(RecordingScheduler):
