@@ -151,10 +151,16 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         numerics=numerics.record(job.numerics),
     )
     resources = {"cpu": job.cpus_per_trial, "gpu": job.gpus_per_trial}
+    # Ray keeps trainables by name, for all processes of a job together: by the name of its class,
+    # the trials of one cell would run with the task, seed and ledger of another beside it
+    name = uuid.uuid4().hex
+    tune.register_trainable(
+        name, tune.with_resources(trainable, {k: v for k, v in resources.items() if v})
+    )
     begin = perf_counter()
     with tempfile.TemporaryDirectory(prefix="bohb-study-", dir=job.storage) as storage:
         tuner = tune.Tuner(
-            tune.with_resources(trainable, {k: v for k, v in resources.items() if v}),
+            name,
             tune_config=tune.TuneConfig(
                 search_alg=pair.searcher,
                 scheduler=pair.scheduler,

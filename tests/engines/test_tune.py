@@ -1,10 +1,12 @@
 """Cells through a real Ray Tune: books, reproducibility, rungs, failures."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import ray
 
 from bohb_study.analysis.diagnostics.brackets import check_rungs, model_share
 from bohb_study.engines import virtual
@@ -229,3 +231,27 @@ def test_a_space_that_is_used_up_ends_the_cell(job: Any, finite_task: Any) -> No
     assert account.refused is None
     assert account.unspent == (10 - 6) * 9
     assert result.frame["config_id"].nunique() == 6
+
+
+def test_cells_side_by_side_keep_to_themselves(job: Any) -> None:
+    """Ray keeps trainables by name for all processes of a job, and starts trials by that name.
+
+    The other cell begins and ends between this one's beginning and its first trial: by the class's
+    name, that trial would draw from the other's seed and ask the other's ledger.
+    """
+    mine, other = job("random"), replace(job("random"), cell=replace(job("random").cell, seed=5))
+    pair = mine.pair()
+    suggest = pair.searcher.suggest
+    beside: list[CellResult] = []
+
+    def after_the_other(trial_id: str) -> Any:
+        if not beside:
+            task = ray.remote(num_cpus=0)(run_cell)
+            beside.append(ray.get(task.remote(other)))
+        return suggest(trial_id)
+
+    pair.searcher.suggest = after_the_other
+    result = run_pair(mine, pair)
+    assert result.account.violations() == beside[0].account.violations() == []
+    assert compare_frames(result.frame, virtual.run_cell(mine).frame) is None
+    assert compare_frames(beside[0].frame, virtual.run_cell(other).frame) is None
