@@ -34,9 +34,6 @@ def groups(
         study: the study.
         tasks: names; others are left out.
         leave_out: methods that are not shown.
-
-    Raises:
-        UsageError: a method has no line in ``style``.
     """
     found: dict[tuple[str, ...], list[TaskFacts]] = {}
     for task in study.tasks:

@@ -43,8 +43,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: methods have unequal seeds and missing cells are not allowed.
-        UsageError: a method has no line in ``style``, or the rule or the axis that was asked for
-            does not fit a task.
+        UsageError: the rule or the axis that was asked for does not fit a task.
     """
     rows = panels(study)
     tasks_side_by_side = len(rows) > 1 and all(len(row) == 1 for row in rows)

@@ -28,7 +28,7 @@ def gains(study: FigureStudy) -> list[Gains]:
 
     Raises:
         StudyError: there is none, or cells are missing: what is paired must be complete.
-        UsageError: as ``panels.main_panels``.
+        UsageError: as ``main_panels``.
     """
     by_task = study.frame.groupby("task")["method"].unique()
     kept = [

@@ -51,7 +51,6 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: as ``panels``.
-        UsageError: a method has no line in ``style``.
     """
     shown = panels(study)
     settings = style.page(1, 1, study.venue)

@@ -64,7 +64,6 @@ def panels(study: FigureStudy) -> list[FinalsPanel]:
     Raises:
         StudyError: nothing was retrained or has a test loss, or a training is not of its cell's
             incumbent.
-        UsageError: a method has no line in ``style``.
     """
     if study.finals is None:
         raise StudyError("no final configuration was retrained: nothing to draw")

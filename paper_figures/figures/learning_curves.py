@@ -41,7 +41,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: as ``panels``.
-        UsageError: a method has no line in ``style``, or there is no such venue.
+        UsageError: there is no such venue.
     """
     shown = panels(study)
     tasks = list(dict.fromkeys(panel.task.name for panel in shown))

@@ -40,8 +40,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: methods have unequal seeds and missing cells are not allowed.
-        UsageError: a method has no line in ``style``, or the rule or the axis that was asked for
-            does not fit a task.
+        UsageError: the rule or the axis that was asked for does not fit a task.
     """
     shown = main_panels(study)
     everything = [curves for panel in shown for curves in panel.data.curves]

@@ -35,7 +35,6 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: as ``ranks``.
-        UsageError: a method has no line in ``style``.
     """
     shown = ranks(study)
     settings = style.page(1, 1, study.venue, RATIO)

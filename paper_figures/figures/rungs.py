@@ -38,7 +38,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: nothing is halved and no rungs can be correlated.
-        UsageError: a method has no line in ``style``, or there is no such venue.
+        UsageError: there is no such venue.
     """
     all_brackets, correlations = bracket_panels(study), correlation_panels(study)
     complete = [row for row in all_brackets if any(panel.brackets for panel in row)]

@@ -35,8 +35,8 @@ def figure(studies: Sequence[FigureStudy]) -> tuple[Figure, str]:
         studies: of the same task, each with another number of workers.
 
     Raises:
-        StudyError: as ``time_to_target.scaling``.
-        UsageError: as ``time_to_target.scaling``; or a method has no line in ``style``.
+        StudyError: as ``scaling``.
+        UsageError: as ``scaling``.
     """
     shown = scaling(studies)
     methods = style.in_order(set(shown.reached))

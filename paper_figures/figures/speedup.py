@@ -61,7 +61,6 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: as ``speedup_dots``.
-        UsageError: a method has no line in ``style``.
     """
     shown = speedup_dots(study)
     most = max(len(group.tasks) for group in shown.groups)

@@ -48,7 +48,6 @@ def speedup_dots(study: FigureStudy) -> Speedups:
 
     Raises:
         StudyError: there is none, or methods have unequal seeds and that is not allowed.
-        UsageError: a method has no line in ``style``.
     """
     axis = study.axis or study.common_axis
     found = speedups(

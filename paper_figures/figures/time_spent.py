@@ -49,7 +49,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
 
     Raises:
         StudyError: as ``panels``.
-        UsageError: a method has no line in ``style``, or there is no such venue.
+        UsageError: there is no such venue.
     """
     shown = panels(study)
     settings = style.page(1, 2, study.venue)

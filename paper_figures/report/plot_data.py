@@ -49,7 +49,6 @@ def plot_data(study: FigureStudy) -> Json:
 
     Raises:
         StudyError: there are no rows, or methods have unequal seeds and that is not allowed.
-        UsageError: a method has no line in ``style``.
     """
     missing = require_complete(study.frame, study.allow_missing)
     methods = style.in_order(set(study.methods))

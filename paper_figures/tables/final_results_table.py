@@ -44,7 +44,6 @@ def finals(study: FigureStudy) -> list[Final]:
     Raises:
         StudyError: methods have unequal seeds and that is not allowed, there are no rows, or a
             training is not of its cell's incumbent.
-        UsageError: a method has no line in ``style``.
     """
     require_complete(study.frame, study.allow_missing)
     again = _retrained(study)
@@ -86,7 +85,6 @@ def table(study: FigureStudy) -> Table:
 
     Raises:
         StudyError: as ``finals``.
-        UsageError: as ``finals``.
     """
     found = finals(study)
     tests = any(one.test is not None for one in found)

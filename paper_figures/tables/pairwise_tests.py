@@ -40,7 +40,6 @@ def pairwise(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Pairwise:
 
     Raises:
         StudyError: no task has both, or methods have unequal seeds and that is not allowed.
-        UsageError: a method has no line in ``style``.
     """
     methods = style.in_order(set(study.methods) - set(study.larger_budgets))
     tests, untested = [], []
@@ -74,7 +73,6 @@ def table(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Table:
 
     Raises:
         StudyError: as ``pairwise``.
-        UsageError: as ``pairwise``.
     """
     found = pairwise(study, pair)
     rows = []

@@ -83,9 +83,6 @@ def end_labels(axes: Axes, ends: Sequence[End]) -> None:
     Args:
         axes: what the lines were drawn in.
         ends: one a line; those outside the y axis are labelled at its edge.
-
-    Raises:
-        UsageError: a method has no line in ``style``.
     """
     font, height = style.legend_size(), _height_in_points(axes)
     bottom, top = sorted(axes.get_ylim())

@@ -28,9 +28,6 @@ def shared_legend(drawn: Figure, everything: Sequence[MethodCurves], before: str
         drawn: the figure; a legend of many lines makes it higher.
         everything: all curves of all panels.
         before: what the title says first.
-
-    Raises:
-        UsageError: a method has no line in ``style``.
     """
     handles = _handles(everything)
     lines = 1 if len(handles) <= 5 else max(2, math.ceil(len(handles) / 4))
@@ -58,9 +55,6 @@ def legend_in(drawn: Figure, everything: Sequence[MethodCurves], place: Bbox) ->
         drawn: the figure.
         everything: all curves of all panels.
         place: in shares of the figure.
-
-    Raises:
-        UsageError: a method has no line in ``style``.
     """
     handles = _handles(everything)
     width = place.width * drawn.get_figwidth()

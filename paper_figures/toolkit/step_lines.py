@@ -15,9 +15,6 @@ from paper_figures.toolkit.labels import End
 
 def draw_panel(axes: Axes, panel: CurvePanel) -> None:
     """All methods of a panel.
-
-    Raises:
-        UsageError: a method has no line in ``style``.
     """
     by_method = {curves.method: curves for curves in panel.curves}
     bands = banded(by_method)
