@@ -61,10 +61,8 @@ OWN_TASKS = tuple(
     )
 )
 """Modules that a user's own task may use without importing them by name."""
-OWN_METHODS = tuple(
-    f"{PACKAGE.name}.methods.user.{name}" for name in ("ask_tell", "pair", "user_method")
-)
-"""Modules that run a user's own method."""
+OWN_METHODS = (f"{PACKAGE.name}.methods.user.user_method",)
+"""The module that runs a user's own method, whatever its kind."""
 OWN_METHOD = "the method's own file.py"
 """Part of a cell that stands for the user's file which holds its method."""
 

@@ -61,6 +61,13 @@ def test_the_code_of_a_copy_has_the_same_hash(
     assert len(copied) == 64
 
 
+@pytest.mark.parametrize("module", [*identity.OWN_TASKS, *identity.OWN_METHODS])
+def test_each_module_behind_the_users_files_is_found(module: str) -> None:
+    """Fails where one is renamed and the list is not: its code would no longer count."""
+    name = module.removeprefix("bohb_study.").replace(".", "/")
+    assert f"{name}.py" in identity._module_files(module)
+
+
 def test_parts_are_named_by_relative_path(package: Path) -> None:
     parts = identity.code_parts()
     assert {"seeding.py", "budget.py", "tasks/base.py", "methods/__init__.py", "ray"} <= set(parts)

@@ -20,8 +20,8 @@ def table(study: FigureStudy) -> Table:
     """The speed-ups with their intervals, as the figure shows them.
 
     Raises:
-        StudyError: no task has random search and another method, or methods have unequal seeds and that
-            is not allowed.
+        StudyError: no task has random search and another method, or methods have unequal seeds
+            and that is not allowed.
     """
     shown = speedup_dots(study)
     found = [

@@ -14,8 +14,7 @@ from paper_figures.toolkit.labels import End
 
 
 def draw_panel(axes: Axes, panel: CurvePanel) -> None:
-    """All methods of a panel.
-    """
+    """All methods of a panel: bands below, then lines."""
     by_method = {curves.method: curves for curves in panel.curves}
     bands = banded(by_method)
     for number, method in enumerate(style.in_order(set(by_method))):

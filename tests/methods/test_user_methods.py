@@ -313,7 +313,8 @@ def test_the_file_is_part_of_the_cells_and_the_studys_identity(mine: Callable[..
     assert before.identity()["method_files"]["Mine"]["class"] == "Mine"
     assert before.id != StudyConfig(methods=("random",)).id
     parts = cell_parts("mfh3", "Mine", "virtual", b"", source)
-    assert {OWN_METHOD, "methods/user/ask_tell.py", "methods/user/own_levels.py"} <= set(parts)
+    own = {f"methods/user/{name}.py" for name in ("ask_tell", "own_levels", "ray_pair")}
+    assert {OWN_METHOD, *own} <= set(parts)
     mine(declared="more = 1")
     after = StudyConfig(methods=("random", given))
     assert after.id != before.id

@@ -3,7 +3,7 @@
 What NAME may be:
 
 * a class with ``ask`` and ``tell`` (``ask_tell``);
-* a function ``(problem) -> (searcher, scheduler)``, of Ray Tune's kind (``pair``);
+* a function ``(problem) -> (searcher, scheduler)``, of Ray Tune's kind (``ray_pair``);
 * a ``Method``, whose ``build`` is such a function.
 """
 
