@@ -21,7 +21,7 @@ def git_state(folder: Path = PACKAGE) -> dict[str, str | bool | None]:
 
 
 def cpu_model() -> str:
-    """The processor's name, as Linux tells it."""
+    """The processor's name, as Linux reports it."""
     found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return found[1] if found else platform.machine()
 

@@ -5,21 +5,21 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-Made = TypeVar("Made")
+Class = TypeVar("Class")
 
 
-def accepts_former_names(names: Mapping[str, str]) -> Callable[[type[Made]], type[Made]]:
+def accepts_former_names(names: Mapping[str, str]) -> Callable[[type[Class]], type[Class]]:
     """A decorator of a dataclass that takes keywords by their former names as well.
 
     Args:
         names: former name -> present name.
     """
 
-    def decorated(cls: type[Made]) -> type[Made]:
+    def decorated(cls: type[Class]) -> type[Class]:
         made = cls.__init__
 
         @functools.wraps(made)
-        def init(self: Made, *values: Any, **named: Any) -> None:
+        def init(self: Class, *values: Any, **named: Any) -> None:
             for former in names.keys() & named.keys():
                 now = names[former]
                 if now in named:

@@ -1,4 +1,4 @@
-"""The ledger: what is let in, what is refused, and whether the books add up."""
+"""The ledger: what is let in, what is refused, and whether the accounting adds up."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.ledger.refused == self.first_refused
 
     @invariant()
-    def books_add_up_at_every_moment(self) -> None:
+    def accounting_adds_up_at_every_moment(self) -> None:
         account = self.ledger.account(executed=sum(self.let_in))
         assert account.violations() == []
         assert account.allowed == account.charged + account.unspent
@@ -86,7 +86,7 @@ USED_UP = Account(allowed=100, charged=95, executed=95, unspent=5, refused=None,
 
 
 @pytest.mark.parametrize("account", [SPENT, USED_UP])
-def test_sound_books_have_no_violations(account: Account) -> None:
+def test_sound_accounting_has_no_violations(account: Account) -> None:
     assert account.violations() == []
 
 

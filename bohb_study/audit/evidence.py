@@ -16,6 +16,7 @@ from bohb_study.schema import CELL
 from bohb_study.store import CellRecord
 
 State = Literal["holds", "violated", "known", "not applicable"]
+"""As audit.json has it; in words a check that holds passes, and one that is violated fails."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class MethodFacts:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold."""
+    """One violation."""
 
     check: str
     where: str

@@ -33,7 +33,7 @@ CHECKS: dict[str, Callable[[Evidence], Checked]] = {
 """In the order in which they are reported."""
 
 SHOWN = 20
-"""At most so many findings are printed; audit.json holds all."""
+"""At most so many findings are printed; audit.json has all."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Audit:
     checks: Mapping[str, Checked]
 
     @property
-    def holds(self) -> bool:
+    def passes(self) -> bool:
         """Whether nothing was found but what is known."""
         return all(checked.state != "violated" for checked in self.checks.values())
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that does not hold, what is not known first."""
+        """All violations, those that nothing explains first."""
         found = [finding for checked in self.checks.values() for finding in checked.findings]
         return tuple(sorted(found, key=lambda finding: finding.known is not None))
 
@@ -64,11 +64,11 @@ class Audit:
         count = f"{len(states) - len(idle)} checks, {self.cells} cells"
         without = f"; not applicable: {', '.join(idle)}" if idle else ""
         if bad:
-            return f"audit: does not hold: {', '.join(bad)} ({count}{without})"
-        return f"audit: holds ({count}{without})"
+            return f"audit: fails: {', '.join(bad)} ({count}{without})"
+        return f"audit: passes ({count}{without})"
 
     def lines(self) -> list[str]:
-        """The verdict, and what does not hold, a line each."""
+        """The verdict, and the violations, a line each."""
         found = self.findings
         more = len(found) - SHOWN
         return [
@@ -80,7 +80,7 @@ class Audit:
     def to_json(self) -> dict[str, Any]:
         """JSON values, as audit.json stores them."""
         return {
-            "holds": self.holds,
+            "holds": self.passes,
             "cells": self.cells,
             "rows": self.rows,
             "checks": {name: _to_json(checked) for name, checked in self.checks.items()},

@@ -19,7 +19,7 @@ def measure_all(
     Args:
         cases: in the order in which they take turns.
         repeats: turns, at least 1.
-        say: is told a line about each measurement.
+        say: is given a line about each measurement.
 
     Raises:
         StudyError: a process failed.

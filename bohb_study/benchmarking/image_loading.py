@@ -110,11 +110,11 @@ def _plain(data: Any, images: Images, work: Work, size: int, workers: int) -> Da
 
 def _transform(images: Images, *, augmented: bool) -> Any:
     side = images.images.shape[-1]
-    moved = [transforms.RandomCrop(side, padding=PADDING), transforms.RandomHorizontalFlip()]
+    random = [transforms.RandomCrop(side, padding=PADDING), transforms.RandomHorizontalFlip()]
     normalise = transforms.Normalize(
         (images.mean.flatten() / 255).tolist(), (images.std.flatten() / 255).tolist()
     )
-    return transforms.Compose([*(moved if augmented else []), transforms.ToTensor(), normalise])
+    return transforms.Compose([*(random if augmented else []), transforms.ToTensor(), normalise])
 
 
 def _pass(work: Work, batches: Batches, kernels: AbstractContextManager[None]) -> float:

@@ -22,7 +22,7 @@ Outcome = tuple[int, int, Mapping[str, float]]
 
 
 def measure(case: Case) -> Cost:
-    """Run ``case`` here and tell what it took; memory is that of the process so far.
+    """Run ``case`` here and report what it took; memory is that of the process so far.
 
     Raises:
         UsageError: the method does not exist or does not fit.

@@ -6,7 +6,7 @@ from bohb_study.benchmarking.cases import TASK, Measured
 from bohb_study.summaries.table import Column, Given, Table, columns, row
 
 PARTS = ("training", "searching", "scheduling", "engine")
-"""What ``CellResult.seconds`` tells apart; of Syne Tune only the first is known."""
+"""What ``CellResult.seconds`` distinguishes; of Syne Tune only the first is known."""
 
 
 def cost_table(measured: Iterable[Measured], repeats: int) -> Table:

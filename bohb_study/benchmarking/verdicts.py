@@ -34,7 +34,7 @@ class Verdict:
     """Whether ``limit`` is the most or the least that is asked for."""
 
     @property
-    def holds(self) -> bool:
+    def passes(self) -> bool:
         """Whether the limit is kept."""
         if self.limit is None:
             return True
@@ -45,7 +45,7 @@ class Verdict:
         if self.limit is None:
             return f"{self.what}: {self.ratio:.4g}"
         bound = "at most" if self.at_most else "at least"
-        missed = "" if self.holds else ": MISSED"
+        missed = "" if self.passes else ": MISSED"
         return f"{self.what}: {self.ratio:.2f} ({bound} {self.limit:g}){missed}"
 
 

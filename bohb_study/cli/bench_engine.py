@@ -119,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
         "native": [one.to_json() for one in native.values()],
     }
     for name, lines in found.items():
-        record[name] = [{**asdict(line), "holds": line.holds} for line in lines]
+        record[name] = [{**asdict(line), "holds": line.passes} for line in lines]
     replace_files({options.out: json_bytes(record)})
     out = listings.console()
     out.print(measurement_tables.cost_table(measured.values(), options.repeats))

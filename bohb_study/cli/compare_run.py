@@ -37,7 +37,7 @@ def compare(config: StudyConfig, run_options: RunOptions, *, csv: bool) -> int:
             write_csv(study, allow_missing=True)  # was asked for: says what is in its way
     else:
         _write(study, audit, csv=csv)
-    return 1 if run.failed or not audit.holds else 0
+    return 1 if run.failed or not audit.passes else 0
 
 
 def _show(study: LoadedStudy, audit: Audit, workers: int) -> None:

@@ -17,7 +17,7 @@ _GIVEN = (
     *("allow_missing", "anyway", "cpus_per_trial", "download", "engine", "fresh"),
     *("gpus_per_trial", "numerics", "task_options", "trust"),
 )
-"""Parameters that a message of the library may tell to give."""
+"""Parameters that a message of the library may advise to set."""
 _KEYWORD = re.compile(
     rf"""(?<![\w.])({"|".join(_GIVEN)})=(?:True|"([^"]*)"|\("([^"]*)",\)|(\d+(?:\.\d+)?))"""
 )

@@ -1,6 +1,6 @@
 """Pack a finished study into a few files, as results/paper holds them.
 
-Its audit goes along; a study that has none is audited now. Exit 1 where it does not hold.
+Its audit goes along; a study that has none is audited now. Exit 1 where it fails.
 """
 
 from collections.abc import Sequence
@@ -41,4 +41,4 @@ def main(argv: Sequence[str]) -> int:
         return 0
     for line in audit.lines():
         print(line)
-    return 0 if audit.holds else 1
+    return 0 if audit.passes else 1

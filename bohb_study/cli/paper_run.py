@@ -111,7 +111,7 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
     failed = [final for final in finals if final.status == "failed"]
     for final in failed:
         print(f"failed: {final.training}: {final.message}", file=sys.stderr)
-    return 0 if audit.holds and not failed else 1
+    return 0 if audit.passes and not failed else 1
 
 
 def write_claims(options: Paper) -> int:

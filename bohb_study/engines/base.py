@@ -114,7 +114,7 @@ class CellResult:
     """Why trainings failed, by trial; their rows say that they did."""
     seconds: dict[str, float]
     """Measured: ``wall``, ``training`` (summed over trials), ``searching`` and ``scheduling`` (the
-    method's own classes), ``engine``: the rest."""
+    method's own classes), ``engine``: the remainder."""
     space: str
     """sha256 of the search space, made where the cell ran."""
     split: str | None

@@ -67,7 +67,7 @@ class GuardedEvaluation:
     """One configuration of a task; from its first failure on, every step of it has failed.
 
     Whatever ends a training fails it, ``sys.exit`` included, but for Ctrl-C. ``CELL_ERRORS`` are
-    let through: no configuration could mend those, so not the training but the cell has failed.
+    let through: no configuration could avoid those, so not the training but the cell has failed.
     """
 
     def __init__(self, task: Task, config: Config, seed: int, start: Start | None = None) -> None:

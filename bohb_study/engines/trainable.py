@@ -33,7 +33,7 @@ class TaskTrainable(tune.Trainable):
         ledger: Any,
         numerics: Mapping[str, str],
     ) -> None:
-        """Take up a configuration.
+        """Start a configuration.
 
         Args:
             config: hyperparameters, with the first rung under ``FIRST_RUNG``.
@@ -53,7 +53,7 @@ class TaskTrainable(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take up another configuration in the same actor."""
+        """Start another configuration in the same actor."""
         self._begin(new_config)
         return True
 

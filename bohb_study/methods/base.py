@@ -143,7 +143,7 @@ class Method:
     pauses: bool = False
     """Whether it pauses trials and resumes some of them."""
     known_defect: str | None = None
-    """A departure from its plan that is known: the audit reports it and still holds."""
+    """A departure from its plan that is known: the audit reports it and still passes."""
     label: str = ""
     """What figures call it; empty: as they call its name."""
     stream: str = ""

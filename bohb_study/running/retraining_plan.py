@@ -1,4 +1,4 @@
-"""Which trainings: each cell's incumbent again, and each method's best refit on all data."""
+"""Which trainings: each cell's incumbent, retrained, and each method's best, refit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

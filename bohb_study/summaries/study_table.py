@@ -158,7 +158,7 @@ def rungs_word(checks: Sequence[BracketCheck] | None) -> str:
     """Whether the rungs were as planned, and how many complete brackets show it."""
     if checks is None:
         return "n/a"
-    if not all(check.holds for check in checks):
+    if not all(check.passes for check in checks):
         return "no: below"
     complete = sum(check.complete for check in checks)
     return f"yes, {complete}" if complete else "none complete"

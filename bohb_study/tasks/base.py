@@ -98,7 +98,7 @@ class Evaluation(ABC):
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state of the same task, seed and configuration."""
+        """Resume from a state of the same task, seed and configuration."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Task(ABC):
         raise NotImplementedError(f"{self.name} cannot be retrained")
 
     def on_all_data(self) -> "Task | None":
-        """The same training refitted on all data but the test part, if there is any.
+        """The same training refit on all training data, if there is any.
 
         Its ``val_loss`` is measured on the test part and must choose nothing.
         """

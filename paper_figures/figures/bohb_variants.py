@@ -1,4 +1,4 @@
-"""What mends and the model are worth: ``bohb`` against what differs from it in one thing.
+"""What the fixes and the model are worth: ``bohb`` against what differs from it in one thing.
 
 ``hyperband`` has no model, ``bohb-stock`` is Ray's as shipped, ``hpbandster-bohb`` the package of
 BOHB's authors. Left the anytime curves of a task, right what BOHB gains on each by the end.

@@ -1,4 +1,4 @@
-"""The audit of whole studies: clean ones hold, each kind of violation is caught by its check."""
+"""The audit of whole studies: clean ones pass, each kind of violation is caught by its check."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def study(folder: Path) -> LoadedStudy:
 
 
 def violated(audit: Audit) -> dict[str, list[str]]:
-    """What does not hold and is not known, by check."""
+    """Violations that nothing explains, by check."""
     return {
         name: [f"{finding.where}: {finding.what}" for finding in checked.findings]
         for name, checked in audit.checks.items()
@@ -93,7 +93,7 @@ def test_a_clean_study_of_every_method_holds(
     methods = tuple(name for name in METHODS if name not in slow)
     config = StudyConfig((task,), methods, budget, 1, workers=workers, engine="virtual")
     audit = audit_study(load_study(store(tmp_path / "study", config)))
-    assert audit.holds, audit.lines()
+    assert audit.passes, audit.lines()
     assert violated(audit) == {}
     states = {name: checked.state for name, checked in audit.checks.items()}
     known = [name for name in METHODS if get_method(name).known_defect]
@@ -121,11 +121,11 @@ def test_the_table_says_how_often_the_model_picked_at_each_fidelity(study: Loade
 
 def test_the_verdict_is_one_line(study: LoadedStudy) -> None:
     audit = audit_study(study)
-    assert audit.lines() == ["audit: holds (9 checks, 6 cells)"]
+    assert audit.lines() == ["audit: passes (9 checks, 6 cells)"]
     assert list(audit.checks) == list(CHECKS)
     study.frame["test_loss"] = np.inf
     (verdict, *lines) = audit_study(replace(study)).lines()  # evidence is built once a study
-    assert verdict == "audit: does not hold: finite (9 checks, 6 cells)"
+    assert verdict == "audit: fails: finite (9 checks, 6 cells)"
     assert len(lines) == 6
 
 
@@ -145,7 +145,7 @@ def spoilt(study: LoadedStudy, **ledger: int) -> dict[str, list[str]]:
     return violated(audit_study(study))
 
 
-def test_one_unit_too_much_in_the_books(study: LoadedStudy) -> None:
+def test_one_unit_too_much_in_the_accounting(study: LoadedStudy) -> None:
     allowed = 16 * 81
     found = spoilt(study, charged=allowed + 1, executed=allowed + 1, unspent=-1)
     assert list(found) == ["ledger"]
@@ -177,7 +177,7 @@ def test_another_budget(study: LoadedStudy) -> None:
     assert list(found) == ["ledger"]
 
 
-def test_books_that_are_not_there(study: LoadedStudy) -> None:
+def test_accounting_that_is_not_there(study: LoadedStudy) -> None:
     study.cells[KEY] = replace(study.cells[KEY], ledger=None)
     found = violated(audit_study(study))
     assert found["ledger"] == [f"{NAME}: its account was not recorded"]
@@ -239,7 +239,7 @@ def test_losses_are_not_compared_where_they_may_differ(
     else:
         study = with_task(study, only_engine=value)
     audit = audit_study(study)
-    assert audit.holds
+    assert audit.passes
     (note,) = audit.checks["same-problem"].notes
     assert note.startswith(f"losses: not applicable to {1 if where == 'record' else 6} of 6 cells")
 
@@ -265,7 +265,7 @@ def test_a_divergence_is_another_training(study: LoadedStudy) -> None:
 
 
 def test_one_promotion_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scheduler that promotes one more; its books are in order."""
+    """A scheduler that promotes one more; its accounting is in order."""
     from ray.tune.schedulers.hyperband import _Bracket
 
     halve = _Bracket.successive_halving
@@ -287,7 +287,7 @@ def test_a_defect_that_is_not_declared_is_a_violation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = store(tmp_path / "study", StudyConfig(("branin-mf",), ("bohb-stock",), 16, 1))
-    assert audit_study(load_study(path)).holds
+    assert audit_study(load_study(path)).passes
     stock = replace(get_method("bohb-stock"), known_defect=None)
     monkeypatch.setattr("bohb_study.audit.study_audit.get_method", lambda name: stock)
     assert list(violated(audit_study(load_study(path)))) == ["rungs"]
@@ -407,7 +407,7 @@ def test_fewer_seeds_that_were_asked_for_are_known(folder: Path, tmp_path: Path)
     described["asked"]["branin-mf"]["bohb"] = 1
     (copy / "study.json").write_bytes(sealed_json(described))
     audit = audit_study(load_study(copy))
-    assert audit.holds
+    assert audit.passes
     assert str(audit.findings[0]) == (
         "complete: branin-mf/bohb: 1 seed, where others have 2 (known: no more were asked for)"
     )
@@ -442,7 +442,7 @@ def test_an_axis_that_does_not_fit_the_units(study: LoadedStudy) -> None:
 
 def test_rows_may_be_stored_in_any_order(study: LoadedStudy) -> None:
     shuffled = study.frame.sample(frac=1, random_state=0)
-    assert audit_study(replace(study, frame=shuffled)).holds
+    assert audit_study(replace(study, frame=shuffled)).passes
 
 
 def test_a_baseline_has_a_budget_of_its_own(
@@ -513,7 +513,7 @@ def test_a_damaged_audit_is_said_and_made_again(folder: Path, tmp_path: Path, te
 
 def test_a_study_of_before_there_was_an_audit_holds() -> None:
     audit = audit_study(load_study(ROOT / "results" / "paper" / "fashion-mnist"))
-    assert audit.holds, audit.lines()
+    assert audit.passes, audit.lines()
     assert not audit.findings
     states = {name: checked.state for name, checked in audit.checks.items()}
     assert states.pop("range") == "not applicable"
@@ -547,7 +547,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     words += ["--seeds", "1", "--out", str(tmp_path)]
     assert command_line.run(compare.main, words) == 0  # a known defect is reported, and no failure
     lines = capsys.readouterr().out.splitlines()
-    assert "audit: holds (9 checks, 2 cells)" in lines
+    assert "audit: passes (9 checks, 2 cells)" in lines
     assert sum(line.startswith("rungs: branin-mf/bohb-stock: ") for line in lines) == 1
     (path,) = tmp_path.iterdir()
     stored = json.loads((path / "audit.json").read_text())
@@ -559,14 +559,14 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     write_cell(path, cell, frame, record.json)  # its hash is right again
     assert command_line.run(compare.main, words) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "audit: does not hold: order (9 checks, 2 cells)" in lines
+    assert "audit: fails: order (9 checks, 2 cells)" in lines
     assert "order: branin-mf/random/0: row 0: full_evals 3 at 81 units, not 1" in lines
     stored = json.loads((path / "audit.json").read_text())
     assert stored["holds"] is False
 
     packed = [str(path), str(tmp_path / "packed")]
     assert command_line.run(script("pack").main, packed) == 1
-    assert "audit: does not hold" in capsys.readouterr().out
+    assert "audit: fails" in capsys.readouterr().out
     assert (tmp_path / "packed" / "audit.json").exists()
 
 
@@ -625,7 +625,7 @@ def test_a_study_without_any_result_does_not_hold(tmp_path: Path) -> None:
     study = load_study(store(tmp_path / "study", config))
     audit = audit_study(study)
     assert audit.lines() == [
-        "audit: does not hold: complete (9 checks, 2 cells)",
+        "audit: fails: complete (9 checks, 2 cells)",
         "complete: restarts/bohb: none of its 11 trainings has a result",
         "complete: restarts/random: none of its 3 trainings has a result",
     ]

@@ -154,7 +154,7 @@ def test_against_the_peer_by_hand(method: str, ratio: float, limit: float) -> No
     both = measured(ours, cost(8000, 2.0, 400), cost(8000, 3.0, 400))
     both |= measured(theirs, cost(4000, 4.0, 100))
     (found,) = verdicts.against_peer(both)
-    assert (found.ratio, found.limit, found.holds) == (ratio, limit, True)
+    assert (found.ratio, found.limit, found.passes) == (ratio, limit, True)
     unit = "reports" if method == "random" else "trials"
     assert str(found).startswith(f"{method}: {unit} per CPU second, virtual / Syne Tune: ")
 
@@ -171,7 +171,7 @@ def test_growth_and_real_by_hand() -> None:
     real |= measured(Case("tune", "asha", 1, 2), cost(162, 0.2, wall=5.0))
     (line,) = verdicts.against_real(real)
     assert line.ratio == pytest.approx(10)
-    assert line.holds
+    assert line.passes
 
 
 def test_portable_numerics_are_compared_with_native_ones_in_pairs() -> None:

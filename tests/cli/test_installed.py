@@ -114,7 +114,7 @@ def test_a_study_from_the_run_to_the_page(installed: Path) -> None:
     assert "equal: " in called(installed, "reproduce", study, "--sample", "1").stdout
     packed = called(installed, "pack", study, "packed").stdout
     assert "packed/cells.parquet: " in packed
-    assert "audit: holds" in packed
+    assert "audit: passes" in packed
 
 
 def test_numbers_are_computed_under_the_baseline(installed: Path) -> None:

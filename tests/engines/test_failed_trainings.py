@@ -178,7 +178,7 @@ def test_hpbandster_fills_the_places_of_crashes_as_planned() -> None:
         assert (first["level"] > lowest).sum() > 1
         checks = check_rungs(frame, plan, 1)
         assert sum(check.complete for check in checks) > 3
-        assert all(check.holds for check in checks)
+        assert all(check.passes for check in checks)
 
 
 @pytest.mark.parametrize("method", ["random", "asha", "bohb"])

@@ -74,7 +74,7 @@ class FragileTask(Task):
 
 
 def steps(task: Task, pause_after: int = 2, levels: int = 4) -> list[Report]:
-    """Reports of levels 1.., by an evaluation that is put away and taken up once."""
+    """Reports of levels 1.., by an evaluation that is paused and resumed once."""
     evaluation = GuardedEvaluation(task, CONFIG, 0)
     reports = [evaluation.advance(level, 1) for level in range(1, pause_after + 1)]
     state = pickle.loads(pickle.dumps(evaluation.state()))
@@ -235,7 +235,7 @@ def test_only_the_thread_that_signals_reach_changes_their_handler() -> None:
 def test_what_is_not_on_this_machine_is_no_failure_of_a_training(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No configuration could mend it: the cell must fail, in one line, not each of its trials."""
+    """No configuration could avoid it: the cell must fail, in one line, not each of its trials."""
 
     def missing(*args: object) -> None:
         raise UsageError("fragile: no data in nowhere", "tasks")
@@ -253,7 +253,7 @@ def test_what_is_not_on_this_machine_is_no_failure_of_a_training(
 
 @pytest.mark.parametrize("pause_after", [0, 1, 5])
 def test_a_healthy_one_passes_through_and_goes_on_exactly(pause_after: int, toy_task: Any) -> None:
-    """Its own reports, unchanged; put away before the first step too."""
+    """Its own reports, unchanged; paused before the first step too."""
     task = toy_task()
     plain = task.start(CONFIG, 0)
     expected = [plain.advance(level) for level in range(1, 10)]

@@ -92,7 +92,7 @@ def job(given: str, method: str, budget: float) -> CellJob:
     return CellJob(Cell(task.name, method, 0), task, budget, engine="tune")
 
 
-def books_hold(result: CellResult) -> bool:
+def accounting_passes(result: CellResult) -> bool:
     account = result.account
     return account.violations() == [] and account.unspent == 0
 
@@ -101,7 +101,7 @@ def books_hold(result: CellResult) -> bool:
 def test_a_function_with_checkpoints_goes_on_exactly(method: str) -> None:
     """The example: weight and epoch after each pause are those of an unbroken descent."""
     result = tune.run_cell(job(f"{EXAMPLES}/ray_function.py:task", method, 4))
-    assert books_hold(result)
+    assert accounting_passes(result)
     frame = result.frame
     assert (frame["status"] == "ok").all()
     expected = (1 - 2 * frame["hp.lr"]) ** (2 * frame["level"])
@@ -121,7 +121,7 @@ def test_a_function_with_checkpoints_goes_on_exactly(method: str) -> None:
         ),
     ],
 )
-def test_starting_over_in_secret_fails_the_cell(name: str, why: str, file: Path) -> None:
+def test_starting_over_silently_fails_the_cell(name: str, why: str, file: Path) -> None:
     with pytest.raises(StudyError) as failed:
         tune.run_cell(job(f"{file}:{name}", "hyperband", 4))
     assert str(failed.value).startswith(f"1 trials ended in Ray; first: {why}")
@@ -131,7 +131,7 @@ def test_starting_over_in_secret_fails_the_cell(name: str, why: str, file: Path)
 def test_a_function_that_fails_is_a_row(file: Path) -> None:
     """Never an exception into Ray, never NaN, never an early end; and the generators are seeded."""
     result = tune.run_cell(job(f"{file}:fails", "random", 24))
-    assert books_hold(result)
+    assert accounting_passes(result)
     frame = result.frame
     failed = (frame["hp.kind"] != "draws") & (frame["level"] > 1)
     assert ((frame["status"] == "failed") == failed).all()
@@ -148,11 +148,11 @@ def test_a_function_that_fails_is_a_row(file: Path) -> None:
 
 @pytest.mark.parametrize("method", ["asha", "bohb"])
 def test_a_generator_gives_the_same_rows_by_both_engines(method: str) -> None:
-    """The example, which draws from the global generators and is put away by BOHB."""
+    """The example, which draws from the global generators and is paused by BOHB."""
     cell = job(f"{EXAMPLES}/train_function.py:task", method, 3)
     real, ours = tune.run_cell(cell), virtual.run_cell(cell)
     assert compare_frames(real.frame, ours.frame) is None
-    assert books_hold(real)
-    assert books_hold(ours)
+    assert accounting_passes(real)
+    assert accounting_passes(ours)
     assert (ours.frame["status"] == "ok").all()
     assert (ours.frame["decision"] == "pause").any() == (method == "bohb")

@@ -132,7 +132,7 @@ def test_rows_are_those_written_by_hand() -> None:
             | {"virtual_seconds": 0.5, "search_seconds": 0.125},
             row(1, 7, 1, rung=0, decision="promote", val_loss=0.5, test_loss=0.25)
             | {"virtual_seconds": 2.5, "search_seconds": 0.0},
-            # put away at rung 0: from scratch it would pay both epochs
+            # paused at rung 0: from scratch it would pay both epochs
             row(2, 7, 2, val_loss=None, test_loss=None, status="failed", units_restart=2)
             | {"virtual_seconds": 4.5, "search_seconds": 0.75},
             row(3, 4, 2, val_loss=None, test_loss=None, status="diverged", units_restart=2)

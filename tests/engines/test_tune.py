@@ -1,4 +1,4 @@
-"""Cells through a real Ray Tune: books, reproducibility, rungs, failures."""
+"""Cells through a real Ray Tune: accounting, reproducibility, rungs, failures."""
 
 import time
 from dataclasses import replace
@@ -100,16 +100,16 @@ def test_random_asha_hyperband_draw_the_same_candidates(job: Any) -> None:
 
 @pytest.mark.parametrize("method", ["hyperband", "bohb"])
 def test_rungs_are_as_planned(method: str, job: Any) -> None:
-    """Complete brackets equal the plan; fails where either mend is taken out at one worker."""
+    """Complete brackets equal the plan; fails where either fix is taken out at one worker."""
     cell = job(method)
     checks = check_rungs(result_of(cell).frame, plan(cell), workers=1)
     assert len(checks) == 7  # two bands of three brackets in 150 epochs, and a begun one
     assert all(check.complete for check in checks[:-1])
-    assert all(check.holds for check in checks), [str(check) for check in checks]
+    assert all(check.passes for check in checks), [str(check) for check in checks]
 
 
 def test_bohb_learns_from_every_rung(job: Any) -> None:
-    """All reports at rungs reach the model, the last of a trial included (mend 2)."""
+    """All reports at rungs reach the model, the last of a trial included (the final-report fix)."""
     cell = job("bohb")
     pair = get_method("bohb").build(cell.problem)
     frame = run_pair(cell, pair).frame
@@ -132,7 +132,7 @@ def test_stock_bohb_degenerates_at_one_worker(job: Any) -> None:
     frame = run_pair(cell, pair).frame
     assert frame["bracket"].max() == 0
     check = check_rungs(frame, plan(cell), workers=1)[0]
-    assert not check.holds
+    assert not check.passes
     assert check.executed[-1][1] > check.planned[-1][1]
     judged = (frame["rung"].notna() & (frame["level"] == 9)).sum()
     assert judged > 1
@@ -177,7 +177,7 @@ def test_units_of_a_restart(job: Any) -> None:
 
 @pytest.mark.parametrize("method", ["random", "bohb"])
 def test_two_workers_never_overspend(method: str, job: Any, rung_task: Any) -> None:
-    """Coarse steps in flight at the refusal run to their end, and the books hold."""
+    """Coarse steps in flight at the refusal run to their end, and the accounting passes."""
     result = run_cell(job(method, task=rung_task, budget=22 / 3, workers=2))
     account = result.account
     assert account.violations() == []
@@ -217,7 +217,7 @@ def test_what_is_not_on_a_trials_machine_ends_the_cell_in_one_line(job: Any, toy
 
 
 def test_a_task_that_forgets_is_caught(job: Any, toy_task: Any) -> None:
-    """A trial that starts over in secret executes more than it was charged for."""
+    """A trial that starts over silently executes more than it was charged for."""
     result: CellResult = run_cell(job("hyperband", task=toy_task(breaks="forgets")))
     assert any("executed" in line for line in result.account.violations())
 

@@ -1,4 +1,4 @@
-"""The virtual clock by itself: the same rows always, its books, its workers. No Ray runtime."""
+"""The virtual clock: always the same rows, its accounting, its workers. No Ray runtime."""
 
 import itertools
 import os
@@ -251,7 +251,7 @@ def test_rungs_are_as_planned(method: str, workers: int, job: Any, rung_task: An
         cell = job(method, task=task, budget=budget, workers=workers)
         checks = check_rungs(result_of(cell).frame, plan(cell), workers)
         assert len(checks) >= 7
-        assert all(check.holds for check in checks), [str(check) for check in checks]
+        assert all(check.passes for check in checks), [str(check) for check in checks]
         assert sum(check.complete for check in checks) >= 4
         if workers == 1:
             assert all(check.complete for check in checks[:-1])
@@ -305,7 +305,7 @@ def test_a_training_that_fails_is_a_row(
 
 @pytest.mark.parametrize("method", PLANNED)
 def test_a_task_that_forgets_is_caught(method: str, job: Any, toy_task: Any) -> None:
-    """A trial that starts over in secret executes more than it was charged for."""
+    """A trial that starts over silently executes more than it was charged for."""
     result = run_cell(job(method, task=toy_task(breaks="forgets"), workers=2))
     assert any("executed" in line for line in result.account.violations())
 
@@ -403,7 +403,7 @@ print(frame["trial"].nunique(), peak)
     assert kilobytes < 600 * 1024
 
 
-# What it tells
+# What it reports while it runs
 
 
 def test_progress_is_told_from_time_to_time_and_changes_nothing(

@@ -124,7 +124,7 @@ def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
     assert table.notes[0].startswith("mean over 2 seeds [range, not an interval] of each cell's")
     assert "outside the budget" in table.notes[1]
     assert "2 fresh training seeds each" in table.notes[1]
-    audit = ["audit: holds (8 checks, 4 cells; not applicable: model)"]
+    audit = ["audit: passes (8 checks, 4 cells; not applicable: model)"]
     text = (made / "papers" / "small" / "table.md").read_text()
     assert text == table_with_audit(table, audit).decode()
     lines = text.splitlines()
@@ -179,7 +179,7 @@ def _columns(folder: Path, *names: str) -> list[list[str]]:
     return [table.column(name) for name in names]
 
 
-def test_a_training_on_all_data_has_a_column(copy: Path) -> None:
+def test_a_refit_has_a_column(copy: Path) -> None:
     path = copy / "papers" / "small" / "finals.json"
     data = json.loads(path.read_text())
     extra = {**data["trainings"][0], "kind": "all data", "test_loss": 0.0625}
@@ -327,7 +327,7 @@ def test_a_thinned_study_shows_the_same_and_cannot_be_counted(
         with pytest.raises(StudyError, match="packed without the rows at which no incumbent chan"):
             refuse(packed)
     text = (tmp_path / "papers" / "thin" / "table.md").read_text()
-    assert "audit: holds" in text
+    assert "audit: passes" in text
     derived = read_derived(packed.path, packed.study.id)
     assert set(derived) == {"whole", "correlations", "suggestions", "brackets"}
     assert len(derived["whole"]) == (whole.frame["seed"] == 0).sum()

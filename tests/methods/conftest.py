@@ -83,7 +83,7 @@ class FakeTrial:
 
 @dataclass(frozen=True)
 class Reported:
-    """One report of one trial, and what was noted of it."""
+    """One report of one trial, and what was recorded of it."""
 
     trial: int
     level: int
@@ -100,7 +100,7 @@ class Controller:
         self.trials: list[FakeTrial] = []
         self.reports: list[Reported] = []
         self.observed: list[int] = []
-        """Scheduler times of the results at rungs that the searcher was told."""
+        """Scheduler times of the results at rungs that the searcher observed."""
         self.chosen: list[str | None] = []
         """What was chosen to run, each time that the scheduler was asked."""
         self.searcher.set_max_concurrency(1)

@@ -21,7 +21,7 @@ TASK = "counting-ones-8"
 
 @cache
 def ran(method: str, budget: int = 22) -> tuple[pd.DataFrame, Counter[int]]:
-    """Rows of a cell, and how often BOHB's generator was told of a result, by scheduler time."""
+    """Rows of a cell, and how often BOHB's generator observed a result, by scheduler time."""
     job = CellJob(Cell(TASK, method, 0), make_task(TASK), budget)
     pair = get_method(method).build(job.problem)
     told = Counter[int]()
@@ -81,7 +81,7 @@ def rungs_hold(method: str, frame: pd.DataFrame) -> bool:
     plan = get_method(method).plan
     assert plan is not None
     band = [[(r.level, r.trials) for r in b] for b in plan(make_task(TASK).ladder)]
-    return all(check.holds for check in check_rungs(frame, band, workers=1))
+    return all(check.passes for check in check_rungs(frame, band, workers=1))
 
 
 @pytest.mark.parametrize(

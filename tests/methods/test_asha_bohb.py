@@ -33,7 +33,7 @@ ARGUMENTS = {
 
 
 class Heard:
-    """A controller whose searcher keeps what it is told."""
+    """A controller whose searcher keeps what it observes."""
 
     def __init__(self) -> None:
         self.results: list[tuple[str, dict[str, Any]]] = []
@@ -51,7 +51,7 @@ def test_a_report_at_a_rung_names_it_and_none_between_does() -> None:
         assert decision == (TrialScheduler.STOP if time == 9 else TrialScheduler.CONTINUE)
         named.append(result["hyperband_info"].get("budget"))
     assert named == [1, None, 3, None, None, None, None, None, 9]
-    # the controller tells the searcher of all but the last
+    # the controller reports all but the last to the searcher
     assert [(told, result[TIME]) for told, result in heard.results] == [("t", 9)]
 
 
@@ -109,7 +109,7 @@ def test_the_model_hears_of_every_rung_once(
     seen = frame[frame["rung"].notna()]
     assert len(frame[(frame["decision"] == "end") & frame["rung"].isna()]) <= workers
     ladder = job.task.ladder
-    losses = seen["val_loss"].fillna(WORST)  # which a failure is told as
+    losses = seen["val_loss"].fillna(WORST)  # which a failure is reported as
     rows = {int(level): own.tolist() for level, own in losses.groupby(seen["level"])}
     assert heard == {ladder.time(level): losses for level, losses in rows.items()}
     # the top, where all are stopped

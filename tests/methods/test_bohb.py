@@ -25,7 +25,7 @@ FEW = {"num_samples": 8}
 
 
 def suggestions(searcher: TuneBOHB, by_model: list[bool] | None = None) -> list[dict[str, Any]]:
-    """Suggestions, each with its result at a rung told before the next is asked for.
+    """Suggestions, each with its result at a rung reported before the next is asked for.
 
     ``by_model`` takes what the searcher says of each of them.
     """

@@ -281,9 +281,9 @@ def test_the_method_lays_its_grid_out_for_the_budget(
     problem: Callable[..., Problem], toy: Callable[..., Task]
 ) -> None:
     def searcher(**fields: Any) -> GridSearch:
-        noted = get_method("grid").build(problem(toy(), "grid", **fields)).searcher
-        assert isinstance(noted.searcher, GridSearch)
-        return noted.searcher
+        recording = get_method("grid").build(problem(toy(), "grid", **fields)).searcher
+        assert isinstance(recording.searcher, GridSearch)
+        return recording.searcher
 
     assert searcher(points=50).counts == {"x": 5, "n": 5, "kind": 2}
     assert searcher(points=3).counts == {"x": 2, "n": 1, "kind": 1}

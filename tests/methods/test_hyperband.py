@@ -21,20 +21,20 @@ Plan = list[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of each bracket the levels and the trials that reach them."""
 
 
-class OnlyFirstMend(PatchedHyperBandForBOHB):
+class OnlyHalvingFix(PatchedHyperBandForBOHB):
     """Opens its brackets in time, and keeps from the searcher what ends a trial."""
 
     on_trial_result = HyperBandForBOHB.on_trial_result
 
 
-class OnlySecondMend(PatchedHyperBandForBOHB):
+class OnlyFinalReportFix(PatchedHyperBandForBOHB):
     """The other way round."""
 
     on_trial_add = HyperBandForBOHB.on_trial_add
 
 
 class Remembering(PatchedHyperBandForBOHB):
-    """Both mends, and everything kept for ever as Ray keeps it."""
+    """Both fixes, and everything kept for ever as Ray keeps it."""
 
     on_trial_remove = HyperBandForBOHB.on_trial_remove
 
@@ -92,13 +92,13 @@ def test_patched_all_brackets_are_halved_as_planned(run: Run) -> None:
     assert len(driver.reports) == 150
 
 
-def test_the_first_mend_alone_opens_the_brackets(run: Run) -> None:
-    assert rungs(run(OnlyFirstMend).reports) == BAND * 2
-    assert {report.bracket for report in run(OnlySecondMend).reports} == {0}
+def test_the_halving_fix_alone_opens_the_brackets(run: Run) -> None:
+    assert rungs(run(OnlyHalvingFix).reports) == BAND * 2
+    assert {report.bracket for report in run(OnlyFinalReportFix).reports} == {0}
 
 
 def test_observations_that_end_a_trial_reach_the_searcher_only_patched(run: Run) -> None:
-    lost = run(OnlyFirstMend)
+    lost = run(OnlyHalvingFix)
     # the last result at each of the 2 x 6 rungs ends its trial, as it is the worst or at the top
     assert len(lost.observed) == 46 - 12
     assert lost.observed.count(9) == 6

@@ -54,7 +54,7 @@ def decisions(
     """What is decided on results of 6 trials at a time, in a random order, until each is 27 old.
 
     Trials go on by 0 to ``skip`` epochs at a time, or from rung to rung where ``grid``; one that
-    is paused is taken up again.
+    is paused is resumed.
     """
     rng = random.Random(seed)
     running: list[tuple[FakeTrial, int]] = []

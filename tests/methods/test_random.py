@@ -28,7 +28,7 @@ DRAWING = sorted(METHODS.keys() - {"grid", "tpe", "tpe-univariate", "gp"})
 
 
 def first(problem: Problem, samples: int = 8) -> list[dict[str, Any]]:
-    """The first suggestions of a problem's method, before it is told any result."""
+    """The first suggestions of a problem's method, before it observes any result."""
     searcher = get_method(problem.method).build(problem).searcher
     return [searcher.suggest(str(number)) for number in range(samples)]
 

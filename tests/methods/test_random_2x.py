@@ -84,7 +84,7 @@ def test_the_paper_s_table_has_no_row_of_it_and_a_note(folder: Path) -> None:
     assert table.notes[1].startswith(LINE + "0.")
 
 
-def test_it_is_not_trained_again(folder: Path) -> None:
+def test_it_is_not_retrained(folder: Path) -> None:
     planned = plan(load_study(folder), 2)
     assert {job.cell.method for job in planned} == {"random"}
     assert len(planned) == 4

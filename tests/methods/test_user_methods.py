@@ -356,7 +356,7 @@ def test_a_study_of_both_examples_is_stored_drawn_audited_and_reproduced(
         study = load_study(folder)
         assert study.study.methods == ("random", "HalvingEvolution", "sobol-asha")
         audit = audit_study(study)
-        assert audit.holds, audit.lines()
+        assert audit.passes, audit.lines()
         figure_study(study, 0, allow_missing=False)
         assert style.line("sobol-asha").label == "Sobol + ASHA"
         assert style.line("HalvingEvolution").label == "Halving evolution"
@@ -379,7 +379,7 @@ def test_a_stored_study_executes_no_file_that_is_not_trusted(
         "import bohb_study, sys; from bohb_study.store import load_study;"
         "from bohb_study.audit.study_audit import audit_study;"
         "from bohb_study.running.rerun import prepare_rerun;"
-        "study = load_study(sys.argv[1]); assert audit_study(study).holds;"
+        "study = load_study(sys.argv[1]); assert audit_study(study).passes;"
         "assert not [n for n in sys.modules if n.startswith('_bohb_study_task_')];"
         "prepare_rerun(study)"
     )

@@ -1,4 +1,4 @@
-"""Claims: verdicts follow from intervals, numbers from the frames; what does not hold is told."""
+"""Claims: verdicts follow from intervals, numbers from the frames; what does not hold is said."""
 
 import shutil
 from collections.abc import Callable, Sequence

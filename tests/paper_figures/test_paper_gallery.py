@@ -240,10 +240,10 @@ def test_an_item_is_drawn_from_its_studies_cut_to_what_it_shows(small_paper: Pat
     assert [task.name for task in one.tasks] == ["counting-ones-8"]
 
 
-def test_a_wish_goes_before_the_plan(small_paper: Path) -> None:
-    wish = RenderOptions("icml", ("mfh3-good",), ("hyperband",), "any", "full_evals")
+def test_options_go_before_the_plan(small_paper: Path) -> None:
+    options = RenderOptions("icml", ("mfh3-good",), ("hyperband",), "any", "full_evals")
     item = Item("x", "rungs", ("one", "two"), ("bohb",), ("counting-ones-8",))
-    (study,) = Studies(small_paper, wish).of(item)
+    (study,) = Studies(small_paper, options).of(item)
     assert [task.name for task in study.tasks] == ["mfh3-good"]
     assert study.methods == ("hyperband",)
     assert (study.venue, study.rule, study.axis) == ("icml", "any", "full_evals")
@@ -286,7 +286,7 @@ def test_check_is_0_where_every_byte_is_the_same_and_writes_nothing(
     assert {path: path.stat().st_mtime_ns for path in home.parent.rglob("*")} == before
 
 
-def test_check_tells_one_changed_value_by_the_files_that_show_it(
+def test_check_names_one_changed_value_by_the_files_that_show_it(
     run: Run, paper: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _change_one_value(paper / "one", correct=True)

@@ -1,4 +1,4 @@
-"""Final configurations trained again: the right ones, each kept at once, none left behind."""
+"""Final configurations, retrained: the right ones, each kept at once, none left behind."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ from bohb_study.tasks.computed import ComputedEvaluation
 
 @dataclass(frozen=True)
 class Toy(ComputedTask):
-    """A computed loss that can be trained again."""
+    """A computed loss that can be retrained."""
 
     part: str = "split"
     extra_names = ("threads", "pid")
@@ -123,7 +123,7 @@ def study(folder: Path) -> LoadedStudy:
 
 
 class Serial:
-    """Runs trainings in this process, in order; notes them and stops where it is told to."""
+    """Runs trainings in this process, in order; keeps their names and stops where it is told to."""
 
     def __init__(self) -> None:
         self.ran: list[Training] = []
@@ -190,7 +190,7 @@ def test_columns_that_are_not_the_configuration_are_refused(
         chosen(dataclasses.replace(study, frame=frame))
 
 
-def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_on_all_data(
+def test_each_incumbent_is_planned_repeats_times_and_each_methods_best_is_refit(
     study: LoadedStudy,
 ) -> None:
     planned = plan(study, 3)
@@ -273,7 +273,7 @@ def test_what_two_methods_chose_is_trained_once(
     assert [final.training for final in stored(folder)] == [job.cell, twin.cell, other.cell]
 
 
-def test_what_is_kept_is_not_trained_again(folder: Path, serial: Serial) -> None:
+def test_what_is_kept_is_not_retrained(folder: Path, serial: Serial) -> None:
     first = retrain_finals(folder, 2)
     serial.ran.clear()
     before = (folder / FINALS_FILE).stat()
@@ -325,7 +325,7 @@ def _diverged(data: dict[str, Any]) -> None:
         (_diverged, []),  # a result, and it would come out again
     ],
 )
-def test_what_is_stale_is_trained_again(
+def test_what_is_stale_is_retrained(
     folder: Path, serial: Serial, change: Callable[[dict[str, Any]], None], again: list[int]
 ) -> None:
     first = retrain_finals(folder, 1)

@@ -31,7 +31,7 @@ FRAME = pd.DataFrame(ROWS, columns=["method", "level", "status", "val_loss"]).as
 DIGITS = {"digits": make_task("digits")}
 
 
-def test_a_computed_task_tells_its_own() -> None:
+def test_a_computed_task_has_its_own() -> None:
     task = make_task("branin-mf")
     own = references({"branin-mf": task}, FRAME)["branin-mf"]
     drawn = task.space(0).sample_configuration(1000)

@@ -87,7 +87,7 @@ def test_first_level_is_finite_and_costs_what_the_ladder_says(task: Task) -> Non
     assert set(report.extra) == set(task.extra_names)
 
 
-def test_evaluation_put_away_goes_on_as_if_nothing_had_happened(task: Task) -> None:
+def test_a_paused_evaluation_goes_on_as_if_nothing_had_happened(task: Task) -> None:
     config = draw(task, 1)[0]
     first = task.ladder.next_level(0)
     second = first if first == task.ladder.top else task.ladder.next_level(first)

@@ -28,7 +28,7 @@ class BracketCheck:
     """False where the budget, or the search space, ended inside this bracket."""
 
     @property
-    def holds(self) -> bool:
+    def passes(self) -> bool:
         """Complete brackets equal the plan; a cut-off one never exceeds it."""
         pairs = list(zip(self.executed, self.planned, strict=True))
         if self.complete:
@@ -57,7 +57,7 @@ def check_rungs(
     was used up, its last bracket could not be filled, though it is halved to its top.
 
     Args:
-        frame: rows of one method, of any number of cells; columns as in columns.py.
+        frame: rows of one method, of any number of cells; columns as in ``schema.COLUMNS``.
         plan: the brackets of one band; they repeat.
         workers: trials at a time.
         exhausted: cells (task, method, seed) that ended because their search space was used up.
@@ -84,7 +84,7 @@ def check_rungs(
 
 @dataclass(frozen=True)
 class ModelShare:
-    """How often a model picked, in one cell."""
+    """How often a model suggested, in one cell."""
 
     task: str
     method: str
@@ -92,7 +92,7 @@ class ModelShare:
     suggestions: int
     """Trials suggested once the model could exist."""
     model_based: int
-    """Those of them that the model picked."""
+    """Those of them that the model made."""
     too_early: int
     """Trials that are marked as the model's although it could not exist yet; must be 0."""
 

@@ -8,7 +8,7 @@ from bohb_study.analysis.frame_cells import Key
 from bohb_study.schema import CELL
 
 PARTS = ("training", "searching", "scheduling", "engine")
-"""What a cell's wall-clock time is split into; ``engine`` is the rest."""
+"""What a cell's wall-clock time is split into; ``engine`` is the remainder."""
 COLUMNS = (*CELL, "wall", *PARTS)
 """Of ``time_split``; seconds."""
 

@@ -73,10 +73,10 @@ def _degenerate(space: Mapping[str, Mapping[str, Any]] | None) -> str | None:
 
 
 def _per_fidelity(task: str, method: str, rows: pd.DataFrame, top: int) -> list[dict[str, Any]]:
-    """Trials that were observed at each level, and how many of them the model picked."""
+    """Trials that were observed at each level, and how many of them the model suggested."""
     seen = rows[is_observation(rows, top)].drop_duplicates(["seed", "trial", "level"])
-    picked = seen["model_based"].fillna(False).astype(bool)
-    levels = picked.groupby(seen["level"])
+    suggested = seen["model_based"].fillna(False).astype(bool)
+    levels = suggested.groupby(seen["level"])
     trials, by_model = levels.size(), levels.sum()
     return [
         {

@@ -32,7 +32,7 @@ def check_brackets(study: Evidence) -> Checked:
             continue
         checked.places += 1
         _tabulate(checked, task, method, brackets)
-        wrong = [bracket for bracket in brackets if not bracket.holds]
+        wrong = [bracket for bracket in brackets if not bracket.passes]
         if wrong:
             first = wrong[0]
             what = f"seed {first.seed}, bracket {first.bracket}: {first}{more(len(wrong) - 1)}"

@@ -52,7 +52,7 @@ class SeededBOHB(BOHB):
         self._degenerate = False
 
     def get_config(self, budget: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The next configuration, and whether the model picked it.
+        """The next configuration, and whether the model made it.
 
         Args:
             budget: not used, as in HpBandSter.

@@ -96,7 +96,7 @@ class OptunaSearch(SelfLimitingSearcher):
         self._number = 0
         self._observed = 0
         self.picked_by_model = False
-        """Whether the sampler's model picked the last suggestion (the GP: of what every
+        """Whether the sampler's model made the last suggestion (the GP: of what every
         configuration has)."""
 
     def next_config(self) -> Config:

@@ -18,7 +18,7 @@ class Asked:
     """What an optimiser asked for."""
 
     given: Any
-    """The configuration as the optimiser has it, which it is told again."""
+    """The configuration as the optimiser has it, which ``tell`` gives back."""
     config: dict[str, Any]
     """The same in plain values."""
     key: str

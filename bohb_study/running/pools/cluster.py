@@ -160,7 +160,7 @@ def _run_cell(job: CellJob, board: Any) -> CellResult:
 def run_cells(
     jobs: Sequence[CellJob], at_once: int
 ) -> Generator[Running | Finished[CellResult], None, None]:
-    """Run cells side by side on the connected Ray, telling how far they are and when they end.
+    """Run cells side by side on the connected Ray, reporting how far they are and when they end.
 
     Args:
         jobs: the cells.

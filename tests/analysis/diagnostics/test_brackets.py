@@ -1,4 +1,4 @@
-"""Are brackets halved as planned, and does the model pick when it can? Frames made by hand."""
+"""Are brackets halved as planned, and does the model suggest when it can? Frames made by hand."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def cell(*judged: Judged, seed: int = 0, method: str = "hyperband") -> pd.DataFr
 
 
 def outcomes(frame: pd.DataFrame, workers: int = 1) -> list[tuple[bool, bool]]:
-    return [(check.complete, check.holds) for check in check_rungs(frame, BAND, workers)]
+    return [(check.complete, check.passes) for check in check_rungs(frame, BAND, workers)]
 
 
 PLANNED: tuple[Judged, ...] = ((0, 1, 9), (0, 3, 3), (0, 9, 1), (1, 3, 5), (1, 9, 2), (2, 9, 3))
@@ -36,7 +36,7 @@ def test_brackets_as_planned_hold_band_after_band() -> None:
     again = [(bracket + 3, level, trials) for bracket, level, trials in PLANNED]
     checks = check_rungs(cell(*PLANNED, *again), BAND, workers=1)
     assert [check.bracket for check in checks] == [0, 1, 2, 3, 4, 5]
-    assert all(check.complete and check.holds for check in checks)
+    assert all(check.complete and check.passes for check in checks)
     assert checks[0].executed == checks[3].planned == ((1, 9), (3, 3), (9, 1))
     assert str(checks[4]) == "5/2 of 5/2 at 3/9"
     assert (checks[0].task, checks[0].method, checks[0].seed) == ("toy", "hyperband", 0)
@@ -54,13 +54,13 @@ def test_brackets_as_planned_hold_band_after_band() -> None:
 )
 def test_a_bracket_that_departs_from_the_plan_does_not_hold(wrong: list[Judged], said: str) -> None:
     checks = check_rungs(cell(*wrong, (1, 3, 1)), BAND, workers=1)
-    assert [check.holds for check in checks] == [False, True]
+    assert [check.passes for check in checks] == [False, True]
     assert checks[0].complete  # the next bracket was opened, so this one had ended
     assert str(checks[0]) == said
 
 
 @pytest.mark.parametrize(
-    ("cut", "holds"),
+    ("cut", "passes"),
     [
         ([(1, 3, 3)], True),
         ([(1, 3, 5), (1, 9, 1)], True),
@@ -69,9 +69,9 @@ def test_a_bracket_that_departs_from_the_plan_does_not_hold(wrong: list[Judged],
     ],
 )
 def test_the_last_bracket_may_be_cut_off_and_never_exceeds_the_plan(
-    cut: list[Judged], holds: bool
+    cut: list[Judged], passes: bool
 ) -> None:
-    assert outcomes(cell(*PLANNED[:3], *cut)) == [(True, True), (False, holds)]
+    assert outcomes(cell(*PLANNED[:3], *cut)) == [(True, True), (False, passes)]
 
 
 def test_the_last_bracket_is_complete_where_its_top_rung_is_full() -> None:
@@ -98,18 +98,18 @@ def test_a_trial_counts_once_and_only_where_it_was_judged() -> None:
 def test_every_cell_is_checked_by_itself() -> None:
     cells = [cell(*PLANNED, seed=1), cell((0, 1, 9), (0, 3, 3), (0, 9, 2), seed=0)]
     checks = check_rungs(pd.concat(cells), BAND, workers=1)
-    assert [(c.seed, c.bracket, c.holds) for c in checks] == [
+    assert [(c.seed, c.bracket, c.passes) for c in checks] == [
         (0, 0, False), (1, 0, True), (1, 1, True), (1, 2, True)
     ]  # fmt: skip
 
 
-# How often the model picked
+# How often the model suggested
 
 
 def trials(
     *suggested: tuple[int, bool | None], rung: Sequence[int] | None = None, seed: int = 0
 ) -> pd.DataFrame:
-    """One report a trial: its level and whether the model picked it; all at rungs, or ``rung``."""
+    """One report a trial: its level and whether the model made it; all at rungs, or ``rung``."""
     n = len(suggested)
     return pd.DataFrame(
         {

@@ -33,8 +33,8 @@ def cell(trials: list[Trial], *, method: str = "random", model: bool | None = No
         for level, loss in reports
     ]
     frame = pd.DataFrame(rows).assign(task="toy", method=method, seed=0, status="ok")
-    picked = pd.array([pd.NA if model is None else model] * len(frame), dtype="boolean")
-    return frame.assign(seq=range(len(frame)), model_based=picked)
+    model_based = pd.array([pd.NA if model is None else model] * len(frame), dtype="boolean")
+    return frame.assign(seq=range(len(frame)), model_based=model_based)
 
 
 def only(frame: pd.DataFrame, rungs: tuple[int, ...] = (1, 3)) -> dict[str, object]:

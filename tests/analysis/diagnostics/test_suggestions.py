@@ -1,4 +1,4 @@
-"""Model-based against random picks, on frames made by hand."""
+"""Model-based against random suggestions, on frames made by hand."""
 
 import numpy as np
 import pandas as pd

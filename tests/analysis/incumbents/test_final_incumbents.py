@@ -76,7 +76,7 @@ def test_the_order_of_rows_changes_no_final_incumbent() -> None:
 
 
 def test_a_seeds_value_is_the_mean_of_its_trainings(incumbents: pd.DataFrame) -> None:
-    """Fails where trainings are pooled over seeds, or those on all data get in."""
+    """Fails where trainings are pooled over seeds, or refits get in."""
     rows = [trained("bohb", 0, r, loss) for r, loss in enumerate([0.1, 0.2, 0.6])]
     rows += [trained("bohb", 1, r, loss) for r, loss in enumerate([0.5, 0.5, 0.5])]
     rows += [trained("bohb", 1, 0, 0.05, kind="all data")]

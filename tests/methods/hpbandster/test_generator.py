@@ -1,4 +1,4 @@
-"""BOHB with a random state of its own picks what HpBandSter's own picks, bit for bit."""
+"""BOHB with a random state of its own suggests what HpBandSter's own suggests, bit for bit."""
 # ruff: noqa: NPY002 (numpy's global generator is what this is about)
 
 import logging
@@ -35,8 +35,8 @@ pytestmark = [
 
 Space = Callable[[int], ConfigurationSpace]
 """From the seed of a space's own stream to the space."""
-Pick = tuple[dict[str, Any], bool]
-"""A configuration, and whether the model picked it."""
+Suggestion = tuple[dict[str, Any], bool]
+"""A configuration, and whether the model made it."""
 
 
 @pytest.fixture(autouse=True)
@@ -54,30 +54,30 @@ def observe(generator: BOHB, config: dict[str, Any], budget: float = 1.0) -> Non
     generator.new_result(_BOHBJobWrapper(loss(config) / budget, budget, config))
 
 
-def picks(generator: BOHB, rounds: int) -> list[Pick]:
+def suggestions(generator: BOHB, rounds: int) -> list[Suggestion]:
     """Picks, each observed at once; every third also on a second, higher budget."""
-    picked = []
+    suggested = []
     for number in range(rounds):
         config, info = generator.get_config(None)
-        picked.append((config, info["model_based_pick"]))
+        suggested.append((config, info["model_based_pick"]))
         observe(generator, config)
         if number % 3 == 2:
             observe(generator, config, budget=3.0)
-    return picked
+    return suggested
 
 
-def stock_picks(space: Space, seed: int, rounds: int, **options: Any) -> list[Pick]:
-    """HpBandSter's own picks, drawn from the global generator."""
+def stock_suggestions(space: Space, seed: int, rounds: int, **options: Any) -> list[Suggestion]:
+    """HpBandSter's own suggestions, drawn from the global generator."""
     np.random.seed(seed)
-    return picks(BOHB(space(seed), **options), rounds)
+    return suggestions(BOHB(space(seed), **options), rounds)
 
 
-def assert_as_stock(space: Space, seed: int, rounds: int, **options: Any) -> list[Pick]:
-    """Equal picks, and equal positions in both streams at the end; returns the picks."""
-    expected = stock_picks(space, seed, rounds, **options)
+def assert_as_stock(space: Space, seed: int, rounds: int, **options: Any) -> list[Suggestion]:
+    """Equal suggestions, which are returned, and equal positions in both streams at the end."""
+    expected = stock_suggestions(space, seed, rounds, **options)
     drawn_from = np.random.get_state()
     generator = SeededBOHB(space(seed), seed=seed, **options)
-    assert picks(generator, rounds) == expected
+    assert suggestions(generator, rounds) == expected
     np.testing.assert_equal(generator.rng.get_state(), drawn_from)
     return expected
 
@@ -125,8 +125,8 @@ def test_picks_are_hpbandsters_bit_for_bit(space: Space, seed: int, rounds: int)
 
 
 def test_picks_are_hpbandsters_with_all_its_own_settings() -> None:
-    picked = assert_as_stock(space_of("logint", "cat4"), seed=3, rounds=90)
-    assert 45 <= sum(by_model for _, by_model in picked) <= 65  # 2/3 of all but the first 6
+    suggested = assert_as_stock(space_of("logint", "cat4"), seed=3, rounds=90)
+    assert 45 <= sum(by_model for _, by_model in suggested) <= 65  # 2/3 of all but the first 6
 
 
 @given(
@@ -154,9 +154,9 @@ def test_numpys_global_generator_is_left_alone(conditional: bool) -> None:
     generator = SeededBOHB(space_of("float", "int", "cat4", conditional=conditional)(0), seed=0)
     np.random.seed(12345)
     before = np.random.get_state()
-    picked = picks(generator, 40)
+    suggested = suggestions(generator, 40)
     np.testing.assert_equal(np.random.get_state(), before)
-    assert any(by_model for _, by_model in picked)
+    assert any(by_model for _, by_model in suggested)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 5])
@@ -188,13 +188,13 @@ def test_the_share_of_random_picks_is_a_third() -> None:
 def test_the_seed_decides_what_the_model_picks_and_nothing_else() -> None:
     space = space_of("float", "cat4")
     one, again, other = (
-        picks(SeededBOHB(space(0), seed=seed, num_samples=4), 30) for seed in (1, 1, 2)
+        suggestions(SeededBOHB(space(0), seed=seed, num_samples=4), 30) for seed in (1, 1, 2)
     )
     assert one == again
     assert one != other
     first = next(number for number, (_, by_model) in enumerate(one) if by_model)
     assert first >= 6
-    assert one[:6] == other[:6]  # random picks come from the space's own stream
+    assert one[:6] == other[:6]  # random suggestions come from the space's own stream
 
 
 def forbidden(seed: int) -> ConfigurationSpace:
@@ -227,16 +227,16 @@ ALL_BY_MODEL = {"random_fraction": 0.0, "num_samples": 2, "min_bandwidth": 1.0}
 
 
 def test_a_forbidden_pick_costs_a_random_configuration(caplog: pytest.LogCaptureFixture) -> None:
-    picked = assert_as_stock(forbidden, seed=4, rounds=40, **ALL_BY_MODEL)
-    fallbacks = sum(not by_model for _, by_model in picked[6:])  # there is a model by then
+    suggested = assert_as_stock(forbidden, seed=4, rounds=40, **ALL_BY_MODEL)
+    fallbacks = sum(not by_model for _, by_model in suggested[6:])  # there is a model by then
     assert 2 < said(caplog, "drawing a random one") <= fallbacks
 
 
 def test_candidates_without_a_density_cost_a_random_configuration_and_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    picked = assert_as_stock(degenerate, seed=4, rounds=40, **ALL_BY_MODEL)
-    assert sum(not by_model for _, by_model in picked[6:]) > 2
+    suggested = assert_as_stock(degenerate, seed=4, rounds=40, **ALL_BY_MODEL)
+    assert sum(not by_model for _, by_model in suggested[6:]) > 2
     assert said(caplog, "HpBandSter issue 100") == said(caplog, "") == 1
 
 
@@ -253,8 +253,8 @@ def told(
         generator.new_result(_BOHBJobWrapper(loss, budget, config))
 
 
-def asked(generators: tuple[BOHB, SeededBOHB]) -> Pick:
-    """The next pick of both, which is the same and leaves both streams at the same position."""
+def asked(generators: tuple[BOHB, SeededBOHB]) -> Suggestion:
+    """The next suggestion of both: the same, and both streams are at the same position after it."""
     (config, info), (ours, our_info) = (generator.get_config(None) for generator in generators)
     assert ours == config
     assert our_info == info
@@ -274,7 +274,7 @@ def asked(generators: tuple[BOHB, SeededBOHB]) -> Pick:
 def test_hundreds_of_results_between_picks(
     space: Space, seed: int, between: list[int], levels: int
 ) -> None:
-    """Ties, losses that are not finite, three budgets; all 64 candidates of every pick."""
+    """Ties, losses that are not finite, three budgets; all 64 candidates of every suggestion."""
     generators = in_step(space, seed, random_fraction=0.1)
     draws = np.random.default_rng(seed)
     configs = space(seed + 1 if seed < 2**32 - 1 else 0)
@@ -310,9 +310,9 @@ def test_the_search_ends_at_a_category_that_only_bad_observations_lack(
     for number in range(30):
         category = (32, 64, 128, 256)[number] if number < 4 else 32
         told(generators, {"h0": rng.uniform(-5, 5), "h1": category}, float(number))
-    picked = [asked(generators) for _ in range(8)]
-    assert all(by_model for _, by_model in picked)
-    assert {config["h1"] for config, _ in picked} - {32}
+    suggested = [asked(generators) for _ in range(8)]
+    assert all(by_model for _, by_model in suggested)
+    assert {config["h1"] for config, _ in suggested} - {32}
     assert said(caplog, "HpBandSter issue 100") == said(caplog, "") == 1
 
 

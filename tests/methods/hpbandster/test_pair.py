@@ -48,7 +48,7 @@ CASES = [
     ("hpbandster-hyperband", "counting-ones-8", 9, "stock", 2),
     ("hpbandster-hyperband", "synthetic-curves", 3, "stock", 1),
     ("hpbandster-bohb", "counting-ones-8", 9, "stock", 1),
-    # the same picks (test_generator.py) many times as fast
+    # the same suggestions (test_generator.py) many times as fast
     ("hpbandster-bohb", "synthetic-curves", 3, "batched", 2),
 ]
 
@@ -166,7 +166,7 @@ def test_every_bracket_that_was_finished_is_as_planned(
     cell = job(method, task=rung_task, budget=60, workers=workers)
     plan = [[(r.level, r.trials) for r in bracket] for bracket in hpbandster_plan(cell.task.ladder)]
     checks = check_rungs(virtual.run_cell(cell).frame, plan, workers)
-    assert all(check.holds for check in checks), [str(check) for check in checks]
+    assert all(check.passes for check in checks), [str(check) for check in checks]
     assert sum(check.complete for check in checks) >= 12
     # each worker can keep at most one bracket open
     assert sum(not check.complete for check in checks) <= workers
@@ -182,7 +182,7 @@ def test_a_promoted_trial_pays_the_difference_on_a_curve(method: str, job: Any) 
 
 
 def test_decisions_are_those_of_the_rungs(job: Any) -> None:
-    """Put away at each rung, and at an end at the top."""
+    """Paused at each rung, and at an end at the top."""
     frame = judged(virtual.run_cell(job("hpbandster-hyperband")).frame).iloc[:-1]
     assert set(frame.loc[frame["level"] < 9, "decision"]) == {"pause"}
     assert set(frame.loc[frame["level"] == 9, "decision"]) == {"end"}

@@ -1,4 +1,4 @@
-"""Optuna's samplers over a ConfigSpace: the picks of plain Optuna, conditions, what they learn."""
+"""Optuna's samplers over a ConfigSpace: plain Optuna's suggestions, conditions, what they learn."""
 
 import inspect
 import logging
@@ -86,13 +86,13 @@ def loss_of(config: Config) -> float:
 
 
 FAILED = {"loss": WORST, STATUS: "failed"}
-"""What is told of a training without a result."""
+"""What is reported of a training without a result."""
 
 
 def run(
     searcher: OptunaSearch, count: int, loss: Callable[[Config], float | None] = loss_of
 ) -> list[Config]:
-    """Suggestions, each told its loss at once; None where it failed."""
+    """Suggestions, each with its loss reported at once; None where it failed."""
     configs = []
     for number in range(count):
         config = searcher.suggest(str(number))
@@ -117,7 +117,7 @@ def bowl(config: Config) -> float:
     return (float(config["x"]) - 0.3) ** 2 + (float(config["y"]) - 0.7) ** 2
 
 
-# The picks of plain Optuna
+# The suggestions of plain Optuna
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -174,11 +174,11 @@ def test_higher_can_be_better() -> None:
 
 @pytest.mark.parametrize("name", ["tpe", "tpe-univariate"])
 def test_the_constant_liar_changes_nothing_for_one_worker(name: str) -> None:
-    def picks(liar: bool) -> list[Config]:
+    def suggestions(liar: bool) -> list[Config]:
         sampler = TPESampler(seed=1, multivariate=name == "tpe", constant_liar=liar)
         return run(OptunaSearch(all_kinds(0), sampler, metric="loss"), 25)
 
-    assert picks(True) == picks(False)
+    assert suggestions(True) == suggestions(False)
 
 
 def test_what_we_know_of_optuna() -> None:
@@ -197,9 +197,9 @@ def test_what_we_know_of_optuna() -> None:
 
 
 def test_univariate_is_another_method() -> None:
-    picks = {name: run(search(name, all_kinds(0)), 14) for name in ("tpe", "tpe-univariate")}
-    assert picks["tpe"][0] == picks["tpe-univariate"][0]
-    assert picks["tpe"][10:] != picks["tpe-univariate"][10:]
+    suggestions = {name: run(search(name, all_kinds(0)), 14) for name in ("tpe", "tpe-univariate")}
+    assert suggestions["tpe"][0] == suggestions["tpe-univariate"][0]
+    assert suggestions["tpe"][10:] != suggestions["tpe-univariate"][10:]
 
 
 # Values
@@ -306,7 +306,7 @@ def test_a_sampler_that_insists_gets_a_random_configuration() -> None:
     searcher = OptunaSearch(space(), sampler, metric="loss", startup=2)
     drawn = space()
     for number in range(4):
-        searcher.picked_by_model = True  # as after a pick that was allowed
+        searcher.picked_by_model = True  # as after a suggestion that was allowed
         assert searcher.suggest(str(number)) == plain(drawn.sample_configuration())
         assert sampler.asked == (number + 1) * ASKS
         assert not searcher.picked_by_model
@@ -330,23 +330,23 @@ def test_a_finite_space_does_not_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_model_learns_from_what_it_is_told(name: str) -> None:
-    """And draws no better than at first where it is told the same loss each time."""
+def test_the_model_learns_from_what_it_observes(name: str) -> None:
+    """And draws no better than at first where the same loss is reported each time."""
     count, seeds = (14, 2) if name == "gp" else (40, 3)
-    first, picked, blind = [], [], []
+    first, later, blind = [], [], []
     for seed in range(seeds):
         losses = [bowl(config) for config in run(search(name, plane(), seed), count, bowl)]
         first += losses[:STARTUP_TRIALS]
-        picked += losses[STARTUP_TRIALS:]
+        later += losses[STARTUP_TRIALS:]
         configs = run(search(name, plane(), seed), count, lambda config: 1.0)
         blind += [bowl(config) for config in configs[STARTUP_TRIALS:]]
-    assert np.median(picked) < 0.5 * np.median(first)
+    assert np.median(later) < 0.5 * np.median(first)
     assert np.median(blind) > 0.9 * np.median(first)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_picks_of_the_model_are_called_so(name: str) -> None:
-    """A trial counts once it is told; failed ones and running ones do not."""
+    """A trial counts once it is reported; failed ones and running ones do not."""
     searcher = search(name, plane())
     assert not searcher.picked_by_model
     for number in range(STARTUP_TRIALS + 3):
@@ -364,7 +364,7 @@ def test_only_picks_of_the_model_are_called_so(name: str) -> None:
 
 
 def test_a_failed_training_does_not_blind_the_gp() -> None:
-    def picks(failure: float | None) -> float:
+    def suggestions(failure: float | None) -> float:
         searcher = search("gp", plane())
         numbers = iter(range(16))
         told = lambda config: failure if next(numbers) == 4 else bowl(config)  # noqa: E731
@@ -372,8 +372,8 @@ def test_a_failed_training_does_not_blind_the_gp() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert picks(None) < 0.01
-    assert picks(1e6) > 0.1  # what it sees is one large loss, and everything else alike
+        assert suggestions(None) < 0.01
+    assert suggestions(1e6) > 0.1  # what it sees is one large loss, and everything else alike
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -382,11 +382,11 @@ def test_nothing_but_failures(name: str) -> None:
 
 
 def test_to_tpe_a_failed_training_is_the_worst() -> None:
-    def picks(failure: float | None) -> list[Config]:
+    def suggestions(failure: float | None) -> list[Config]:
         told = lambda config: failure if float(config["x"]) > 0.8 else bowl(config)  # noqa: E731
         return run(search("tpe", plane()), 30, told)
 
-    assert picks(None) == picks(1e6) != picks(-1e6)
+    assert suggestions(None) == suggestions(1e6) != suggestions(-1e6)
 
 
 # Several workers, saving, silence
@@ -394,7 +394,7 @@ def test_to_tpe_a_failed_training_is_the_worst() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_several_trials_at_once(name: str) -> None:
-    """Four run at a time and come back in another order; each is told of its own result."""
+    """Four run at a time and come back in another order; each result is its own."""
     searcher = search(name, plane())
     searcher.set_max_concurrency(4)
     configs: dict[str, Any] = {}

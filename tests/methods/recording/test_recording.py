@@ -1,4 +1,4 @@
-"""The wrappers pass everything through, set the first rung, and note what was decided."""
+"""The wrappers pass everything through, set the first rung, and record what was decided."""
 
 import itertools
 import time
@@ -139,15 +139,15 @@ def test_the_first_rung_is_no_part_of_the_configuration() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_suggestions_are_noted_without_the_first_rung(
+def test_suggestions_are_recorded_without_the_first_rung(
     method: str, toy: Toys, pair: Callable[[str, Task], Pair], controller: Callable[..., Any]
 ) -> None:
     task = toy()
     driver = controller(pair(method, task), task.ladder)
     assert driver.add()
-    noted = driver.searcher.suggestions["0"].config
-    assert noted == without_notes(driver.trials[0].config)
-    assert FIRST_RUNG not in noted
+    recorded = driver.searcher.suggestions["0"].config
+    assert recorded == without_notes(driver.trials[0].config)
+    assert FIRST_RUNG not in recorded
 
 
 # Decisions
@@ -327,7 +327,7 @@ def test_schedulers_own_answers(curvy: Toys) -> None:
     assert not scheduler.supports_buffered_results  # a step would run beyond a decision
 
 
-# What the searcher notes
+# What the searcher records
 
 
 def test_suggestions_are_numbered_and_the_end_is_not_one() -> None:
@@ -342,7 +342,7 @@ def test_suggestions_are_numbered_and_the_end_is_not_one() -> None:
     assert (searcher.metric, searcher.mode) == ("loss", "min")
 
 
-def test_whether_the_model_picked_is_noted_with_each_suggestion() -> None:
+def test_whether_the_model_suggested_is_recorded_with_each_suggestion() -> None:
     inner = Mock(metric="loss", mode="min", suggest=lambda trial: {"trial": trial})
     searcher = RecordingSearcher(inner)
     for trial, inner.picked_by_model in (("a", False), ("b", True), ("c", False)):
@@ -451,7 +451,7 @@ def test_seconds_of_the_scheduler_are_those_of_all_its_calls(clock: Clock, curvy
 
 
 def test_each_second_is_counted_once(clock: Clock, curvy: Toys) -> None:
-    """Hyperband, when it judges, tells the searcher and stops other trials: calls within a call."""
+    """Hyperband, when it judges, calls the searcher and stops other trials: calls within a call."""
 
     def learn(*_: Any) -> None:
         clock.now += 100.0

@@ -26,7 +26,7 @@ TOP = 27
 
 
 def trainings(frame: pd.DataFrame, all_data: bool = True) -> pd.DataFrame:
-    """Three trainings a cell, and one a method on all data; losses that tell them apart."""
+    """Three trainings a cell, and one refit a method; losses that tell them apart."""
     rows = []
     for row in final_incumbents(frame, {"digits": TOP}).to_dict("records"):
         own = {name: row[name] for name in ("task", "method", "seed", "config_id")}

@@ -27,7 +27,7 @@ class Lived(NamedTuple):
     task: str
     rows: pd.DataFrame
     models: list[tuple[float, Any, Any] | None]
-    """Level in scheduler time and densities that the searcher had after each result it was told."""
+    """Level in scheduler time and densities that the searcher had after each observation."""
 
 
 def live(task: str, budget: float) -> Lived:

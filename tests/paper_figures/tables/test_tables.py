@@ -134,7 +134,7 @@ def test_regret_no_test_part_and_undefined_seeds_are_said(study: FigureStudy) ->
     assert {row[2] for row in marked(undefined)} == {"none in 1 of 8 seeds"}
 
 
-def test_trained_again_has_a_column(study: FigureStudy) -> None:
+def test_retrained_has_a_column(study: FigureStudy) -> None:
     own = study.frame[(study.frame["method"] == "bohb") & (study.frame["level"] == 27)]
     best = own.loc[own.groupby("seed")["val_loss"].idxmin()]
     again: list[dict[str, Any]] = [

@@ -48,12 +48,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[local.WorkerProcess]:
     """All processes that a test starts, in order."""
     processes: list[local.WorkerProcess] = []
 
-    class Noted(local.WorkerProcess):
+    class Counted(local.WorkerProcess):
         def __init__(self, numerics: Mode = "portable") -> None:
             super().__init__(numerics)
             processes.append(self)
 
-    monkeypatch.setattr(local, "WorkerProcess", Noted)
+    monkeypatch.setattr(local, "WorkerProcess", Counted)
     return processes
 
 

@@ -160,7 +160,7 @@ def test_seeds_and_configurations_draw_differently() -> None:
     assert ratio.std() > 0.01
 
 
-# Steps, putting away, divergence
+# Steps, pausing, divergence
 
 
 @given(stop=st.integers(1, 80), seed=st.integers(0, 100))

@@ -141,7 +141,7 @@ def test_paused_and_pickled_training_goes_on_exactly(straight: list[dict[str, An
     assert equal(second.state(), unbroken.state())
 
 
-def test_an_older_state_can_be_taken_up_again(straight: list[dict[str, Any]]) -> None:
+def test_an_older_state_can_be_resumed(straight: list[dict[str, Any]]) -> None:
     evaluation = TASK.start(CONFIG, 0)
     evaluation.advance(2)
     state = evaluation.state()

@@ -117,7 +117,7 @@ def test_options() -> None:
 
 
 def test_whole_is_no_option(name: str) -> None:
-    """It is for training the chosen configuration on all data, never for a study."""
+    """It is for refitting the chosen configuration, never for a study."""
     with pytest.raises(UsageError, match=rf"{name}\.whole: no such option of {name}"):
         make_task(name, {"whole": "true"})
 

@@ -70,13 +70,13 @@ def by_ray(config: dict[str, Any]) -> None:
 
 
 def losses(task: FunctionTask, levels: list[int], pauses: tuple[int, ...] = ()) -> list[float]:
-    """Of a training that is put away, as bytes, after some of its levels."""
+    """Of a training that is paused, as bytes, after some of its levels."""
     evaluation, found = task.start(CONFIG, 0), []
     for level in levels:
         found.append(evaluation.advance(level).val_loss)
         if level in pauses:
             state = pickle.dumps(evaluation.state())
-            evaluation.advance(level + 1)  # it goes on, and what was put away must not change
+            evaluation.advance(level + 1)  # it goes on, and the state must not change
             drawn()
             evaluation = task.start(CONFIG, 0)
             evaluation.restore(pickle.loads(state))

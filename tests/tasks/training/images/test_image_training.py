@@ -149,7 +149,7 @@ def test_evaluations_side_by_side_do_not_touch_each_other(
         assert [outcome(twin.advance(level)) for twin in twins] == [expected] * 2
 
 
-def test_an_older_state_can_be_taken_up_again(case: Case, straight: list[dict[str, Any]]) -> None:
+def test_an_older_state_can_be_resumed(case: Case, straight: list[dict[str, Any]]) -> None:
     evaluation = case.start()
     evaluation.advance(case.levels[0])
     state = evaluation.state()
@@ -316,7 +316,7 @@ def test_every_epoch_has_its_own_order_and_its_own_augmentation(
     assert len({tuple(order) for order, _ in seen}) == 3
 
 
-def test_trained_again_it_is_another_training_on_the_same_split(colour: Case) -> None:
+def test_retrained_it_is_another_training_on_the_same_split(colour: Case) -> None:
     level = colour.levels[0]
     ours = colour.start()
     others = [colour.task.retrain(colour.config, 0, repeat) for repeat in (0, 1)]
@@ -329,7 +329,7 @@ def test_trained_again_it_is_another_training_on_the_same_split(colour: Case) ->
     assert outcome(others[1].advance(level)) == outcome(again.advance(level))
 
 
-def test_on_all_data_it_trains_on_all_images_and_validates_on_the_test_part(
+def test_refit_it_trains_on_all_images_and_validates_on_the_test_part(
     colour: Case,
 ) -> None:
     task: ImageTask = colour.task.on_all_data()
