@@ -6,10 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bohb_study.errors import StudyError
-from bohb_study.schema import CELL, EXTRA, HP
-
-Key = tuple[str, str, int]
-"""(task, method, seed)."""
+from bohb_study.schema import CELL, EXTRA, HP, CellKey
 
 
 def narrow(frame: pd.DataFrame) -> pd.DataFrame:
@@ -21,7 +18,7 @@ def narrow(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[name for name in frame if not str(name).startswith((HP, EXTRA))]]
 
 
-def cells_of(frame: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
+def cells_of(frame: pd.DataFrame) -> Iterator[tuple[CellKey, pd.DataFrame]]:
     """Each cell with its rows, sorted by task, method and seed."""
     # by their places, cell by cell: groups of a whole frame would be a sorted copy of it
     groups: Any = frame.groupby(list(CELL), sort=True)  # stubs know one key, not several

@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from bohb_study.analysis.diagnostics.brackets import Plan
-from bohb_study.analysis.frame_cells import Key
 from bohb_study.arrays import Bools, Ints
-from bohb_study.schema import CELL
+from bohb_study.schema import CELL, CellKey
 from bohb_study.store import CellRecord
 
 State = Literal["holds", "violated", "known", "not applicable"]
@@ -93,13 +92,13 @@ class Evidence:
 
     frame: pd.DataFrame
     """n rows."""
-    cells: tuple[Key, ...]
+    cells: tuple[CellKey, ...]
     """Of the frame, sorted by task, method and seed."""
     code: Ints
     """Which of ``cells`` a row belongs to, ascending, shape (n,)."""
-    records: Mapping[Key, CellRecord]
+    records: Mapping[CellKey, CellRecord]
     """What was stored beside the rows of each cell that is done."""
-    asked: Sequence[Key]
+    asked: Sequence[CellKey]
     """All cells that were ever asked for."""
     tasks: Mapping[str, TaskFacts]
     methods: Mapping[str, MethodFacts]
@@ -172,7 +171,7 @@ def evidence(frame: pd.DataFrame, **facts: Any) -> Evidence:
     return Evidence(ordered, cells, np.sort(code), **facts)
 
 
-def name(key: Key) -> str:
+def name(key: CellKey) -> str:
     """The name of a cell, ``task/method/seed``."""
     return "/".join(map(str, key))
 

@@ -15,7 +15,7 @@ from bohb_study.running.rerun import same_study
 from bohb_study.schema import HP
 from bohb_study.seeding import Config, config_id, plain
 from bohb_study.store import LoadedStudy
-from bohb_study.store.sidecars.finals_json import Kind, Training
+from bohb_study.store.sidecars.finals_json import Training, TrainingKind
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, Report, Task
 from bohb_study.tasks.fingerprints import own_value
@@ -133,7 +133,7 @@ def chosen(study: LoadedStudy) -> list[Chosen]:
     ]
 
 
-def _job(one: Chosen, kind: Kind, repeat: int, task: Task) -> TrainingJob:
+def _job(one: Chosen, kind: TrainingKind, repeat: int, task: Task) -> TrainingJob:
     cell = one.cell
     training = Training(cell.task, cell.method, cell.seed, kind, repeat)
     return TrainingJob(training, task, one.config)

@@ -86,6 +86,9 @@ COLUMNS: tuple[Column, ...] = (
 
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 CELL = ("task", "method", "seed")
+"""Columns that say which cell a row is of."""
+CellKey = tuple[str, str, int]
+"""The values of these columns."""
 
 
 def columns_for(

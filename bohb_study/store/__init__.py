@@ -9,7 +9,7 @@ which cell and study it is, a packed study has a list of hashes; nothing is exec
 and nothing is written outside the folder.
 """
 
-from bohb_study.store.cell_record import CellKey, CellRecord
+from bohb_study.store.cell_record import CellRecord
 from bohb_study.store.cells import CellState, Origin, cell_record, cell_state, read_cell, write_cell
 from bohb_study.store.loading import LoadedStudy, load_results, load_study, loaded_study
 from bohb_study.store.locking import locked
@@ -19,7 +19,6 @@ from bohb_study.store.stored_study import StoredStudy, StoredTask, read_study
 from bohb_study.store.study_folders import newest_folder, study_folder, write_study
 
 __all__ = [
-    "CellKey",
     "CellRecord",
     "CellState",
     "LoadedStudy",

@@ -6,12 +6,9 @@ from typing import Any, Literal, get_args
 
 from bohb_study.budget import Account
 from bohb_study.errors import StudyError
-from bohb_study.schema import CELL, Kind, present_method
+from bohb_study.schema import CELL, CellKey, Kind, present_method
 from bohb_study.store import shapes
 from bohb_study.study import Cell
-
-CellKey = tuple[str, str, int]
-"""(task, method, seed)"""
 
 _WHOLE, _COUNT = shapes.whole(), shapes.whole(0)
 _HEAD = {

@@ -13,8 +13,8 @@ import pandas as pd
 
 from bohb_study.budget import units_allowed
 from bohb_study.errors import StudyError
-from bohb_study.schema import CELL, build_frame, upgraded
-from bohb_study.store.cell_record import CellKey, CellRecord
+from bohb_study.schema import CELL, CellKey, build_frame, upgraded
+from bohb_study.store.cell_record import CellRecord
 from bohb_study.store.cells import check_rows
 from bohb_study.store.checksums import check_sums
 from bohb_study.store.joining import join
@@ -31,7 +31,7 @@ from bohb_study.store.verified_cells import (
 )
 from bohb_study.study import Cell
 
-__all__ = ["CellKey", "LoadedStudy", "join", "load_results", "load_study", "loaded_study"]
+__all__ = ["LoadedStudy", "join", "load_results", "load_study", "loaded_study"]
 
 _NAMED = 10
 """At most so many unusable cells are named in one line."""

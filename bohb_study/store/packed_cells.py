@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from bohb_study.errors import StudyError
-from bohb_study.schema import CELL, upgraded
+from bohb_study.schema import CELL, CellKey, upgraded
 from bohb_study.store import shapes
-from bohb_study.store.cell_record import CellKey, CellRecord, cell_record_of, check_record
+from bohb_study.store.cell_record import CellRecord, cell_record_of, check_record
 from bohb_study.store.cells import Origin
 from bohb_study.store.checksums import check_sums
 from bohb_study.store.compressed_records import records_of

@@ -19,7 +19,7 @@ from paper_figures.toolkit.line import Line
 Settings = dict[str, Any]
 """Of matplotlib, by name."""
 
-_BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _GREY, _, _SKY = sns.color_palette(
+_BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _, _, _SKY = sns.color_palette(
     "colorblind"
 ).as_hex()
 # More of Paul Tol's muted scheme, dark enough beside the ten.

@@ -5,7 +5,7 @@ All other comparisons (other pairs, and every pair at 10 and 30 % of the budget)
 under Holm's correction. Undefined incumbents are worse than any defined one; no pair is dropped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
@@ -19,7 +19,7 @@ from bohb_study.analysis.incumbents.at_moment import incumbent_at, values_of
 from bohb_study.analysis.incumbents.rules import Rule, main_rule
 from bohb_study.analysis.statistics.aggregate import iqm
 from bohb_study.analysis.statistics.improvement import improvement
-from bohb_study.analysis.statistics.power import ALPHA, detectable, pairs_needed, smallest_p
+from bohb_study.analysis.statistics.power import ALPHA, detectable, smallest_p
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 
@@ -87,25 +87,6 @@ class TaskTests:
     def frame(self) -> pd.DataFrame:
         """One row a comparison, columns as in ``Comparison``; the primary endpoint first."""
         return pd.DataFrame([asdict(one) for one in (self.primary, *self.family)])
-
-    def sentences(self) -> Iterator[str]:
-        """What the seeds allow: the least p, and where 0.05 is out of reach."""
-        least = min((one.smallest for one in self.family), default=self.primary.smallest)
-        yield (
-            f"{self.task}: smallest p that the pairs allow: {self.primary.smallest:.2g} for the "
-            f"primary endpoint, {least:.2g} in the family of {len(self.family)}."
-        )
-        if self.primary.smallest > ALPHA:
-            yield (
-                f"{self.task}: the primary endpoint cannot reach {ALPHA}: "
-                f"{self.primary.nonzero} of its pairs differ, {pairs_needed(1)} are needed."
-            )
-        short = sum(one.smallest > ALPHA for one in self.family)
-        if short:
-            yield (
-                f"{self.task}: {short} of the {len(self.family)} other comparisons cannot reach "
-                f"{ALPHA}: fewer than {pairs_needed(len(self.family))} of their pairs differ."
-            )
 
 
 def task_tests(

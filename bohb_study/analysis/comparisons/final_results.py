@@ -6,11 +6,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import Key, require_complete
+from bohb_study.analysis.frame_cells import require_complete
 from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
 from bohb_study.analysis.statistics.aggregate import Estimate, estimate
 from bohb_study.budget import Account
 from bohb_study.errors import StudyError
+from bohb_study.schema import CellKey
 
 Which = Literal["val", "test"]
 """The loss by which is chosen, or the one that is only ever reported."""
@@ -18,7 +19,7 @@ Which = Literal["val", "test"]
 
 def summary(
     frame: pd.DataFrame,
-    ledgers: Mapping[Key, Account],
+    ledgers: Mapping[CellKey, Account],
     tops: Mapping[str, int],
     bootstrap_seed: int = 0,
     *,
@@ -57,7 +58,9 @@ def summary(
     )
 
 
-def _cell(key: Key, found: IncumbentTrace, ledgers: Mapping[Key, Account]) -> dict[str, Any]:
+def _cell(
+    key: CellKey, found: IncumbentTrace, ledgers: Mapping[CellKey, Account]
+) -> dict[str, Any]:
     """What one cell contributes to the table."""
     task, method, seed = key
     if key not in ledgers:

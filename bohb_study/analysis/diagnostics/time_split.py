@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import Key
-from bohb_study.schema import CELL
+from bohb_study.schema import CELL, CellKey
 
 PARTS = ("training", "searching", "scheduling", "engine")
 """What a cell's wall-clock time is split into; ``engine`` is the remainder."""
@@ -13,7 +12,7 @@ COLUMNS = (*CELL, "wall", *PARTS)
 """Of ``time_split``; seconds."""
 
 
-def time_split(seconds: Mapping[Key, Mapping[str, float]]) -> pd.DataFrame:
+def time_split(seconds: Mapping[CellKey, Mapping[str, float]]) -> pd.DataFrame:
     """The measured seconds of each cell.
 
     Args:

@@ -11,12 +11,12 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import Key, cells_of, narrow, top_of
+from bohb_study.analysis.frame_cells import cells_of, narrow, top_of
 from bohb_study.analysis.incumbents.rules import Rule, chosen, main_rule
 from bohb_study.analysis.incumbents.step_functions import Axis, StepFunction
 from bohb_study.arrays import Floats, Places
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.schema import CELL
+from bohb_study.schema import CELL, CellKey
 
 IDENTITY = ("seq", "trial", "config_id", "level", "val_loss", "test_loss", "status")
 """Columns that say which report is the incumbent."""
@@ -38,7 +38,7 @@ class IncumbentTrace:
     """Its plotted loss, ``true_loss`` under ``validated``, else ``val_loss``."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CellKey:
         """Task, method and seed of the cell."""
         first: Any = self.reports[[*CELL]].iloc[0]
         task, method, seed = first
@@ -85,7 +85,7 @@ class IncumbentTrace:
 
 def traces(
     frame: pd.DataFrame, tops: Mapping[str, int], rule: Rule | None = None
-) -> Iterator[tuple[Key, IncumbentTrace]]:
+) -> Iterator[tuple[CellKey, IncumbentTrace]]:
     """The incumbents of every cell of a frame, sorted by task, method and seed.
 
     Args:

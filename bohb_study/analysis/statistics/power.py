@@ -1,7 +1,7 @@
 """What a Wilcoxon signed-rank test of few pairs can show at all."""
 
 from functools import cache
-from math import ceil, inf, log2
+from math import inf
 
 import numpy as np
 from scipy.stats import rankdata
@@ -21,11 +21,6 @@ def smallest_p(family: int, nonzero: int) -> float:
     another: 2 / 2^n, times the size of the family for the smallest of them.
     """
     return min(1.0, family * 2.0 ** (1 - nonzero))
-
-
-def pairs_needed(family: int) -> int:
-    """Pairs with a difference from which a p of 0.05 can be reached in a family of that size."""
-    return ceil(log2(2 * family / ALPHA))
 
 
 def critical(n: int, alpha: float) -> int:

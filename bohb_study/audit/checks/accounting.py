@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bohb_study.analysis.frame_cells import Key
 from bohb_study.arrays import Bools
 from bohb_study.audit.evidence import Checked, Evidence, Finding, name
 from bohb_study.budget import units_allowed
+from bohb_study.schema import CellKey
 
 CHECK = "ledger"
 
@@ -41,7 +41,7 @@ def check_ledger(study: Evidence) -> Checked:
     return checked
 
 
-def _violations(study: Evidence, key: Key, spent: int) -> Iterator[str]:
+def _violations(study: Evidence, key: CellKey, spent: int) -> Iterator[str]:
     """What is wrong with a cell's account."""
     record = study.records.get(key)
     account = record.ledger if record else None

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.diagnostics.resumption import Resumption, resumption
-from bohb_study.analysis.frame_cells import Key
 from bohb_study.arrays import Ints
 from bohb_study.audit.evidence import Checked, Evidence, Finding, more, name
+from bohb_study.schema import CellKey
 
 CHECK = "same-problem"
 
@@ -44,7 +44,7 @@ def _find_restarts(study: Evidence, checked: Checked) -> dict[str, Resumption]:
 
 
 def _compare_records(study: Evidence, what: Literal["space", "split"], checked: Checked) -> None:
-    groups: dict[tuple[str, int], dict[Key, str | None]] = {}
+    groups: dict[tuple[str, int], dict[CellKey, str | None]] = {}
     for key in study.cells:
         record = study.records.get(key)
         if record is not None and record.recorded(what):

@@ -22,7 +22,7 @@ FINALS_FILE = "finals.json"
 COLUMNS = (*CELL, "kind", "repeat", "config_id", "val_loss", "test_loss", "status", "seconds")
 """Columns of ``finals_frame``; the task's further measurements follow as ``extra.<name>``."""
 
-Kind = Literal["retrained", "all data"]
+TrainingKind = Literal["retrained", "all data"]
 """Retrained on the cell's own split, or refit once on all training data."""
 
 
@@ -31,7 +31,7 @@ _TRAINING = shapes.fields(
         "task": shapes.name,
         "method": shapes.name,
         "seed": shapes.whole(0),
-        "kind": shapes.one_of(get_args(Kind)),
+        "kind": shapes.one_of(get_args(TrainingKind)),
         "repeat": shapes.whole(0),
         "config_id": shapes.line,
         "config": shapes.table(shapes.anything),
@@ -62,7 +62,7 @@ _FINALS_JSON = Sidecar(
 class Training(Cell):
     """One more training of the configuration that a cell chose."""
 
-    kind: Kind
+    kind: TrainingKind
     repeat: int
     """Number of the repetition, from 0; draws the training's seed."""
 
