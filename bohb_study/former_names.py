@@ -8,6 +8,11 @@ from typing import Any, TypeVar
 Class = TypeVar("Class")
 
 
+def renamed(former: str, now: str) -> str:
+    """What is said where a former name is taken."""
+    return f"{former} is now {now}; the former name will be removed in the next release"
+
+
 def accepts_former_names(names: Mapping[str, str]) -> Callable[[type[Class]], type[Class]]:
     """A decorator of a dataclass that takes keywords by their former names as well.
 
@@ -24,12 +29,8 @@ def accepts_former_names(names: Mapping[str, str]) -> Callable[[type[Class]], ty
                 now = names[former]
                 if now in named:
                     raise TypeError(f"{former} is the former name of {now}; give one of them")
-                warnings.warn(
-                    f"{cls.__name__}: {former} is now {now}; the former name will be removed in "
-                    "the next release",
-                    DeprecationWarning,
-                    stacklevel=2,
-                )
+                said = f"{cls.__name__}: {renamed(former, now)}"
+                warnings.warn(said, DeprecationWarning, stacklevel=2)
                 named[now] = named.pop(former)
             made(self, *values, **named)
 

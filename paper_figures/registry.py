@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from bohb_study.former_names import renamed
 from bohb_study.summaries.table import Table
 
 if TYPE_CHECKING:  # naming figures costs no import of matplotlib or pandas
@@ -83,11 +84,7 @@ def current_names(names: Iterable[str]) -> tuple[str, ...]:
     found = []
     for name in names:
         if name in RENAMED:
-            print(
-                f"figure {name} is now {RENAMED[name]}; the former name will go in the next "
-                "release",
-                file=sys.stderr,
-            )
+            print(f"figure {renamed(name, RENAMED[name])}", file=sys.stderr)
         found.append(RENAMED.get(name, name))
     return tuple(found)
 

@@ -52,7 +52,9 @@ def require_complete(frame: pd.DataFrame, allow_missing: bool) -> tuple[str, ...
         raise StudyError("no rows: nothing to analyse")
     missing = missing_cells(frame)
     if missing and not allow_missing:
-        raise StudyError(f"missing cells: {', '.join(missing)}; run them, or allow missing cells")
+        raise StudyError(
+            f"missing cells: {', '.join(missing)}; run them, or give allow_missing=True"
+        )
     return missing
 
 

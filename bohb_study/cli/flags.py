@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from bohb_study.errors import UsageError, after
+from bohb_study.former_names import renamed
 
 FORMER_FLAGS = {
     "--task": "--tasks",
@@ -62,5 +63,4 @@ def present_flags(argv: Sequence[str], known: Collection[str]) -> Iterator[tuple
         if now is None or now not in known or spelled in known:
             yield word, None
         else:
-            said = f"{spelled} is now {now}; the old spelling will go in the next release"
-            yield f"{now}{equals}{value}", said
+            yield f"{now}{equals}{value}", renamed(spelled, now)

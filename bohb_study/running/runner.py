@@ -157,18 +157,22 @@ def _refuse_others(folder: Path, study: Study, asked: Sequence[Cell], *, gpus: b
                 f"{folder}: {cell} was computed otherwise than it would be here: "
                 f"{'; '.join(other)}; fresh=True starts over in a new folder"
             )
-        code = cell_hash(
-            cell.task,
-            cell.method,
-            record.engine,
-            config.source(cell.task),
-            config.method_source(cell.method),
-        )
-        if record.code != code:
+        if record.code != _code_of(cell, record.engine, config):
             raise StudyError(
                 f"{folder}: {cell} was run by other code or other versions of the packages "
                 "that decide rows; fresh=True starts over in a new folder"
             )
+
+
+def _code_of(cell: Cell, engine: str, config: StudyConfig) -> str:
+    """The hash of all code that decides the rows of ``cell`` here."""
+    return cell_hash(
+        cell.task,
+        cell.method,
+        engine,
+        config.source(cell.task),
+        config.method_source(cell.method),
+    )
 
 
 def _run_left(
@@ -246,13 +250,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         "engine": event.engine,
         "gpus_per_trial": options.gpus_per_trial,
         "versions": versions(),
-        "code": cell_hash(
-            cell.task,
-            cell.method,
-            event.engine,
-            config.source(cell.task),
-            config.method_source(cell.method),
-        ),
+        "code": _code_of(cell, event.engine, config),
         "git": git_state(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -268,7 +266,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()
         if broken:
-            error = "the ledger does not hold: " + "; ".join(broken)
+            error = "the accounting does not add up: " + "; ".join(broken)
     if error is None and result is not None:
         write_cell(run.path, cell, result.frame, record)
         run.ran.append(cell)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bohb_study.errors import UsageError
-from bohb_study.former_names import accepts_former_names
+from bohb_study.former_names import accepts_former_names, renamed
 from bohb_study.methods import RENAMED_METHODS, check_method
 from bohb_study.numerics import MODES, Mode
 from bohb_study.study.cell import Cell, identity_id
@@ -272,10 +272,6 @@ def _present_names(methods: Iterable[str]) -> tuple[str, ...]:
     """Method names, former ones replaced, with a warning that says so."""
     for name in methods:
         if name in RENAMED_METHODS:
-            warnings.warn(
-                f"methods {name}: is called {RENAMED_METHODS[name]} now; the former name will "
-                "not be known in the next release",
-                FutureWarning,
-                stacklevel=4,
-            )
+            said = f"method {renamed(name, RENAMED_METHODS[name])}"
+            warnings.warn(said, FutureWarning, stacklevel=4)
     return tuple(RENAMED_METHODS.get(name, name) for name in methods)

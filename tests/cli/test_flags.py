@@ -76,7 +76,7 @@ def test_former_flags_are_taken_and_said(
     assert found.study.tasks == ("mfh3",)
     flags = [word.partition("=")[0].replace("_", "-") for word in former if word[:2] == "--"]
     assert said.splitlines() == [
-        f"{flag} is now {FORMER_FLAGS[flag]}; the old spelling will go in the next release"
+        f"{flag} is now {FORMER_FLAGS[flag]}; the former name will be removed in the next release"
         for flag in flags
     ]
 

@@ -66,7 +66,7 @@ def test_former_names_are_those_of_the_schema() -> None:
         assert old not in ALL
         assert former_methods(new) == [old]
         assert get_method(new).stream == old  # its draws are those of before
-        with pytest.warns(FutureWarning, match=f"^methods {old}: is called {new} now; "):
+        with pytest.warns(FutureWarning, match=f"^method {old} is now {new}; "):
             assert StudyConfig(methods=("bohb", old)).methods == ("bohb", new)
     assert {n for n in ALL if former_methods(n)} == set(registry.RENAMED_METHODS.values())
     with pytest.warns(FutureWarning), pytest.raises(UsageError, match="more than once"):

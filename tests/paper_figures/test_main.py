@@ -260,7 +260,7 @@ def test_of_a_study_what_fits_is_drawn_and_the_rest_is_told(
     ]
     assert run("--study", small_paper / "one", "--figures", "curves") == 1
     renamed, error = capsys.readouterr().err.splitlines()
-    assert renamed.startswith("figure curves is now learning-curves; the former name will go")
+    assert renamed.startswith("figure curves is now learning-curves; the former name will be")
     assert error.startswith("error: no task with learning curves")
     assert run("--study", small_paper / "one", "--figures", "scaling") == 2
     assert capsys.readouterr().err.startswith("error: --figures scaling: not of one study; allowed")

@@ -99,7 +99,10 @@ def test_former_names_are_understood_with_a_line(capsys: pytest.CaptureFixture[s
     assert [item.name for item in items(tuple(RENAMED))] == list(RENAMED.values())
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(RENAMED)
-    assert "figure time is now time-spent; the former name will go in the next release" in lines
+    assert (
+        "figure time is now time-spent; the former name will be removed in the next release"
+        in lines
+    )
 
 
 def test_every_module_that_draws_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,7 +174,7 @@ def incumbent(frame: pd.DataFrame, rule: Rule, top: int) -> pd.DataFrame:
 
 def _check(frame: pd.DataFrame, rule: Rule, top: int) -> None:
     if rule not in get_args(Rule):
-        raise UsageError(f"rule {rule!r}: no such rule; allowed: {', '.join(get_args(Rule))}")
+        raise UsageError(f"{rule}: no such rule; allowed: {', '.join(get_args(Rule))}", "rule")
     if len(frame) and int(frame["level"].max()) > top:
         raise StudyError(
             f"level {frame['level'].max()} lies above the {top} units of a full evaluation: "
@@ -182,5 +182,5 @@ def _check(frame: pd.DataFrame, rule: Rule, top: int) -> None:
         )
     if rule == "validated" and frame["true_loss"].isna().all():
         raise UsageError(
-            "rule 'validated' needs true_loss, which this task does not know; use 'full'"
+            "validated: needs true_loss, which this task does not know; allowed: full", "rule"
         )

@@ -135,7 +135,7 @@ def test_a_rule_that_was_asked_for_stands_alone(frame: pd.DataFrame, make_study:
     over = next(c for c in anytime(frame, "any", {"digits": TOP}).curves if c.method == "bohb")
     assert lines(axes, "_centre/")["_centre/bohb"][1][-1] == over.over_seeds.centre[-1]
     assert "Rule any" in caption
-    with pytest.raises(UsageError, match="'validated' needs true_loss"):
+    with pytest.raises(UsageError, match=r"^rule validated: needs true_loss"):
         figure(make_study(frame, rule="validated"))
 
 
