@@ -12,7 +12,7 @@ import numpy as np
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.methods.base import Pair
-from bohb_study.methods.recording.recording_scheduler import Note
+from bohb_study.methods.recording.recording_scheduler import Record
 from bohb_study.schema import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
 from bohb_study.seeding import Config, config_id
 from bohb_study.tasks import Report, Task
@@ -69,8 +69,8 @@ class _TrialState:
     row: int
     """Of the trial in the tables of what does not change from report to report."""
     level: int = 0
-    put_away: bool = False
-    """At its last report it stood at a milestone of a scheduler that puts trials away."""
+    paused: bool = False
+    """At its last report it stood at a milestone of a scheduler that pauses trials."""
 
 
 class Recorder:
@@ -106,7 +106,7 @@ class Recorder:
         level: int,
         units: int,
         report: Report,
-        note: Note | None,
+        record: Record | None,
         arrival: float | None = None,
     ) -> None:
         """Record one report.
@@ -116,7 +116,7 @@ class Recorder:
             level: units of fidelity reached.
             units: units charged for the step.
             report: of the evaluation.
-            note: what the scheduler did with it; None where it was not asked (the budget was
+            record: what the scheduler did with it; None where it was not asked (the budget was
                 used up while the step was in flight).
             arrival: modelled seconds at which it arrived. None where nobody knows; at one worker,
                 where steps follow each other, it is worked out here.
@@ -125,18 +125,18 @@ class Recorder:
         if arrival is None:
             arrival = self._follow(trial, level)
         searching = self._pair.searcher.take_seconds()
-        restart = level if trial.put_away else units
-        self._new.append((trial.row, level, units, restart, report, note, searching, arrival))
+        restart = level if trial.paused else units
+        self._new.append((trial.row, level, units, restart, report, record, searching, arrival))
         if len(self._new) == _BATCH:
             self._store()
         trial.level = level
-        trial.put_away = self._restarts and note is not None and note.rung is not None
+        trial.paused = self._restarts and record is not None and record.rung is not None
 
     def _store(self) -> None:
         """Take new reports apart, many at once: it is faster than one by one."""
         if not self._new:
             return
-        rows, levels, units, restarts, reports, notes, searching, arrivals = zip(
+        rows, levels, units, restarts, reports, records, searching, arrivals = zip(
             *self._new, strict=True
         )
         self._new.clear()
@@ -144,14 +144,14 @@ class Recorder:
         for row, report in zip(rows, reports, strict=True):
             if report.message:
                 self.failures.setdefault(self._trials["trial"][row], report.message)
-        rungs = [None if note is None else note.rung for note in notes]
+        rungs = [None if record is None else record.rung for record in records]
         new = {
             "trial_row": rows,
             "level": levels,
             "units": units,
             "units_restart": restarts,
             "rung": [_NO_RUNG if rung is None else rung for rung in rungs],
-            "decision": [_END if n is None else _DECISION_CODES[n.decision] for n in notes],
+            "decision": [_END if n is None else _DECISION_CODES[n.decision] for n in records],
             "status": [_STATUS_CODES[report.status] for report in reports],
             "val_loss": [report.val_loss for report in reports],
             "test_loss": [report.test_loss for report in reports],
@@ -174,7 +174,7 @@ class Recorder:
         return int(units.sum()), float(losses.min()) if len(losses) else None
 
     def _meet(self, trial_id: str) -> _TrialState:
-        """The trial's first report: note what will not change."""
+        """The trial's first report: keep what will not change."""
         suggestion = self._pair.searcher.suggestions[trial_id]
         config = suggestion.config
         table = self._trials

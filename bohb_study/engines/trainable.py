@@ -8,7 +8,7 @@ from ray import tune
 
 from bohb_study.engines.guard import GuardedEvaluation, interruptible
 from bohb_study.methods.base import seen
-from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, without_notes
+from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, without_first_rung
 from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Evaluation, Task
@@ -58,7 +58,7 @@ class TaskTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        own = plain(decoder(self._task)(without_notes(config)))
+        own = plain(decoder(self._task)(without_first_rung(config)))
         self._evaluation = GuardedEvaluation(self._task, own, self._seed, self._start_task)
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0

@@ -89,7 +89,7 @@ class _LedgerStopper(tune.Stopper):
 
 
 class _Listener(tune.Callback):
-    """Hands each report to the recorder, with the scheduler's note."""
+    """Hands each report to the recorder, with the scheduler's record."""
 
     def __init__(
         self, recorder: Recorder, pair: Pair, meter: _Meter, progress: OnProgress | None
@@ -106,8 +106,8 @@ class _Listener(tune.Callback):
         if result[REFUSED]:
             return
         recorder = self._recorder
-        note = self._pair.scheduler.notes.pop(trial.trial_id, None)
-        recorder.add(trial.trial_id, result["level"], result["units"], result["report"], note)
+        record = self._pair.scheduler.records.pop(trial.trial_id, None)
+        recorder.add(trial.trial_id, result["level"], result["units"], result["report"], record)
         if self._progress:
             self._progress(*recorder.progress)
 

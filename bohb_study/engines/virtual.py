@@ -247,8 +247,8 @@ class VirtualController:
         decision = self.scheduler.on_trial_result(self, trial, result)
         if decision != TrialScheduler.STOP:
             self.search_alg.on_trial_result(trial.trial_id, result)
-        note = self.scheduler.notes.pop(trial.trial_id)
-        self.recorder.add(trial.trial_id, step.target, step.units, report, note, self._now)
+        record = self.scheduler.records.pop(trial.trial_id)
+        self.recorder.add(trial.trial_id, step.target, step.units, report, record, self._now)
         if decision == TrialScheduler.CONTINUE:
             self._go_on(trial, worker)
             return

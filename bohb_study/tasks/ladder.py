@@ -79,16 +79,14 @@ class Ladder:
         if eta == self.eta:
             return self
         if self.curve:
-            costs = [1]
-            while eta >= 2 and costs[-1] < self.top:
-                costs.append(costs[-1] * eta)
-            if costs[-1] != self.top or eta < 2:
+            costs = powers(eta, self.top) if eta >= 2 else ()
+            if not costs or costs[-1] != self.top:
                 raise UsageError(
                     f"{eta}: does not fit {self.top} {self.unit}s; allowed: "
                     f"{', '.join(str(e) for e in _roots(self.top))}",
                     parameter="eta",
                 )
-            return replace(self, costs=tuple(costs), eta=eta)
+            return replace(self, costs=costs, eta=eta)
         steps = len(self.costs) - 1
         fits = {self.eta**m: m for m in range(1, steps + 1) if steps % m == 0}
         if eta not in fits:
@@ -100,6 +98,14 @@ class Ladder:
         return replace(self, costs=self.costs[:: fits[eta]], eta=eta)
 
 
+def powers(base: int, top: int) -> tuple[int, ...]:
+    """1, ``base``, ``base**2``, ... up to the first that is at least ``top``; ``base`` above 1."""
+    found = [1]
+    while found[-1] < top:
+        found.append(base * found[-1])
+    return tuple(found)
+
+
 def _roots(top: int) -> list[int]:
     """All e >= 2 with e**k == top for some k >= 1."""
     return [e for e in range(2, top + 1) if is_power(top, e)]
@@ -107,6 +113,6 @@ def _roots(top: int) -> list[int]:
 
 def is_power(value: int, base: int) -> bool:
     """Whether ``base`` to some power is ``value``, for a base of at least 2."""
-    while value % base == 0:
+    while value and value % base == 0:
         value //= base
     return value == 1

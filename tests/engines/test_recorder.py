@@ -12,7 +12,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Intege
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob
 from bohb_study.engines.recorder import Recorder, hyperparameter_kinds
-from bohb_study.methods.recording.recording_scheduler import Note
+from bohb_study.methods.recording.recording_scheduler import Record
 from bohb_study.methods.recording.recording_searcher import Suggestion
 from bohb_study.schema import build_frame, rows_hash, validate
 from bohb_study.seeding import Config, config_id
@@ -118,14 +118,14 @@ def row(seq: int, trial: int, level: int, **more: Any) -> dict[str, Any]:
 def test_rows_are_those_written_by_hand() -> None:
     """All kinds, NA wherever it may be, two trials in turns, a failure, a step in flight."""
     recorder = Recorder(cell_job(), stub(0.125, 0.0, 0.75, restarts=True))
-    recorder.add("one", 1, 1, report(1.0), Note("pause", 0))
-    recorder.add("two", 1, 1, report(0.5), Note("promote", 0))
+    recorder.add("one", 1, 1, report(1.0), Record("pause", 0))
+    recorder.add("two", 1, 1, report(0.5), Record("promote", 0))
     recorder.add(
-        "two", 2, 1, report(9.0, status="failed", message="Error: why"), Note("continue", None)
+        "two", 2, 1, report(9.0, status="failed", message="Error: why"), Record("continue", None)
     )
-    recorder.add("one", 2, 1, report(0.75, status="diverged"), Note("continue", None))
+    recorder.add("one", 2, 1, report(0.75, status="diverged"), Record("continue", None))
     recorder.add("two", 3, 1, report(9.0, status="failed", message="again"), None)
-    recorder.add("one", 3, 1, report(0.25), Note("promote", 1))
+    recorder.add("one", 3, 1, report(0.25), Record("promote", 1))
     expected = build_frame(
         [
             row(0, 4, 1, rung=0, decision="pause", val_loss=1.0, test_loss=0.5)
@@ -158,10 +158,10 @@ def test_rows_are_those_written_by_hand() -> None:
 
 def test_the_best_is_the_best_of_what_was_trained() -> None:
     recorder = Recorder(cell_job(), stub())
-    recorder.add("one", 1, 1, report(0.1, status="diverged"), Note("continue", None))
+    recorder.add("one", 1, 1, report(0.1, status="diverged"), Record("continue", None))
     assert recorder.progress == (1, None)
-    recorder.add("one", 2, 1, report(0.5), Note("continue", None))
-    recorder.add("one", 3, 1, report(0.7), Note("end", 1))
+    recorder.add("one", 2, 1, report(0.5), Record("continue", None))
+    recorder.add("one", 3, 1, report(0.7), Record("end", 1))
     assert recorder.progress == (3, 0.5)
 
 
@@ -170,23 +170,23 @@ def test_only_a_scheduler_that_puts_trials_away_would_restart_them(
     restarts: bool, third: int
 ) -> None:
     recorder = Recorder(cell_job(), stub(restarts=restarts))
-    recorder.add("one", 3, 3, report(1.0), Note("continue", None))
-    recorder.add("one", 6, 3, report(1.0), Note("pause", 1))
-    recorder.add("one", 18, 12, report(1.0), Note("continue", None))
+    recorder.add("one", 3, 3, report(1.0), Record("continue", None))
+    recorder.add("one", 6, 3, report(1.0), Record("pause", 1))
+    recorder.add("one", 18, 12, report(1.0), Record("continue", None))
     assert recorder.frame()["units_restart"].tolist() == [3, 3, third]
 
 
 def test_modelled_time_without_a_curve_counts_each_level_from_scratch() -> None:
     recorder = Recorder(cell_job(curve=False), stub())
-    recorder.add("one", 2, 2, report(1.0), Note("pause", 0))
-    recorder.add("one", 6, 6, report(1.0), Note("pause", 1))
+    recorder.add("one", 2, 2, report(1.0), Record("pause", 0))
+    recorder.add("one", 6, 6, report(1.0), Record("pause", 1))
     assert recorder.frame()["virtual_seconds"].tolist() == [1.0, 4.0]
 
 
 def test_modelled_time_at_several_workers_is_what_the_engine_knows() -> None:
     recorder = Recorder(cell_job(workers=2), stub())
-    recorder.add("one", 1, 1, report(1.0), Note("continue", None), arrival=0.75)
-    recorder.add("two", 1, 1, report(1.0), Note("continue", None))
+    recorder.add("one", 1, 1, report(1.0), Record("continue", None), arrival=0.75)
+    recorder.add("two", 1, 1, report(1.0), Record("continue", None))
     frame = recorder.frame()
     assert frame["virtual_seconds"].iloc[0] == 0.75
     assert frame["virtual_seconds"].isna().tolist() == [False, True]
@@ -195,10 +195,10 @@ def test_modelled_time_at_several_workers_is_what_the_engine_knows() -> None:
 def test_a_trial_that_has_ended_keeps_its_rows() -> None:
     """Its id may come again in another cell's recorder, never in this one."""
     recorder = Recorder(cell_job(), stub())
-    recorder.add("one", 1, 1, report(1.0), Note("stop", 0))
+    recorder.add("one", 1, 1, report(1.0), Record("stop", 0))
     recorder.forget("one")
     recorder.forget("never there")
-    recorder.add("two", 1, 1, report(1.0), Note("stop", 0))
+    recorder.add("two", 1, 1, report(1.0), Record("stop", 0))
     assert recorder.frame()["trial"].tolist() == [4, 7]
 
 
@@ -216,7 +216,7 @@ def test_seconds_add_up_to_the_wall_and_the_account_to_the_ledger() -> None:
     ledger = Ledger(2)
     for level in (1, 2):
         ledger.charge(1)
-        recorder.add("one", level, 1, report(1.0, seconds=2.0), Note("continue", None))
+        recorder.add("one", level, 1, report(1.0, seconds=2.0), Record("continue", None))
     ledger.charge(1)
     result = recorder.result(ledger, wall=10.0, at_once=2)
     # the searcher was asked once more after the last report

@@ -17,7 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from bohb_study.methods.base import METRIC, TIME, Pair, Problem
-from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, Note
+from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, Record
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Ladder, Task
 
@@ -88,7 +88,7 @@ class Reported:
     trial: int
     level: int
     bracket: int | None
-    note: Note
+    record: Record
 
 
 class Controller:
@@ -164,9 +164,9 @@ class Controller:
         decision = self.scheduler.on_trial_result(self, trial, result)
         if decision != TrialScheduler.STOP:
             self.search_alg.on_trial_result(trial.trial_id, result)
-        note = self.scheduler.notes[trial.trial_id]
+        record = self.scheduler.records[trial.trial_id]
         bracket = self.scheduler.bracket_numbers[trial.trial_id]
-        self.reports.append(Reported(number, trial.level, bracket, note))
+        self.reports.append(Reported(number, trial.level, bracket, record))
         if decision == TrialScheduler.STOP:
             self.scheduler.on_trial_complete(self, trial, result)
             self.searcher.on_trial_complete(trial.trial_id, result)

@@ -34,7 +34,7 @@ def suggestions(searcher: TuneBOHB, by_model: list[bool] | None = None) -> list[
         config = searcher.suggest(str(number))
         suggested.append(config)
         if by_model is not None:
-            by_model.append(searcher.picked_by_model)
+            by_model.append(searcher.suggested_by_model)
         loss = derive(canonical(config)) / 2**32
         searcher.on_trial_result(str(number), {"loss": loss, "hyperband_info": {"budget": 1}})
         searcher.on_trial_complete(str(number))

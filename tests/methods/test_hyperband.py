@@ -71,7 +71,7 @@ def run(curvy: Callable[..., Task], problem: Callable[..., Problem], controller:
 
 def rungs(reports: list[Any]) -> Plan:
     """The levels at which each bracket judged, and how many trials."""
-    judged = Counter((r.bracket, r.level) for r in reports if r.note.rung is not None)
+    judged = Counter((r.bracket, r.level) for r in reports if r.record.rung is not None)
     brackets = sorted({bracket for bracket, _ in judged})
     levels = {b: tuple(sorted(level for o, level in judged if o == b)) for b in brackets}
     return [(levels[b], tuple(judged[b, level] for level in levels[b])) for b in brackets]
@@ -105,7 +105,7 @@ def test_observations_that_end_a_trial_reach_the_searcher_only_patched(run: Run)
     patched = run(PatchedHyperBandForBOHB)
     assert len(patched.observed) == 46
     assert patched.observed.count(9) == 12
-    judged = [r.level for r in patched.reports if r.note.rung is not None]
+    judged = [r.level for r in patched.reports if r.record.rung is not None]
     assert patched.observed == judged  # each once, as it came
 
 
@@ -139,7 +139,7 @@ def test_what_the_model_learns_is_what_was_judged(
     monkeypatch.setattr(generator, "new_result", lambda job: learnt.append(job.result["loss"]))
     driver = controller(pair, task.ladder)
     driver.run(34, float)
-    judged = [report for report in driver.reports if report.note.rung is not None]
+    judged = [report for report in driver.reports if report.record.rung is not None]
     assert len(judged) - len(learnt) == lost
 
 

@@ -282,7 +282,7 @@ def test_nothing_is_ever_paused(
     task = curvy(9)
     driver = controller(get_method("median").build(problem(task, "median")), task.ladder)
     reports = driver.run(12, lambda number: number * 7 % 5, workers=3)
-    assert {report.note.decision for report in reports} == {"continue", "promote", "stop", "end"}
+    assert {report.record.decision for report in reports} == {"continue", "promote", "stop", "end"}
 
 
 def test_the_method_notes_the_rung_that_is_due(

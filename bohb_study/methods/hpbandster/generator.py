@@ -48,7 +48,7 @@ class SeededBOHB(BOHB):
                 "both must be positive: there is no density of width 0"
             )
         self.rng = np.random.RandomState(seed)
-        self.picked_by_model = False
+        self.suggested_by_model = False
         self._degenerate = False
 
     def get_config(self, budget: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -66,11 +66,11 @@ class SeededBOHB(BOHB):
                 log.warning(
                     "BOHB's model gave no configuration; drawing a random one", exc_info=True
                 )
-        self.picked_by_model = sample is not None
+        self.suggested_by_model = sample is not None
         if sample is None:
             sample = self.configspace.sample_configuration()
         config = deactivate_inactive_hyperparameters(dict(sample), self.configspace)
-        return dict(config), {"model_based_pick": self.picked_by_model}
+        return dict(config), {"model_based_pick": self.suggested_by_model}
 
     def _model_pick(self) -> "ConfigSpace.Configuration | None":
         """The candidate with the lowest g/l of ``num_samples`` drawn around good observations."""

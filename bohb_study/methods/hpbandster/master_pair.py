@@ -29,9 +29,9 @@ class HpBandSterSearcher(SelfLimitingSearcher):
         self._time_attr = time_attr
 
     @property
-    def picked_by_model(self) -> bool | None:
+    def suggested_by_model(self) -> bool | None:
         """Whether the last suggestion was the model's; None where there is no model."""
-        return getattr(self.master.config_generator, "picked_by_model", None)
+        return getattr(self.master.config_generator, "suggested_by_model", None)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next new configuration; None while enough trials run or are about to go on."""

@@ -95,7 +95,7 @@ class OptunaSearch(SelfLimitingSearcher):
         """Optuna's number of each trial that has not ended."""
         self._number = 0
         self._observed = 0
-        self.picked_by_model = False
+        self.suggested_by_model = False
         """Whether the sampler's model made the last suggestion (the GP: of what every
         configuration has)."""
 
@@ -106,10 +106,10 @@ class OptunaSearch(SelfLimitingSearcher):
                 self._study.enqueue_trial(plain(self._space.sample_configuration()))
             config = self._ask()
             if not self._space.forbidden_clauses or _allowed(self._space, config):
-                self.picked_by_model = self._observed >= self._startup
+                self.suggested_by_model = self._observed >= self._startup
                 return config
             self._study.tell(self._number, state=TrialState.FAIL)
-        self.picked_by_model = False
+        self.suggested_by_model = False
         self._study.enqueue_trial(plain(self._space.sample_configuration()))
         return self._ask()
 

@@ -9,12 +9,12 @@ from ray.tune.search.bohb import TuneBOHB
 class StockBOHB(BOHB):
     """HpBandSter's generator as shipped; keeps the flag that TuneBOHB drops."""
 
-    picked_by_model = False
+    suggested_by_model = False
 
     def get_config(self, budget: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The configuration that HpBandSter's generator suggests."""
         config, info = super().get_config(budget)
-        self.picked_by_model = bool(info.get("model_based_pick", False))
+        self.suggested_by_model = bool(info.get("model_based_pick", False))
         return config, info
 
 
@@ -27,6 +27,6 @@ class StockTuneBOHB(TuneBOHB):
         self.bohber = StockBOHB(self._space, **(self._bohb_config or {}))
 
     @property
-    def picked_by_model(self) -> bool:
+    def suggested_by_model(self) -> bool:
         """Whether the last suggestion was the model's."""
-        return bool(self.bohber.picked_by_model)
+        return bool(self.bohber.suggested_by_model)

@@ -50,9 +50,9 @@ class SeededTuneBOHB(TuneBOHB):
         self.bohber = SeededBOHB(space, seed=seed, **(bohb_config or {}))
 
     @property
-    def picked_by_model(self) -> bool:
+    def suggested_by_model(self) -> bool:
         """Whether the last suggestion was the model's."""
-        return self.bohber.picked_by_model
+        return self.bohber.suggested_by_model
 
 
 def bohb_searcher(problem: Problem, bohb_config: dict[str, Any] | None = None) -> RecordingSearcher:

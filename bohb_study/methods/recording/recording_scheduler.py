@@ -27,12 +27,12 @@ judge first; not part of the configuration (left out of ``config_id`` and of tra
 Decision = Literal["continue", "promote", "pause", "stop", "end"]
 
 
-def without_notes(config: Mapping[str, Any]) -> Config:
+def without_first_rung(config: Mapping[str, Any]) -> Config:
     """The configuration as the searcher meant it: plain types, without ``FIRST_RUNG``."""
     return plain({key: value for key, value in config.items() if key != FIRST_RUNG})
 
 
-class Note(NamedTuple):
+class Record(NamedTuple):
     """What a scheduler did with one report."""
 
     decision: Decision
@@ -45,7 +45,7 @@ _WORDS: dict[str, Decision] = {
     TrialScheduler.PAUSE: "pause",
     TrialScheduler.STOP: "stop",
 }
-_WENT_ON = Note("continue", None)
+_CONTINUED = Record("continue", None)
 
 
 class RecordingScheduler(TrialScheduler):
@@ -71,7 +71,7 @@ class RecordingScheduler(TrialScheduler):
         super().__init__()
         self.scheduler = scheduler
         self.ladder = ladder
-        self.notes: dict[str, Note] = {}
+        self.records: dict[str, Record] = {}
         self.bracket_numbers: dict[str, int | None] = {}
         """Running number of each trial's bracket, in the order in which brackets are opened."""
         self.seconds = 0.0
@@ -152,20 +152,20 @@ class RecordingScheduler(TrialScheduler):
         if searcher is not None:
             self.seconds -= searcher.seconds - searched
         self._inside = False
-        note = _WENT_ON
+        record = _CONTINUED
         if at_rung or decision != TrialScheduler.CONTINUE or time >= self._top:
             word = _WORDS[decision]
             if time >= self._top:
                 word = "end"
             elif at_rung and word == "continue":
                 word = "promote"
-            note = Note(word, self._rungs[due] if due is not None and at_rung else None)
-        self.notes[trial.trial_id] = note
+            record = Record(word, self._rungs[due] if due is not None and at_rung else None)
+        self.records[trial.trial_id] = record
         return decision
 
     def forget(self, trial_id: str) -> None:
         """Drop what was recorded of a trial that ended."""
-        self.notes.pop(trial_id, None)
+        self.records.pop(trial_id, None)
         self.bracket_numbers.pop(trial_id, None)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ class RecordingSearcher(Searcher):
             self.suggestions[trial_id] = Suggestion(
                 number=self.suggested,
                 config=plain(self._decode(suggestion)),
-                model_based=getattr(self.searcher, "picked_by_model", None),
+                model_based=getattr(self.searcher, "suggested_by_model", None),
             )
             self.suggested += 1
         return suggestion

@@ -120,7 +120,7 @@ class OwnLevelsSearcher(SelfLimitingSearcher):
         self._evaluations = evaluations
 
     @property
-    def picked_by_model(self) -> bool | None:
+    def suggested_by_model(self) -> bool | None:
         """Whether a model made the last suggestion; None where the optimiser does not say."""
         return self._evaluations.optimiser.model_based
 

@@ -24,7 +24,7 @@ class ScheduledSearcher(SelfLimitingSearcher):
         """Level of each live trial's last report."""
 
     @property
-    def picked_by_model(self) -> bool | None:
+    def suggested_by_model(self) -> bool | None:
         """Whether a model made the last suggestion; None where the optimiser does not say."""
         return self._optimiser.model_based
 

@@ -21,7 +21,7 @@ from bohb_study.methods.user.ask_tell import ask_tell_method
 from bohb_study.methods.user.declared import declared
 from bohb_study.methods.user.ray_pair import pair_of
 from bohb_study.tasks import near
-from bohb_study.tasks.user.own_file import OwnFile, check_executed, read_file_of
+from bohb_study.tasks.user.own_file import OwnFile, by_name, check_executed, read_file_of
 
 PARAMETER = "methods"
 
@@ -61,17 +61,7 @@ def own_methods(given: Iterable[str]) -> dict[str, OwnMethod]:
     Raises:
         UsageError: as ``read_own_method`` and ``OwnMethod.method``; or two have one name.
     """
-    found: dict[str, OwnMethod] = {}
-    for own in map(read_own_method, given):
-        name = own.name
-        if name in found:
-            raise UsageError(
-                f"{found[name].given} {own.given}: both are named {name}; "
-                'give one another by name = "..."',
-                PARAMETER,
-            )
-        found[name] = own
-    return found
+    return by_name(map(read_own_method, given))
 
 
 def check_trusted_methods(given: Iterable[str]) -> None:

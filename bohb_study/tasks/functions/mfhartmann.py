@@ -84,14 +84,6 @@ def mfhartmann(x: Sequence[float], z: int, seed: int, bias: float, noise: float)
     return value + abs(rng.standard_normal()) * noise * missing
 
 
-def fidelity_cost(z: int) -> float:
-    """The original's cost of an evaluation at ``z`` in 1..100, as a share of one at 100.
-
-    For comparing with published figures; this project's ladder charges its own units.
-    """
-    return 0.05 + 0.95 * (z / 100) ** 2
-
-
 @dataclass(frozen=True)
 class MFHartmann(ComputedTask):
     """Hartmann function with bias and noise at low fidelity; ``mfh3``, ``mfh6``, ``mfh3-good``, ...

@@ -12,7 +12,7 @@ from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, retraining_seed, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.fingerprints import indices_sha256
-from bohb_study.tasks.ladder import Ladder
+from bohb_study.tasks.ladder import Ladder, powers
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -54,10 +54,7 @@ class Digits(Task):
     @property
     def own_ladder(self) -> Ladder:
         """Epochs 1, 3, 9, ... up to ``epochs``."""
-        costs = [1]
-        while costs[-1] < self.epochs:
-            costs.append(3 * costs[-1])
-        return Ladder("epoch", tuple(costs), eta=3, curve=True, resumable=True)
+        return Ladder("epoch", powers(3, self.epochs), eta=3, curve=True, resumable=True)
 
     def space(self, seed: int) -> "ConfigurationSpace":
         """Four hyperparameters; the batch size is categorical, for HpBandSter takes no ordinals."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
-from bohb_study.tasks.ladder import Ladder
+from bohb_study.tasks.ladder import Ladder, is_power, powers
 from bohb_study.tasks.training.images.image_task import ImageTask
 from bohb_study.tasks.training.images.sources import SOURCES
 
@@ -64,13 +64,8 @@ class LeNet(ImageTask):
     @property
     def own_ladder(self) -> Ladder:
         """Epochs 1, 3, 9, ... or 1, 2, 4, ... up to ``epochs``."""
-        for eta in (3, 2):
-            costs = [1]
-            while costs[-1] < self.epochs:
-                costs.append(eta * costs[-1])
-            if costs[-1] == self.epochs:
-                break
-        return Ladder("epoch", tuple(costs), eta=eta, curve=True, resumable=True)
+        eta = 3 if is_power(self.epochs, 3) else 2
+        return Ladder("epoch", powers(eta, self.epochs), eta=eta, curve=True, resumable=True)
 
     def space(self, seed: int) -> "ConfigurationSpace":
         """The tutorial's: ``tune.choice`` is a categorical, ``tune.loguniform`` a log float."""

@@ -10,11 +10,13 @@ import hashlib
 import re
 import stat
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from bohb_study.errors import UsageError
 from bohb_study.tasks.spaces import with_cause
@@ -29,9 +31,11 @@ MOST_BYTES = 16 * 2**20
 PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
 """What a task or a method may be called: it becomes a folder."""
 
+Own = TypeVar("Own", bound="OwnFile")
+
 
 @dataclass(frozen=True)
-class OwnFile:
+class OwnFile(ABC):
     """The text of a user's file, read once, and which class or object of it is meant."""
 
     parameter: str
@@ -44,6 +48,11 @@ class OwnFile:
     """Absolute; a copy in another process only names it in tracebacks."""
     source: bytes = field(repr=False)
     """The file's text."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What frames and folders call it; raises UsageError where it can have none."""
 
     @property
     def sha256(self) -> str:
@@ -87,7 +96,7 @@ class OwnFile:
         except TooLongError as error:
             raise self.error(
                 f"{doing} took longer than {IMPORT_SECONDS:g} s ({self.path}"
-                f"{line_of(error, self.path)}); a {self._holds}'s file says what is to be run, and "
+                f"{line_of(error, self.path)}); a {self._kind}'s file says what is to be run, and "
                 "runs nothing itself"
             ) from error
         except BaseException as error:
@@ -97,7 +106,7 @@ class OwnFile:
             raise self.error(described(error, self.path)) from error
 
     @property
-    def _holds(self) -> str:
+    def _kind(self) -> str:
         return self.parameter.removesuffix("s")
 
 
@@ -119,6 +128,25 @@ def read_file_of(parameter: str, given: str) -> tuple[str, str, bytes]:
         return name, str(path), _read(path)
     except OSError as error:
         raise UsageError(f"{given}: cannot read {path}: {error.strerror}", parameter) from None
+
+
+def by_name(files: Iterable[Own]) -> dict[str, Own]:
+    """Files of the user's by the names of what is meant of them, in the order given.
+
+    Raises:
+        UsageError: as ``OwnFile.name``; or two have one name.
+    """
+    found: dict[str, Own] = {}
+    for own in files:
+        name = own.name
+        if name in found:
+            raise UsageError(
+                f"{found[name].given} {own.given}: both are named {name}; "
+                'give one another by name = "..."',
+                own.parameter,
+            )
+        found[name] = own
+    return found
 
 
 def check_executed(own: Iterable[OwnFile]) -> None:

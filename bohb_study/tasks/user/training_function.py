@@ -21,7 +21,7 @@ from ConfigSpace import ConfigurationSpace
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.seeding import Config, retraining_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task, defined, number
-from bohb_study.tasks.ladder import Ladder, is_power
+from bohb_study.tasks.ladder import Ladder, is_power, powers
 from bohb_study.tasks.spaces import Given, fixed_given, make_space, names_of
 from bohb_study.tasks.user.function_kinds import (
     STATE,
@@ -110,6 +110,8 @@ class FunctionTask(Task):
             )
         elif isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             wrong = f"max_epochs {epochs!r}: must be a whole number, at least 1"
+        elif eta < 2:
+            wrong = f"eta {eta}: must be at least 2"
         elif self.own_ladder.top != epochs:
             below = eta ** (len(self.own_ladder.costs) - 2)
             etas = " or ".join(str(e) for e in range(2, epochs + 1) if is_power(epochs, e))
@@ -159,10 +161,7 @@ class FunctionTask(Task):
     def own_ladder(self) -> Ladder:
         """Epochs 1, eta, eta**2, ... up to ``max_epochs``."""
         eta = self.eta or 3
-        costs = [1]
-        while costs[-1] < self.max_epochs:
-            costs.append(eta * costs[-1])
-        return Ladder("epoch", tuple(costs), eta=eta, curve=True, resumable=True)
+        return Ladder("epoch", powers(eta, self.max_epochs), eta=eta, curve=True, resumable=True)
 
     def space(self, seed: int) -> ConfigurationSpace:
         """A copy of the space with its own stream."""

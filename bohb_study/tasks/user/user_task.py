@@ -8,7 +8,7 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
-from bohb_study.tasks.user.own_file import OwnFile, check_executed, executes, read_file_of
+from bohb_study.tasks.user.own_file import OwnFile, by_name, check_executed, executes, read_file_of
 from bohb_study.tasks.user.user_file import tasks_of, with_eta
 
 __all__ = ["OwnTask", "check_trusted", "executes", "own_tasks", "read_own"]
@@ -108,17 +108,7 @@ def own_tasks(given: Iterable[str]) -> dict[str, OwnTask]:
     Raises:
         UsageError: as ``read_own`` and ``OwnTask.name``; or two have one name.
     """
-    found: dict[str, OwnTask] = {}
-    for own in map(read_own, given):
-        name = own.name
-        if name in found:
-            raise UsageError(
-                f"{found[name].given} {own.given}: both are named {name}; "
-                'give one another by name = "..."',
-                parameter="tasks",
-            )
-        found[name] = own
-    return found
+    return by_name(map(read_own, given))
 
 
 def _check(task: Task, name: str) -> None:

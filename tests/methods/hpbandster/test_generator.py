@@ -174,7 +174,7 @@ def test_the_model_picks_from_two_times_d_plus_one_observations_on(dimensions: i
     for _ in range(5):
         _, info = generator.get_config(None)
         assert info["model_based_pick"]
-        assert generator.picked_by_model
+        assert generator.suggested_by_model
 
 
 def test_the_share_of_random_picks_is_a_third() -> None:

@@ -306,10 +306,10 @@ def test_a_sampler_that_insists_gets_a_random_configuration() -> None:
     searcher = OptunaSearch(space(), sampler, metric="loss", startup=2)
     drawn = space()
     for number in range(4):
-        searcher.picked_by_model = True  # as after a suggestion that was allowed
+        searcher.suggested_by_model = True  # as after a suggestion that was allowed
         assert searcher.suggest(str(number)) == plain(drawn.sample_configuration())
         assert sampler.asked == (number + 1) * ASKS
-        assert not searcher.picked_by_model
+        assert not searcher.suggested_by_model
         searcher.on_trial_complete(str(number), {"loss": 0.5})
     states = [trial.state for trial in searcher._study.trials]
     assert states == 4 * ([TrialState.FAIL] * ASKS + [TrialState.COMPLETE])
@@ -348,18 +348,18 @@ def test_the_model_learns_from_what_it_observes(name: str) -> None:
 def test_only_picks_of_the_model_are_called_so(name: str) -> None:
     """A trial counts once it is reported; failed ones and running ones do not."""
     searcher = search(name, plane())
-    assert not searcher.picked_by_model
+    assert not searcher.suggested_by_model
     for number in range(STARTUP_TRIALS + 3):
         searcher.suggest(str(number))
-        assert not searcher.picked_by_model
+        assert not searcher.suggested_by_model
     searcher.on_trial_complete("11")
     searcher.on_trial_complete("12", {"loss": 0.0}, error=True)
     for number in range(STARTUP_TRIALS):
         searcher.suggest(f"more {number}")
-        assert not searcher.picked_by_model
+        assert not searcher.suggested_by_model
         searcher.on_trial_complete(str(number), {"loss": number})
     searcher.suggest("last")
-    assert searcher.picked_by_model
+    assert searcher.suggested_by_model
     assert get_method(name).model_after(99) == STARTUP_TRIALS
 
 
@@ -419,7 +419,7 @@ def test_a_saved_searcher_goes_on_where_it_was(name: str, tmp_path: Path) -> Non
     for one in (searcher, restored):
         one.on_trial_complete("running", {"loss": loss_of(running)})
     assert restored.suggest("next") == searcher.suggest("next")
-    assert restored.picked_by_model
+    assert restored.suggested_by_model
 
 
 def test_nothing_is_said_and_optunas_own_logging_is_left_alone(

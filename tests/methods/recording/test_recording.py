@@ -16,9 +16,9 @@ from bohb_study.methods import METHODS, get_method
 from bohb_study.methods.base import METRIC, TIME, Pair, Problem
 from bohb_study.methods.recording.recording_scheduler import (
     FIRST_RUNG,
-    Note,
+    Record,
     RecordingScheduler,
-    without_notes,
+    without_first_rung,
 )
 from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.tasks import Task
@@ -134,8 +134,8 @@ def test_each_trial_is_told_its_first_rung(
 
 def test_the_first_rung_is_no_part_of_the_configuration() -> None:
     config = {"b": np.int64(2), "a": np.float64(0.5), FIRST_RUNG: 1}
-    assert without_notes(config) == {"a": 0.5, "b": 2}
-    assert [type(value) for value in without_notes(config).values()] == [float, int]
+    assert without_first_rung(config) == {"a": 0.5, "b": 2}
+    assert [type(value) for value in without_first_rung(config).values()] == [float, int]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -146,7 +146,7 @@ def test_suggestions_are_recorded_without_the_first_rung(
     driver = controller(pair(method, task), task.ladder)
     assert driver.add()
     recorded = driver.searcher.suggestions["0"].config
-    assert recorded == without_notes(driver.trials[0].config)
+    assert recorded == without_first_rung(driver.trials[0].config)
     assert FIRST_RUNG not in recorded
 
 
@@ -154,7 +154,7 @@ def test_suggestions_are_recorded_without_the_first_rung(
 
 
 def notes_of(reports: list[Any], trial: int) -> list[tuple[int, str, int | None]]:
-    return [(r.level, r.note.decision, r.note.rung) for r in reports if r.trial == trial]
+    return [(r.level, r.record.decision, r.record.rung) for r in reports if r.trial == trial]
 
 
 def run(
@@ -230,22 +230,22 @@ def test_brackets_are_numbered_as_they_are_opened(
 
 
 @pytest.mark.parametrize(
-    ("decision", "level", "due", "note"),
+    ("decision", "level", "due", "record"),
     [
-        (TrialScheduler.CONTINUE, 2, 3, Note("continue", None)),
-        (TrialScheduler.CONTINUE, 3, 3, Note("promote", 1)),
-        (TrialScheduler.PAUSE, 3, 3, Note("pause", 1)),
-        (TrialScheduler.PAUSE, 2, 3, Note("pause", None)),
-        (TrialScheduler.STOP, 3, 3, Note("stop", 1)),
-        (TrialScheduler.STOP, 4, 3, Note("stop", 1)),
-        (TrialScheduler.STOP, 9, 9, Note("end", 2)),
-        (TrialScheduler.PAUSE, 9, 9, Note("end", 2)),
-        (TrialScheduler.CONTINUE, 3, None, Note("continue", None)),
-        (TrialScheduler.STOP, 9, None, Note("end", None)),
+        (TrialScheduler.CONTINUE, 2, 3, Record("continue", None)),
+        (TrialScheduler.CONTINUE, 3, 3, Record("promote", 1)),
+        (TrialScheduler.PAUSE, 3, 3, Record("pause", 1)),
+        (TrialScheduler.PAUSE, 2, 3, Record("pause", None)),
+        (TrialScheduler.STOP, 3, 3, Record("stop", 1)),
+        (TrialScheduler.STOP, 4, 3, Record("stop", 1)),
+        (TrialScheduler.STOP, 9, 9, Record("end", 2)),
+        (TrialScheduler.PAUSE, 9, 9, Record("end", 2)),
+        (TrialScheduler.CONTINUE, 3, None, Record("continue", None)),
+        (TrialScheduler.STOP, 9, None, Record("end", None)),
     ],
 )
 def test_words_for_decisions(
-    decision: str, level: int, due: int | None, note: Note, curvy: Toys
+    decision: str, level: int, due: int | None, record: Record, curvy: Toys
 ) -> None:
     scheduler = RecordingScheduler(
         Mock(on_trial_result=Mock(return_value=decision)), curvy(9).ladder
@@ -253,7 +253,7 @@ def test_words_for_decisions(
     scheduler.due = Mock(return_value=due)
     trial = Mock(trial_id="t")
     assert scheduler.on_trial_result(Mock(), trial, {TIME: level, METRIC: 0.5}) == decision
-    assert scheduler.notes == {"t": note}
+    assert scheduler.records == {"t": record}
 
 
 # Passing through
@@ -345,7 +345,7 @@ def test_suggestions_are_numbered_and_the_end_is_not_one() -> None:
 def test_whether_the_model_suggested_is_recorded_with_each_suggestion() -> None:
     inner = Mock(metric="loss", mode="min", suggest=lambda trial: {"trial": trial})
     searcher = RecordingSearcher(inner)
-    for trial, inner.picked_by_model in (("a", False), ("b", True), ("c", False)):
+    for trial, inner.suggested_by_model in (("a", False), ("b", True), ("c", False)):
         searcher.suggest(trial)
     assert [s.model_based for s in searcher.suggestions.values()] == [False, True, False]
 
@@ -404,7 +404,7 @@ def test_a_pair_forgets_all_of_a_trial(
     assert len(kept.searcher.suggestions) == len(kept.scheduler.bracket_numbers) == 20
     assert not forgot.searcher.suggestions
     assert not forgot.scheduler.bracket_numbers
-    assert not forgot.scheduler.notes
+    assert not forgot.scheduler.records
 
 
 # Time spent in the scheduler

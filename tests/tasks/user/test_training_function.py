@@ -304,6 +304,7 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
             {"eta": 2},
             "max_epochs 9: must be a power of eta 2: 8 or 16 fit eta 2; 9 fits eta 3",
         ),
+        ({"eta": 1}, "eta 1: must be at least 2"),
         ({"test_mode": "max"}, "test_mode 'max': must be 'min' or 'max', and goes with test="),
         ({"hyperparameters": [1]}, "hyperparameters: 1 is no ConfigSpace hyperparameter"),
         ({"hyperparameters": {"x": (2, 1)}}, "hyperparameters: Hyperparameter 'x' has illegal"),

@@ -16,7 +16,7 @@ BLOCK = 2048
 """Images that are gathered and normalised together, about: the cost of a call is that of many
 small batches, and the memory that of few large ones."""
 PADDING = 4
-"""Pixels by which an augmented image may be moved, as in He et al. (arXiv 1512.03385)."""
+"""Pixels by which a random crop may be off, as in He et al. (arXiv 1512.03385)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Images:
         for block in torch.split(indices, size * max(1, BLOCK // size)):
             pixels = self.images.index_select(0, block)
             if augment is not None:
-                pixels = moved_and_mirrored(pixels, augment)
+                pixels = random_crop_and_flip(pixels, augment)
             values = pixels.float().sub_(self.mean).div_(self.std)
             values = values.contiguous(memory_format=layout)
             labels = self.labels.index_select(0, block)
@@ -110,8 +110,8 @@ def load_parts(
     )
 
 
-def moved_and_mirrored(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image moved by up to ``PADDING`` pixels both ways and mirrored or not.
+def random_crop_and_flip(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image cropped up to ``PADDING`` pixels off, both ways, and flipped or not.
 
     What comes in at an edge is black, as in torchvision's ``RandomCrop``.
 
@@ -121,8 +121,8 @@ def moved_and_mirrored(pixels: Tensor, generator: torch.Generator) -> Tensor:
     """
     n, _, height, width = pixels.shape
     shift = torch.randint(2 * PADDING + 1, (2, n), generator=generator).to(pixels.device)
-    mirror = torch.randint(2, (n,), generator=generator).bool().to(pixels.device)
+    flip = torch.randint(2, (n,), generator=generator).bool().to(pixels.device)
     padded = F.pad(pixels, (PADDING,) * 4)
     places = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: (n, c, 9, 9, h, w)
-    moved = places[torch.arange(n, device=pixels.device), :, shift[0], shift[1]]
-    return torch.where(mirror.view(-1, 1, 1, 1), moved.flip(3), moved)
+    cropped = places[torch.arange(n, device=pixels.device), :, shift[0], shift[1]]
+    return torch.where(flip.view(-1, 1, 1, 1), cropped.flip(3), cropped)

@@ -10,7 +10,12 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from bohb_study.tasks.training.images import batches
-from bohb_study.tasks.training.images.batches import PADDING, Images, load_parts, moved_and_mirrored
+from bohb_study.tasks.training.images.batches import (
+    PADDING,
+    Images,
+    load_parts,
+    random_crop_and_flip,
+)
 from bohb_study.tasks.training.images.decoded import load
 from bohb_study.tasks.training.images.splits import moments, split
 
@@ -111,7 +116,7 @@ def test_parts_are_made_once_and_share_one_copy_of_the_images(image_data: Any) -
     assert parts.train.images.data_ptr() == mapped.ctypes.data
 
 
-# Moving and mirroring
+# Random crop and flip
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -119,41 +124,41 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("shape", [(50, 3, 32, 32), (50, 1, 28, 28), (7, 2, 5, 9), (1, 1, 1, 1)])
-def test_moved_and_mirrored_as_one_by_one(shape: tuple[int, ...]) -> None:
+def test_random_crop_and_flip_as_one_by_one(shape: tuple[int, ...]) -> None:
     pixels = torch.randint(256, shape, generator=generator(1)).to(torch.uint8)
-    got = moved_and_mirrored(pixels, generator())
+    got = random_crop_and_flip(pixels, generator())
     draws = generator()
     n, _, height, width = shape
     down, right = torch.randint(2 * PADDING + 1, (2, n), generator=draws).tolist()
-    mirror = torch.randint(2, (n,), generator=draws).tolist()
+    flip = torch.randint(2, (n,), generator=draws).tolist()
     assert (got.shape, got.dtype) == (pixels.shape, torch.uint8)
     for i in range(n):
         image = F.pad(pixels[i], (PADDING,) * 4)
         image = image[:, down[i] : down[i] + height, right[i] : right[i] + width]
-        assert torch.equal(got[i], image.flip(2) if mirror[i] else image)
+        assert torch.equal(got[i], image.flip(2) if flip[i] else image)
     if n == 50:
         assert set(down) == set(right) == set(range(9))
-        assert set(mirror) == {0, 1}
+        assert set(flip) == {0, 1}
 
 
 def test_what_is_drawn_belongs_to_the_generator() -> None:
     pixels = torch.randint(256, (20, 3, 8, 8), generator=generator(1)).to(torch.uint8)
     before, state = pixels.clone(), torch.get_rng_state()
     one = generator()
-    first, second = moved_and_mirrored(pixels, one), moved_and_mirrored(pixels, one)
+    first, second = random_crop_and_flip(pixels, one), random_crop_and_flip(pixels, one)
     assert not torch.equal(first, second)
-    assert torch.equal(first, moved_and_mirrored(pixels, generator()))
-    assert not torch.equal(first, moved_and_mirrored(pixels, generator(2)))
+    assert torch.equal(first, random_crop_and_flip(pixels, generator()))
+    assert not torch.equal(first, random_crop_and_flip(pixels, generator(2)))
     assert torch.equal(pixels, before)
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_augmented_batches_are_moved_first_and_normalised_after(image_data: Any) -> None:
+def test_augmented_batches_are_cropped_first_and_normalised_after(image_data: Any) -> None:
     """What comes in at an edge is black, not the mean."""
     part = parts_of("cifar10", image_data).train
     order = torch.arange(len(part))
     ((images, labels),) = part.batches(len(part), order, generator())
-    moved = moved_and_mirrored(part.images[part.chosen], generator())
-    torch.testing.assert_close(images, (moved.float() - part.mean) / part.std)
+    cropped = random_crop_and_flip(part.images[part.chosen], generator())
+    torch.testing.assert_close(images, (cropped.float() - part.mean) / part.std)
     assert torch.equal(labels, part.labels[part.chosen])
     assert torch.equal(load_parts("cifar10", str(image_data), 0, 3, CPU).train.images, part.images)
