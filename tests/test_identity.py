@@ -4,13 +4,13 @@ import ast
 import platform
 import shutil
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from bohb_study import checkout, identity, source_code
+from fresh_python import printed
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.identity import cell_parts
 from bohb_study.study import Cell, StudyConfig
 task, method = sys.argv[1:]
-config = StudyConfig(task=(task,), methods=(method,), budget=2, seeds=1)
+config = StudyConfig(tasks=(task,), methods=(method,), budget=2, seeds=1)
 run_cell(CellJob(Cell(task, method, 0), config.resolve().tasks[task], 2))
 files = {
     m.__file__.rpartition("/bohb_study/")[2]
@@ -238,9 +238,7 @@ assert len(wanted) > 15
     [("digits", "bohb"), ("mfh3", "hpbandster-bohb")],
 )
 def test_nothing_that_a_cell_imports_is_missing_from_its_parts(task: str, method: str) -> None:
-    run = [sys.executable, "-c", IMPORTED, task, method]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    printed(IMPORTED, task, method)
 
 
 @pytest.mark.parametrize(("name", "decides"), [("ray", True), ("pandas", False)])

@@ -1,12 +1,9 @@
 """Importing the package costs nothing, and its public names are there when asked for."""
 
-import subprocess
-import sys
-
 import pytest
 
 import bohb_study
-from repository import ROOT
+from fresh_python import printed
 
 HEAVY = ("torch", "ray", "pandas", "numpy", "ConfigSpace", "hpbandster", "optuna")
 
@@ -14,14 +11,7 @@ HEAVY = ("torch", "ray", "pandas", "numpy", "ConfigSpace", "hpbandster", "optuna
 def imported_by(code: str) -> set[str]:
     """The heavy packages that a fresh Python has imported after ``code``."""
     report = f"import sys; {code}; print(*[name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", report],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
-    return set(done.stdout.split())
+    return set(printed(report).split())
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

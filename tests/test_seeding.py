@@ -1,9 +1,6 @@
 """The tree of seeds and the canonical form of a configuration."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -12,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_study import seeding
-from repository import ROOT
+from fresh_python import printed
 
 NAMES = st.text(min_size=1, max_size=8)
 VALUES = st.one_of(
@@ -129,12 +126,6 @@ def test_seeds_are_what_they_always_were() -> None:
 @pytest.mark.parametrize("hashseed", ["1", "2"])
 def test_seeds_do_not_depend_on_the_process(hashseed: str) -> None:
     code = "from bohb_study.seeding import trial_seed; print(trial_seed('digits', 7, {'lr': 0.1}))"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": hashseed},
-        capture_output=True,
-        text=True,
-        check=True,
+    assert int(printed(code, PYTHONHASHSEED=hashseed)) == seeding.trial_seed(
+        "digits", 7, {"lr": 0.1}
     )
-    assert int(run.stdout) == seeding.trial_seed("digits", 7, {"lr": 0.1})

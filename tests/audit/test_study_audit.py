@@ -86,7 +86,7 @@ def rows_of(study: LoadedStudy, key: tuple[str, str, int] = KEY) -> pd.Index:
 @pytest.mark.parametrize(
     ("task", "budget", "workers"), [("branin-mf", 8, 1), ("synthetic-curves", 4, 3)]
 )
-def test_a_clean_study_of_every_method_holds(
+def test_a_clean_study_of_every_method_passes(
     task: str, budget: int, workers: int, tmp_path: Path
 ) -> None:
     slow = {"gp"} if workers == 1 else {"gp", "bohb-stock", "tpe-univariate", "random-2x"}
@@ -511,7 +511,7 @@ def test_a_damaged_audit_is_said_and_made_again(folder: Path, tmp_path: Path, te
     assert stored["holds"]
 
 
-def test_a_study_of_before_there_was_an_audit_holds() -> None:
+def test_a_study_of_before_there_was_an_audit_passes() -> None:
     audit = audit_study(load_study(ROOT / "results" / "paper" / "fashion-mnist"))
     assert audit.passes, audit.lines()
     assert not audit.findings

@@ -1,8 +1,6 @@
 """The virtual clock: always the same rows, its accounting, its workers. No Ray runtime."""
 
 import itertools
-import os
-import subprocess
 import sys
 from functools import cache, partial
 from typing import Any
@@ -21,6 +19,7 @@ from bohb_study.running.reproduction import compare_frames
 from bohb_study.schema import rows_hash, validate
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
+from fresh_python import printed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -137,25 +136,12 @@ for method in METHODS:
 """
 
 
-def child(script: str, *words: str, **environment: str) -> list[str]:
-    """What a script prints in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, *words],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
 def test_same_rows_in_other_processes(capsys: pytest.CaptureFixture[str]) -> None:
     """No order of a set, no hash of a text, no global generator decides a row.
 
     In a fresh process, and in this one, which has run other cells and hashes texts otherwise.
     """
-    first = child(SCRIPT, "1", PYTHONHASHSEED="1")
+    first = printed(SCRIPT, "1", PYTHONHASHSEED="1").splitlines()
     assert len(first) == len(set(first)) == 2 * len(METHODS) - 3
     by_model = {line.split()[0] for line in first if not line.endswith(" 0")}
     assert by_model == {"asha-bohb", "bohb", "bohb-stock", "hpbandster-bohb"}
@@ -176,7 +162,7 @@ for method in ("grid", "random", "asha", "hyperband", "bohb", "tpe", "tpe-univar
     run_cell(CellJob(Cell("mfh3", method, 0), make_task("mfh3"), 14, 2))
 print("torch" in sys.modules, "bohb_study.engines.tune" in sys.modules)
 """
-    assert child(script) == ["False False"]
+    assert printed(script).splitlines() == ["False False"]
 
 
 # Order
@@ -398,7 +384,7 @@ frame = run_cell(CellJob(Cell(name, method, 0), task, budget, 4)).frame
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 print(frame["trial"].nunique(), peak)
 """
-    trials, kilobytes = map(int, child(script, task, method)[0].split())
+    trials, kilobytes = map(int, printed(script, task, method).splitlines()[0].split())
     assert trials >= 20_000
     assert kilobytes < 600 * 1024
 

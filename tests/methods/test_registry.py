@@ -1,8 +1,6 @@
 """Every method by its name: it loads, says what it is, and builds for every kind of task."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +18,7 @@ from bohb_study.schema import former_methods
 from bohb_study.seeding import model_seed
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task, make_task
+from fresh_python import printed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -148,8 +147,7 @@ def test_naming_methods_costs_no_import() -> None:
         "heavy = {'ray', 'torch', 'hpbandster', 'optuna', 'ConfigSpace'};"
         "print(sorted(heavy & sys.modules.keys()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert printed(code) == "[]\n"
 
 
 def test_a_problem_knows_its_ladder_and_its_methods_seed(

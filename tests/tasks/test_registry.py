@@ -3,8 +3,6 @@
 import math
 import pickle
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,7 +13,7 @@ from bohb_study import schema
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, canonical, plain, space_seed
 from bohb_study.tasks import TASKS, Report, Task, make_task, task_class
-from repository import ROOT
+from fresh_python import printed
 
 STUDY_SEED = 0
 
@@ -152,11 +150,4 @@ def test_naming_the_tasks_imports_none_of_them() -> None:
         "import sys, bohb_study, bohb_study.tasks;"
         "print([name for name in ('torch', 'ray', 'sklearn') if name in sys.modules])"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == "[]"
+    assert printed(code).strip() == "[]"

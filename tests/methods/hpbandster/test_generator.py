@@ -120,11 +120,11 @@ def spaces(draw: st.DrawFn) -> Space:
 @example(space=space_of("float"), seed=0, rounds=45)
 @example(space=space_of("cat2", "cat4"), seed=2**32 - 1, rounds=45)
 @example(space=space_of("log", "int", "cat4", conditional=True), seed=1, rounds=60)
-def test_picks_are_hpbandsters_bit_for_bit(space: Space, seed: int, rounds: int) -> None:
+def test_suggestions_are_hpbandsters_bit_for_bit(space: Space, seed: int, rounds: int) -> None:
     assert_as_stock(space, seed, rounds, num_samples=4)
 
 
-def test_picks_are_hpbandsters_with_all_its_own_settings() -> None:
+def test_suggestions_are_hpbandsters_with_all_its_own_settings() -> None:
     suggested = assert_as_stock(space_of("logint", "cat4"), seed=3, rounds=90)
     assert 45 <= sum(by_model for _, by_model in suggested) <= 65  # 2/3 of all but the first 6
 
@@ -160,7 +160,7 @@ def test_numpys_global_generator_is_left_alone(conditional: bool) -> None:
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 5])
-def test_the_model_picks_from_two_times_d_plus_one_observations_on(dimensions: int) -> None:
+def test_the_model_suggestions_from_two_times_d_plus_one_observations_on(dimensions: int) -> None:
     space = space_of(*["float"] * dimensions)(0)
     generator = SeededBOHB(space, seed=0, random_fraction=0.0, num_samples=2)
     enough = 2 * (dimensions + 1)
@@ -177,7 +177,7 @@ def test_the_model_picks_from_two_times_d_plus_one_observations_on(dimensions: i
         assert generator.suggested_by_model
 
 
-def test_the_share_of_random_picks_is_a_third() -> None:
+def test_the_share_of_random_suggestions_is_a_third() -> None:
     generator = SeededBOHB(space_of("float")(0), seed=0, num_samples=1)
     for config in space_of("float")(1).sample_configuration(4):
         observe(generator, dict(config))
@@ -185,7 +185,7 @@ def test_the_share_of_random_picks_is_a_third() -> None:
     assert 0.62 < np.mean(by_model) < 0.72
 
 
-def test_the_seed_decides_what_the_model_picks_and_nothing_else() -> None:
+def test_the_seed_decides_what_the_model_suggestions_and_nothing_else() -> None:
     space = space_of("float", "cat4")
     one, again, other = (
         suggestions(SeededBOHB(space(0), seed=seed, num_samples=4), 30) for seed in (1, 1, 2)
@@ -271,7 +271,7 @@ def asked(generators: tuple[BOHB, SeededBOHB]) -> Suggestion:
 )
 @example(space=space_of(*KINDS), seed=0, between=[400, 1, 0, 60], levels=10)
 @example(space=space_of(*KINDS, conditional=True), seed=1, between=[60, 1, 0, 30], levels=10)
-def test_hundreds_of_results_between_picks(
+def test_hundreds_of_results_between_suggestions(
     space: Space, seed: int, between: list[int], levels: int
 ) -> None:
     """Ties, losses that are not finite, three budgets; all 64 candidates of every suggestion."""

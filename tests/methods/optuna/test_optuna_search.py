@@ -121,7 +121,7 @@ def bowl(config: Config) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_picks_are_those_of_plain_optuna(name: str) -> None:
+def test_suggestions_are_those_of_plain_optuna(name: str) -> None:
     """With a failed trial, and with one whose result never came."""
     count = 12 if name == "gp" else 30
     study = optuna.create_study(sampler=SAMPLERS[name](3))
@@ -345,7 +345,7 @@ def test_the_model_learns_from_what_it_observes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_picks_of_the_model_are_called_so(name: str) -> None:
+def test_only_suggestions_of_the_model_are_called_so(name: str) -> None:
     """A trial counts once it is reported; failed ones and running ones do not."""
     searcher = search(name, plane())
     assert not searcher.suggested_by_model

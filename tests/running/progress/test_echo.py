@@ -2,13 +2,11 @@
 
 import os
 import pty
-import subprocess
-import sys
 import termios
 from pathlib import Path
 
 from bohb_study.running.progress.echo import hide_control_keys
-from repository import ROOT
+from fresh_python import printed
 
 SCRIPT = """
 import os, sys, termios
@@ -29,16 +27,10 @@ print(termios.tcgetattr(terminal) == before)
 
 def test_hidden_and_given_back() -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, os.ttyname(theirs)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
-    )
+    said = printed(SCRIPT, os.ttyname(theirs))
     os.close(ours)
     os.close(theirs)
-    assert done.stdout == "False\nTrue\n"
+    assert said == "False\nTrue\n"
 
 
 def test_what_is_no_terminal_of_ours_is_left_alone(tmp_path: Path) -> None:

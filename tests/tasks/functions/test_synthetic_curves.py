@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -22,7 +19,7 @@ from scipy.optimize import minimize_scalar
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import make_task
 from bohb_study.tasks.functions.synthetic_curves import BEST_LR, SyntheticCurves, curve, diverges_at
-from repository import ROOT
+from fresh_python import printed
 
 TASK = SyntheticCurves()
 BEST: Config = {
@@ -241,15 +238,7 @@ print([name for name in ("torch", "ray") if name in sys.modules])
 
 
 def run_rows(hash_seed: str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", ROWS],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.splitlines()
+    return printed(ROWS, PYTHONHASHSEED=hash_seed).splitlines()
 
 
 def test_rows_do_not_depend_on_process_or_hash_seed_and_need_neither_torch_nor_ray() -> None:

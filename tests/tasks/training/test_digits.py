@@ -5,7 +5,6 @@ import json
 import math
 import pickle
 import random
-import subprocess
 import sys
 from typing import Any
 
@@ -21,7 +20,7 @@ from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.digits import TRAIN_IMAGES, Digits
 from bohb_study.tasks.training.digits_split import split_indices
 from bohb_study.tasks.training.digits_training import load_data, network, windows
-from repository import ROOT
+from fresh_python import printed
 
 TASK = Digits()
 CONFIG: Config = {"l1": 48, "l2": 24, "lr": 0.03, "batch_size": 64}
@@ -171,15 +170,8 @@ def test_another_process_gives_the_same_reports(straight: list[dict[str, Any]]) 
         "reports = [evaluation.advance(epoch) for epoch in (1, 2, 3)];"
         "print(json.dumps([[r.val_loss, r.test_loss, dict(r.extra)] for r in reports]))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     expected = [[r["val_loss"], r["test_loss"], r["extra"]] for r in straight[:3]]
-    assert json.loads(run.stdout) == expected
+    assert json.loads(printed(code)) == expected
 
 
 @pytest.mark.parametrize(

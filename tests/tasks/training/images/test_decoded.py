@@ -14,6 +14,7 @@ from bohb_study.tasks.training.images import decoded
 from bohb_study.tasks.training.images.decoded import Decoded, load
 from bohb_study.tasks.training.images.formats import Part
 from bohb_study.tasks.training.images.sources import SOURCES
+from fresh_python import printed
 from repository import ROOT
 
 NAMES = ("mnist", "fashion-mnist", "cifar10")
@@ -90,14 +91,7 @@ def test_another_process_decodes_nothing(tmp_path: Path, image_files: Any) -> No
         "SOURCES['cifar10'] = replace(SOURCES['cifar10'], read=None);"
         f"print(load('cifar10', {str(tmp_path)!r}).sha256)"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == ours.sha256
+    assert printed(code).strip() == ours.sha256
 
 
 def test_known_by_its_content_however_it_is_packed_and_wherever_it_is(
@@ -275,11 +269,4 @@ def test_reading_data_takes_no_torch() -> None:
         "import sys, bohb_study.tasks.training.images.decoded, bohb_study.tasks.training.lenet;"
         "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == "[]"
+    assert printed(code).strip() == "[]"

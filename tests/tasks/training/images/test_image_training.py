@@ -6,7 +6,6 @@ import json
 import math
 import pickle
 import random
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from bohb_study.tasks.training.images import image_training
 from bohb_study.tasks.training.images.hardware import Hardware, hardware
 from bohb_study.tasks.training.images.image_task import ImageTask
 from bohb_study.tasks.training.images.image_training import ONEDNN_FROM
-from repository import ROOT
+from fresh_python import printed
 
 LENET: Config = {"l1": 32, "l2": 16, "lr": 0.01, "batch_size": 16}
 RESNET: Config = {"lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32}
@@ -183,15 +182,8 @@ def test_another_process_gives_the_same_reports(image_data: Path) -> None:
         f"reports = [evaluation.advance(level) for level in {colour.levels[:2]!r}];"
         "print(json.dumps([[r.val_loss, r.test_loss, dict(r.extra)] for r in reports]))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     expected = [[r["val_loss"], r["test_loss"], r["extra"]] for r in straight_run(colour)[0][:2]]
-    assert json.loads(run.stdout) == expected
+    assert json.loads(printed(code)) == expected
 
 
 @pytest.mark.parametrize("batch_size", [2, 16])
