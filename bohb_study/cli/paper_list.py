@@ -21,7 +21,7 @@ def studies_table() -> Table:
                 " ".join(study.methods),
                 f"{study.budget:g}",
                 study.seeds,
-                " ".join(study.task_option),
+                " ".join(study.task_options),
             ]
         )
         for study in STUDIES.values()

@@ -87,7 +87,7 @@ def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
 def _setting(study: LoadedStudy) -> str:
     """What a study changes for all its methods."""
     config = study.study.config
-    options = {text.rpartition(".")[2] for text in config.task_option}
+    options = {text.rpartition(".")[2] for text in config.task_options}
     parts = [f"eta {config.eta}"] if config.eta else []
     parts += [f"lowest rung {text.partition('=')[2]}" for text in sorted(options) if "rung" in text]
     if not parts:

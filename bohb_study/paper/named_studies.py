@@ -15,12 +15,12 @@ class PaperStudy:
     """First part of its folders' names."""
     what: str
     """One line for ``--list``."""
-    task: tuple[str, ...]
+    tasks: tuple[str, ...]
     methods: tuple[str, ...]
     budget: float
     """Full evaluations of a cell."""
     seeds: int
-    task_option: tuple[str, ...] = ()
+    task_options: tuple[str, ...] = ()
     eta: int | None = None
     workers: int = 1
     """Trials that a cell runs side by side."""
@@ -53,12 +53,12 @@ class PaperStudy:
             )
         budget, count = self.full if full and self.full else (self.budget, self.seeds)
         return StudyConfig(
-            tasks=self.task,
+            tasks=self.tasks,
             methods=self.methods,
             budget=budget,
             seeds=count if seeds is None else seeds,
             workers=self.workers,
-            task_options=self.task_option,
+            task_options=self.task_options,
             eta=self.eta,
         )
 
@@ -82,7 +82,7 @@ STUDIES = {
         PaperStudy(
             "digits",
             "a small network on 1,797 images, final configurations retrained",
-            task=("digits",),
+            tasks=("digits",),
             methods=FITTING_ALL,
             budget=50,
             seeds=10,
@@ -94,7 +94,7 @@ STUDIES = {
         PaperStudy(
             "fidelities",
             "computed tasks with several fidelities",
-            task=(
+            tasks=(
                 "mfh3-good", "mfh3-bad", "mfh6-good", "mfh6-bad",
                 "counting-ones-8", "counting-ones-32", *LCDB_TASKS,
             ),
@@ -108,7 +108,7 @@ STUDIES = {
         PaperStudy(
             "tables",
             "tables of trainings with a single fidelity",
-            task=(
+            tasks=(
                 "fcnet-naval", "fcnet-parkinsons", "fcnet-protein",
                 "hpobench-mlp-car", "hpobench-mlp-phoneme", "hpobench-mlp-segment",
                 "nasbench201-cifar10", "nasbench201-cifar100",
@@ -123,7 +123,7 @@ STUDIES = {
             PaperStudy(
                 f"workers-{workers}",
                 f"{workers} at a time, on modelled seconds",
-                task=("mfh6-good",),
+                tasks=("mfh6-good",),
                 methods=("random", "asha", "asha-bohb", "hyperband", "bohb"),
                 budget=200,
                 seeds=20,
@@ -136,16 +136,16 @@ STUDIES = {
         PaperStudy(
             "fashion-mnist",
             "LeNet on 10,000 images of clothes; about two hours on two cores",
-            task=("fashion-mnist",),
+            tasks=("fashion-mnist",),
             methods=("grid", "random", "asha", "hyperband", "bohb"),
             budget=20,
             seeds=4,
-            task_option=("fashion-mnist.subset=10000", "fashion-mnist.epochs=9"),
+            task_options=("fashion-mnist.subset=10000", "fashion-mnist.epochs=9"),
         ),
         PaperStudy(
             "counting-ones",
             "the BOHB paper's toy problem in 8 to 64 dimensions",
-            task=COUNTING_ONES,
+            tasks=COUNTING_ONES,
             methods=(
                 "random", "tpe", "tpe-univariate", "hpbandster-hyperband", "hpbandster-bohb",
                 "bohb", "asha",
@@ -158,7 +158,7 @@ STUDIES = {
         PaperStudy(
             "counting-ones-reference",
             "random and Hyperband, for values that were computed independently",
-            task=COUNTING_ONES[:2],
+            tasks=COUNTING_ONES[:2],
             methods=("random", "hpbandster-hyperband"),
             budget=1000,
             seeds=64,
@@ -168,28 +168,28 @@ STUDIES = {
         PaperStudy(
             "dehb",
             "DEHB's toy problems; enough budget for 300 evaluations of any fidelity",
-            task=("counting-ones-100", "mfh3", "mfh6"),
+            tasks=("counting-ones-100", "mfh3", "mfh6"),
             methods=("asha", "hyperband", "bohb", "hpbandster-hyperband", "hpbandster-bohb"),
             budget=45,
             seeds=20,
-            task_option=("counting-ones-100.rungs=dehb",),
+            task_options=("counting-ones-100.rungs=dehb",),
             is_compact=True,
         ),
         PaperStudy(
             "dehb-full",
             "the same for methods whose every evaluation is a full one",
-            task=("counting-ones-100", "mfh3", "mfh6"),
+            tasks=("counting-ones-100", "mfh3", "mfh6"),
             methods=("random", "tpe"),
             budget=300,
             seeds=20,
-            task_option=("counting-ones-100.rungs=dehb",),
+            task_options=("counting-ones-100.rungs=dehb",),
             group="dehb",
             is_compact=True,
         ),
         PaperStudy(
             "fcnet",
             "tables of real trainings, 62,208 configurations each",
-            task=("fcnet-parkinsons", "fcnet-protein", "fcnet-naval", "fcnet-slice"),
+            tasks=("fcnet-parkinsons", "fcnet-protein", "fcnet-naval", "fcnet-slice"),
             methods=("random", "tpe", "tpe-univariate"),
             budget=100,
             seeds=50,
@@ -198,7 +198,7 @@ STUDIES = {
         PaperStudy(
             "ablations",
             "BOHB with one thing changed at a time",
-            task=ABLATION_TASKS,
+            tasks=ABLATION_TASKS,
             methods=(
                 "bohb", "hyperband", "bohb-stock", "bohb-no-final-report-fix",
                 "bohb-no-halving-fix", "hpbandster-bohb", "bohb-random-0",
@@ -211,7 +211,7 @@ STUDIES = {
         PaperStudy(
             "ablations-eta",
             "the same with eta 9",
-            task=ABLATION_TASKS,
+            tasks=ABLATION_TASKS,
             methods=("bohb", "hyperband"),
             budget=50,
             seeds=20,
@@ -222,11 +222,11 @@ STUDIES = {
         PaperStudy(
             "ablations-rungs",
             "the same without the two lowest rungs",
-            task=ABLATION_TASKS,
+            tasks=ABLATION_TASKS,
             methods=("bohb", "hyperband"),
             budget=50,
             seeds=20,
-            task_option=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
+            task_options=tuple(f"{task}.lowest_rung=2" for task in ABLATION_TASKS),
             group="ablations",
             is_compact=True,
         ),

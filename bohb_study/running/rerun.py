@@ -165,10 +165,10 @@ def config_of(
     stored = study.study
     names = {cell.task for cell in cells}
     called = {file.task: name for name, file in stored.task_files.items()}
-    tasks = [given for given in stored.config.task if called.get(given, given) in names]
+    tasks = [given for given in stored.config.tasks if called.get(given, given) in names]
     options = [
         option
-        for option in stored.config.task_option
+        for option in stored.config.task_options
         if option.partition("=")[0].rpartition(".")[0] in names
     ]
     called = {file.method: name for name, file in stored.method_files.items()}

@@ -58,11 +58,11 @@ class StoredConfig:
 
     budget: float
     workers: int
-    task: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     """Tasks as they were given: names, or path/to/file.py:NAME."""
     methods: tuple[str, ...] = ()
     """Methods as they were given: names, or path/to/file.py:NAME."""
-    task_option: tuple[str, ...] = ()
+    task_options: tuple[str, ...] = ()
     eta: int | None = None
     json: Mapping[str, Any] = field(default_factory=dict)
     """All of it, for ``StudyConfig.from_json``."""

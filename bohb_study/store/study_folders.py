@@ -162,7 +162,7 @@ def _tasks_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, st
     if found is not None:
         # by name: a user's file may be where it was not before
         names = {file.task: name for name, file in found.task_files.items()}
-        before = {names.get(given, given): given for given in found.config.task}
+        before = {names.get(given, given): given for given in found.config.tasks}
     return {**before, **dict(zip(config.task_names, config.tasks, strict=True))}
 
 

@@ -38,11 +38,11 @@ from repository import ROOT
 SMALL = PaperStudy(
     "small",
     "digits, hardly trained",
-    task=("digits",),
+    tasks=("digits",),
     methods=("random", "hyperband"),
     budget=4,
     seeds=2,
-    task_option=("digits.epochs=3",),
+    task_options=("digits.epochs=3",),
 )
 FILES = [
     *("SHA256SUMS", "audit.json", "cells.json", "cells.parquet", "finals.json"),
@@ -295,7 +295,7 @@ def test_a_target_that_is_being_run_is_refused(script: ModuleType, copy: Path) -
 THIN = PaperStudy(
     "thin",
     "counting ones, hardly counted",
-    task=("counting-ones-8",),
+    tasks=("counting-ones-8",),
     methods=("random", "hyperband"),
     budget=22,
     seeds=2,
@@ -407,7 +407,7 @@ def test_the_named_studies_are_what_was_said() -> None:
         *workers,
     ]
     for one in STUDIES.values():
-        assert set(one.whole) <= set(one.task)
+        assert set(one.whole) <= set(one.tasks)
         assert one.is_compact or not one.whole
     images = STUDIES["fashion-mnist"]
     assert images.methods == ("grid", "random", "asha", "hyperband", "bohb")

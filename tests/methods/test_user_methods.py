@@ -62,7 +62,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 
 def job_of(given: str, task: str | Task, budget: float = 4, workers: int = 1) -> CellJob:
-    config = StudyConfig(methods=(given,), budget=budget, seeds=1, workers=workers, task=("mfh3",))
+    config = StudyConfig(methods=(given,), budget=budget, seeds=1, workers=workers, tasks=("mfh3",))
     (cell,) = config.cells()
     made = make_task(task) if isinstance(task, str) else task
     return CellJob(
@@ -183,7 +183,7 @@ def test_under_a_scheduler_it_is_told_of_each_rung_once(
     rows = expected.iloc[: len(told)]
     assert told["level"].tolist() == rows["level"].tolist()
     assert told["loss"].tolist() == rows["val_loss"].fillna(math.inf).tolist()
-    random = StudyConfig(methods=(scheduler,), task=(task,), budget=4, seeds=1)
+    random = StudyConfig(methods=(scheduler,), tasks=(task,), budget=4, seeds=1)
     (cell,) = random.cells()
     same = virtual.run_cell(CellJob(cell=cell, task=job.task, budget=4)).frame
     if scheduler != "median":
@@ -347,7 +347,7 @@ def test_a_study_of_both_examples_is_stored_drawn_audited_and_reproduced(
     from paper_figures.toolkit import style
 
     config = StudyConfig(
-        task=("synthetic-curves",), methods=("random", EVOLUTION, SOBOL), budget=3, seeds=2
+        tasks=("synthetic-curves",), methods=("random", EVOLUTION, SOBOL), budget=3, seeds=2
     )
     run = run_study(config, RunOptions(out=tmp_path, jobs=1))
     assert not run.failed
@@ -373,7 +373,7 @@ def test_a_stored_study_executes_no_file_that_is_not_trusted(
     mine: Callable[..., str], tmp_path: Path
 ) -> None:
     given = mine(declared="untrusted = 1")
-    config = StudyConfig(task=("synthetic-curves",), methods=(given,), budget=1, seeds=1)
+    config = StudyConfig(tasks=("synthetic-curves",), methods=(given,), budget=1, seeds=1)
     path = run_study(config, RunOptions(out=tmp_path / "out", jobs=1)).path
     code = (
         "import bohb_study, sys; from bohb_study.store import load_study;"

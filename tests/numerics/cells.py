@@ -21,23 +21,23 @@ GOLDEN = Path(__file__).with_name("golden.json")
 
 STUDIES: dict[str, dict[str, Any]] = {
     "models": {
-        "task": ("counting-ones-8", "mfh3-good"),
+        "tasks": ("counting-ones-8", "mfh3-good"),
         "methods": ("bohb", "hpbandster-bohb", "asha-bohb", "tpe", "gp"),
         "budget": 13,
     },
-    "stock": {"task": ("mfh3-bad",), "methods": ("bohb-stock",), "budget": 3},
+    "stock": {"tasks": ("mfh3-bad",), "methods": ("bohb-stock",), "budget": 3},
     "tables": {
-        "task": ("fcnet-naval", "synthetic-curves"),
+        "tasks": ("fcnet-naval", "synthetic-curves"),
         "methods": ("grid", "random", "tpe-univariate"),
         "budget": 12,
     },
     "curves": {
-        "task": ("synthetic-curves",),
+        "tasks": ("synthetic-curves",),
         "methods": ("asha", "median", "hyperband", "hpbandster-hyperband"),
         "budget": 6,
     },
-    "digits": {"task": ("digits",), "methods": ("random", "bohb"), "budget": 2},
-    "images": {"task": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
+    "digits": {"tasks": ("digits",), "methods": ("random", "bohb"), "budget": 2},
+    "images": {"tasks": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
 }
 """What is run: one seed, one worker. ``images`` is LeNet on a few small made images."""
 
@@ -129,7 +129,7 @@ def run_on_ray(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
             methods = tuple(
                 method
                 for method in given["methods"]
-                if name in words or any(f"{task}/{method}/0" in words for task in given["task"])
+                if name in words or any(f"{task}/{method}/0" in words for task in given["tasks"])
             )
             if not methods:
                 continue

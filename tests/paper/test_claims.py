@@ -125,7 +125,7 @@ def study(
             float(reports),
             workers=1,
             eta=config.get("eta"),
-            task_option=tuple(config.get("task_option", ())),
+            task_options=tuple(config.get("task_option", ())),
         ),
         tasks={
             task: StoredTask("epoch", 1, "loss", "loss", optimum) for task, optimum in tasks.items()

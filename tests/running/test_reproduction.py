@@ -236,7 +236,7 @@ def test_a_sample_is_of_what_can_be_run_here(
     stored = study()
     record = stored.cells["digits", "grid", 0]
     stored.cells.update({("lcdb-23", "grid", seed): record for seed in range(5)})
-    config = replace(stored.study.config, task=("digits", "lcdb-23"))
+    config = replace(stored.study.config, tasks=("digits", "lcdb-23"))
     tasks = {"digits": FACTS, "lcdb-23": FACTS}
     stored = replace(stored, study=replace(stored.study, config=config, tasks=tasks))
     monkeypatch.setattr("bohb_study.tasks.tabular.lcdb_curves.find_spec", lambda name: None)

@@ -147,7 +147,7 @@ def serial(monkeypatch: pytest.MonkeyPatch) -> Serial:
 @pytest.fixture
 def toy(study: LoadedStudy) -> Any:
     """The toy's class, as plans use it."""
-    return read_own(study.study.config.task[0]).task_class
+    return read_own(study.study.config.tasks[0]).task_class
 
 
 def stored(folder: Path) -> list[Final]:
@@ -223,7 +223,7 @@ def test_where_nothing_is_trained_nothing_is_planned(
 
 
 def test_a_task_that_is_not_the_one_that_was_run_is_refused(study: LoadedStudy) -> None:
-    file = Path(study.study.config.task[0].rpartition(":")[0])
+    file = Path(study.study.config.tasks[0].rpartition(":")[0])
     before = file.read_text()
     file.write_text(before + "\n")
     try:

@@ -161,7 +161,7 @@ def test_a_file_that_has_moved_goes_on_as_the_same_task() -> None:
     Path("my.py").rename("moved.py")
     more = config("moved.py:MyTask", seeds=3)
     study = write_study(folder, "compare", more, more.resolve().tasks)
-    assert study.config.task == ("moved.py:MyTask", "digits")
+    assert study.config.tasks == ("moved.py:MyTask", "digits")
     assert study.json["task_files"] == {"MyTask": {"task": "moved.py:MyTask", "sha256": SHA256}}
     assert list(study.tasks) == ["MyTask", "digits"]
     assert study.asked["MyTask"] == {"random": 3, "hyperband": 3}
@@ -249,7 +249,7 @@ def test_reproduce_executes_a_file_only_where_it_is_trusted_and_needed(
     assert said.startswith(f"executes {Path('my.py').absolute()} (sha256 ")
     assert Path("executed").exists()
     study = load_study(folder)
-    asked = replace(study.study.config, task=("digits", "gone.py:Gone"))
+    asked = replace(study.study.config, tasks=("digits", "gone.py:Gone"))
     files = {"Gone": TaskFile("gone.py:Gone", "0" * 64)}
     stored = replace(study, study=replace(study.study, config=asked, task_files=files))
     assert config_of(stored, [Cell("digits", "random", 0)]).tasks == ("digits",)

@@ -102,7 +102,7 @@ def test_asking_for_more_is_remembered_in_order(tmp_path: Path) -> None:
         config(methods=("bohb",), seeds=2),
     ):
         study = write_study(tmp_path, "compare", asked, asked.resolve().tasks)
-    assert list(study.config.task) == list(study.tasks) == ["curvy", "rungs"]
+    assert list(study.config.tasks) == list(study.tasks) == ["curvy", "rungs"]
     assert study.methods == ("random", "asha", "bohb")
     assert study.seeds == 3
     # Only what was asked for: bohb was never asked for on rungs, nor asha for a second seed.

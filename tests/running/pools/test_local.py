@@ -190,7 +190,7 @@ from bohb_study import StudyConfig, load_results, run_study
 from bohb_study.running.options import RunOptions
 
 print("once")
-config = StudyConfig(task=("loud.py:Loud",), methods=("grid", "random"), budget=5, seeds=2)
+config = StudyConfig(tasks=("loud.py:Loud",), methods=("grid", "random"), budget=5, seeds=2)
 run = run_study(config, RunOptions(out=Path("out"), jobs=1))
 print(len(run.ran), len(run.failed), ray.is_initialized(), "torch" in sys.modules)
 print(load_results(run.path).groupby("method")["units"].sum().to_dict())
