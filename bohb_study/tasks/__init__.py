@@ -58,7 +58,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def is_file(name: str) -> bool:
-    """Whether ``name`` is meant as path/to/file.py:NAME, a task of the user's own."""
+    """Whether ``name`` is meant as path/to/file.py:NAME, a task or a method of the user's own."""
     return ":" in name or "/" in name or name.endswith(".py")
 
 

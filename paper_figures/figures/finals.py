@@ -6,7 +6,6 @@ best configuration refit once on all training data.
 """
 
 from math import isfinite, nan
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -29,13 +28,22 @@ GAP = 2.5
 NARROW, MORE_INCHES = 4.0, 0.25
 """Inches below which a page is a column of text, and what its legend takes beyond."""
 
-Mark = dict[str, Any]
 GREY = "#4d4d4d"
-REPORTED: Mark = {"linestyle": "none", "marker": "o", "markersize": 4.4, "markerfacecolor": "none"}
-RETRAINED: Mark = {"linestyle": "none", "marker": ".", "markersize": 4.0, "markeredgewidth": 0}
-BEFORE: Mark = {"linestyle": (0, (1, 1)), "linewidth": 1.2, "zorder": 1.5}
-AFTER: Mark = {"linestyle": "solid", "linewidth": 1.2, "zorder": 1.5}
-ALL_DATA: Mark = {
+REPORTED: style.Settings = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 4.4,
+    "markerfacecolor": "none",
+}
+RETRAINED: style.Settings = {
+    "linestyle": "none",
+    "marker": ".",
+    "markersize": 4.0,
+    "markeredgewidth": 0,
+}
+BEFORE: style.Settings = {"linestyle": (0, (1, 1)), "linewidth": 1.2, "zorder": 1.5}
+AFTER: style.Settings = {"linestyle": "solid", "linewidth": 1.2, "zorder": 1.5}
+ALL_DATA: style.Settings = {
     "linestyle": "none",
     "marker": "*",
     "markersize": 9,

@@ -3,8 +3,6 @@
 Only tasks with a curve have them. The cell is that of the method's first seed.
 """
 
-from typing import Any
-
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,9 +20,8 @@ from paper_figures.toolkit.panel_grid import Blocks
 MOST_COLUMNS = 4
 GREY = "#777777"
 
-Look = dict[str, Any]
-_STOPPED: Look = {"marker": ".", "markersize": 2.8, "markeredgewidth": 0}
-_INCUMBENT: Look = {
+_STOPPED: style.Settings = {"marker": ".", "markersize": 2.8, "markeredgewidth": 0}
+_INCUMBENT: style.Settings = {
     "color": "black",
     "linewidth": 1.3,
     "marker": "*",
@@ -82,7 +79,7 @@ def _draw(axes: Axes, panel: LearningCurvesPanel) -> None:
         )
     for trial in panel.trials:
         if trial.trial == panel.incumbent:
-            halo: Look = {"color": "white", "linewidth": 2.8, "zorder": 4}
+            halo: style.Settings = {"color": "white", "linewidth": 2.8, "zorder": 4}
             axes.plot(trial.levels, trial.losses, label="_halo", **halo)
             name = f"_incumbent/{trial.trial}"
             axes.plot(trial.levels, trial.losses, label=name, markevery=[-1], **_INCUMBENT)
@@ -124,7 +121,7 @@ def _scale(axes: Axes, block: list[LearningCurvesPanel]) -> None:
 
 def _legend(drawn: Figure) -> None:
     stopped = {"color": GREY, "linewidth": 0.6} | _STOPPED | {"markersize": 4}
-    marks: dict[str, Look] = {
+    marks: dict[str, style.Settings] = {
         "stopped or left paused": stopped,
         "finished (in the method's colour)": {"color": "#4d4d4d", "linewidth": 1.0},
         "final incumbent": _INCUMBENT,

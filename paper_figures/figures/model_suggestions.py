@@ -5,7 +5,6 @@ loss of either kind in each third of the budget.
 """
 
 from textwrap import fill
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -27,9 +26,8 @@ TASKS = 2
 """Tasks that are shown; the caption names the others."""
 MOST_COLUMNS = 4
 
-Look = dict[str, Any]
 RANDOM = "#8c8c8c"
-_DOT: Look = {"linestyle": "none", "marker": "o", "markersize": 1.8, "zorder": 2}
+_DOT: style.Settings = {"linestyle": "none", "marker": "o", "markersize": 1.8, "zorder": 2}
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -103,7 +101,7 @@ def _legend(drawn: Figure, panel: SuggestionsPanel) -> None:
     grey = "#4d4d4d"
     dot = _DOT | {"markersize": 3}
     hollow = {"markerfacecolor": "none", "markeredgewidth": 0.6}
-    marks: dict[str, Look] = {
+    marks: dict[str, style.Settings] = {
         "random suggestion": {"color": RANDOM} | dot | hollow,
         "model's suggestion (method's colour)": {"color": grey, "markeredgewidth": 0} | dot,
         "median random suggestion, over cells": {"color": "black", "ls": (0, (2, 1)), "lw": 1.5},

@@ -2,7 +2,6 @@
 
 import math
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,8 +19,7 @@ LONGEST = 80
 TICK_LETTERS = 13
 """Letters of all ticks of a narrow panel."""
 
-Look = dict[str, Any]
-PLANNED: Look = {
+PLANNED: style.Settings = {
     "color": "#9a9a9a",
     "linewidth": 3.2,
     "alpha": 0.55,

@@ -1,7 +1,6 @@
 """The lower part of the figure of rungs: how alike each rung and the top rank."""
 
 import math
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -16,8 +15,7 @@ from paper_figures.figures.rungs_data import (
 from paper_figures.toolkit import legends, scales, style
 from paper_figures.toolkit.labels import End, end_labels
 
-Look = dict[str, Any]
-UNSELECTED: Look = {"color": "black", "linewidth": 1.5, "zorder": 5}
+UNSELECTED: style.Settings = {"color": "black", "linewidth": 1.5, "zorder": 5}
 
 
 def draw_correlations(part: SubFigure, panels: list[CorrelationPanel], columns: int) -> None:
@@ -64,7 +62,7 @@ def _name_lines(axes: Axes, panel: CorrelationPanel) -> None:
     end_labels(axes, ends)
 
 
-def _selected(method: str) -> Look:
+def _selected(method: str) -> style.Settings:
     return style.strokes(style.line(method)) | {"linewidth": 0.7, "markersize": 3}
 
 

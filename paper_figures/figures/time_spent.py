@@ -4,8 +4,6 @@ The seconds of methods lie orders of magnitude apart, and stacked bars on a loga
 lie: so the left panel stacks shares, and the right one shows seconds as dots on a logarithmic axis.
 """
 
-from typing import Any
-
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,15 +23,14 @@ the x axis."""
 LINE = 1.12
 """Height of a line over the font size of its name."""
 
-Look = dict[str, Any]
-FILLS: dict[str, Look] = {
+FILLS: dict[str, style.Settings] = {
     "training": {"facecolor": "#3b3b3b"},
     "searching": {"facecolor": "#d55e00"},
     "scheduling": {"facecolor": "#56b4e9", "hatch": "////", "edgecolor": "white"},
     "engine": {"facecolor": "#dddddd"},
 }
 """Told apart by their lightness, and the third by its hatching."""
-DOTS: dict[str, Look] = {
+DOTS: dict[str, style.Settings] = {
     "wall": {"marker": "|", "color": "black", "markersize": 7, "markeredgewidth": 1.4},
     "training": {"marker": "s", "color": "#3b3b3b", "markersize": 3.2},
     "searching": {"marker": "o", "color": "#d55e00", "markersize": 3.6},

@@ -18,7 +18,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import OWN_METHOD, cell_hash, cell_parts
 from bohb_study.methods import check_fits
 from bohb_study.methods.user.user_method import read_own_method
-from bohb_study.running.execution import RunOptions
+from bohb_study.running.options import RunOptions
 from bohb_study.running.reproduction import reproduce
 from bohb_study.running.rerun import NotReproducibleError, executed_files, prepare_rerun
 from bohb_study.running.runner import run_study
