@@ -19,7 +19,7 @@ from paper_figures.toolkit import style
 
 
 @dataclass(frozen=True)
-class TaskFacts:
+class FigureTask:
     """What a figure says about a task."""
 
     name: str
@@ -79,7 +79,7 @@ class FigureStudy:
     """A study as figures see it."""
 
     frame: pd.DataFrame
-    tasks: tuple[TaskFacts, ...]
+    tasks: tuple[FigureTask, ...]
     provenance: Provenance
     bootstrap_seed: int = 0
     allow_missing: bool = False
@@ -207,7 +207,7 @@ def figure_study(
     style.introduce(_labels(loaded))
     drawn = set(loaded.frame["task"])
     tasks = tuple(
-        TaskFacts(
+        FigureTask(
             name,
             facts.unit,
             facts.top,

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.toolkit import style
 
 
@@ -11,7 +11,7 @@ from paper_figures.toolkit import style
 class Group:
     """Tasks with the same methods."""
 
-    tasks: tuple[TaskFacts, ...]
+    tasks: tuple[FigureTask, ...]
     methods: tuple[str, ...]
     """In the order of the legend."""
 
@@ -35,7 +35,7 @@ def groups(
         tasks: names; others are left out.
         leave_out: methods that are not shown.
     """
-    found: dict[tuple[str, ...], list[TaskFacts]] = {}
+    found: dict[tuple[str, ...], list[FigureTask]] = {}
     for task in study.tasks:
         own = set(study.frame.loc[study.frame["task"] == task.name, "method"])
         methods = tuple(style.in_order({method for method in own if method not in leave_out}))

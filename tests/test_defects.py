@@ -36,7 +36,7 @@ from bohb_study.store import StoredStudy, load_study
 from bohb_study.store.cells import NotDoneError
 from bohb_study.study import StudyConfig
 from in_process import in_process
-from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask, Provenance
 from paper_figures.figures import anytime as anytime_figure
 from paper_figures.figures import ranks as ranks_figure
 
@@ -126,7 +126,7 @@ def no_straight_lines(_: Path) -> None:
         }
     )
     assert between[0].loc[13 / 9] == held[0].iloc[0]
-    task = TaskFacts("toy", "epoch", TOP, "loss", budget=6.0)
+    task = FigureTask("toy", "epoch", TOP, "loss", budget=6.0)
     study = FigureStudy(frame, (task,), Provenance("x-1", "abc", len(frame)))
     for module in (anytime_figure, ranks_figure):
         drawn, _caption = module.figure(study)

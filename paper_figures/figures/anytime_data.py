@@ -4,7 +4,7 @@ import pandas as pd
 
 from bohb_study.analysis import Axis, Rule, anytime, main_rule
 from bohb_study.errors import StudyError, UsageError
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.toolkit.curve_panel import REGRET, CurvePanel
 
 
@@ -38,7 +38,7 @@ def main_panels(study: FigureStudy) -> list[CurvePanel]:
     return [_panel(study, task, own, study.rule or main_rule(own)) for task, own in _tasks(study)]
 
 
-def _tasks(study: FigureStudy) -> list[tuple[TaskFacts, pd.DataFrame]]:
+def _tasks(study: FigureStudy) -> list[tuple[FigureTask, pd.DataFrame]]:
     if study.frame.empty:
         raise StudyError("no rows: nothing to draw")
     frame = study.frame
@@ -64,7 +64,7 @@ def _x_axis(own: pd.DataFrame, study: FigureStudy) -> tuple[Axis, str]:
     return "virtual_seconds", f"virtual seconds{several}"
 
 
-def _panel(study: FigureStudy, task: TaskFacts, own: pd.DataFrame, rule: Rule) -> CurvePanel:
+def _panel(study: FigureStudy, task: FigureTask, own: pd.DataFrame, rule: Rule) -> CurvePanel:
     axis, x_label = _x_axis(own, study)
     data = anytime(
         own,

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from bohb_study.analysis import Rule, main_rule
 from bohb_study.analysis.comparisons.targets import LEVELS
 from bohb_study.analysis.frame_cells import missing_cells
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.figures.ecdf_data import EcdfPanel, panels
 from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, step_lines, style
@@ -117,7 +117,7 @@ def _seeds(study: FigureStudy) -> str:
     return f"{' or '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
 
 
-def _rules(study: FigureStudy, tasks: list[TaskFacts]) -> list[Rule]:
+def _rules(study: FigureStudy, tasks: list[FigureTask]) -> list[Rule]:
     """Under which rules incumbents were chosen, each once."""
     frame = study.frame
     own = {study.rule or main_rule(frame[frame["task"] == task.name]) for task in tasks}

@@ -9,7 +9,7 @@ import pandas as pd
 from bohb_study.analysis import Estimate, estimate, final_incumbents, finals_summary
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.toolkit import style
 
 
@@ -45,7 +45,7 @@ class MethodDots:
 class FinalsPanel:
     """One task whose final configurations were retrained."""
 
-    task: TaskFacts
+    task: FigureTask
     methods: tuple[MethodDots, ...]
     """In the order of the legend."""
 
@@ -98,7 +98,7 @@ def _panels(study: FigureStudy) -> list[FinalsPanel]:
 def _dots(
     study: FigureStudy,
     incumbents: pd.DataFrame,
-    task: TaskFacts,
+    task: FigureTask,
     method: str,
     again: "pd.Series[Any]",
 ) -> MethodDots:

@@ -11,7 +11,7 @@ from bohb_study.arrays import Bools, Floats
 from bohb_study.errors import StudyError
 from bohb_study.numbers import stable
 from bohb_study.schema import HP
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 
 METHODS = ("grid", "random")
 DISTINCT = 10
@@ -36,7 +36,7 @@ class Tried:
 class Projection:
     """One cell of each method on two hyperparameters."""
 
-    task: TaskFacts
+    task: FigureTask
     seed: int
     names: tuple[str, str]
     """The hyperparameters on x and y; the loss depends more on the first."""
@@ -70,7 +70,7 @@ def projection(study: FigureStudy) -> Projection:
     raise StudyError("grid-random: no cell of both grid and random is stored with all its rows")
 
 
-def _of_cell(rows: pd.DataFrame, task: TaskFacts, seed: int) -> Projection:
+def _of_cell(rows: pd.DataFrame, task: FigureTask, seed: int) -> Projection:
     random = rows[(rows["method"] == "random") & (rows["status"] == "ok")]
     found = {}
     for column in (name for name in rows if str(name).startswith(HP)):

@@ -9,7 +9,7 @@ from bohb_study.analysis import Rule, main_rule, trace
 from bohb_study.analysis.frame_cells import cells_of, narrow
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.toolkit import style
 
 
@@ -30,7 +30,7 @@ class TrialCurve:
 class LearningCurvesPanel:
     """The trials of one cell."""
 
-    task: TaskFacts
+    task: FigureTask
     method: str
     seed: int
     trials: tuple[TrialCurve, ...]
@@ -87,7 +87,7 @@ def has_curve(rows: pd.DataFrame, top: int) -> bool:
 
 
 def _panel(
-    task: TaskFacts, rows: pd.DataFrame, rule: Rule, rungs: tuple[int, ...]
+    task: FigureTask, rows: pd.DataFrame, rule: Rule, rungs: tuple[int, ...]
 ) -> LearningCurvesPanel:
     chosen = trace(rows, rule, task.top).last
     trials = []

@@ -10,7 +10,7 @@ from bohb_study.analysis.diagnostics.suggestions import PARTS, quantity_of, sugg
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from bohb_study.numbers import distance
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.toolkit import style
 
 
@@ -29,7 +29,7 @@ class Part:
 class SuggestionsPanel:
     """One method on one task."""
 
-    task: TaskFacts
+    task: FigureTask
     method: str
     quantity: str
     """What the y axis shows."""
@@ -90,7 +90,7 @@ def panels(study: FigureStudy) -> list[SuggestionsPanel]:
 
 
 def _panel(
-    task: TaskFacts, method: str, cell: pd.DataFrame, own: pd.DataFrame, seed: int
+    task: FigureTask, method: str, cell: pd.DataFrame, own: pd.DataFrame, seed: int
 ) -> SuggestionsPanel:
     column = quantity_of(cell)
     selected = column == "val_loss"

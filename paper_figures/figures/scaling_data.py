@@ -12,7 +12,7 @@ from bohb_study.analysis.statistics.bootstrap import observed_interval, resample
 from bohb_study.analysis.statistics.survival import median_time, resampled_medians
 from bohb_study.arrays import Bools, Floats
 from bohb_study.errors import StudyError
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.figures.anytime_data import main_panels
 from paper_figures.toolkit.curve_panel import CurvePanel
 
@@ -40,7 +40,7 @@ class Reached:
 class Scaling:
     """One task with several numbers of workers."""
 
-    task: TaskFacts
+    task: FigureTask
     panels: dict[int, CurvePanel]
     """Number of workers -> all methods' curves on virtual seconds, ascending."""
     target: float

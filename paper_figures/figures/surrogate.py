@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.figures.surrogate_data import LATER, Marginal, moments
 from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import scales, style
@@ -134,7 +134,7 @@ def _is_log(one: Marginal) -> bool:
 
 
 def _caption(
-    study: FigureStudy, task: TaskFacts, seed: int, name: str, shown: tuple[Marginal, ...]
+    study: FigureStudy, task: FigureTask, seed: int, name: str, shown: tuple[Marginal, ...]
 ) -> str:
     parts = [
         f"BOHB's model on {name} at three moments of its run on {task.name}, seed {seed}: when the "

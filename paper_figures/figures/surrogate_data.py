@@ -16,7 +16,7 @@ from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.schema import HP
 from bohb_study.tasks import make_task
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -214,7 +214,7 @@ def marginal(kde: Any, index: int, unit: Floats) -> Floats:
 
 def moments(
     study: FigureStudy, hyperparameter: str | None = None
-) -> tuple[TaskFacts, int, str, tuple[Marginal, ...]]:
+) -> tuple[FigureTask, int, str, tuple[Marginal, ...]]:
     """The model of the first cell of ``bohb`` that is stored whole, at three moments.
 
     Args:

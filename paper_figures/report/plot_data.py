@@ -20,7 +20,7 @@ from bohb_study.arrays import Floats, Places
 from bohb_study.numbers import stable
 from bohb_study.schema import HP
 from bohb_study.scores import Score
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.report.theme import SCALE, dashes, on_dark
 from paper_figures.toolkit import style
 from paper_figures.toolkit.scales import corners
@@ -73,7 +73,7 @@ def _look(method: str) -> Json:
     }
 
 
-def _task(study: FigureStudy, task: TaskFacts, methods: list[str]) -> Json:
+def _task(study: FigureStudy, task: FigureTask, methods: list[str]) -> Json:
     own = study.frame[study.frame["task"] == task.name]
     noise_free = can_validate(own)
     timed = bool(own["virtual_seconds"].notna().all())

@@ -14,7 +14,7 @@ from bohb_study.numbers import distance, stable
 from bohb_study.scores import Score
 from bohb_study.summaries.table import Cell, Table, bold, columns, estimate_cell, row
 from bohb_study.summaries.wording import OUTSIDE_BUDGET, larger_budget
-from paper_figures.figure_study import FigureStudy, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask
 from paper_figures.registry import TableSpec
 from paper_figures.toolkit import style
 
@@ -22,10 +22,10 @@ REGRET = "regret"
 
 
 @dataclass(frozen=True)
-class Final:
+class FinalResult:
     """One method on one task."""
 
-    task: TaskFacts
+    task: FigureTask
     method: str
     rule: Rule
     regret: bool
@@ -38,7 +38,7 @@ class Final:
     """Test loss of the incumbents under rule full, retrained; None where they were not."""
 
 
-def finals(study: FigureStudy) -> list[Final]:
+def finals(study: FigureStudy) -> list[FinalResult]:
     """What the table shows: by task, then in the order of the legend.
 
     Raises:
@@ -65,7 +65,7 @@ def finals(study: FigureStudy) -> list[Final]:
         for method in style.in_order(set(last)):
             losses, tests = np.array(last[method], dtype=np.float64).T
             found.append(
-                Final(
+                FinalResult(
                     task,
                     method,
                     rule,
@@ -152,7 +152,7 @@ def _column(estimates: list[Estimate | None], score: Score, compared: list[bool]
     return cells
 
 
-def _notes(study: FigureStudy, found: list[Final]) -> Iterable[str]:
+def _notes(study: FigureStudy, found: list[FinalResult]) -> Iterable[str]:
     losses = [one.loss for one in found]
     labels, kinds, counts = (
         " or ".join(dict.fromkeys(str(getattr(loss, name)) for loss in losses))
@@ -186,7 +186,7 @@ def _higher(study: FigureStudy) -> str:
     return f", but higher of {names}" if names else ""
 
 
-def _names(found: Iterable[Final]) -> str:
+def _names(found: Iterable[FinalResult]) -> str:
     return ", ".join(dict.fromkeys(one.task.name for one in found))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan
 
-from bohb_study.analysis.comparisons.endpoint import PAIR, SHARES, Comparison, TaskTests, task_tests
+from bohb_study.analysis.comparisons.endpoint import PAIR, SHARES, PairTest, TaskTests, task_tests
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.errors import StudyError
@@ -91,7 +91,7 @@ def table(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Table:
     )
 
 
-def _cells(one: Comparison, method: str) -> tuple[Given, ...]:
+def _cells(one: PairTest, method: str) -> tuple[Given, ...]:
     """A row without its task, as seen from ``method``, which may stand second in the pair."""
     swap = one.method != method
     other = style.line(one.method if swap else one.other).label

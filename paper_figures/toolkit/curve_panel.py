@@ -10,7 +10,7 @@ import pandas as pd
 from bohb_study.analysis import AnytimeData, Axis, MethodCurves
 from bohb_study.arrays import Floats
 from bohb_study.numbers import distance
-from paper_figures.figure_study import TaskFacts
+from paper_figures.figure_study import FigureTask
 from paper_figures.toolkit import scales
 
 REGRET = "regret"
@@ -23,7 +23,7 @@ FIRST = 1.0
 class CurvePanel:
     """One task under one rule: everything that the panel draws."""
 
-    task: TaskFacts
+    task: FigureTask
     data: AnytimeData
     """In losses, as they are stored."""
     quantity: str

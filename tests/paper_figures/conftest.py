@@ -15,7 +15,7 @@ from bohb_study.schema import SCHEMA_VERSION, build_frame
 from bohb_study.store import write_cell
 from bohb_study.store.sealed import sealed_json
 from bohb_study.study import Cell
-from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask, Provenance
 
 TOP = 27
 
@@ -80,7 +80,7 @@ def _frame(
 def _study(*frames: pd.DataFrame, optimum: float | None = None, **more: Any) -> FigureStudy:
     frame = pd.concat(frames, ignore_index=True)
     tasks = tuple(
-        TaskFacts(name, "epoch", TOP, "validation cross-entropy", optimum)
+        FigureTask(name, "epoch", TOP, "validation cross-entropy", optimum)
         for name in frame["task"].unique()
     )
     return FigureStudy(frame, tasks, Provenance("compare-1a2b3c4d", "abc1234", len(frame)), **more)

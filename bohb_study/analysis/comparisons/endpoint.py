@@ -32,7 +32,7 @@ SHARES = (0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairTest:
     """``method`` against ``other`` at one moment; positive gains and shares over 1/2 favour it."""
 
     task: str
@@ -74,8 +74,8 @@ class TaskTests:
 
     task: str
     rule: Rule
-    primary: Comparison
-    family: tuple[Comparison, ...]
+    primary: PairTest
+    family: tuple[PairTest, ...]
     """By share, then in the order of the methods."""
     missing: tuple[str, ...]
     """``task/method/seed`` of cells that are not there; empty unless that was allowed."""
@@ -85,7 +85,7 @@ class TaskTests:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a comparison, columns as in ``Comparison``; the primary endpoint first."""
+        """One row a comparison, columns as in ``PairTest``; the primary endpoint first."""
         return pd.DataFrame([asdict(one) for one in (self.primary, *self.family)])
 
 
@@ -143,7 +143,7 @@ def task_tests(
 
 def _compare(
     task: str, pair: tuple[str, str], share: float, values: pd.DataFrame, seed: int, family: int
-) -> Comparison:
+) -> PairTest:
     """One comparison, p not yet adjusted; the primary endpoint is a family of one."""
     both = values[list(pair)].dropna().to_numpy(dtype=np.float64)
     if not len(both):
@@ -154,7 +154,7 @@ def _compare(
     nonzero = gains[gains != 0]
     defined = bool(np.isfinite(both).all())
     p = signed_rank(nonzero)
-    return Comparison(
+    return PairTest(
         task,
         *pair,
         share,
@@ -203,6 +203,6 @@ def _least_effect(nonzero: Floats, family: int) -> float:
     return detectable(len(nonzero), ALPHA / family) * spread
 
 
-def _holm(compared: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def _holm(compared: Sequence[PairTest]) -> tuple[PairTest, ...]:
     adjusted = multipletests([one.p for one in compared], method="holm")[1]
     return tuple(replace(one, adjusted=float(p)) for one, p in zip(compared, adjusted, strict=True))

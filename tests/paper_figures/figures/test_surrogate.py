@@ -15,7 +15,7 @@ from bohb_study.methods import get_method
 from bohb_study.methods.hpbandster.density import densities
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
-from paper_figures.figure_study import FigureStudy, Provenance, TaskFacts
+from paper_figures.figure_study import FigureStudy, FigureTask, Provenance
 from paper_figures.figures import surrogate_data
 from paper_figures.figures.surrogate import figure
 from paper_figures.figures.surrogate_data import moments
@@ -56,7 +56,7 @@ def lived(request: pytest.FixtureRequest) -> Lived:
 def study() -> FigureStudy:
     rows = live("mfh3", 12).rows
     task = make_task("mfh3")
-    facts = TaskFacts("mfh3", "cost unit", task.ladder.top, "loss", task.optimum, budget=12.0)
+    facts = FigureTask("mfh3", "cost unit", task.ladder.top, "loss", task.optimum, budget=12.0)
     return FigureStudy(rows, (facts,), Provenance("x-1", "abc", len(rows))).with_derived(whole=rows)
 
 
