@@ -6,6 +6,7 @@ over random configurations, and over those that a method's own halving and model
 """
 
 import math
+from collections.abc import Iterator
 
 import matplotlib.style
 from matplotlib.figure import Figure
@@ -75,62 +76,69 @@ def _caption(
     brackets: list[list[BracketPanel]],
     correlations: list[CorrelationPanel],
 ) -> str:
-    panels = [panel for row in all_brackets for panel in row]
-    departed = [
-        style.line(method).label
-        for method in style.in_order(
-            {panel.method for panel in panels if panel.verdict == "not as planned"}
+    return " ".join(
+        [
+            *_of_brackets(all_brackets, brackets),
+            *_of_correlations(study, correlations),
+            f"Source: {study.provenance}.",
+        ]
+    )
+
+
+def _of_brackets(
+    everything: list[list[BracketPanel]], shown: list[list[BracketPanel]]
+) -> Iterator[str]:
+    """What stands above, and what is not shown there; empty where there is nothing to say."""
+    departed = {
+        panel.method for row in everything for panel in row if panel.verdict == "not as planned"
+    }
+    labels = [style.line(method).label for method in style.in_order(departed)]
+    rows = [(row[0].tasks, any(panel.brackets for panel in row)) for row in everything]
+    none_complete = [name for tasks, complete in rows if not complete for name in tasks]
+    there = {name for row in shown for name in row[0].tasks} | set(none_complete)
+    left_out = [name for tasks, _ in rows for name in tasks if name not in there]
+    if shown:
+        yield (
+            "Above: trials judged at each rung of the complete brackets of all cells, by the plan "
+            "that the method declares (grey) and as executed (median, and bars from the least to "
+            "the most)."
         )
-    ]
-    none_complete = [
-        name
-        for row in all_brackets
-        if not any(panel.brackets for panel in row)
-        for name in row[0].tasks
-    ]
-    shown = {name for row in brackets for name in row[0].tasks}
-    left_out = [
-        name
-        for row in all_brackets
-        for name in row[0].tasks
-        if name not in shown and name not in none_complete
-    ]
-    single = [
-        task.name for task in study.tasks if task.name not in {panel.task for panel in correlations}
-    ]
-    off = [panel.task for panel in correlations if panel.source == "outside the budget"]
-    none = [panel.task for panel in correlations if panel.source == "none"]
-    parts = [
-        "Above: trials judged at each rung of the complete brackets of all cells, by the plan that "
-        "the method declares (grey) and as executed (median, and bars from the least to the most)."
-        if brackets
-        else "",
-        f"Plans of fewer tasks are not shown above for lack of space: {', '.join(left_out)}."
-        if left_out
-        else "",
-        f"No bracket was completed on {', '.join(none_complete)}." if none_complete else "",
-        f"Not as planned on at least one task: {', '.join(departed)}." if departed else "",
-        "Below: Spearman's rank correlation between the validation losses at a rung and at full "
-        "fidelity."
-        if correlations
-        else "",
-        "Black: random configurations, not selected by any result, with a 95 % interval; for a "
-        "method, the configurations that reached both, which its halving or its model has "
-        "selected: their losses have a smaller range, which attenuates the correlation and says "
-        "nothing about the task."
-        if correlations
-        else "",
-        f"Evaluated at every rung for this figure only, {OUTSIDE_BUDGET}, on {', '.join(off)}."
-        if off
-        else "",
-        f"No black line, as there is no random sample: {', '.join(none)}." if none else "",
-        "Not shown below, having one rung only or too few configurations at two: "
-        f"{', '.join(single)}."
-        if single
-        else "",
-        f"Source: {study.provenance}.",
-    ]
-    return " ".join(part for part in parts if part)
+    if left_out:
+        yield f"Plans of fewer tasks are not shown above for lack of space: {', '.join(left_out)}."
+    if none_complete:
+        yield f"No bracket was completed on {', '.join(none_complete)}."
+    if labels:
+        yield f"Not as planned on at least one task: {', '.join(labels)}."
+
+
+def _of_correlations(study: FigureStudy, shown: list[CorrelationPanel]) -> Iterator[str]:
+    """What stands below, and what is not shown there; empty where there is nothing to say."""
+    there = {panel.task for panel in shown}
+    single = [task.name for task in study.tasks if task.name not in there]
+    off = [panel.task for panel in shown if panel.source == "outside the budget"]
+    none = [panel.task for panel in shown if panel.source == "none"]
+    if shown:
+        yield (
+            "Below: Spearman's rank correlation between the validation losses at a rung and at "
+            "full fidelity."
+        )
+        yield (
+            "Black: random configurations, not selected by any result, with a 95 % interval; for a "
+            "method, the configurations that reached both, which its halving or its model has "
+            "selected: their losses have a smaller range, which attenuates the correlation and "
+            "says nothing about the task."
+        )
+    if off:
+        yield (
+            f"Evaluated at every rung for this figure only, {OUTSIDE_BUDGET}, on {', '.join(off)}."
+        )
+    if none:
+        yield f"No black line, as there is no random sample: {', '.join(none)}."
+    if single:
+        yield (
+            "Not shown below, having one rung only or too few configurations at two: "
+            f"{', '.join(single)}."
+        )
 
 
 FIGURE = FigureSpec("rungs", figure)
