@@ -12,9 +12,9 @@ PEER_WORKERS, PEER_BUDGET = AT_WORKERS, 50.0
 REAL_WORKERS, REAL_BUDGET = 1, 2.0
 """One worker, where real Ray Tune gives the same rows."""
 MAIN_TASK, MAIN_METHODS, MAIN_WORKERS = "digits", ("grid", "random", "asha", "bohb"), 1
-"""The main job."""
+"""The comparison that ``make compare`` runs."""
 MAIN_BUDGET = 5.0
-"""A tenth of the main job's."""
+"""A tenth of what ``make compare`` spends."""
 PEER_METHODS = ("random", "asha", "bohb")
 GROWTH_LIMIT = 1.5
 PEER_LIMITS = {"random": 3.0, "asha": 3.0, "bohb": 8.0}

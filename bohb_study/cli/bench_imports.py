@@ -20,7 +20,7 @@ class ImportBenchmark:
     """Options of the benchmark of imports, as given."""
 
     repeats: int = 5
-    """Rounds."""
+    """Times that each is measured; the median counts."""
     out: Path = Path("results/import_benchmark.json")
     """File to write."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -87,9 +87,9 @@ class StoredStudy:
     method_files: Mapping[str, StoredMethod] = field(default_factory=dict)
     """The user's own methods, by name."""
     json: Mapping[str, Any] = field(default_factory=dict)
-    """The whole file."""
+    """All that the file says, under its own keys."""
     path: Path = field(default=Path(STUDY_FILE), compare=False)
-    """The file."""
+    """Where the file is."""
 
     @property
     def title(self) -> str:

@@ -14,7 +14,7 @@ class LedScheduler(FIFOScheduler):
     """Knows the trials that have not ended; subclasses say when one pauses or stops."""
 
     def __init__(self) -> None:
-        """No trials yet."""
+        """Start without trials."""
         super().__init__()
         self._trials: dict[str, Trial] = {}
         """Those that have not ended, in order of suggestion."""
