@@ -47,7 +47,7 @@ class WorkerProcess:
             stdout=subprocess.DEVNULL,
             env={
                 **environment(numerics),
-                "CUDA_VISIBLE_DEVICES": "",  # only Ray gives GPUs out
+                "CUDA_VISIBLE_DEVICES": "",  # only Ray allocates GPUs
                 "PYTHONPATH": path,
                 "TMPDIR": self._temporary.name,
             },

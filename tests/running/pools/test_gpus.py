@@ -1,4 +1,4 @@
-"""GPUs are given out by Ray alone: a trial sees its own, and none where it was given none."""
+"""GPUs are allocated by Ray alone: a trial sees its own, and none where it was given none."""
 
 import os
 import subprocess
