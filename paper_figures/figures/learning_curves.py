@@ -1,4 +1,4 @@
-"""Learning curves of all trials of one cell per method: who was stopped when.
+"""Learning curves of all trials of one cell per method: which was stopped when.
 
 Only tasks with a curve have them. The cell is that of the method's first seed.
 """

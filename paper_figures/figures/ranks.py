@@ -1,4 +1,4 @@
-"""Mean ranks over time: who leads after which share of the budget, over all tasks.
+"""Mean ranks over time: which method leads after which share of the budget, over all tasks.
 
 A critical-difference diagram stands below it only where enough families of tasks allow the tests
 behind it; elsewhere the caption says why there is none.

@@ -1,6 +1,6 @@
 """HpBandSter's master without network and threads: it is asked for a run and observes its result.
 
-What to run next, who is promoted, how brackets are sized and what the model learns is decided by
+What to run next, what is promoted, how brackets are sized and what the model learns is decided by
 HpBandSter's own classes. Left out is the dispatcher, which sends runs to workers through Pyro and
 hangs under numpy 2.
 """
@@ -60,7 +60,7 @@ class LocalMaster(Master):
         Promoted ones among them are added to ``resumed``.
 
         Args:
-            trial_id: who gets the new configuration.
+            trial_id: of the trial that gets the new configuration.
             limit: most runs at a time, as many as HpBandSter has workers; 0 for no limit.
         """
         while not 0 < limit <= self.num_running_jobs:
