@@ -41,7 +41,7 @@ if __name__ == "__main__":
     )
     for engine, gpus, workers in (("tune", 0.5, 2), ("tune", 0, 1), ("virtual", 0, 1)):
         config = StudyConfig(
-            task=(task,), methods=("random",), budget=2, seeds=1, workers=workers, engine=engine
+            tasks=(task,), methods=("random",), budget=2, seeds=1, workers=workers, engine=engine
         )
         options = RunOptions(out=out, name=f"{engine}-{gpus}", gpus_per_trial=gpus)
         run = run_study(config, options)
