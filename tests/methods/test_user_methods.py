@@ -346,7 +346,7 @@ def test_a_study_of_both_examples_is_stored_drawn_audited_and_reproduced(
     from paper_figures.toolkit import style
 
     config = StudyConfig(
-        task=("synthetic-curves",), methods=("random", EVOLUTION, SOBOL), budget=3, seeds=2
+        tasks=("synthetic-curves",), methods=("random", EVOLUTION, SOBOL), budget=3, seeds=2
     )
     run = run_study(config, RunOptions(out=tmp_path, jobs=1))
     assert not run.failed
