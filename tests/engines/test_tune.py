@@ -18,7 +18,12 @@ from bohb_study.running.reproduction import compare_frames
 from bohb_study.schema import rows_hash, validate
 from bohb_study.seeding import config_id, space_seed
 
-pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.usefixtures("runtime")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.long,
+    pytest.mark.usefixtures("runtime"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
+]
 
 
 _RESULTS: dict[str, CellResult] = {}
@@ -80,13 +85,13 @@ def test_same_seed_same_rows_and_the_budget_to_the_unit(method: str, job: Any) -
 
 
 def test_another_seed_gives_other_rows(job: Any) -> None:
-    a, b = (result_of(job("bohb", seed=seed)).frame for seed in (0, 1))
+    a, b = (virtual.run_cell(job("bohb", seed=seed)).frame for seed in (0, 1))
     assert set(a["config_id"]).isdisjoint(b["config_id"])
 
 
 def test_random_asha_hyperband_draw_the_same_candidates(job: Any) -> None:
     """And train them identically: the same configuration has the same losses everywhere."""
-    frames = [result_of(job(method)).frame for method in ("random", "asha", "hyperband")]
+    frames = [virtual.run_cell(job(m)).frame for m in ("random", "asha", "hyperband")]
     task = job("random").task
     space = task.space(space_seed(task.name, 0))
     expected = [config_id(dict(space.sample_configuration())) for _ in range(200)]
@@ -112,7 +117,7 @@ def test_bohb_learns_from_every_rung(job: Any) -> None:
     """All reports at rungs reach the model, the last of a trial included (the final-report fix)."""
     cell = job("bohb")
     pair = get_method("bohb").build(cell.problem)
-    frame = run_pair(cell, pair).frame
+    frame = virtual.run_pair(cell, pair).frame
     judged = frame[frame["rung"].notna()].groupby("level").size().to_dict()
     losses = pair.searcher.searcher.bohber.losses
     top = max(pair.searcher.searcher.bohber.kde_models)
@@ -129,7 +134,7 @@ def test_stock_bohb_degenerates_at_one_worker(job: Any) -> None:
     """What Ray ships: one bracket, then no halving; and the model misses what ends a trial."""
     cell = job("bohb-stock")
     pair = get_method("bohb-stock").build(cell.problem)
-    frame = run_pair(cell, pair).frame
+    frame = virtual.run_pair(cell, pair).frame
     assert frame["bracket"].max() == 0
     check = check_rungs(frame, plan(cell), workers=1)[0]
     assert not check.passes

@@ -28,12 +28,48 @@ SMALL = ["--task-options", "digits.epochs=3", "--budget", "6", "--seeds", "1"]
 SMALL += ["--methods", "random", "bohb"]
 UNITS = 6 * 3
 
+SLOW = """
+import time
+from ConfigSpace import Float
+from bohb_study.tasks import ComputedTask
+
+
+class Slow(ComputedTask):
+    name = "slow"
+    hyperparameters = [Float("x", (0.0, 1.0))]
+    levels = (1, 3)
+
+    def loss(self, config, level, seed):
+        time.sleep(0.2)
+        return config["x"] / level
+"""
+"""A task whose cells take seconds and whose processes start quickly: they load no PyTorch."""
+
 
 def run(script: Path | str, *words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, script, *words] if script != "-m" else [sys.executable, "-m", *words]
     return subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=ROOT
     )
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The arguments of a small study of ``SLOW``."""
+    file = tmp_path_factory.mktemp("task") / "slow.py"
+    file.write_text(SLOW)
+    given = ["--tasks", f"{file}:Slow", "--budget", "6", "--seeds", "1"]
+    return [*given, "--methods", "random", "bohb"]
+
+
+@pytest.fixture(scope="module")
+def finished_slow(slow: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That study, run once without trouble."""
+    out = tmp_path_factory.mktemp("slow")
+    done = run(COMPARE, *slow, "--out", out)
+    assert done.returncode == 0, done.stderr
+    (folder,) = out.glob("compare-*")
+    return folder
 
 
 def hashes(study: Path) -> dict[tuple[str, str, int], str]:
@@ -91,12 +127,12 @@ def test_again_runs_nothing_and_draws_the_same(finished: Path, tmp_path: Path) -
         assert (tmp_path / name).read_bytes() == (finished / "figures" / name).read_bytes()
 
 
-def test_fresh_and_one_at_a_time_gives_the_same_rows(finished: Path) -> None:
+def test_fresh_and_one_at_a_time_gives_the_same_rows(slow: list[str], finished_slow: Path) -> None:
     """In a new folder beside the first, which stays as it is."""
-    again = run(COMPARE, *SMALL, "--out", finished.parent, "--fresh", "--jobs", "1")
+    again = run(COMPARE, *slow, "--out", finished_slow.parent, "--fresh", "--jobs", "1")
     assert again.returncode == 0, again.stderr
-    second = finished.with_name(finished.name + ".2")
-    assert hashes(second) == hashes(finished)
+    second = finished_slow.with_name(finished_slow.name + ".2")
+    assert hashes(second) == hashes(finished_slow)
 
 
 def test_a_real_ray_tune_gives_the_same_rows(finished: Path) -> None:
@@ -113,10 +149,10 @@ def test_a_real_ray_tune_gives_the_same_rows(finished: Path) -> None:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def started(slow: list[str], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """The same study in another folder, one of whose cells is done."""
     process = subprocess.Popen(
-        [sys.executable, str(COMPARE), *SMALL, "--out", str(tmp_path), "--jobs", "1"],
+        [sys.executable, str(COMPARE), *slow, "--out", str(tmp_path), "--jobs", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -134,7 +170,9 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     process.communicate()
 
 
-def test_killed_half_way(started: tuple[subprocess.Popen[str], Path], finished: Path) -> None:
+def test_killed_half_way(
+    started: tuple[subprocess.Popen[str], Path], slow: list[str], finished_slow: Path
+) -> None:
     """SIGKILL loses the cells that were running and nothing else."""
     process, out = started
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -144,11 +182,11 @@ def test_killed_half_way(started: tuple[subprocess.Popen[str], Path], finished: 
     (folder,) = out.iterdir()
     done = {p: p.stat().st_mtime_ns for p in folder.glob("cells/*/*/*.json")}
     assert len(done) == 1
-    again = run(COMPARE, *SMALL, "--out", out)
+    again = run(COMPARE, *slow, "--out", out)
     assert again.returncode == 0, again.stderr
     assert f"{len(done)} of them done before" in again.stderr
     assert {p: p.stat().st_mtime_ns for p in done} == done
-    assert hashes(folder) == hashes(finished)
+    assert hashes(folder) == hashes(finished_slow)
     # the process that ran the cell found out that nobody listens
     deadline = time.monotonic() + 30
     while any(running(pid) for pid in children):
@@ -172,25 +210,23 @@ def test_interrupted(started: tuple[subprocess.Popen[str], Path]) -> None:
 
 
 def test_on_a_running_cluster(
-    finished: Path, tmp_path: Path, cluster_address: str, monkeypatch: pytest.MonkeyPatch
+    slow: list[str],
+    finished_slow: Path,
+    tmp_path: Path,
+    cluster_address: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By both engines, with its token; without, one line says that the token is missing."""
+    """Engine virtual, with the cluster's token; without, one line says that it is missing.
+
+    Engine tune at an address differs in nothing but the engine (test_gpus.py has both).
+    """
     there = ["--out", tmp_path, "--address", cluster_address]
-    small = SMALL[:-1]
-    assert small[-2:] == ["--methods", "random"]
-    virtual = run(COMPARE, *small, *there, "--engine", "virtual", "--name", "virtual")
-    assert virtual.returncode == 0, virtual.stderr
-    (folder,) = tmp_path.glob("virtual-*")
-    assert [r.engine for r in load_study(folder).cells.values()] == ["virtual"]
-    assert hashes(folder).items() <= hashes(finished).items()
-    shorter = ["--tasks", "mfh3", "--budget", "1", "--seeds", "1"]
-    random = ["--methods", "random", "--engine", "tune", "--name", "tune"]
-    tune = run(COMPARE, *shorter, *random, *there)
-    assert tune.returncode == 0, tune.stderr
-    (folder,) = tmp_path.glob("tune-*")
-    assert [r.engine for r in load_study(folder).cells.values()] == ["tune"]
+    done = run(COMPARE, *slow, *there)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("compare-*")
+    assert hashes(folder) == hashes(finished_slow)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
-    refused = run(COMPARE, *SMALL, *there)
+    refused = run(COMPARE, *slow, *there, "--fresh")
     assert refused.returncode == 2
     assert "token" in refused.stderr.splitlines()[-1]
     assert "Traceback" not in refused.stderr

@@ -6,11 +6,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from bohb_study.analysis.frame_cells import Key
 from bohb_study.analysis.incumbents.rules import Rule
 from bohb_study.analysis.incumbents.step_functions import StepFunction
 from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.aggregate import Estimate, estimate
+from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
+from bohb_study.schema import CELL
 
 Count = Literal["full_evals", "reports"]
 """What moments are counted in: cost, or evaluations of any fidelity (as DEHB's tables do)."""
@@ -46,7 +49,8 @@ def incumbent_at(
         StudyError: a cell had ended before one of the moments.
     """
     grid = np.asarray(at, dtype=np.float64)
-    parts = []
+    cells: list[Key] = []
+    values: list[Floats] = []
     for (task, method, seed), found in traces(frame, tops, rule):
         x = found.full_evals if count == "full_evals" else found.report_counts
         end = max(x[-1], budget) if count == "full_evals" else x[-1]
@@ -55,13 +59,12 @@ def incumbent_at(
                 f"cell {task}/{method}/{seed}: ended at {end:g} {count}, before {grid[-1]:g}"
             )
         y = found.of_incumbent("true_loss") if noise_free else found.value
-        values = StepFunction(x, y).at(np.minimum(grid, x[-1]))
-        parts.append(
-            pd.DataFrame(
-                {"task": task, "method": method, "seed": seed, "at": grid, "value": values}
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        cells.append((task, method, seed))
+        values.append(StepFunction(x, y).at(np.minimum(grid, x[-1])))
+    # one frame at the end: one a cell took most of the time
+    keys = pd.DataFrame(cells, columns=[*CELL])
+    found = keys.loc[keys.index.repeat(len(grid))].reset_index(drop=True)
+    return found.assign(at=np.tile(grid, len(cells)), value=np.concatenate([*values, np.empty(0)]))
 
 
 def values_of(readings: pd.DataFrame, task: str, method: str, at: float) -> "pd.Series[float]":
