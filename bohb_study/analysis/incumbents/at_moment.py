@@ -6,14 +6,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.frame_cells import Key
 from bohb_study.analysis.incumbents.rules import Rule
 from bohb_study.analysis.incumbents.step_functions import StepFunction
 from bohb_study.analysis.incumbents.traces import traces
 from bohb_study.analysis.statistics.aggregate import Estimate, estimate
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
-from bohb_study.schema import CELL
+from bohb_study.schema import CELL, CellKey
 
 Count = Literal["full_evals", "reports"]
 """What moments are counted in: cost, or evaluations of any fidelity (as DEHB's tables do)."""
@@ -49,7 +48,7 @@ def incumbent_at(
         StudyError: a cell had ended before one of the moments.
     """
     grid = np.asarray(at, dtype=np.float64)
-    cells: list[Key] = []
+    cells: list[CellKey] = []
     values: list[Floats] = []
     for (task, method, seed), found in traces(frame, tops, rule):
         x = found.full_evals if count == "full_evals" else found.report_counts
@@ -63,8 +62,9 @@ def incumbent_at(
         values.append(StepFunction(x, y).at(np.minimum(grid, x[-1])))
     # one frame at the end: one a cell took most of the time
     keys = pd.DataFrame(cells, columns=[*CELL])
-    found = keys.loc[keys.index.repeat(len(grid))].reset_index(drop=True)
-    return found.assign(at=np.tile(grid, len(cells)), value=np.concatenate([*values, np.empty(0)]))
+    readings = keys.loc[keys.index.repeat(len(grid))].reset_index(drop=True)
+    at_each, value = np.tile(grid, len(cells)), np.concatenate([*values, np.empty(0)])
+    return readings.assign(at=at_each, value=value)
 
 
 def values_of(readings: pd.DataFrame, task: str, method: str, at: float) -> "pd.Series[float]":
