@@ -1,21 +1,26 @@
 """What a person reads at the end: the table, and whether brackets ran as planned."""
 
+import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
 from bohb_study.budget import Account
 from bohb_study.cli import listings
+from bohb_study.cli.plan_tables import list_tables
+from bohb_study.methods import METHODS
 from bohb_study.running.reproduction import Comparison, Difference
 from bohb_study.schema import SCHEMA_VERSION, build_frame
 from bohb_study.store import CellRecord, LoadedStudy, StoredStudy, StoredTask
 from bohb_study.store.stored_study import StoredConfig
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.summaries.study_table import rungs_word
+from bohb_study.tasks import TASKS
 
 Judged = tuple[int, int, int]
 """Bracket, level, trials judged there."""
@@ -136,6 +141,17 @@ def test_a_score_has_a_column_of_its_own_name_and_sign(
     assert re.search(r"accuracy +test loss", table)
     assert "0.5500 [0.550, 0.550]" in table  # the highest at full fidelity
     assert "-0.5" not in table
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_names_of_tasks_and_methods_are_listed_whole(width: int) -> None:
+    narrow = Console(width=width, file=io.StringIO(), markup=False)
+    for table in list_tables():
+        narrow.print(table)
+    listed = narrow.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, listed.splitlines())) <= width
+    assert {*TASKS, *METHODS} <= set(re.split(r"[\s,]+", listed))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in listed
 
 
 def test_where_no_training_succeeded_there_is_none(
