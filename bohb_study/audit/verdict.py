@@ -61,7 +61,8 @@ class Audit:
         states = {name: checked.state for name, checked in self.checks.items()}
         bad = [name for name, state in states.items() if state == "violated"]
         idle = [name for name, state in states.items() if state == "not applicable"]
-        count = f"{len(states) - len(idle)} checks, {self.cells} cells"
+        cells = f"{self.cells} cell{'' if self.cells == 1 else 's'}"
+        count = f"{len(states) - len(idle)} checks, {cells}"
         without = f"; not applicable: {', '.join(idle)}" if idle else ""
         if bad:
             return f"audit: fails: {', '.join(bad)} ({count}{without})"

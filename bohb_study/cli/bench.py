@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 
+from bohb_study.cli import overviews
 from bohb_study.errors import UsageError
 
 PARTS = {
@@ -28,7 +29,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def overview() -> str:
-    """What can be measured, a line each."""
-    width = max(map(len, PARTS))
-    lines = [f"  {name:{width}}  {text}" for name, text in PARTS.items()]
-    return "\n".join(["usage: bohb-study bench PART [OPTIONS]", "", __doc__ or "", "", *lines])
+    """What can be measured, a paragraph each."""
+    further = ("bohb-study bench PART --help lists the options of a part.",)
+    return overviews.overview("bohb-study bench PART [OPTIONS]", __doc__ or "", PARTS, further)

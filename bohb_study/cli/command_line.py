@@ -54,7 +54,7 @@ def parse(options: type[Options], argv: Sequence[str], description: str, prog: s
     _refuse_empty(argv)
     boxes = io.StringIO()
     try:
-        with _wide(argv), contextlib.redirect_stderr(boxes):
+        with _page(options, argv), contextlib.redirect_stderr(boxes):
             found = tyro.cli(options, prog=prog, args=argv, description=description, add_help=True)
     except SystemExit as exit_:
         if exit_.code == 0:
@@ -92,10 +92,13 @@ def _refuse_empty(argv: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _wide(argv: Sequence[str]) -> Iterator[None]:
-    """No line breaks in error boxes; help keeps the terminal's width."""
+def _page(options: Any, argv: Sequence[str]) -> Iterator[None]:
+    """No line breaks in error boxes; help fills the terminal's width."""
     if {"-h", "--help"} & set(argv):
-        yield
+        from bohb_study.cli import help_pages
+
+        with help_pages.filled(options):
+            yield
         return
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "2000"

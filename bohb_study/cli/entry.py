@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from bohb_study import start
+from bohb_study.cli import overviews
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "compare": (
@@ -71,21 +72,15 @@ def script(name: str) -> NoReturn:
 
 
 def overview() -> str:
-    """The subcommands, a line each."""
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: bohb-study COMMAND [OPTIONS]",
-            "",
-            "Compares hyperparameter optimisers on Ray Tune under identical budgets.",
-            "",
-            "commands:",
-            *lines,
-            "",
+    """The subcommands, a paragraph each."""
+    return overviews.overview(
+        "bohb-study COMMAND [OPTIONS]",
+        "Compares hyperparameter optimisers on Ray Tune under identical budgets.",
+        {name: text for name, (_, text) in COMMANDS.items()},
+        (
             "bohb-study COMMAND --help lists the options of a command.",
             "bohb-study --version prints the version.",
-        ]
+        ),
     )
 
 

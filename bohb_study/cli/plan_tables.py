@@ -29,13 +29,15 @@ def _tasks_table() -> Table:
         task = make_task(names[0])
         tops = sorted(make_task(name).ladder.top for name in names)
         count = f"{tops[0]} to {tops[-1]}" if tops[0] < tops[-1] else str(tops[0])
-        such = f"{len(names)} tasks, such as " if len(names) > 1 else ""
+        others = f"; the other {len(names) - 1} likewise" if len(names) > 1 else ""
         options = [
             f"{task.name}.{f.name}={'PATH' if f.metadata.get('path') else f.default}"
             for f in option_fields(type(task))
         ]
         full = f"{count} {task.ladder.unit}{'' if tops[-1] == 1 else 's'}"
-        found.append([code(", ".join(names)), such + task.summary, full, "\n".join(options)])
+        found.append(
+            [code(", ".join(names)), task.summary.rstrip(".") + others, full, "\n".join(options)]
+        )
     headings = columns("task", "description", "full evaluation", "options")
     return Table("tasks", headings, rows(found), framed=True)
 

@@ -1,21 +1,26 @@
 """What a person reads at the end: the table, and whether brackets ran as planned."""
 
+import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
 from bohb_study.budget import Account
 from bohb_study.cli import listings
+from bohb_study.cli.plan_tables import list_tables
+from bohb_study.methods import METHODS
 from bohb_study.running.reproduction import Comparison, Difference
 from bohb_study.schema import SCHEMA_VERSION, build_frame
 from bohb_study.store import CellRecord, LoadedStudy, StoredStudy, StoredTask
 from bohb_study.store.stored_study import StoredConfig
 from bohb_study.study import Cell, StudyConfig
 from bohb_study.summaries.study_table import rungs_word
+from bohb_study.tasks import TASKS
 
 Judged = tuple[int, int, int]
 """Bracket, level, trials judged there."""
@@ -136,6 +141,49 @@ def test_a_score_has_a_column_of_its_own_name_and_sign(
     assert re.search(r"accuracy +test loss", table)
     assert "0.5500 [0.550, 0.550]" in table  # the highest at full fidelity
     assert "-0.5" not in table
+
+
+@pytest.fixture
+def in_terminal() -> Callable[[object, int], str]:
+    """What a table looks like in a terminal of some width."""
+
+    def show(table: object, width: int) -> str:
+        drawn = io.StringIO()
+        Console(width=width, file=drawn, markup=False).print(table)
+        return drawn.getvalue()
+
+    return show
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_names_of_tasks_and_methods_are_listed_whole(
+    width: int, in_terminal: Callable[[object, int], str]
+) -> None:
+    listed = "".join(in_terminal(table, width) for table in list_tables())
+    assert max(map(len, listed.splitlines())) <= width
+    assert {*TASKS, *METHODS} <= set(re.split(r"[\s,]+", listed))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in listed
+
+
+@pytest.mark.parametrize(("width", "parts"), [(50, 4), (80, 3), (160, 1)])
+def test_a_table_that_is_broader_than_the_terminal_is_drawn_in_parts(
+    width: int, parts: int, study: MakeStudy, in_terminal: Callable[[object, int], str]
+) -> None:
+    table = listings.summary_table(study(hyperband=PLANNED, bohb_stock=TOO_MANY))
+    shown = in_terminal(table, width)
+    assert max(map(len, shown.splitlines())) <= width
+    rows = [
+        [
+            re.split(r"\s{2,}", line.strip())[1:]
+            for line in shown.splitlines()
+            if line.startswith(f" {name} ")
+        ]
+        for name in ("hyperband", "bohb-stock")
+    ]
+    assert [len(row) for row in rows] == [parts, parts]
+    cells = [[cell.text for cell in row[1:]] for row in table.rows]
+    assert [[text for part in row for text in part] for row in rows] == cells
+    assert " ".join(shown.split()).count("the best report at full fidelity") == 1
 
 
 def test_where_no_training_succeeded_there_is_none(
