@@ -19,7 +19,7 @@ class Compare:
     """Options of ``bohb-study compare``, as given."""
 
     study: tyro.conf.OmitArgPrefixes[StudyConfig] = StudyConfig()
-    run: tyro.conf.OmitArgPrefixes[RunOptions] = RunOptions()
+    run: tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[RunOptions]] = RunOptions()
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print cells, units and planned rungs; run nothing."""
     list: tyro.conf.FlagCreatePairsOff[bool] = False

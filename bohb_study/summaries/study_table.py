@@ -34,9 +34,7 @@ def summary_table(study: LoadedStudy) -> Table:
     Methods with a larger budget stand in the notes.
     """
     numbers, evidence = StudyNumbers(study), evidence_of(study)
-    tasks = study.study.tasks
-    # nothing is held out where both losses measure one thing
-    tested = any(len(numbers.metrics(task)) > 1 for task in tasks)
+    tasks, tested = study.study.tasks, _tested(numbers)
     losses = [_loss_heading(numbers, "val")] + ([_loss_heading(numbers, "test")] if tested else [])
     seconds = _seconds(study)
     shown = []
@@ -93,6 +91,7 @@ def retrained_table(study: LoadedStudy) -> Table:
         finals_frame(read_finals(study.path, study.study.id)),
         numbers.bootstrap_seed,
     )
+    tested = _tested(numbers)
     by_method = {(row["task"], row["method"]): row for _, row in again.iterrows()}
     refit = bool(len(again)) and bool(again["all_data"].notna().any())
     shown = []
@@ -105,7 +104,7 @@ def retrained_table(study: LoadedStudy) -> Table:
                     *([code(task)] if numbers.several else []),
                     code(method),
                     *(int(found[name]) for name in ("trials", "charged", "unspent")),
-                    *_losses(numbers, task, method),
+                    *_losses(numbers, task, method)[: 1 + tested],
                     *([_retrained(final, test)] if len(again) else []),
                     *([_refit(final, test)] if refit else []),
                     rungs_word(bracket_checks(evidence, task, method)),
@@ -118,7 +117,8 @@ def retrained_table(study: LoadedStudy) -> Table:
         (
             *columns(*(["task"] if numbers.several else []), "method"),
             *columns("trials", charged, "unspent", align="right"),
-            *columns(_metric(numbers, "val"), _metric(numbers, "test"), align="right"),
+            *columns(_metric(numbers, "val"), align="right"),
+            *columns(*([_metric(numbers, "test")] if tested else []), align="right"),
             *columns(*(["retrained"] if len(again) else []), align="right"),
             *columns(*(["refit on all training data"] if refit else []), align="right"),
             Column("rungs as planned"),
@@ -131,15 +131,16 @@ def retrained_table(study: LoadedStudy) -> Table:
 def losses_table(study: LoadedStudy) -> Table:
     """Losses of the final incumbents: all that a study says that was packed without some rows."""
     numbers = StudyNumbers(study)
+    shown_losses = 1 + _tested(numbers)
     shown = [
-        row([code(task), code(method), *_losses(numbers, task, method)])
+        row([code(task), code(method), *_losses(numbers, task, method)[:shown_losses]])
         for task, method in numbers.compared
     ]
     return Table(
         study.study.title,
         (
             *columns("task", "method"),
-            *columns("validation loss", "test loss", align="right"),
+            *columns(*("validation loss", "test loss")[:shown_losses], align="right"),
         ),
         tuple(shown),
         (
@@ -162,6 +163,11 @@ def rungs_word(checks: Sequence[BracketCheck] | None) -> str:
         return "no: below"
     complete = sum(check.complete for check in checks)
     return f"yes, {complete}" if complete else "none complete"
+
+
+def _tested(numbers: StudyNumbers) -> bool:
+    """Whether anything is held out: nothing is where both losses measure one thing."""
+    return any(len(numbers.metrics(task)) > 1 for task in numbers.tops)
 
 
 def _losses(numbers: StudyNumbers, task: str, method: str) -> list[Cell]:

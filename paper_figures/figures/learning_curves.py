@@ -107,7 +107,9 @@ def _scale(axes: Axes, block: list[LearningCurvesPanel]) -> None:
     """The axes that a task's panels share; logarithmic along the epochs, as rungs are."""
     values = np.concatenate([panel.losses for panel in block])
     if len(values):
-        scales.fit(axes, values, log=scales.wants_log(values))
+        # a loss of exactly 0 is drawn at the lower edge: it must not flatten all the others
+        log = not (values < 0).any() and scales.wants_log(values[values > 0])
+        scales.fit(axes, values, log=log)
     top, rungs = block[0].task.top, block[0].rungs
     axes.set_xscale("log")
     axes.set_xlim(1 / top**0.06, top**1.06)

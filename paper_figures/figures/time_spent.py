@@ -74,6 +74,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         if first is not None:
             _scale(first, shown)
         _legend(drawn)
+        scales.thin_ticks(drawn)
     return drawn, _caption(study, shown)
 
 

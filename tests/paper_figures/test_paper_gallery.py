@@ -68,7 +68,7 @@ def test_every_item_can_be_drawn_of_what_the_paper_runs() -> None:
             assert method in METHODS
             assert style.line(method).label
             assert any(method in STUDIES[name].methods for name in item.studies)
-        tasks = [task for name in item.studies for task in STUDIES[name].task]
+        tasks = [task for name in item.studies for task in STUDIES[name].tasks]
         assert set(item.tasks) <= set(tasks)
         if item.what in series():
             assert len({STUDIES[name].workers for name in item.studies}) == len(item.studies)

@@ -84,7 +84,7 @@ class SeededBOHB(BOHB):
             # Python's max, not numpy's: HpBandSter's choices depend on what it makes of NaN
             ratio = max(1e-32, bad[i]) / max(good[i], 1e-32)
             if not np.isfinite(ratio):
-                self._warn_of_degenerate_model(candidates[i], ratio)
+                self._warn_of_degenerate_model(ratio)
                 if np.isfinite(good[i]):
                     # HpBandSter takes it and draws no further: give back what it never drew
                     self.rng.set_state(before)
@@ -106,13 +106,12 @@ class SeededBOHB(BOHB):
             self.rng, good, self.vartypes, count, self.min_bandwidth, self.bw_factor
         )
 
-    def _warn_of_degenerate_model(self, candidate: NDArray[np.float64], ratio: float) -> None:
+    def _warn_of_degenerate_model(self, ratio: float) -> None:
         if not self._degenerate:
             log.warning(
-                "candidate %s of BOHB's model has g/l = %s: all the observations behind one "
-                "density share a category (HpBandSter issue 100). As in HpBandSter, such a "
-                "candidate is taken where l is finite and passed over elsewhere; this is said once",
-                candidate,
+                "harmless, said once: BOHB's model cannot compare a candidate (g/l = %s), as all "
+                "observations behind one density share a category. As in HpBandSter (issue 100), "
+                "the candidate is taken where l is finite and passed over elsewhere",
                 ratio,
             )
         self._degenerate = True
