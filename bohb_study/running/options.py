@@ -23,8 +23,8 @@ class RunOptions:
     jobs: int | None = None
     """Cells that run at the same time; by default as many as the machine has CPUs for."""
     address: str | None = None
-    """A running Ray cluster, as host:port, ray://host:port or auto; by default a local one is
-    started."""
+    """A running Ray cluster, as host:port, ray://host:port or auto; by default engine tune starts
+    Ray on this machine."""
     download: bool = False
     """Fetch data sets that are not on this machine."""
     cpus_per_trial: float = 1
