@@ -34,7 +34,7 @@ class Reproduce:
     jobs: int | None = None
     """Cells that run at the same time; by default as many as the machine has CPUs for."""
     address: str | None = None
-    """A running Ray cluster; by default a local one is started."""
+    """A running Ray cluster; by default engine tune starts Ray on this machine."""
     download: tyro.conf.FlagCreatePairsOff[bool] = False
     """Fetch data sets that are not on this machine."""
     debug: tyro.conf.FlagCreatePairsOff[bool] = False
