@@ -62,7 +62,7 @@ OWN_TASKS = tuple(
 )
 """Modules that a user's own task may use without importing them by name."""
 OWN_METHODS = tuple(
-    f"{PACKAGE.name}.methods.user.{name}" for name in ("ask_tell", "pair", "user_method")
+    f"{PACKAGE.name}.methods.user.{name}" for name in ("ask_tell", "ray_pair", "user_method")
 )
 """Modules that run a user's own method."""
 OWN_METHOD = "the method's own file.py"
