@@ -267,6 +267,8 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         broken = result.account.violations()
         if broken:
             error = "the accounting does not add up: " + "; ".join(broken)
+        elif result.frame.empty:
+            error = f"no trial was run: method {cell.method} suggested no configuration"
     if error is None and result is not None:
         write_cell(run.path, cell, result.frame, record)
         run.ran.append(cell)

@@ -70,7 +70,8 @@ def introduce(labels: Mapping[str, str]) -> None:
     """Derive a look for each method that has none here, before any of them is drawn.
 
     What a look is follows from the method's name; where two of a figure would be alike, the one
-    whose name comes later takes the next one that is free.
+    whose name comes later takes the next one that is free. A label that another method
+    has already is followed by the method's name.
 
     Args:
         labels: method -> what legends call it; empty for its name.
@@ -78,6 +79,8 @@ def introduce(labels: Mapping[str, str]) -> None:
     for method in sorted(set(labels) - set(_DECLARED)):
         look = _derived.get(method) or derived_look(method, [*_derived.values()])
         label = labels[method] or look.label
+        if label in (one.label for name, one in (_DECLARED | _derived).items() if name != method):
+            label = f"{label} ({method})"
         _derived[method] = replace(look, label=label)
 
 

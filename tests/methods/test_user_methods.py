@@ -17,6 +17,7 @@ from bohb_study.engines.base import CellJob, CellResult
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import OWN_METHOD, cell_hash, cell_parts
 from bohb_study.methods import check_fits
+from bohb_study.methods.user.checked_optimiser import brief
 from bohb_study.methods.user.user_method import read_own_method
 from bohb_study.running.options import RunOptions
 from bohb_study.running.reproduction import reproduce
@@ -206,6 +207,14 @@ def test_under_a_scheduler_it_is_told_of_each_rung_once(
         ("return self.space.sample_configuration(), True", "ask() returned the level True; "),
         ("return self.space.sample_configuration(), 1.0", "ask() returned the level 1.0; "),
         ("raise KeyError('a')", "ask() raised KeyError: 'a' ("),
+        ("raise SystemExit(3)", "ask() raised SystemExit: 3 ("),
+        (r"raise ValueError('a\n\x1b[31mb')", r"ask() raised ValueError: a \x1b[31mb ("),
+        ("return [self.space.sample_configuration(), 1]", "ask() returned [Configuration(values={"),
+        ("return '=' * 9999", "ask() returned '=========="),
+        (
+            "self.model_based = 'yes'; return self.space.sample_configuration()",
+            "model_based is 'yes'; it must be True, False or None",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line_that_names_the_method(
@@ -214,7 +223,17 @@ def test_what_cannot_be_evaluated_is_one_line_that_names_the_method(
     with pytest.raises(StudyError) as raised:
         ran(job_of(mine(ask), "synthetic-curves"))
     assert str(raised.value).startswith(f"method Mine: {said}")
-    assert "\n" not in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 300
+
+
+class Mute:
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+
+def test_what_cannot_describe_itself_is_described_by_its_type() -> None:
+    assert brief(Mute()) == "an object of Mute"
 
 
 def test_an_error_in_tell_is_one_line(mine: Callable[..., str]) -> None:
@@ -222,7 +241,47 @@ def test_an_error_in_tell_is_one_line(mine: Callable[..., str]) -> None:
         ran(job_of(mine(tell="; 1 / 0"), "synthetic-curves"))
 
 
-FUNCTION = "def make(problem):\n    return {}\n"
+FUNCTION = """\
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandForBOHB, TrialScheduler
+from ray.tune.search import Searcher
+
+from bohb_study.methods.ray.self_limiting import SelfLimitingSearcher
+
+
+class Plain(Searcher):
+    suggestion = None
+
+    def suggest(self, trial_id):
+        return self.suggestion
+
+    def on_trial_complete(self, trial_id, result=None, error=False): ...
+
+
+class Limited(SelfLimitingSearcher):
+    def next_config(self):
+        return dict(self.space.sample_configuration())
+
+
+class Pausing(FIFOScheduler):
+    def on_trial_result(self, controller, trial, result):
+        return TrialScheduler.PAUSE
+
+
+def scheduler(cls, problem, **given):
+    ladder = problem.ladder
+    fixed = {{"metric": "val_loss", "max_t": ladder.max_time, "reduction_factor": ladder.eta}}
+    return cls(**{{**fixed, "mode": "min", "time_attr": "rung_time", **given}})
+
+
+def searcher(cls, problem, suggestion=None):
+    made = cls(metric="val_loss", mode="min")
+    made.space, made.suggestion = problem.space(), suggestion
+    return made
+
+
+def make(problem):
+    return {}
+"""
 
 
 @pytest.mark.parametrize(
@@ -241,6 +300,11 @@ FUNCTION = "def make(problem):\n    return {}\n"
             RANDOM.format(declared="pauses = 1", ask="0", tell=""),
             "Mine",
             "pauses is 1; it must be ",
+        ),
+        (
+            RANDOM.format(declared=f"label = {'x' * 41!r}", ask="0", tell=""),
+            "Mine",
+            f"label is {'x' * 41!r}; it must be one line of at most 40 characters",
         ),
         (
             "class A:\n    def __init__(self, n): ...\n    def ask(self): ...\n    tell = ask",
@@ -268,6 +332,19 @@ def test_what_is_no_method_is_one_line(
         ("3", "it returned int; it must return (searcher, scheduler)"),
         ("1, None", "its searcher is int, no ray.tune.search.Searcher"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
+        (
+            "searcher(Plain, problem), scheduler(ASHAScheduler, problem, mode='max')",
+            "its scheduler optimises val_loss (max); it must be val_loss (min)",
+        ),
+        (
+            "searcher(Plain, problem), scheduler(ASHAScheduler, problem, "
+            "time_attr='training_iteration')",
+            "its scheduler counts time by training_iteration; it must be rung_time",
+        ),
+        (
+            "searcher(Plain, problem), scheduler(HyperBandForBOHB, problem)",
+            "its scheduler pauses trials, and its searcher has no on_pause and on_unpause",
+        ),
     ],
 )
 def test_a_pair_that_cannot_be_is_one_line(
@@ -278,6 +355,56 @@ def test_a_pair_that_cannot_be_is_one_line(
     with pytest.raises(UsageError) as raised:
         job_of("m.py:make", "mfh3").pair()
     assert str(raised.value).startswith(f"methods m.py:make: {said}")
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("searcher(Plain, problem, [1]), None", "method make: its searcher suggested [1]; it must"),
+        ("searcher(Plain, problem, 'x'), None", "method make: its searcher suggested 'x'; it must"),
+        (
+            "searcher(Limited, problem), Pausing()",
+            "Pausing paused a trial, and does not declare pauses = True",
+        ),
+    ],
+)
+def test_what_a_pair_does_and_may_not_is_one_line(
+    returned: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.py").write_text(FUNCTION.format(returned))
+    with pytest.raises(StudyError) as raised:
+        virtual.run_cell(job_of("m.py:make", "synthetic-curves"))
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("plan = lambda ladder: 3", "plan returned 3; it must return the brackets of one band"),
+        ("plan = lambda ladder: 1 / 0", "ZeroDivisionError: division by zero ("),
+        ("model_based = None; model_after = lambda n: n / 2", "model_after returned 1.5; it must"),
+    ],
+)
+def test_functions_that_are_declared_are_called_before_anything_is_stored(
+    declared: str, said: str, mine: Callable[..., str]
+) -> None:
+    config = StudyConfig(tasks=("mfh3",), methods=(mine(declared=declared),), budget=1, seeds=1)
+    with pytest.raises(UsageError) as raised:
+        run_study(config, RunOptions(out=Path("out"), jobs=1))
+    assert str(raised.value).startswith(f"methods mine.py:Mine: {said}")
+    assert not Path("out").exists()
+
+
+def test_a_method_that_suggests_nothing_fails_and_the_other_cells_go_on(
+    mine: Callable[..., str],
+) -> None:
+    given = mine("return None")
+    config = StudyConfig(tasks=("mfh3",), methods=(given, "random"), budget=1, seeds=1)
+    run = run_study(config, RunOptions(out=Path("out"), jobs=1))
+    nothing, random = config.cells()
+    assert run.failed == {nothing: "no trial was run: method Mine suggested no configuration"}
+    assert run.ran == [random]
 
 
 def test_a_searchers_suggestion_outside_the_space_is_one_line(

@@ -1,16 +1,20 @@
 """A user's optimiser, whose every suggestion is checked before it costs anything."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.hyperparameters import IntegerHyperparameter
 
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Problem
 from bohb_study.seeding import canonical, plain
+
+MOST = 150
+"""Characters of what a user's code said, at most."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,14 @@ class CheckedOptimiser:
         try:
             suggestion = self._optimiser.ask()
             self.model_based = getattr(self._optimiser, "model_based", None)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit would end what else runs in the process
             raise self._error(f"ask() raised {raised(error)}") from error
+        if not (self.model_based is None or isinstance(self.model_based, bool | np.bool)):
+            raise self._error(
+                f"model_based is {brief(self.model_based)}; it must be True, False or None"
+            )
         if suggestion is None:
             return None
         given, level = self._parts(suggestion)
@@ -83,7 +93,9 @@ class CheckedOptimiser:
         """
         try:
             self._optimiser.tell(asked.given, level, loss, cost)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._error(f"tell() raised {raised(error)}") from error
 
     def _parts(self, suggestion: Any) -> tuple[Any, Any]:
@@ -94,7 +106,7 @@ class CheckedOptimiser:
             if isinstance(given, Mapping):
                 return given, level
         raise self._error(
-            f"ask() returned {suggestion!r}; it must return (configuration, level), a "
+            f"ask() returned {brief(suggestion)}; it must return (configuration, level), a "
             "configuration alone, or None"
         )
 
@@ -108,7 +120,7 @@ class CheckedOptimiser:
         whole = not isinstance(level, bool) and hasattr(level, "__index__")
         if not whole or int(level) not in self._levels:
             allowed = ", ".join(map(str, self._levels))
-            raise self._error(f"ask() returned the level {level!r}; allowed: {allowed}")
+            raise self._error(f"ask() returned the level {brief(level)}; allowed: {allowed}")
         return int(level)
 
     def _error(self, text: str) -> StudyError:
@@ -128,13 +140,32 @@ def checked_config(given: Mapping[str, Any], space: ConfigurationSpace) -> dict[
             if isinstance(space[name], IntegerHyperparameter) and not isinstance(value, int):
                 raise ValueError(f"{name} must be a whole number, not {value!r}")
     except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise ValueError(f"{dict(given)!r}, which is not in the space: {text}") from error
+        text = brief(error, str)
+        raise ValueError(f"{brief(given, _listed)}, which is not in the space: {text}") from error
     return config
 
 
-def raised(error: Exception) -> str:
+def brief(value: Any, text_of: Callable[[Any], str] = repr) -> str:
+    """What a user's code returned or raised, as one printable line of at most ``MOST`` characters.
+
+    Args:
+        value: of any kind; it may be unable to describe itself.
+        text_of: how it is described.
+    """
+    try:
+        text = " ".join(text_of(value).split())
+    except Exception:
+        return f"an object of {type(value).__name__}"
+    text = text if len(text) <= MOST else f"{text[:MOST]}..."
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _listed(given: Mapping[str, Any]) -> str:
+    return repr(dict(given))
+
+
+def raised(error: BaseException) -> str:
     """Type and message of ``error``, and where it was raised, as one line."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())[:200]
+    text = brief(error, str)
     return f"{type(error).__name__}: {text} ({last.filename}, line {last.lineno})"

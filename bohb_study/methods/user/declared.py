@@ -4,9 +4,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+LONGEST_LABEL = 40
+"""Characters of a label, at most: it stands in legends, beside others."""
+
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _label(value: Any) -> bool:
+    return _text(value) and len(value) <= LONGEST_LABEL
 
 
 def _count(value: Any) -> bool:
@@ -14,9 +21,8 @@ def _count(value: Any) -> bool:
 
 
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(
-        ("name", "label", "searcher", "source", "known_defect"), (_text, "one line of text")
-    ),
+    **dict.fromkeys(("name", "searcher", "source", "known_defect"), (_text, "one line of text")),
+    "label": (_label, f"one line of at most {LONGEST_LABEL} characters"),
     **dict.fromkeys(("uses_fidelity", "pauses"), (lambda v: isinstance(v, bool), "True or False")),
     "budget_factor": (_count, "a whole number, at least 1"),
     "plan": (callable, "a function of the ladder that returns the brackets of one band"),

@@ -14,7 +14,7 @@ from bohb_study.methods.ray.hyperband_for_bohb import RecordingHyperband
 from bohb_study.methods.ray.median_rule import IncrementalMedian, RecordingMedian
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.methods.recording.recording_searcher import RecordingSearcher
-from bohb_study.methods.user.checked_optimiser import checked_config, raised
+from bohb_study.methods.user.checked_optimiser import brief, checked_config, raised
 from bohb_study.tasks import Ladder
 from bohb_study.tasks.encoding import decoder
 
@@ -39,8 +39,18 @@ class RecordingAny(RecordingScheduler):
         return time
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """What the scheduler decides; STOP at the top."""
+        """What the scheduler decides; STOP at the top.
+
+        Raises:
+            StudyError: it pauses trials without declaring so: where nothing can be resumed they
+                would start over, at no charge.
+        """
         decision = super().on_trial_result(tune_controller, trial, result)
+        if decision == TrialScheduler.PAUSE and not self.restarts:
+            raise StudyError(
+                f"{type(self.scheduler).__name__} paused a trial, and does not declare "
+                "pauses = True"
+            )
         stop: str = TrialScheduler.STOP
         return stop if result[TIME] >= self.ladder.max_time else decision
 
@@ -69,6 +79,13 @@ class CheckedSearcher(RecordingSearcher):
             raise StudyError(
                 f"method {self._method}: its searcher raised {raised(error)}"
             ) from error
+        if not (suggestion is None or isinstance(suggestion, dict)) and (
+            not isinstance(suggestion, str) or suggestion != Searcher.FINISHED
+        ):
+            raise StudyError(
+                f"method {self._method}: its searcher suggested {brief(suggestion)}; it must "
+                "suggest a dict, None or Searcher.FINISHED"
+            )
         if isinstance(suggestion, dict):
             try:
                 checked_config(suggestion, self._space)
@@ -96,7 +113,15 @@ def pair_of(built: Any, problem: Problem) -> Pair:
             f"it returned {type(built).__name__}; it must return (searcher, scheduler)"
         )
     searcher, scheduler = built
-    return Pair(_searcher(searcher, problem), _scheduler(scheduler, problem))
+    pair = Pair(_searcher(searcher, problem), _scheduler(scheduler, problem))
+    if isinstance(pair.scheduler, RecordingHyperband) and not hasattr(
+        pair.searcher.searcher, "on_pause"
+    ):
+        raise ValueError(
+            "its scheduler pauses trials, and its searcher has no on_pause and on_unpause: derive "
+            "it from bohb_study.methods.ray.self_limiting.SelfLimitingSearcher"
+        )
+    return pair
 
 
 def _searcher(searcher: Any, problem: Problem) -> RecordingSearcher:
@@ -122,7 +147,13 @@ def _scheduler(scheduler: Any, problem: Problem) -> RecordingScheduler:
     if scheduler.metric is None:
         scheduler.set_search_properties(METRIC, MODE)
     if scheduler.metric is not None:
-        _check_metric("scheduler", scheduler.metric, MODE)
+        _check_metric("scheduler", scheduler.metric, getattr(scheduler, "_mode", None))
+    time = getattr(scheduler, "_time_attr", TIME)
+    if time != TIME:
+        raise ValueError(
+            f"its scheduler counts time by {time}; it must be {TIME}: bohb_study.methods.base has "
+            "METRIC, MODE and TIME"
+        )
     return _recording_class(scheduler)(scheduler, problem.ladder)
 
 

@@ -15,9 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.base import Method, Pair, Problem
+from bohb_study.methods.base import Method, Pair, Problem, Rung
 from bohb_study.methods.registry import ALL, RENAMED_METHODS
 from bohb_study.methods.user.ask_tell import ask_tell_method
+from bohb_study.methods.user.checked_optimiser import brief
 from bohb_study.methods.user.declared import declared
 from bohb_study.methods.user.ray_pair import pair_of
 from bohb_study.tasks import near
@@ -139,11 +140,35 @@ def _built(own: OwnMethod, build: Callable[[Problem], Any], problem: Problem) ->
             pair = pair_of(build(problem), problem)
         except ValueError as why:
             raise own.error(str(why)) from None
+        _check_declared(own, problem)
     if pair.scheduler.restarts and not problem.task.can_pause:
         raise own.error(
             f"its scheduler pauses trials, and {problem.task.name} cannot go on after a pause"
         )
     return pair
+
+
+def _check_declared(own: OwnMethod, problem: Problem) -> None:
+    """Call what a method declares as functions once, before anything is stored of it.
+
+    Raises:
+        UsageError: a function returns what cannot be.
+    """
+    method = own.method
+    if method.plan:
+        band = method.plan(problem.ladder)
+        brackets = isinstance(band, list) and all(isinstance(bracket, list) for bracket in band)
+        if not brackets or not all(isinstance(rung, Rung) for one in band for rung in one):
+            raise own.error(
+                f"plan returned {brief(band)}; it must return the brackets of one band, each a "
+                "list of bohb_study.methods.base.Rung"
+            )
+    if method.model_after:
+        after = method.model_after(len(problem.space()))
+        if isinstance(after, bool) or not isinstance(after, int) or after < 1:
+            raise own.error(
+                f"model_after returned {brief(after)}; it must return a whole number, at least 1"
+            )
 
 
 def _candidates(module: ModuleType) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from ray.tune.error import TuneError
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Running, one_line, run_cell
 from bohb_study.errors import UsageError
@@ -196,9 +197,20 @@ def _finished(cell: Cell, reference: Any) -> Finished[CellResult]:
     try:
         return Finished(cell, ray.get(reference), None)
     except RayTaskError as error:
-        return Finished(cell, None, one_line(error.cause or error))
+        return Finished(cell, None, said(error.cause or error))
     except RayError as error:
         return Finished(cell, None, one_line(error))
+
+
+def said(error: BaseException) -> str:
+    """The error as one line; of Ray Tune's, which is the text of a traceback, what was raised."""
+    lines = str(error).splitlines()
+    if isinstance(error, TuneError) and lines[:1] == ["Traceback (most recent call last):"]:
+        named = [line for line in lines[1:] if re.match(r"[A-Za-z_][\w.]*(: |$)", line)]
+        if named:
+            kind, colon, text = named[-1].partition(": ")
+            return f"{kind.rpartition('.')[2]}{colon}{text}"[:300]
+    return one_line(error)
 
 
 def cells_at_once(cpus_of_a_cell: float) -> int:

@@ -98,6 +98,13 @@ def test_a_look_follows_from_the_name_and_nothing_else() -> None:
     assert style.line("mine").label == "My method"
 
 
+def test_a_label_that_another_method_has_is_followed_by_the_name() -> None:
+    for _ in range(2):
+        style.introduce({"a": "Same", "b": "Same", "c": "BOHB"})
+        found = [style.line(name).label for name in ("bohb", "a", "b", "c")]
+        assert found == ["BOHB", "Same", "Same (b)", "BOHB (c)"]
+
+
 def test_derived_looks_differ_from_each_other_and_from_declared_ones() -> None:
     names = [f"mine-{number}" for number in range(30)]
     style.introduce(dict.fromkeys(names, ""))
