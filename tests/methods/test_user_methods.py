@@ -378,6 +378,40 @@ def test_what_a_pair_does_and_may_not_is_one_line(
     assert str(raised.value).startswith(said)
 
 
+RAYS_MEDIAN = """
+from ray.tune.schedulers import MedianStoppingRule
+
+
+def median(problem):
+    rule = MedianStoppingRule(
+        time_attr="rung_time",
+        metric="val_loss",
+        mode="min",
+        grace_period=1,
+        min_samples_required=2,
+        min_time_slice=0,
+    )
+    rule.pauses = True
+    return searcher(Limited, problem), rule
+
+
+median.name = "rays-median"
+median.pauses = True
+"""
+
+
+def test_rays_own_median_rule_asks_for_what_the_virtual_controller_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks for trials that could run in a paused one's place (``get_live_trials``)."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.py").write_text(FUNCTION.format("") + RAYS_MEDIAN)
+    result = virtual.run_cell(job_of("m.py:median", "synthetic-curves", budget=3))
+    assert result.account.violations() == []
+    assert set(result.frame["decision"]) >= {"continue", "stop"}
+    assert result.frame["trial"].nunique() > 3
+
+
 @pytest.mark.parametrize(
     ("declared", "said"),
     [

@@ -172,7 +172,7 @@ def described(error: BaseException, path: str) -> str:
     line = line_of(error, path)
     where = f" ({path}{line})" if line else ""
     if isinstance(error, ModuleNotFoundError):
-        where += "; the file's own folder is not searched"
+        where += "; neither the current folder nor the file's own is searched"
     # what is meant for the user says itself what it is
     kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
     return f"{kind}{' '.join(text.split())[:300]}{where}"

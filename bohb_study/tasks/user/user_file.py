@@ -4,8 +4,11 @@ import copyreg
 import hashlib
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +28,9 @@ def load(source: bytes, path: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up
     try:
         # not by importlib: a stale .pyc could be run in place of the text that was hashed
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+        code = compile(source, path, "exec", dont_inherit=True)
+        with _without_pythons_own_folder():
+            exec(code, vars(module))
     except BaseException:
         del sys.modules[name]
         raise
@@ -33,6 +38,22 @@ def load(source: bytes, path: str) -> ModuleType:
         if isinstance(found, type):
             copyreg.pickle(found, partial(_reduce, source, path, task_name))
     return module
+
+
+@contextmanager
+def _without_pythons_own_folder() -> Iterator[None]:
+    """Imports do not look where Python looks first by itself: beside the script, or right here.
+
+    What lies there is part of no study's identity: a study that is done would be taken for that of
+    a changed file. What is installed, or on PYTHONPATH, is found.
+    """
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    own = {"", str(Path.cwd()), *([str(Path(main).absolute().parent)] if main else [])}
+    removed = [sys.path.pop(0)] if sys.path and sys.path[0] in own else []
+    try:
+        yield
+    finally:
+        sys.path[:0] = removed
 
 
 def executed(source: bytes) -> bool:

@@ -246,7 +246,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "import": (
         "import beside",
         "ModuleNotFoundError: No module named 'beside' ({file}, line 4); the file's own folder is "
-        "not searched",
+        "searched",
     ),
     "not frozen": ("@dataclass\n" + COMPUTED, "TypeError: cannot inherit non-frozen dataclass "),
     "ladder": (
@@ -436,6 +436,26 @@ def test_a_file_is_imported_once_and_a_changed_one_is_another(write: Write) -> N
     assert make_task(changed).ladder.costs == (1, 3)
     own = read_own(changed)
     assert own.sha256 == hashlib.sha256(Path(own.path).read_bytes()).hexdigest()
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no part of the study's identity: a changed helper would leave a study done.
+
+    Python itself puts that folder first, as "" or by its name; what the file adds itself stays.
+    """
+    (tmp_path / "beside.py").write_text("x = 1")
+    monkeypatch.chdir(tmp_path)
+    for first in ("", str(tmp_path)):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "path", [first, *sys.path])
+            with pytest.raises(UsageError, match="neither the current folder nor the file's own"):
+                make_task(write(f"import beside  # {first}"))
+            assert sys.path[0] == first
+            added = f"import sys\nsys.path.insert(0, {str(tmp_path / 'more')!r})  # {first}\n"
+            make_task(write(added + COMPUTED))
+            assert sys.path[:2] == [first, str(tmp_path / "more")]
 
 
 def test_importing_leaves_nothing_behind(write: Write, tmp_path: Path) -> None:
