@@ -406,10 +406,9 @@ def test_rays_own_median_rule_asks_for_what_the_virtual_controller_has(
     """It looks for trials that could run in a paused one's place (``get_live_trials``)."""
     monkeypatch.chdir(tmp_path)
     Path("m.py").write_text(FUNCTION.format("") + RAYS_MEDIAN)
-    result = virtual.run_cell(job_of("m.py:median", "synthetic-curves", budget=3))
+    result = virtual.run_cell(job_of("m.py:median", "synthetic-curves", budget=5))
     assert result.account.violations() == []
-    assert set(result.frame["decision"]) >= {"continue", "stop"}
-    assert result.frame["trial"].nunique() > 3
+    assert (result.frame["decision"] == "stop").any()
 
 
 @pytest.mark.parametrize(

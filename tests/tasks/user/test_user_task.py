@@ -245,8 +245,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "syntax": ("class MyTask(:", "SyntaxError: invalid syntax ({file}, line 4)"),
     "import": (
         "import beside",
-        "ModuleNotFoundError: No module named 'beside' ({file}, line 4); the file's own folder is "
-        "searched",
+        "ModuleNotFoundError: No module named 'beside' ({file}, line 4); neither the current "
+        "folder nor the file's own is searched",
     ),
     "not frozen": ("@dataclass\n" + COMPUTED, "TypeError: cannot inherit non-frozen dataclass "),
     "ladder": (
