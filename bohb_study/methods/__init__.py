@@ -27,7 +27,7 @@ __all__ = [
 def check_method(name: str) -> None:
     """Raise UsageError, naming the near ones, where there is no method ``name``."""
     if name not in ALL:
-        raise UsageError(f"{name}: no such method; {near(name, METHODS)}", parameter="methods")
+        raise UsageError(f"{name}: no such method; {near(name, ALL)}", parameter="methods")
 
 
 def get_method(name: str) -> "Method":

@@ -50,8 +50,9 @@ NAMED = 10
 def near(name: str, known: Iterable[str]) -> str:
     """The known names that ``name`` may have meant, else the first of them, as text."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
+    by_lower = {one.lower(): one for one in known}  # people write BOHB
+    found = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
+    if close := [by_lower[one] for one in found]:
         return f"did you mean {' or '.join(close)}?"
     more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return f"known: {', '.join(known[:NAMED])}{more}"

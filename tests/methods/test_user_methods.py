@@ -267,6 +267,11 @@ class Pausing(FIFOScheduler):
         return TrialScheduler.PAUSE
 
 
+class Broken(FIFOScheduler):
+    def on_trial_result(self, controller, trial, result):
+        return 1 / 0
+
+
 def scheduler(cls, problem, **given):
     ladder = problem.ladder
     fixed = {{"metric": "val_loss", "max_t": ladder.max_time, "reduction_factor": ladder.eta}}
@@ -365,6 +370,10 @@ def test_a_pair_that_cannot_be_is_one_line(
         (
             "searcher(Limited, problem), Pausing()",
             "Pausing paused a trial, and does not declare pauses = True",
+        ),
+        (
+            "searcher(Limited, problem), Broken()",
+            "its scheduler Broken raised ZeroDivisionError: division by zero (",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """A searcher and a scheduler of Ray Tune's kind as a pair that records what it does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -42,10 +44,11 @@ class RecordingAny(RecordingScheduler):
         """What the scheduler decides; STOP at the top.
 
         Raises:
-            StudyError: it pauses trials without declaring so: where nothing can be resumed they
-                would start over, at no charge.
+            StudyError: it raised an error, or pauses trials without declaring so: where nothing
+                can be resumed they would start over, at no charge.
         """
-        decision = super().on_trial_result(tune_controller, trial, result)
+        with self._one_line_errors():
+            decision = super().on_trial_result(tune_controller, trial, result)
         if decision == TrialScheduler.PAUSE and not self.restarts:
             raise StudyError(
                 f"{type(self.scheduler).__name__} paused a trial, and does not declare "
@@ -53,6 +56,25 @@ class RecordingAny(RecordingScheduler):
             )
         stop: str = TrialScheduler.STOP
         return stop if result[TIME] >= self.ladder.max_time else decision
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """The trial that the scheduler chooses.
+
+        Raises:
+            StudyError: it raised an error.
+        """
+        with self._one_line_errors():
+            return super().choose_trial_to_run(tune_controller)
+
+    @contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except StudyError:
+            raise
+        except Exception as error:
+            name = type(self.scheduler).__name__
+            raise StudyError(f"its scheduler {name} raised {raised(error)}") from error
 
 
 class CheckedSearcher(RecordingSearcher):
