@@ -184,6 +184,10 @@ def test_under_a_scheduler_it_is_told_of_each_rung_once(
     rows = expected.iloc[: len(told)]
     assert told["level"].tolist() == rows["level"].tolist()
     assert told["loss"].tolist() == rows["val_loss"].fillna(math.inf).tolist()
+    # what its trial was charged since it was told of it last
+    charged = frame.groupby("trial")["units"].cumsum()[rows.index]
+    before = charged.groupby(rows["trial"]).shift(fill_value=0)
+    assert told["cost"].tolist() == (charged - before).tolist()
     random = StudyConfig(methods=(scheduler,), tasks=(task,), budget=4, seeds=1)
     (cell,) = random.cells()
     same = virtual.run_cell(CellJob(cell=cell, task=job.task, budget=4)).frame
