@@ -74,7 +74,6 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         if first is not None:
             _scale(first, shown)
         _legend(drawn)
-        scales.thin_ticks(drawn)
     return drawn, _caption(study, shown)
 
 
@@ -114,7 +113,7 @@ def _scale(axes: Axes, shown: list[TimePanel]) -> None:
     values = np.array([value for value in every if value >= SMALLEST] or [SMALLEST])
     axes.set_xscale("log")
     axes.set_xlim(values.min() / 1.5, values.max() * 1.5)
-    scales.plain_log_ticks(axes.xaxis, values.min(), values.max())
+    scales.plain_log_ticks(axes.xaxis, values.min(), values.max(), most=6)
 
 
 def _legend(drawn: Figure) -> None:
