@@ -1,6 +1,5 @@
 """A folder that looks like the repository, with results of its own."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +33,4 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
-    # the cells of a page take turns in one process: each further one would import torch again
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
     return folder

@@ -18,7 +18,8 @@ def _parameters(*, with_ray: bool) -> list[object]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("page", _parameters(with_ray=False))
-def test_code_of_a_page_runs(page: Path, checkout: Path) -> None:
+def test_code_of_a_page_runs(page: Path, checkout: Path, cells_run_here: None) -> None:
+    """Cells run in this process: each of its own would import PyTorch again."""
     for example in SYBIL.parse(page).examples():
         example.evaluate()
 

@@ -26,17 +26,6 @@ pytestmark = [
 ]
 
 
-_RESULTS: dict[str, CellResult] = {}
-
-
-def result_of(cell: CellJob) -> CellResult:
-    """A cell's result, run once for all tests that look at it: starting a trial takes seconds."""
-    key = str(cell)
-    if key not in _RESULTS:
-        _RESULTS[key] = run_cell(cell)
-    return _RESULTS[key]
-
-
 def plan(job: CellJob) -> list[list[tuple[int, int]]]:
     declared = get_method(job.cell.method).plan
     assert declared is not None
@@ -60,7 +49,7 @@ def test_same_seed_same_rows_and_the_budget_to_the_unit(method: str, job: Any) -
     is not: whatever was drawn before must not matter.
     """
     np.random.seed(1)  # noqa: NPY002
-    first = result_of(job(method))
+    first = run_cell(job(method))
     np.random.seed(2)  # noqa: NPY002
     again = virtual.run_cell(job(method))
     assert compare_frames(first.frame, again.frame) is None
@@ -107,7 +96,7 @@ def test_random_asha_hyperband_draw_the_same_candidates(job: Any) -> None:
 def test_rungs_are_as_planned(method: str, job: Any) -> None:
     """Complete brackets equal the plan; fails where either fix is taken out at one worker."""
     cell = job(method)
-    checks = check_rungs(result_of(cell).frame, plan(cell), workers=1)
+    checks = check_rungs(virtual.run_cell(cell).frame, plan(cell), workers=1)
     assert len(checks) == 7  # two bands of three brackets in 150 epochs, and a begun one
     assert all(check.complete for check in checks[:-1])
     assert all(check.passes for check in checks), [str(check) for check in checks]
@@ -170,13 +159,13 @@ def test_rungs_that_are_paid_whole(method: str, job: Any, rung_task: Any) -> Non
 
 def test_units_of_a_restart(job: Any) -> None:
     """Where rungs could not resume, the first step after a milestone pays its whole level."""
-    frame = result_of(job("hyperband")).frame
+    frame = virtual.run_cell(job("hyperband")).frame
     for _, rows in frame.groupby("trial"):
         judged = rows["rung"].notna().shift(fill_value=False)
         expected = rows["level"].where(judged, rows["units"])
         assert rows["units_restart"].tolist() == expected.tolist()
     assert (frame["units_restart"] > frame["units"]).any()
-    plain = result_of(job("asha")).frame
+    plain = virtual.run_cell(job("asha")).frame
     assert (plain["units_restart"] == plain["units"]).all()
 
 

@@ -33,11 +33,11 @@ FEWER = {
     "grid": ("digits",),
     "random": ("counting-ones-8",),
     "random-2x": ("counting-ones-8",),  # random with another ledger
-    "asha": ("synthetic-curves", "counting-ones-8"),
+    "asha": ("synthetic-curves",),
     "hyperband": ("synthetic-curves",),
     "bohb-stock": ("counting-ones-8",),
     "median": ("synthetic-curves",),
-    "asha-bohb": ("synthetic-curves",),
+    "asha-bohb": ("counting-ones-8",),
     "hpbandster-hyperband": ("synthetic-curves",),
     "hpbandster-bohb": ("counting-ones-8",),
     **dict.fromkeys(OPTUNA, ("counting-ones-8",)),
@@ -64,10 +64,10 @@ def test_same_rows_as_real_ray(name: str, method: str, runtime: None) -> None:
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OWN = {
-    "ask_tell_method.py:HalvingEvolution": ("digits", "synthetic-curves", "counting-ones-8"),
+    "ask_tell_method.py:HalvingEvolution": ("digits", "counting-ones-8"),
     "ray_method.py:sobol_asha": ("counting-ones-8",),
 }
-"""Examples of users' methods; on digits and on a curve trials are paused and resumed."""
+"""Examples of users' methods; on digits trials are paused and resumed."""
 
 
 @pytest.mark.parametrize(("given", "name"), [(g, n) for g, names in OWN.items() for n in names])

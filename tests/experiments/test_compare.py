@@ -14,10 +14,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from bohb_study import load_results
+from bohb_study import StudyConfig, load_results, run_study
+from bohb_study.running.options import RunOptions
 from bohb_study.store import load_study
 from bohb_study.store.parquet import ORIGIN, parquet_bytes
 from bohb_study.store.sealed import sealed_json
+from in_process import in_process
 from repository import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
@@ -59,17 +61,16 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     file = tmp_path_factory.mktemp("task") / "slow.py"
     file.write_text(SLOW)
     given = ["--tasks", f"{file}:Slow", "--budget", "6", "--seeds", "1"]
-    return [*given, "--methods", "random", "bohb"]
+    return [*given, "--methods", "random", "asha"]
 
 
 @pytest.fixture(scope="module")
 def finished_slow(slow: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That study, run once without trouble."""
-    out = tmp_path_factory.mktemp("slow")
-    done = run(COMPARE, *slow, "--out", out)
-    assert done.returncode == 0, done.stderr
-    (folder,) = out.glob("compare-*")
-    return folder
+    """That study, run once without trouble and in this process."""
+    tasks, methods = (slow[1],), tuple(slow[slow.index("--methods") + 1 :])
+    config = StudyConfig(tasks=tasks, methods=methods, budget=6, seeds=1)
+    with in_process():
+        return run_study(config, RunOptions(tmp_path_factory.mktemp("slow"))).path
 
 
 def hashes(study: Path) -> dict[tuple[str, str, int], str]:

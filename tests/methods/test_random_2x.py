@@ -27,11 +27,12 @@ CONFIG = StudyConfig(
     seeds=2,
     task_options=("digits.epochs=3",),
 )
+pytestmark = pytest.mark.usefixtures("all_cells_run_here")
 LINE = "random-2x, baseline with twice the budget: "
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ran(all_cells_run_here: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_study(CONFIG, RunOptions(out=tmp_path_factory.mktemp("results"))).path
 
 

@@ -120,7 +120,7 @@ def test_a_finite_space_ends(
     assert [searcher.suggest(trial) for trial in "abc"][2] == Searcher.FINISHED
 
 
-KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more"
+KNOWN = rf"known: {', '.join(list(ALL)[:10])} and {len(ALL) - 10} more"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,8 @@ KNOWN = rf"known: {', '.join(list(METHODS)[:10])} and {len(METHODS) - 10} more"
         ("bhob", r"did you mean bohb\?"),
         ("hyperbnad", r"did you mean hyperband or hpbandster-hyperband\?"),
         ("bohb_stock", r"did you mean bohb-stock or bohb\?"),
-        ("BOHB", KNOWN),
+        ("BOHB", r"did you mean bohb or asha-bohb or bohb-stock\?"),
+        ("bohb-halvng-fix", r"did you mean bohb-no-halving-fix or .*\?"),
         ("xyz", KNOWN),
         ("", KNOWN),
     ],
