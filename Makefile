@@ -26,7 +26,7 @@ test: .venv/installed-dev ## run all tests, or those that ARGS picks
 ifdef ARGS
 	$(RUN) -m pytest $(ARGS)
 else
-	$(RUN) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 endif
 
 lint: .venv/installed-dev ## check style, types and the direction of imports

@@ -21,7 +21,7 @@ from bohb_study.tasks.computed import ComputedEvaluation
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
-BUDGET = 17
+BUDGET = 12
 TAIL = 3
 """Last rows left out: which worker finds the ledger closed first is Ray's affair."""
 

@@ -30,7 +30,7 @@ TASKS = {
 OPTUNA = ("tpe", "tpe-univariate", "gp")
 """At full fidelity, as random search is; their models take 10 full evaluations."""
 FEWER = {
-    "grid": ("digits",),
+    "grid": ("counting-ones-8",),
     "random": ("counting-ones-8",),
     "random-2x": ("counting-ones-8",),  # random with another ledger
     "asha": ("synthetic-curves",),
