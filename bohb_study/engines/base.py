@@ -65,6 +65,8 @@ class CellJob:
     """By which kernels it is computed."""
     own_method: OwnMethod | None = None
     """The user's file that its method is of; None for a registered method."""
+    actors: int = 0
+    """Ray actors that train for engine virtual; 0: it trains in the process that runs the cell."""
 
     @property
     def method(self) -> Method:
@@ -105,6 +107,32 @@ class CellJob:
 
 
 @dataclass(frozen=True)
+class ParallelTraining:
+    """How a cell's actors spent its time, and what they trained beyond what was charged."""
+
+    actors: int
+    """That trained at the same time."""
+    wall: float
+    """Measured seconds from before they were started until they were ended."""
+    busy: float
+    """Actor seconds of training, saving and restoring; as all that follow, summed over actors."""
+    waiting: float
+    """Actor seconds without work while a report was held back until it was due."""
+    idle: float
+    """Actor seconds without work while none was held back: the method had nothing to train."""
+    repeated: int = 0
+    """Units trained again since an actor had died; charged to nobody."""
+    unused: int = 0
+    """Units trained ahead for trials that were never run; charged to nobody."""
+    deaths: int = 0
+    """Actors that died and were replaced."""
+
+    def share(self, seconds: float) -> float:
+        """What part of all actor seconds ``seconds`` are."""
+        return seconds / (self.actors * self.wall) if self.wall else 0.0
+
+
+@dataclass(frozen=True)
 class CellResult:
     """The rows of a cell, and what was measured while it ran."""
 
@@ -121,6 +149,8 @@ class CellResult:
     """sha256 of the data split, made there too; None where nothing is split."""
     numerics: dict[str, str] = field(default_factory=dict)
     """``numerics.record`` of the process that ran it."""
+    parallel: ParallelTraining | None = None
+    """How its actors spent the time; None where it was trained in one process."""
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,20 @@ with a finite loss, or without a result.
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 from typing import Any, NoReturn
 
 from bohb_study.engines.base import one_line
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.seeding import Config
+from bohb_study.seeding import Config, derive, trial_seed
 from bohb_study.tasks import Evaluation, Report, Task
 from bohb_study.tasks.base import usable
+from bohb_study.tasks.training import global_random
 
 Start = Callable[[Config, int], Evaluation]
 """Begins an evaluation of a configuration under the study's seed."""
+_AS_THEY_ARE = nullcontext()
 CELL_ERRORS = (StudyError, UsageError)
 """What is meant for the person at the terminal."""
 
@@ -68,9 +70,22 @@ class GuardedEvaluation:
 
     Whatever ends a training fails it, ``sys.exit`` included, but for Ctrl-C. ``CELL_ERRORS`` are
     let through: no configuration could avoid those, so not the training but the cell has failed.
+
+    Training code may draw from the global random generators: they are seeded before each step, by
+    trial and level, and stand afterwards where they stood. So it neither matters in which process
+    a step is trained, after what, nor does a searcher beside it draw anything else. What is
+    computed in microseconds is trusted not to draw, and a function that runs in Ray's own session
+    keeps its generators to itself (``ray_function``).
     """
 
-    def __init__(self, task: Task, config: Config, seed: int, start: Start | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        config: Config,
+        seed: int,
+        start: Start | None = None,
+        training_seed: int | None = None,
+    ) -> None:
         """Nothing is started before the first step.
 
         Args:
@@ -78,11 +93,14 @@ class GuardedEvaluation:
             config: hyperparameters in plain Python types.
             seed: the study's seed.
             start: begins the evaluation; by default ``task.start``.
+            training_seed: of the training; by default the trial's.
         """
         self._task = task
         self._config = config
         self._seed = seed
         self._start = start or task.start
+        self._draws = not task.computed and task.only_engine is None
+        self._training_seed = training_seed
         self._evaluation: Evaluation | None = None
         self._failed = ""
 
@@ -96,13 +114,22 @@ class GuardedEvaluation:
         begin = perf_counter()
         if not self._failed:
             try:
-                if self._evaluation is None:
-                    self._evaluation = self._start(self._config, self._seed)
-                return usable(self._evaluation.advance(level))
+                with self._generators(level):
+                    if self._evaluation is None:
+                        self._evaluation = self._start(self._config, self._seed)
+                    return usable(self._evaluation.advance(level))
             except BaseException as error:
                 self._fail(error)
         # it counts as executed whole, so that failing is never cheaper than training
         return self._task.failure(units, perf_counter() - begin, message=self._failed)
+
+    def _generators(self, level: int = 0) -> AbstractContextManager[None]:
+        """The global generators as a step up to ``level`` finds them; 0: as saving finds them."""
+        if not self._draws:
+            return _AS_THEY_ARE
+        if self._training_seed is None:
+            self._training_seed = trial_seed(self._task.name, self._seed, self._config)
+        return global_random.seeded(derive("global", self._training_seed, level))
 
     def _fail(self, error: BaseException) -> None:
         """From here on it has failed; raises ``error`` again where that is not the training's."""
@@ -116,7 +143,8 @@ class GuardedEvaluation:
         state = None
         if self._evaluation is not None:
             try:
-                state = self._evaluation.state()
+                with self._generators():
+                    state = self._evaluation.state()
             except BaseException as error:
                 self._fail(error)
         return {"failed": self._failed, "state": state}
@@ -130,7 +158,8 @@ class GuardedEvaluation:
         self._failed = state["failed"]
         if state["state"] is not None:
             try:
-                self._evaluation = self._start(self._config, self._seed)
-                self._evaluation.restore(state["state"])
+                with self._generators():
+                    self._evaluation = self._start(self._config, self._seed)
+                    self._evaluation.restore(state["state"])
             except BaseException as error:
                 self._fail(error)

@@ -39,7 +39,9 @@ class _Function(FunctionTrainable):
     closing = False
 
     def _trainable_func(self, config: dict[str, Any]) -> None:
-        from bohb_study.tasks.training.global_random import seed_all  # imports torch
+        import torch  # noqa: F401 (which is seeded once it is imported)
+
+        from bohb_study.tasks.training.global_random import seed_all
 
         self.thread = threading.current_thread()
         seed_all(self.seed)

@@ -1,4 +1,4 @@
-"""The engine ``virtual``: one process, no Ray runtime, any number of workers on a virtual clock.
+"""The engine ``virtual``: any number of workers on a virtual clock.
 
 It asks the method's own searcher and scheduler through their public methods, in the order in which
 Ray's controller (``ray.tune.execution.tune_controller``, 2.60) does:
@@ -13,15 +13,18 @@ Ray's controller (``ray.tune.execution.tune_controller``, 2.60) does:
 
 Time passes by ``Task.duration`` alone and ties are broken by the worker's number, so rows are the
 same in every run, at any number of workers. At one worker they are the rows of engine ``tune``.
+
+Trainings run in this process, one at a time, or in Ray's actors, as many at a time as there are
+(``trainers``): a report that comes before it is due waits, so rows are the same however fast the
+actors are.
 """
 
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import replace
 from time import perf_counter
-from typing import Any, NamedTuple
 
 import numpy as np
 from ray.tune.experiment import Trial
@@ -30,67 +33,16 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
-from bohb_study.engines.guard import GuardedEvaluation, interruptible
-from bohb_study.engines.paused_states import States
+from bohb_study.engines.guard import interruptible
 from bohb_study.engines.recorder import Recorder
+from bohb_study.engines.trainers import Trainers, trainers_for
+from bohb_study.engines.virtual_trial import VirtualTrial, steps_of
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair, seen
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
-from bohb_study.seeding import Config
-from bohb_study.tasks import Ladder, Report
 
 TELL_SECONDS = 0.25
 """How often a running cell says how far it is."""
-
-
-class VirtualTrial:
-    """What a scheduler sees of one of Ray's trials, and what the engine keeps of it."""
-
-    __slots__ = (
-        "config", "evaluation", "hyperparameters", "is_saving", "level", "report", "status", "step",
-        "trial_id",
-    )  # fmt: skip
-
-    def __init__(self, trial_id: str, hyperparameters: Config) -> None:
-        """A trial that waits for a worker."""
-        self.trial_id = trial_id
-        self.hyperparameters = hyperparameters
-        self.config: dict[str, Any] = dict(hyperparameters)
-        """The scheduler's own copy, to which it adds the first rung."""
-        self.status: str = Trial.PENDING
-        self.is_saving = False
-        self.level = 0
-        self.report: Report
-        """At ``level``; none at 0."""
-        self.evaluation: GuardedEvaluation
-        """While it runs."""
-        self.step: Step
-        """The one in flight, else the last one."""
-
-
-class Step(NamedTuple):
-    """From one report to the next."""
-
-    begin: int
-    """Level from which work is done: 0 where nothing resumes."""
-    target: int
-    """Level at which the trial reports."""
-    time: int
-    """Scheduler time of that level."""
-    units: int
-    """What it is charged."""
-
-
-def _steps_of(ladder: Ladder) -> Callable[[int, int], Step]:
-    """(Level, first rung) -> the next step on ``ladder``."""
-
-    @cache
-    def step(level: int, first_rung: int) -> Step:
-        target = ladder.next_level(level, first_rung)
-        begin = level if ladder.resumable else 0
-        return Step(begin, target, ladder.time(target), ladder.step_units(level, target))
-
-    return step
 
 
 class _SearchAlgorithm:
@@ -105,8 +57,21 @@ class _SearchAlgorithm:
 class VirtualController:
     """Runs one cell; to searcher and scheduler it is Ray's controller."""
 
-    def __init__(self, job: CellJob, pair: Pair, progress: OnProgress | None = None) -> None:
-        """Run ``job`` with ``pair``; ``progress`` is called with how far it is."""
+    def __init__(
+        self,
+        job: CellJob,
+        pair: Pair,
+        progress: OnProgress | None = None,
+        trainers: Trainers | None = None,
+    ) -> None:
+        """Run ``job`` with ``pair``.
+
+        Args:
+            job: the cell.
+            pair: its searcher and scheduler.
+            progress: is called with how far the cell is.
+            trainers: train its trials; by default those that ``job`` asks for.
+        """
         self.search_alg = _SearchAlgorithm(ConcurrencyLimiter(pair.searcher, job.workers))
         self.scheduler = pair.scheduler
         self.ledger = Ledger(job.allowed)
@@ -123,13 +88,9 @@ class VirtualController:
         self._steps: list[tuple[float, int, VirtualTrial]] = []
         """Steps in flight, as a heap: virtual second at which it ends, worker, trial."""
         self._now = 0.0
-        self._states = States()
-        self._step_from = _steps_of(job.task.ladder)
+        self._trainers = trainers or trainers_for(job)
+        self._step_from = steps_of(job.task.ladder)
         self._told = perf_counter()
-        # Code that trains may draw from numpy's global generator, from which some of Ray's and
-        # HpBandSter's classes draw too; in an actor of Ray's it has one of its own. What is
-        # computed in microseconds is spared the microseconds that this takes.
-        self._trusted = job.task.computed
 
     # --- what searchers and schedulers see of Ray's controller ---
 
@@ -150,10 +111,10 @@ class VirtualController:
         else:
             self.scheduler.on_trial_remove(self, trial)
             self.search_alg.on_trial_complete(trial.trial_id)
-            self._states.drop(trial.trial_id)
             self._pending -= trial.status == Trial.PENDING
         trial.status = Trial.TERMINATED
         del self._live[trial.trial_id]
+        self._trainers.end(trial)
         self._pair.forget(trial.trial_id)
         self.recorder.forget(trial.trial_id)
 
@@ -166,6 +127,16 @@ class VirtualController:
             StudyError: no trial runs and the scheduler starts none, so nothing would ever happen.
         """
         begin = perf_counter()
+        try:
+            self._run()
+        finally:
+            self._trainers.close()
+        measured = self._trainers.measured
+        at_once = measured.actors if measured else 1
+        result = self.recorder.result(self.ledger, perf_counter() - begin, at_once)
+        return replace(result, parallel=measured)
+
+    def _run(self) -> None:
         waited_with = None
         while not self.ledger.closed:
             self._refill()
@@ -184,8 +155,6 @@ class VirtualController:
                 waited_with = state
         while self._steps:
             self._arrive()
-        self._states.close()
-        return self.recorder.result(self.ledger, perf_counter() - begin)
 
     def _refill(self) -> None:
         while self._pending < self._job.workers and not self._exhausted:
@@ -202,6 +171,7 @@ class VirtualController:
             self._next_id = str(self._suggested)
             self._pending += 1
             self.scheduler.on_trial_add(self, trial)
+            self._trainers.expect(trial, self._step_from(0, trial.config[FIRST_RUNG]))
 
     def _start_one(self) -> bool:
         """Give a free worker to the trial that the scheduler chooses, if it chooses one."""
@@ -210,11 +180,7 @@ class VirtualController:
             return False
         self._pending -= trial.status == Trial.PENDING
         trial.status = Trial.RUNNING
-        task, seed = self._job.task, self._job.cell.seed
-        trial.evaluation = GuardedEvaluation(task, trial.hyperparameters, seed)
-        if trial.level:
-            with _global_state_kept():
-                trial.evaluation.restore(self._states.take(trial.trial_id))
+        self._trainers.begin(trial)
         self._go_on(trial, heapq.heappop(self._idle))
         return True
 
@@ -228,6 +194,7 @@ class VirtualController:
                 # NaN would put steps in an arbitrary order, a negative one would turn time back
                 raise StudyError(f"{self._job.cell}: a step of {seconds} modelled seconds")
             heapq.heappush(self._steps, (self._now + seconds, worker, trial))
+            self._trainers.start(trial, self._now + seconds)
 
     def _next(self) -> tuple[float, int, VirtualTrial]:
         """The step that ends next."""
@@ -236,12 +203,7 @@ class VirtualController:
     def _arrive(self) -> None:
         """Take the step that ends next, and do with its trial what the scheduler decides."""
         self._now, worker, trial = self._next()
-        step, advance = trial.step, trial.evaluation.advance
-        if self._trusted:
-            report = advance(step.target, step.units)
-        else:
-            with _global_state_kept():
-                report = advance(step.target, step.units)
+        step, report = trial.step, self._trainers.report(trial)
         trial.level, trial.report = step.target, report
         if self.ledger.closed:
             # it was in flight when the ledger closed: it counts, and nobody decides about it
@@ -258,9 +220,7 @@ class VirtualController:
             return
         heapq.heappush(self._idle, worker)
         if decision == TrialScheduler.PAUSE:
-            with _global_state_kept():
-                self._states.put(trial.trial_id, trial.evaluation.state())
-            del trial.evaluation
+            self._trainers.pause(trial)
             trial.status = Trial.PAUSED
         else:
             self.stop_trial(trial)
@@ -273,11 +233,10 @@ class VirtualController:
 
 
 @contextmanager
-def _global_state_kept(seed: int | None = None) -> Iterator[None]:
-    """Give numpy's global generator back as it was; ``seed`` it meanwhile."""
+def _global_generator(seed: int) -> Iterator[None]:
+    """Seed numpy's global generator, from which some searchers draw, and give it back as it was."""
     before = np.random.get_state()  # noqa: NPY002
-    if seed is not None:
-        np.random.seed(seed)  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
     try:
         yield
     finally:
@@ -301,5 +260,5 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
 
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
     """Run one cell with a searcher and a scheduler that are built already."""
-    with interruptible(), no_exit(job.cell), _global_state_kept(job.problem.model_seed):
+    with interruptible(), no_exit(job.cell), _global_generator(job.problem.model_seed):
         return VirtualController(job, pair, progress).run()

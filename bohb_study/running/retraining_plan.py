@@ -13,7 +13,7 @@ from bohb_study.identity import code_hash, task_parts
 from bohb_study.numerics import Mode, check
 from bohb_study.running.rerun import same_study
 from bohb_study.schema import HP
-from bohb_study.seeding import Config, config_id, plain
+from bohb_study.seeding import Config, config_id, plain, retraining_seed
 from bohb_study.store import LoadedStudy
 from bohb_study.store.sidecars.finals_json import Training, TrainingKind
 from bohb_study.study import Cell
@@ -57,7 +57,9 @@ class TrainingJob:
 
         check(self.numerics)
         top, began = self.task.ladder.top, perf_counter()
-        guarded = GuardedEvaluation(self.task, self.config, self.cell.seed, self._start)
+        cell = self.cell
+        seed = retraining_seed(self.task.name, cell.seed, self.config, cell.repeat)
+        guarded = GuardedEvaluation(self.task, self.config, cell.seed, self._start, seed)
         try:
             with interruptible():
                 return guarded.advance(top, top)

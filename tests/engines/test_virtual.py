@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bohb_study.analysis.diagnostics.brackets import check_rungs
-from bohb_study.engines import virtual
+from bohb_study.engines import trainers, virtual
 from bohb_study.engines.base import CellJob, CellResult, run_cell
 from bohb_study.engines.paused_states import States
 from bohb_study.errors import StudyError
@@ -348,7 +348,7 @@ def test_paused_states_do_not_pile_up(
 ) -> None:
     """At one worker brackets follow each other: never more states than the largest bracket has
     trials, and none of trials that ended."""
-    monkeypatch.setattr(virtual, "States", Watched)
+    monkeypatch.setattr(trainers, "States", Watched)
     Watched.most = Watched.left = 0
     cell = job(method, budget=120)
     run_cell(cell)

@@ -1,14 +1,18 @@
 """The global random generators, Python's, numpy's and PyTorch's, as one whose state can be saved.
 
-Training functions draw from them. Where several trainings take turns in one process, or one goes
-on in another process, each needs them as it left them.
+Trainings may draw from them. Where several trainings take turns in one process, or one goes on in
+another process, each needs them as it left them. Those of PyTorch are left out until something has
+imported it: that takes seconds, and not every training needs it.
 """
 
 import pickle
 import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
-import torch
 
 
 def seed_all(seed: int) -> None:
@@ -19,21 +23,21 @@ def seed_all(seed: int) -> None:
     """
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)  # those of GPUs as well
+    if torch := _torch():
+        torch.manual_seed(seed)  # those of GPUs as well
 
 
 def take() -> bytes:
     """Where they stand; equal bytes where nothing was drawn in between."""
-    # a GPU that nothing has used yet is left alone: asking for its generator would start it
-    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    gpus = torch.cuda.get_rng_state_all() if started else []
-    state = (
-        random.getstate(),
-        np.random.get_state(),  # noqa: NPY002
-        torch.get_rng_state().numpy(),
-        [gpu.numpy() for gpu in gpus],
+    torch, cpu, gpus = _torch(), None, []
+    if torch:
+        cpu = torch.get_rng_state().numpy()
+        # a GPU that nothing has used yet is left alone: asking for its generator would start it
+        started = torch.cuda.is_initialized()
+        gpus = [gpu.numpy() for gpu in torch.cuda.get_rng_state_all()] if started else []
+    return pickle.dumps(
+        (random.getstate(), np.random.get_state(), cpu, gpus)  # noqa: NPY002
     )
-    return pickle.dumps(state)
 
 
 def put(state: bytes) -> None:
@@ -41,6 +45,24 @@ def put(state: bytes) -> None:
     python, numpy, cpu, gpus = pickle.loads(state)
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002
-    torch.set_rng_state(torch.from_numpy(cpu))
-    if gpus:
+    torch = _torch()
+    if torch and cpu is not None:
+        torch.set_rng_state(torch.from_numpy(cpu))
+    if torch and gpus:
         torch.cuda.set_rng_state_all([torch.from_numpy(gpu) for gpu in gpus])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed them for the block, and let them stand where they stood before it."""
+    before = take()
+    seed_all(seed)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def _torch() -> Any:
+    """PyTorch, if anything has imported it."""
+    return sys.modules.get("torch")

@@ -1,0 +1,108 @@
+"""The actor of Ray that trains trials for the virtual clock, several of them in turn."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import ray
+
+from bohb_study.engines.guard import GuardedEvaluation, interruptible
+from bohb_study.numerics import Mode, check, is_portable
+from bohb_study.seeding import Config
+from bohb_study.tasks import Report, Task
+
+
+class Paid(NamedTuple):
+    """A step: what it reaches, and what it was charged."""
+
+    level: int
+    units: int
+
+
+class Trained(NamedTuple):
+    """What came of a call."""
+
+    report: Report
+    """Of the step that was asked for."""
+    repeated: tuple[Report, ...]
+    """Of the steps that were trained again to get there."""
+    seconds: float
+    """Of training and of saving since the last call; not of importing and loading what that
+    takes."""
+
+
+class TrainingHost:
+    """Keeps the evaluations of the trials that are at home here, and trains one at a time."""
+
+    def __init__(self, task: Task, seed: int, numerics: Mapping[str, str]) -> None:
+        """Host trials of ``task`` under the study's ``seed``.
+
+        Args:
+            task: the task of the cell.
+            seed: the study's.
+            numerics: ``numerics.record`` of the process that runs the cell.
+        """
+        self._task, self._seed, self._numerics = task, seed, numerics
+        self._evaluations: dict[str, GuardedEvaluation] = {}
+        self._saving = 0.0
+
+    def check(self) -> None:
+        """Raise StudyError where this process computes by other kernels than the cell's."""
+        mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
+        check(mode, baseline=is_portable(self._numerics))
+
+    def train(
+        self,
+        trial_id: str,
+        config: Config,
+        step: Paid,
+        again: Sequence[Paid] | None = None,
+        state: bytes | None = None,
+    ) -> Trained:
+        """Take one step of a trial.
+
+        Args:
+            trial_id: the trial.
+            config: its hyperparameters.
+            step: the step to take.
+            again: None where the trial is at home here. Else it begins, from ``state`` or from
+                nothing, and takes these steps again before ``step``.
+            state: of ``save``.
+
+        Raises:
+            StudyError, UsageError: the cell cannot go on.
+        """
+        with interruptible():
+            if again is not None:
+                evaluation = GuardedEvaluation(self._task, config, self._seed)
+                if state is not None:
+                    evaluation.restore(pickle.loads(state))
+                self._evaluations[trial_id] = evaluation
+            evaluation = self._evaluations[trial_id]
+            repeated = tuple(evaluation.advance(*before) for before in again or ())
+            report = evaluation.advance(*step)
+        seconds = self._saving + sum(one.seconds for one in (*repeated, report))
+        self._saving = 0.0
+        return Trained(report, repeated, seconds)
+
+    def save(self, trial_id: str) -> tuple[None, bytes]:
+        """The state of a trial that is at home here.
+
+        Returns:
+            Nothing, by which one learns that it is saved without having it; and the state, as
+            bytes, so that it shares nothing with the evaluation.
+        """
+        began = perf_counter()
+        with interruptible():
+            state = self._evaluations[trial_id].state()
+        saved = pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
+        self._saving += perf_counter() - began
+        return None, saved
+
+    def forget(self, trial_id: str) -> None:
+        """The trial is at home here no more."""
+        self._evaluations.pop(trial_id, None)
+
+
+TrainingActor: Any = ray.remote(TrainingHost)
