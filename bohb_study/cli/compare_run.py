@@ -44,6 +44,8 @@ def _show(study: LoadedStudy, audit: Audit, workers: int) -> None:
     """Print the table and the verdicts."""
     out = listings.console()
     out.print(listings.summary_table(study))
+    if (utilisation := listings.utilisation_table(study)) is not None:
+        out.print(utilisation)
     for line in listings.silent_lines(study):
         out.print(line, highlight=False, soft_wrap=True)
     for line in audit.lines():

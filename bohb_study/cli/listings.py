@@ -6,8 +6,9 @@ from bohb_study.running.reproduction import Comparison
 from bohb_study.summaries.study_table import silent_lines, summary_table
 from bohb_study.summaries.table import Column, Given, Table, code, columns, rows
 from bohb_study.summaries.terminal import console
+from bohb_study.summaries.utilisation import utilisation_table
 
-__all__ = ["comparison_table", "console", "silent_lines", "summary_table"]
+__all__ = ["comparison_table", "console", "silent_lines", "summary_table", "utilisation_table"]
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:

@@ -258,7 +258,12 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
     return run_pair(job, job.pair(), progress)
 
 
-def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
-    """Run one cell with a searcher and a scheduler that are built already."""
+def run_pair(
+    job: CellJob,
+    pair: Pair,
+    progress: OnProgress | None = None,
+    trainers: Trainers | None = None,
+) -> CellResult:
+    """Run one cell with what is built already: its searcher and scheduler, perhaps trainers."""
     with interruptible(), no_exit(job.cell), _global_generator(job.problem.model_seed):
-        return VirtualController(job, pair, progress).run()
+        return VirtualController(job, pair, progress, trainers).run()

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,11 +27,10 @@ GPU = Path("/dev/nvidia0")
 def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineName":
     """The engine that runs the cells of ``task``.
 
-    ``auto`` takes virtual for one worker, where rows are those of tune and nothing is spent on
-    actors, and for computed tasks, which tune could only slow down. GPUs belong to Ray.
+    ``auto`` takes virtual, whose rows are the same each time, wherever the task can run there.
 
     Raises:
-        UsageError: engine virtual and GPUs, or a task that needs the other engine.
+        UsageError: engine virtual, and a task that needs the other engine.
     """
     if task.only_engine and config.engine not in ("auto", task.only_engine):
         raise UsageError(
@@ -39,17 +38,73 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
             f"{task.only_engine} alone; allowed: auto, {task.only_engine}",
             parameter="engine",
         )
-    if options.gpus_per_trial and config.engine == "virtual":
-        raise UsageError(
-            f"{options.gpus_per_trial:g}: engine virtual does not allocate "
-            'GPUs; allowed with engine="tune"',
-            parameter="gpus_per_trial",
-        )
     if config.engine != "auto":
         return config.engine
-    if options.gpus_per_trial or task.only_engine:
-        return "tune"
-    return "virtual" if config.workers == 1 or task.computed else "tune"
+    return task.only_engine or "virtual"
+
+
+def actors_of(
+    config: StudyConfig, task: Task, options: RunOptions, at_once: int, trials: int
+) -> int:
+    """Ray actors that train a cell of ``task``; 0 where the cell trains in its own process.
+
+    What is computed in microseconds, or trains one trial at a time, is not worth sending anywhere,
+    but GPUs are Ray's to allocate.
+
+    Args:
+        config: the study's.
+        task: one of its tasks.
+        options: how it is run.
+        at_once: cells that run at the same time, at least 1.
+        trials: that there are CPUs and GPUs for at the same time.
+    """
+    if engine_of(config, task, options) == "tune":
+        return 0
+    if options.actors is not None:
+        return options.actors
+    by_ray = options.gpus_per_trial > 0
+    if not by_ray and (task.computed or config.workers == 1):
+        return 0
+    actors = max(1, min(config.workers, trials // at_once))
+    return actors if by_ray or actors > 1 else 0
+
+
+def _actors(study: Study, cells: Sequence[Cell], options: RunOptions) -> dict[str, int]:
+    """``actors_of`` by task, where ``cells`` are left to run here or on the connected Ray."""
+    trials = _trials_here(options)
+    if options.address is not None or options.gpus_per_trial:
+        from bohb_study.running.pools import cluster
+
+        trials = cluster.trials_at_once(options.cpus_per_trial, options.gpus_per_trial)
+    at_once = max(1, min(len(cells), options.jobs or len(cells)))
+    names = {cell.task for cell in cells}
+    return {
+        name: actors_of(study.config, task, options, at_once, trials)
+        for name, task in study.tasks.items()
+        if name in names
+    }
+
+
+def _check_actors(study: Study, engines: Collection["EngineName"], options: RunOptions) -> None:
+    """Raise UsageError for more actors than can have something to do."""
+    if options.actors is None:
+        return
+    workers = study.config.workers
+    if "tune" in engines:
+        raise UsageError(
+            f'{options.actors}: engine tune has one a worker; allowed with engine="virtual"',
+            parameter="actors",
+        )
+    if options.actors > workers:
+        raise UsageError(
+            f"{options.actors}: a cell trains at most workers={workers} trials at a time",
+            parameter="actors",
+        )
+
+
+def _trials_here(options: RunOptions) -> int:
+    """Trials that this machine has CPUs for at the same time."""
+    return max(1, len(os.sched_getaffinity(0)) // math.ceil(options.cpus_per_trial))
 
 
 def idle_gpu(study: Study, options: RunOptions, device: Path = GPU) -> str | None:
@@ -106,6 +161,9 @@ def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterato
     from bohb_study.engines.base import CellJob
 
     engines = {engine_of(study.config, study.task(cell), options) for cell in cells}
+    _check_actors(study, engines, options)
+    by_ray = options.address is not None or options.gpus_per_trial > 0 or "tune" in engines
+    by_ray = by_ray or any(_actors(study, cells, options).values())
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
         job = CellJob(
             cell=cell,
@@ -115,7 +173,7 @@ def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterato
         )
         check_fits(job.method, job.task)
         job.pair()
-    if engines == {"virtual"} and options.address is None:
+    if not by_ray:
         yield
         return
     from bohb_study.running.pools import cluster
@@ -148,7 +206,8 @@ def execute(
     from bohb_study.engines.base import CellJob, Finished
 
     config = study.config
-    engines = {name: engine_of(config, task, options) for name, task in study.tasks.items()}
+    actors = _actors(study, cells, options)
+    engines = {name: engine_of(config, study.tasks[name], options) for name in actors}
     storage = _shared_storage(options, folder)
     jobs = [
         CellJob(
@@ -162,14 +221,15 @@ def execute(
             storage=storage,
             numerics=config.numerics,
             own_method=config.own_methods.get(cell.method),
+            actors=actors[cell.task],
         )
         for cell in cells
     ]
     allowed = allowed_units(study, cells)
     began: dict[Cell, datetime] = {}
-    # one engine after the other: both take all CPUs
-    for engine in sorted(set(engines.values())):
-        own = [job for job in jobs if job.engine == engine]
+    # one kind after the other: each takes all CPUs
+    for engine, on_actors in sorted({(job.engine, job.actors) for job in jobs}):
+        own = [job for job in jobs if (job.engine, job.actors) == (engine, on_actors)]
         with closing(_run(own, config.workers, options)) as events:
             for event in events:
                 began.setdefault(event.cell, datetime.now(UTC))
@@ -183,21 +243,19 @@ def execute(
 def _run(
     jobs: "Sequence[CellJob]", workers: int, options: RunOptions
 ) -> "Generator[Running | Finished[CellResult], None, None]":
-    """Run cells of one engine: here, or where Ray runs them."""
-    if not jobs:
-        return
-    if jobs[0].engine == "virtual" and options.address is None:
+    """Run cells of one engine, on equally many actors: here, or where Ray runs them."""
+    job = jobs[0]
+    if job.engine == "virtual" and not job.actors and options.address is None:
         from bohb_study.running.pools import local
 
-        cpus = len(os.sched_getaffinity(0))
-        at_once = max(1, cpus // math.ceil(options.cpus_per_trial))
-        yield from local.run_cells(jobs, options.jobs or at_once)
+        yield from local.run_cells(jobs, options.jobs or _trials_here(options))
     else:
         from bohb_study.running.pools import cluster
 
-        # engine tune gives CPUs to each worker of a cell, virtual to the cell
-        each = options.cpus_per_trial * (workers if jobs[0].engine == "tune" else 1)
-        yield from cluster.run_cells(jobs, options.jobs or cluster.cells_at_once(each))
+        # CPUs are given to each worker of engine tune, to each actor, or else to the cell
+        each = workers if job.engine == "tune" else max(1, job.actors)
+        most = cluster.trials_at_once(options.cpus_per_trial * each, options.gpus_per_trial * each)
+        yield from cluster.run_cells(jobs, options.jobs or most)
 
 
 def _shared_storage(options: RunOptions, folder: Path) -> str | None:

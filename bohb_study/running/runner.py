@@ -263,6 +263,8 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         record["space"] = result.space
         record["split"] = result.split
         record["seconds"] = result.seconds
+        if result.parallel is not None:
+            record["parallel"] = asdict(result.parallel)
         record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()
         if broken:

@@ -41,6 +41,7 @@ _FURTHER = {
     "split": shapes.nullable(shapes.line),
     "seconds": shapes.table(shapes.number),
     "failures": shapes.table(shapes.text),
+    "parallel": shapes.table(shapes.number),
     "numerics": shapes.table(shapes.line),
 }
 _DONE = {
@@ -100,6 +101,8 @@ class CellRecord:
     """Measured: ``wall, training, searching, scheduling, engine``."""
     failures: Mapping[str, str] = field(default_factory=dict)
     """Why trainings failed, by trial."""
+    parallel: Mapping[str, float] = field(default_factory=dict)
+    """How the cell's actors spent its time: the fields of ``engines.base.ParallelTraining``."""
     numerics: Mapping[str, str] = field(default_factory=dict)
     """``numerics.record`` of the process that ran it."""
     json: Mapping[str, Any] = field(default_factory=dict)
@@ -174,7 +177,7 @@ def cell_record_of(record: Mapping[str, Any], where: str, advice: str) -> CellRe
     method = present_method(method, record["schema"])
     ledger, git = record.get("ledger"), record.get("git", {})
     known = ("study", "engine", "gpus_per_trial", "versions", "code", "space", "split")
-    tables = ("seconds", "failures", "numerics")
+    tables = ("seconds", "failures", "numerics", "parallel")
     return CellRecord(
         Cell(task, method, seed),
         record["schema"],

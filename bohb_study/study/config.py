@@ -48,10 +48,12 @@ class StudyConfig:
     seeds: int = 3
     """Repetitions: seeds 0 .. n-1; each draws its data split, candidates and initial weights."""
     workers: int = 1
-    """Trials at a time within a cell. Above 1, engine tune gives other rows each time."""
+    """Trials at a time within a cell, on a virtual clock. Above 1, engine tune gives other rows
+    each time."""
     engine: Engine = "auto"
-    """What runs a cell: virtual (a virtual clock), tune (ray.tune.Tuner), or auto: virtual for one
-    worker and for tasks that are computed, else tune."""
+    """What runs a cell: virtual (reports count in the order of a virtual clock: the same rows each
+    time), tune (ray.tune.Tuner: reports count in the order in which they arrive), or auto: virtual
+    wherever the task can run there."""
     eta: int | None = None
     """Halving rate; by default the task's own."""
     task_options: tuple[str, ...] = ()

@@ -360,7 +360,7 @@ def test_paused_states_do_not_pile_up(
 def test_states_on_disk_give_the_same_rows(
     workers: int, job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(virtual, "States", partial(States, limit=0))
+    monkeypatch.setattr(trainers, "States", partial(States, limit=0))
     cell = job("hyperband", workers=workers)
     assert compare_frames(run_cell(cell).frame, result_of(cell).frame) is None
 

@@ -174,9 +174,9 @@ def run_cells(
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop()
-                # The trials' actors take the CPUs of engine tune; a cell that held one could starve
-                # its own trials. Engine virtual trains where it runs.
-                cpus = 0 if job.engine == "tune" else job.cpus_per_trial
+                # The trials' actors take the CPUs; a cell that held one could starve its own
+                # trials. Engine virtual without actors trains where it runs.
+                cpus = 0 if job.engine == "tune" or job.actors else job.cpus_per_trial
                 # actors that the cell starts inherit it; a node's own environment may say otherwise
                 task = _run_cell.options(
                     num_cpus=cpus, runtime_env={"env_vars": changes(job.numerics)}
@@ -213,6 +213,8 @@ def said(error: BaseException) -> str:
     return one_line(error)
 
 
-def cells_at_once(cpus_of_a_cell: float) -> int:
-    """How many cells keep the CPUs of the connected Ray busy."""
-    return max(1, int(ray.cluster_resources().get("CPU", 1.0) / cpus_of_a_cell))
+def trials_at_once(cpus: float, gpus: float = 0) -> int:
+    """How many times the connected Ray has ``cpus`` CPUs and ``gpus`` GPUs; at least once."""
+    there = ray.cluster_resources()
+    wanted = [(there.get(key, 1.0), each) for key, each in (("CPU", cpus), ("GPU", gpus)) if each]
+    return max(1, min(int(have / each + 1e-9) for have, each in wanted))

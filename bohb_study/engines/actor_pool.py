@@ -1,0 +1,254 @@
+"""The Ray actors of a cell: started, asked, waited for, and replaced where they die."""
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, NamedTuple
+
+import ray
+from ray.exceptions import ObjectLostError, RayError, RayTaskError
+
+from bohb_study import numerics
+from bohb_study.engines.actor_time import ActorTime
+from bohb_study.engines.base import CellJob, one_line
+from bohb_study.engines.training_actor import Paid, Trained, TrainingActor
+from bohb_study.errors import StudyError
+from bohb_study.seeding import Config
+from bohb_study.tasks import Report
+
+MOST_STARTS = 3
+"""Actors that may die one after the other before they have started."""
+
+
+@dataclass(eq=False)
+class Training:
+    """A trial that is trained, or may be, wherever that is."""
+
+    trial_id: str
+    config: Config
+    step: Paid | None = None
+    """The one that is asked for and not trained yet."""
+    due: float = math.inf
+    """Virtual second at which its report counts; infinite while nobody has paid for it."""
+    done: list[tuple[Paid, Report]] = field(default_factory=list)
+    """The steps that were trained, with what they reported."""
+    report: Report | None = None
+    """Of the last one, until the clock has asked for it."""
+    home: "Actor | None" = None
+    """Where its evaluation is."""
+    state: Any = None
+    """Reference of its last saved state, at level ``saved``; None where there is none."""
+    saved: int = 0
+    deaths: int = 0
+    """Of actors, while they trained the step that is asked for."""
+    failed: str = ""
+    """Why no more of it is trained."""
+    ended: bool = False
+
+    def lose_state(self) -> None:
+        """Its state is gone: it can only begin anew."""
+        self.state, self.saved = None, 0
+
+
+@dataclass(eq=False)
+class Actor:
+    """One actor, and what it is to do."""
+
+    handle: Any
+    ready: bool = False
+    """Whether it has started."""
+    training: Training | None = None
+    """What it trains now."""
+    queue: "Queue" = field(default_factory=lambda: Queue())
+    """What has its home here and is to be trained."""
+
+
+class Queue:
+    """Trainings by the second at which they are due; of equal ones the first that came."""
+
+    def __init__(self) -> None:
+        """An empty one."""
+        self._heap: list[tuple[float, int, Training]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    def __iter__(self) -> Iterator[Training]:
+        return (training for _, _, training in self._heap)
+
+    def put(self, training: Training) -> None:
+        """Add one."""
+        heapq.heappush(self._heap, (training.due, next(_numbers), training))
+
+    def take(self) -> Training:
+        """The first, which is removed."""
+        return heapq.heappop(self._heap)[2]
+
+    @property
+    def due(self) -> float:
+        """When the first is due; infinite where there is none."""
+        return self._heap[0][0] if self._heap else math.inf
+
+
+_numbers = count()
+
+
+class Event(NamedTuple):
+    """Something that has come back from an actor, which is free again unless it has died."""
+
+    actor: Actor
+    trained: Trained | None = None
+    """Of the step that it was given."""
+    stateless: bool = False
+    """The step was not trained: the state that it had to begin with is lost."""
+    died: str = ""
+    """How the actor ended, in one line."""
+
+
+class ActorPool:
+    """Starts actors, passes calls on and says what came of them."""
+
+    def __init__(self, job: CellJob, time: ActorTime) -> None:
+        """Start the actors of ``job``.
+
+        Args:
+            job: the cell.
+            time: is told when actors become free and when they are given work.
+        """
+        self._job, self._time = job, time
+        self._record = numerics.record(job.numerics)
+        self._calls: dict[Any, Actor] = {}
+        """Who was asked to start or to train, by the reference of the answer."""
+        self._saving: dict[Any, tuple[Any, Training]] = {}
+        """Whose state is being saved, with the reference of the answer, by that of the state."""
+        self._failed_starts = 0
+        self.deaths = 0
+        """Actors that died and were replaced."""
+        self.actors: list[Actor] = []
+        for _ in range(job.actors):
+            self.actors.append(self._start())
+
+    def _start(self) -> Actor:
+        job = self._job
+        handle = TrainingActor.options(
+            num_cpus=job.cpus_per_trial,
+            num_gpus=job.gpus_per_trial,
+            runtime_env={"env_vars": numerics.changes(job.numerics)},
+        ).remote(job.task, job.cell.seed, self._record)
+        actor = Actor(handle)
+        self._calls[handle.check.remote()] = actor
+        return actor
+
+    def free(self) -> list[Actor]:
+        """The actors that have started and train nothing."""
+        return [actor for actor in self.actors if actor.ready and actor.training is None]
+
+    def train(self, actor: Actor, training: Training, again: Sequence[Paid] | None) -> None:
+        """Let a free actor take the step of ``training``.
+
+        Args:
+            actor: a free one; the home of the training from now on.
+            training: with the step that is asked for.
+            again: steps to take again before it, from its state; None where it is at home there.
+        """
+        training.home, actor.training = actor, training
+        self._time.free(-1)
+        state = None if again is None else training.state
+        call = actor.handle.train.remote(
+            training.trial_id, training.config, training.step, again, state
+        )
+        self._calls[call] = actor
+
+    def save(self, training: Training) -> None:
+        """Let its home save the state that it has after the last step that was trained."""
+        assert training.home is not None
+        save = training.home.handle.save.options(num_returns=2)
+        done, training.state = save.remote(training.trial_id)
+        training.saved = training.done[-1][0].level
+        self._saving[training.state] = (done, training)
+
+    def leave(self, training: Training) -> None:
+        """Let its home forget it."""
+        assert training.home is not None
+        training.home.handle.forget.remote(training.trial_id)
+        training.home = None
+
+    def events(self, *, block: bool) -> list[Event]:
+        """What has come back since this was last asked; ``block``: wait until something does.
+
+        Raises:
+            StudyError, UsageError: the task's code says that the cell cannot go on.
+        """
+        # a state that is waited for comes to this node, and outlives the one where it was saved
+        pending = [*self._calls, *self._saving]
+        if block:
+            ray.wait(pending)
+        done, _ = ray.wait(pending, num_returns=len(pending), timeout=0)
+        found: list[Event] = []
+        for reference in done:
+            if reference in self._saving:
+                self._saved(*self._saving.pop(reference), reference)
+            elif reference in self._calls:  # not that of an actor that was found dead just now
+                found += self._called(self._calls.pop(reference), reference)
+        return found
+
+    def _saved(self, done: Any, training: Training, state: Any) -> None:
+        try:
+            ray.get(done)
+        except RayTaskError as error:
+            raise _cause(error) from None
+        except RayError:  # its actor has died, which another call says as well
+            if training.state == state:
+                training.lose_state()
+
+    def _called(self, actor: Actor, reference: Any) -> Iterator[Event]:
+        try:
+            answer: Trained | None = ray.get(reference)
+        except RayError as error:
+            if actor.training is not None and _is_lost(error):
+                self._time.free(1)
+                yield Event(actor, stateless=True)
+            elif isinstance(error, RayTaskError):
+                raise _cause(error) from None
+            else:
+                yield self._replace(actor, error)
+            return
+        self._time.free(1)
+        if answer is not None:
+            yield Event(actor, answer)
+            return
+        actor.ready, self._failed_starts = True, 0
+
+    def _replace(self, actor: Actor, error: RayError) -> Event:
+        """Start another actor for one that has died."""
+        self.deaths += 1
+        died = one_line(error, 100)
+        if not actor.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MOST_STARTS:
+                raise StudyError(f"{self._job.cell}: its actors do not start: {died}")
+        elif actor.training is None:
+            self._time.free(-1)
+        self._calls = {call: other for call, other in self._calls.items() if other is not actor}
+        self.actors[self.actors.index(actor)] = self._start()
+        return Event(actor, died=died)
+
+    def close(self) -> None:
+        """End the actors."""
+        for actor in self.actors:
+            ray.kill(actor.handle)
+        self.actors.clear()
+
+
+def _cause(error: RayTaskError) -> BaseException:
+    """What was raised in the actor."""
+    cause = error.cause
+    return cause if isinstance(cause, BaseException) else error
+
+
+def _is_lost(error: RayError) -> bool:
+    """Whether what the call was given is not there: lost with its node, or never saved at all."""
+    given = isinstance(error, RayTaskError) and isinstance(error.cause, RayError)
+    return given or isinstance(error, ObjectLostError)

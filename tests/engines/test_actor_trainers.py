@@ -1,0 +1,213 @@
+"""Trials trained in Ray's actors: the rows of one process, whatever they take and whoever dies."""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+from ray.exceptions import ObjectLostError
+
+from bohb_study.engines import actor_trainers, virtual
+from bohb_study.engines.actor_pool import ActorPool
+from bohb_study.engines.actor_trainers import ActorTrainers
+from bohb_study.engines.base import CellJob, CellResult, ParallelTraining, run_cell
+from bohb_study.errors import StudyError, UsageError
+from bohb_study.running.reproduction import compare_frames
+from bohb_study.seeding import Config
+from bohb_study.tasks import Report
+from toy_cells import ToyEvaluation, ToyTask
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.usefixtures("runtime", "by_value_too"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
+]
+
+
+@pytest.fixture(scope="module")
+def by_value_too() -> Iterator[None]:
+    """The tasks below cannot be imported elsewhere either."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+POISONED = 0.4
+
+
+def in_actor() -> bool:
+    return ray.get_runtime_context().get_actor_id() is not None
+
+
+class MovedEvaluation(ToyEvaluation):
+    """Takes its time, draws from the global generators, and kills its process where it is told."""
+
+    def advance(self, level: int) -> Report:
+        task: Any = self.task
+        time.sleep(float(np.random.default_rng().uniform(0, task.delay)))
+        fatal = task.strikes() if task.kills else 0
+        if fatal % 2 or (task.poison and self.config["x"] > POISONED and in_actor()):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task.chance:
+            self.memory += float(np.random.default_rng().normal())
+        self.memory += np.random.random() + random.random()  # noqa: NPY002
+        report = super().advance(level)
+        if fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return report
+
+
+@dataclass(frozen=True)
+class MovedTask(ToyTask):
+    """The toy under actors: delays, and steps at which the process dies."""
+
+    delay: float = 0.0
+    """Each step takes up to so many seconds, another time each time."""
+    folder: str = ""
+    """Where steps are counted, over all processes."""
+    kills: tuple[int, ...] = ()
+    """Numbers of steps that kill their process: odd ones before they are trained, even ones after
+    it, when the report is lost."""
+    poison: bool = False
+    """Whether x above ``POISONED`` kills its actor each time."""
+    chance: bool = False
+    """Whether each training is another."""
+
+    def start(self, config: Config, seed: int) -> MovedEvaluation:
+        return MovedEvaluation(self, config, seed)
+
+    def strikes(self) -> int:
+        """The number of this step if it is one of ``kills``, else 0."""
+        number = 1
+        while True:
+            try:
+                Path(self.folder, str(number)).touch(exist_ok=False)
+            except FileExistsError:
+                number += 1
+            else:
+                return number if number in self.kills else 0
+
+
+@cache
+def in_process(job: CellJob) -> CellResult:
+    """What the cell gives in this process, where nothing dies and nothing is slow."""
+    task = replace(job.task, delay=0.0, kills=(), folder="")
+    return run_cell(replace(job, task=task, actors=0))
+
+
+def on_actors(job: CellJob, actors: int) -> CellResult:
+    return run_cell(replace(job, actors=actors))
+
+
+def parallel(result: CellResult) -> ParallelTraining:
+    assert result.parallel is not None
+    return result.parallel
+
+
+@pytest.mark.parametrize(("method", "actors"), [("asha", 2), ("bohb", 2), ("hyperband", 1)])
+def test_rows_of_one_process_whatever_the_actors_take(method: str, actors: int, job: Any) -> None:
+    """More workers than actors, every step with another delay, global generators drawn from."""
+    cell = job(method, MovedTask(delay=0.02), budget=8, workers=4)
+    result = on_actors(cell, actors)
+    assert compare_frames(in_process(cell).frame, result.frame) is None
+    assert result.account == in_process(cell).account
+    assert result.account.violations() == []
+    spent = parallel(result)
+    assert spent.actors == actors
+    assert (spent.repeated, spent.deaths) == (0, 0)
+    assert spent.unused < 9 * actors
+    assert spent.waiting > 0 or actors == 1
+    assert 0 <= spent.busy + spent.waiting + spent.idle <= spent.actors * spent.wall
+
+
+@pytest.mark.parametrize(("method", "deaths"), [("asha", 3), ("bohb", 10)])
+def test_actors_that_die_cost_no_row(method: str, deaths: int, job: Any, tmp_path: Path) -> None:
+    """At random moments, before and after a step was trained: what is lost is trained again."""
+    kills = tuple(random.Random(method).sample(range(2, 60), deaths))
+    cell = job(method, MovedTask(folder=str(tmp_path), kills=kills), budget=8, workers=3)
+    result = on_actors(cell, 2)
+    assert compare_frames(in_process(cell).frame, result.frame) is None
+    assert result.account.violations() == []
+    assert result.failures == {}
+    spent = parallel(result)
+    assert spent.deaths == deaths
+    assert spent.repeated > 0
+
+
+def test_a_training_that_kills_its_process_fails_alone(job: Any, monkeypatch: Any) -> None:
+    """Each time it is tried; it is charged whole, and all others have the rows that they had."""
+    monkeypatch.setattr(actor_trainers, "MOST_DEATHS", 2)
+    cell = job("random", MovedTask(poison=True), budget=2, workers=2)
+    result = on_actors(cell, 2)
+    assert result.account.violations() == []
+    frame, known = result.frame, in_process(cell).frame
+    assert (frame["units"] == known["units"]).all()
+    fatal = frame["hp.x"] > POISONED
+    assert fatal.any()
+    assert (frame.loc[fatal, "status"] == "failed").all()
+    same = ~fatal.to_numpy()
+    assert compare_frames(known[same], frame[same]) is None
+    trials = frame.loc[fatal, "trial"].unique()
+    assert set(result.failures) == set(trials)
+    assert "its process died 2 times: " in result.failures[trials[0]]
+
+
+def test_a_state_that_is_lost_is_trained_again(job: Any, monkeypatch: Any) -> None:
+    """As with the node that kept it: paused trials begin anew, up to the level that they had."""
+    lost = ray.put(b"lost")
+    original = ActorPool.save
+
+    def save(pool: ActorPool, training: Any) -> None:
+        original(pool, training)
+        training.state = breaks.remote(lost)
+
+    @ray.remote(num_cpus=0)
+    def breaks(what: bytes) -> bytes:
+        raise ObjectLostError("0" * 56, "here", "there")
+
+    monkeypatch.setattr(ActorPool, "save", save)
+    cell = job("hyperband", MovedTask(), budget=3, workers=3)
+    result = on_actors(cell, 1)
+    assert compare_frames(in_process(cell).frame, result.frame) is None
+    spent = parallel(result)
+    paused = result.frame[result.frame["decision"] == "pause"]
+    last = result.frame.groupby("trial")["level"].max()
+    resumed = paused[paused["level"] < paused["trial"].map(last)]
+    assert spent.repeated == resumed["level"].sum() > 0
+    assert spent.deaths == 0
+
+
+def test_a_training_that_is_not_the_same_each_time_is_said(job: Any, tmp_path: Path) -> None:
+    """Trained again it gives another loss: the cell fails, its rows would be those of chance."""
+    task = MovedTask(folder=str(tmp_path), kills=(6,), breaks="forgets", chance=True)
+    with pytest.raises(StudyError, match=r"trained again, gave val_loss .* not the same each time"):
+        on_actors(job("random", task, budget=3, workers=2), 1)
+
+
+def test_errors_of_the_cell_come_out_of_the_actors(job: Any, toy_task: Any) -> None:
+    with pytest.raises(UsageError, match=r"^tasks toy: no data in nowhere$"):
+        on_actors(job("random", toy_task("missing"), workers=2), 2)
+
+
+def test_what_is_trained_ahead_changes_nothing_but_the_time(job: Any) -> None:
+    """First steps of trials that wait; without it, nothing is trained that is not paid."""
+    cell = replace(job("asha", MovedTask(delay=0.05), budget=5, workers=2), actors=2)
+    results = []
+    for ahead in (False, True):
+        trainers = ActorTrainers(cell, ahead=ahead)
+        results.append(virtual.run_pair(cell, cell.pair(), trainers=trainers))
+        assert compare_frames(in_process(cell).frame, results[-1].frame) is None
+    assert parallel(results[0]).unused == 0
+    waiting = [parallel(result).waiting for result in results]
+    assert waiting[1] < waiting[0]
