@@ -109,7 +109,7 @@ def _trials_here(options: RunOptions) -> int:
 
 def idle_gpu(study: Study, options: RunOptions, device: Path = GPU) -> str | None:
     """A line about a GPU of this machine that could train and is not asked to; None without one."""
-    if options.gpus_per_trial or study.config.engine == "virtual" or not device.exists():
+    if options.gpus_per_trial or not device.exists():
         return None
     names = [name for name, task in study.tasks.items() if task.uses_gpu]
     if not names:

@@ -11,7 +11,15 @@ import pytest
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Running
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.running.execution import Ended, allowed_units, engine_of, execute, idle_gpu, session
+from bohb_study.running.execution import (
+    Ended,
+    actors_of,
+    allowed_units,
+    engine_of,
+    execute,
+    idle_gpu,
+    session,
+)
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store.sealed import sealed_json
@@ -29,17 +37,13 @@ def config(**fields: Any) -> StudyConfig:
 @pytest.mark.parametrize(
     ("asked", "workers", "computed", "gpus", "engine"),
     [
-        # the rows of one worker are the same by both, so the cheaper one
+        # rows are the same each time, on however many actors and GPUs
         ("auto", 1, False, 0, "virtual"),
         ("auto", 1, True, 0, "virtual"),
-        # training side by side takes processes of its own; computing does not
-        ("auto", 2, False, 0, "tune"),
+        ("auto", 2, False, 0, "virtual"),
         ("auto", 2, True, 0, "virtual"),
-        ("auto", 16, True, 0, "virtual"),
-        # GPUs are Ray's to give
-        ("auto", 1, False, 1, "tune"),
-        ("auto", 1, True, 0.5, "tune"),
-        ("auto", 2, False, 1, "tune"),
+        ("auto", 1, False, 1, "virtual"),
+        ("auto", 2, False, 1, "virtual"),
         # what is asked for is what is taken
         ("tune", 1, False, 0, "tune"),
         ("tune", 1, True, 0, "tune"),
@@ -47,6 +51,7 @@ def config(**fields: Any) -> StudyConfig:
         ("virtual", 1, False, 0, "virtual"),
         ("virtual", 4, False, 0, "virtual"),
         ("virtual", 4, True, 0, "virtual"),
+        ("virtual", 4, False, 1, "virtual"),
     ],
 )
 def test_engine(asked: Any, workers: int, computed: bool, gpus: float, engine: str) -> None:
@@ -55,14 +60,59 @@ def test_engine(asked: Any, workers: int, computed: bool, gpus: float, engine: s
     assert engine_of(config(engine=asked, workers=workers), task, options) == engine
 
 
-@pytest.mark.parametrize("computed", [True, False])
-def test_engine_virtual_gives_out_no_gpus(computed: bool) -> None:
+@pytest.mark.parametrize(
+    ("workers", "computed", "options", "cells", "actors"),
+    [
+        # one trial at a time, or one that costs nothing, trains where its cell runs
+        (1, False, {}, 1, 0),
+        (4, True, {}, 1, 0),
+        # CPUs that cells leave over
+        (4, False, {}, 1, 4),
+        (16, False, {}, 1, 8),
+        (4, False, {}, 4, 2),
+        (4, False, {}, 5, 0),
+        (4, False, {}, 100, 0),
+        # what is asked for is what is taken
+        (4, False, {"actors": 3}, 100, 3),
+        (4, False, {"actors": 1}, 1, 1),
+        (4, True, {"actors": 2}, 1, 2),
+        # GPUs are Ray's to allocate
+        (1, False, {"gpus_per_trial": 1}, 1, 1),
+        (4, False, {"gpus_per_trial": 0.5}, 3, 2),
+        (4, False, {"gpus_per_trial": 1}, 100, 1),
+    ],
+)
+def test_actors(workers: int, computed: bool, options: Any, cells: int, actors: int) -> None:
+    """On eight CPUs, or so many GPUs."""
     task: Any = SimpleNamespace(computed=computed, only_engine=None)
-    with pytest.raises(UsageError) as error:
-        engine_of(config(engine="virtual"), task, RunOptions(gpus_per_trial=0.5))
-    assert str(error.value) == (
-        'gpus_per_trial 0.5: engine virtual does not allocate GPUs; allowed with engine="tune"'
-    )
+    study = config(workers=workers)
+    assert actors_of(study, task, RunOptions(**options), cells, 8) == actors
+    tune = config(workers=workers, engine="tune")
+    assert actors_of(tune, task, RunOptions(**options), cells, 8) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "actors", "said"),
+    [
+        ({"workers": 2}, 3, "a cell trains at most workers=2 trials at a time"),
+        (
+            {"workers": 4, "engine": "tune"},
+            2,
+            'engine tune has one a worker; allowed with engine="virtual"',
+        ),
+    ],
+)
+def test_actors_that_would_have_nothing_to_do_are_refused(
+    fields: Any, actors: int, said: str, connections: list[str | None]
+) -> None:
+    study = config(**fields)
+    with (
+        pytest.raises(UsageError) as error,
+        session(study.resolve(), study.cells(), RunOptions(actors=actors)),
+    ):
+        pass
+    assert str(error.value) == f"actors {actors}: {said}"
+    assert connections == []
 
 
 def test_a_task_that_needs_ray_tune_gets_it() -> None:
@@ -99,18 +149,28 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         ({}, {}, []),
         ({"workers": 16}, {}, []),
         ({"tasks": ("digits",)}, {}, []),
-        ({"tasks": ("digits",), "workers": 3, "engine": "virtual"}, {}, []),
+        # each of three cells has a CPU, and no two of them have more
+        ({"tasks": ("digits",), "workers": 3, "methods": ("random", "grid", "asha")}, {}, []),
+        ({"tasks": ("digits",), "workers": 3}, {"jobs": 8}, []),
         ({}, {"address": "localhost:1"}, ["localhost:1"]),
-        ({"tasks": ("digits",), "workers": 3}, {}, [None]),
+        ({"tasks": ("digits",), "workers": 3}, {"jobs": 1}, [None]),
+        ({"tasks": ("digits",), "workers": 3, "seeds": 1}, {}, [None]),
+        ({"tasks": ("digits",)}, {"gpus_per_trial": 1}, [None]),
         ({"engine": "tune"}, {}, [None]),
         ({"engine": "tune"}, {"address": "auto"}, ["auto"]),
         # one task of the two needs it
-        ({"tasks": ("counting-ones-8", "digits"), "workers": 3}, {}, [None]),
+        ({"tasks": ("counting-ones-8", "digits"), "workers": 3, "seeds": 1}, {}, [None]),
     ],
 )
 def test_ray_is_asked_for_only_where_it_is_needed(
-    fields: Any, options: Any, expected: list[str | None], connections: list[str | None]
+    fields: Any,
+    options: Any,
+    expected: list[str | None],
+    connections: list[str | None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Of four CPUs."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(4)))
     study = config(**fields)
     with session(study.resolve(), study.cells(), RunOptions(**options)):
         assert connections == expected
@@ -155,8 +215,8 @@ class Runs:
             self.closed += 1
 
     @staticmethod
-    def cells_at_once(cpus_of_a_cell: float) -> int:
-        return int(64 / cpus_of_a_cell)
+    def trials_at_once(cpus: float, gpus: float = 0) -> int:
+        return int(64 / cpus)
 
 
 @pytest.fixture
@@ -171,7 +231,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Runs:
 def by_ray(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
     monkeypatch.setattr("bohb_study.running.pools.cluster.run_cells", runs.run_cells)
-    monkeypatch.setattr("bohb_study.running.pools.cluster.cells_at_once", runs.cells_at_once)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.trials_at_once", runs.trials_at_once)
     return runs
 
 
@@ -236,19 +296,21 @@ def test_cells_at_a_time_by_ray(
     assert {job.storage for job in jobs} == {storage}
 
 
-def test_one_engine_after_the_other(here: Runs, by_ray: Runs, tmp_path: Path) -> None:
-    """Both take all CPUs, so cells of both are not run at the same time."""
+def test_one_kind_after_the_other(here: Runs, by_ray: Runs, tmp_path: Path) -> None:
+    """Each takes all CPUs, so cells of both are not run at the same time."""
     study = config(tasks=("counting-ones-8", "digits"), workers=3, seeds=2)
     ended, updates = run(study, RunOptions(), tmp_path)
     assert [(e.finished.cell.task, e.engine) for e in ended] == [
-        ("digits", "tune"),
-        ("digits", "tune"),
         ("counting-ones-8", "virtual"),
         ("counting-ones-8", "virtual"),
+        ("digits", "virtual"),
+        ("digits", "virtual"),
     ]
+    ((jobs, at_once),) = by_ray.asked
+    assert ({job.actors for job in jobs}, at_once) == ({2}, 32)
     assert {e.finished.cell for e in ended} == set(study.cells())
-    assert updates[0] == ("digits/random/0", 5, 54, 0.25)
-    assert updates[-1] == ("counting-ones-8/random/1", 5, 1458, 0.25)
+    assert updates[0] == ("counting-ones-8/random/0", 5, 1458, 0.25)
+    assert updates[-1] == ("digits/random/1", 5, 54, 0.25)
     assert all(0 <= event.seconds < 60 for event in ended)
 
 
@@ -282,7 +344,7 @@ def test_a_larger_budget_is_allowed_a_multiple_of_the_budget() -> None:
 def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One of engine tune holds none: its trials' actors do."""
+    """One of engine tune, or on actors, holds none: its trials' actors do."""
     from bohb_study.running.pools import cluster
     from bohb_study.tasks import make_task
 
@@ -308,11 +370,19 @@ def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
     )
     monkeypatch.setattr(cluster, "ray", fake)
     task = make_task("counting-ones-8")
-    for engine in ("virtual", "tune"):
-        job = CellJob(Cell(task.name, "random", 0), task, 2, 4, engine, cpus_per_trial=3)  # type: ignore[arg-type]
+    for engine, actors in (("virtual", 0), ("virtual", 2), ("tune", 0)):
+        job = CellJob(
+            cell=Cell(task.name, "random", 0),
+            task=task,
+            budget=2,
+            workers=4,
+            engine=engine,  # type: ignore[arg-type]
+            cpus_per_trial=3,
+            actors=actors,
+        )
         (event,) = cluster.run_cells([job], 1)
         assert event == Finished(job.cell, result, None)
-    assert cpus == [3, 0]
+    assert cpus == [3, 0, 0]
     assert {environment["MKL_CBWR"] for environment in environments} == {"COMPATIBLE"}
 
 
@@ -337,7 +407,7 @@ def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPat
         ("mnist", "auto", 0, True, True),
         ("mnist", "auto", 0, False, False),
         ("mnist", "auto", 0.25, True, False),
-        ("mnist", "virtual", 0, True, False),
+        ("mnist", "virtual", 0, True, True),
         ("digits", "auto", 0, True, False),
     ],
 )
