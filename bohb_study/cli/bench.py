@@ -1,4 +1,4 @@
-"""Measure the project itself: the engine, the loading of images and of large studies, imports."""
+"""Measure the project itself: its engine, its actors, how it loads and imports."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,6 +8,7 @@ from bohb_study.errors import UsageError
 
 PARTS = {
     "engine": "CPU time and memory of each method, by workers and by budget",
+    "actors": "training on Ray actors: whether rows are those of one process, how busy actors are",
     "images": "images per second, against a plain DataLoader loop",
     "frames": "how long a large study takes to load and to aggregate",
     "imports": "how long importing the public modules and asking the commands for help takes",

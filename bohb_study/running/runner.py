@@ -222,6 +222,11 @@ def remarks(result: "CellResult", resumable: bool) -> list[str]:
         lines.append(f"{len(failures)} of {len(ends)} trainings failed; first trial {trial}: {why}")
     elif not (ends["status"] == "ok").any():
         lines.append(f"none of {len(ends)} trainings has a result: all diverged")
+    if result.parallel is not None and result.parallel.deaths:
+        lines.append(
+            f"{result.parallel.deaths} of its actors died and were replaced; "
+            f"{result.parallel.repeated} units were trained again and charged to nobody"
+        )
     if frame.loc[frame["status"] == "ok", "test_loss"].isna().all() and _best(frame) is not None:
         lines.append("the test loss is not defined in any row")
     if resumable and (pauses := resumption(frame)).starts_over:

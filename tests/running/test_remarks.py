@@ -3,13 +3,14 @@
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ConfigSpace import Float
 
 from bohb_study import FunctionTask
-from bohb_study.engines.base import CellJob, CellResult, run_cell
+from bohb_study.engines.base import CellJob, CellResult, ParallelTraining, run_cell
 from bohb_study.running.runner import _best, remarks
 from bohb_study.study import Cell
 
@@ -94,3 +95,13 @@ def test_trainings_that_all_diverged() -> None:
     frame[["val_loss", "test_loss"]] = math.nan
     result = CellResult(frame, None, {}, {}, "", None)  # type: ignore[arg-type]
     assert remarks(result, True) == ["none of 5 trainings has a result: all diverged"]
+
+
+def test_actors_that_died_are_said() -> None:
+    result = run(goes_on, "hyperband")
+    parallel = ParallelTraining(2, 10.0, 9.0, 0.5, 0.25, repeated=12, deaths=3)
+    (line,) = remarks(replace(result, parallel=parallel), resumable=True)
+    assert line == (
+        "3 of its actors died and were replaced; 12 units were trained again and charged to nobody"
+    )
+    assert remarks(replace(result, parallel=replace(parallel, deaths=0)), True) == []

@@ -37,8 +37,12 @@ ENVIRONMENT = {
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
     """A Ray connection for the duration of a study; a local instance where no address is given.
+
+    Args:
+        address: of a running cluster.
+        cpus: that a local instance has; None for those of the machine.
 
     Raises:
         UsageError: nobody answers at the address within a time limit, or an address is given
@@ -59,7 +63,7 @@ def connected(address: str | None) -> Iterator[None]:
         return
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        ray.init(address="local", include_dashboard=False, **quiet)
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
         check_address(address)
         ray.init(address=address, **quiet)

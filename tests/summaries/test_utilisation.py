@@ -1,0 +1,33 @@
+"""The table of how actors spent their time."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from bohb_study.study import Cell
+from bohb_study.summaries.utilisation import utilisation_table
+
+
+def study(*parallel: dict[str, float]) -> Any:
+    records = [
+        SimpleNamespace(cell=Cell("digits", "bohb", seed), parallel=one)
+        for seed, one in enumerate(parallel)
+    ]
+    return SimpleNamespace(cells={(r.cell.task, r.cell.method, r.cell.seed): r for r in records})
+
+
+def spent(actors: int, wall: float, busy: float, waiting: float, idle: float) -> dict[str, float]:
+    counts = {"repeated": 2, "unused": 1, "deaths": 3}
+    times = {"wall": wall, "busy": busy, "waiting": waiting, "idle": idle}
+    return {"actors": actors, **times, **counts}
+
+
+def test_shares_over_all_cells_of_a_method() -> None:
+    """Weighted by actor time; the cell without actors does not count."""
+    table = utilisation_table(study(spent(2, 10, 10, 4, 2), {}, spent(4, 20, 40, 16, 8)))
+    assert table is not None
+    ((*texts,),) = [[cell.text for cell in row] for row in table.rows]
+    assert texts == ["digits", "bohb", "2 or 4", "30.0", "50", "20", "10", "20", "4", "2", "6"]
+
+
+def test_no_table_where_nothing_was_trained_on_actors() -> None:
+    assert utilisation_table(study({}, {})) is None
