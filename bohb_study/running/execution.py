@@ -181,6 +181,8 @@ def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterato
     with cluster.connected(options.address):
         interrupts.begin()  # Ray takes SIGTERM for itself when it starts
         cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
+        if options.actors is not None:
+            cluster.check_actors(options.actors, options.cpus_per_trial, options.gpus_per_trial)
         yield
 
 

@@ -132,6 +132,17 @@ def check_resources(cpus: float, gpus: float) -> None:
             raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
 
 
+def check_actors(actors: int, cpus: float, gpus: float) -> None:
+    """Raise UsageError where not all actors of a cell could ever train at the same time."""
+    there = ray.cluster_resources()
+    for key, each in (("CPU", cpus), ("GPU", gpus)):
+        if actors * each > there.get(key, 0.0):
+            raise UsageError(
+                f"{actors}: take {actors * each:g} {key}s; there are {there.get(key, 0.0):g}",
+                parameter="actors",
+            )
+
+
 class _Board:
     """Where running cells say how far they are."""
 
