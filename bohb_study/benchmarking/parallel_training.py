@@ -61,8 +61,9 @@ def on_actors(job: CellJob, actors: int, what: str, *, ahead: bool = True) -> Ru
     """The cell on actors of the connected Ray."""
     job = replace(job, actors=actors)
     began = perf_counter()
-    trainers = ActorTrainers(job, ahead=ahead)
-    result = virtual.run_pair(job, job.pair(), trainers=trainers)
+    pair = job.pair()
+    trainers = ActorTrainers(job, pair.scheduler.due, ahead=ahead)
+    result = virtual.run_pair(job, pair, trainers=trainers)
     return _run(job, what, result, perf_counter() - began)
 
 

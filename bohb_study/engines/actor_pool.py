@@ -13,7 +13,7 @@ from ray.exceptions import ObjectLostError, RayError, RayTaskError
 from bohb_study import numerics
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, one_line
-from bohb_study.engines.training_actor import Paid, Trained, TrainingActor
+from bohb_study.engines.training_actor import StepTaken, Trained, TrainingActor
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Report
@@ -28,24 +28,41 @@ class Training:
 
     trial_id: str
     config: Config
-    step: Paid | None = None
-    """The one that is asked for and not trained yet."""
+    first_rung: int = 0
+    """Index of the rung to which it goes first."""
+    judged: float = math.inf
+    """Scheduler time at which the scheduler may end or pause it next; infinite where it is not
+    halved."""
+    done: list[tuple[StepTaken, Report]] = field(default_factory=list)
+    """The steps that were trained, with what they reported, those ahead included."""
+    paid: int = 0
+    """How many steps the clock has started."""
+    told: int = 0
+    """How many reports the clock has asked for."""
     due: float = math.inf
-    """Virtual second at which its report counts; infinite while nobody has paid for it."""
-    done: list[tuple[Paid, Report]] = field(default_factory=list)
-    """The steps that were trained, with what they reported."""
-    report: Report | None = None
-    """Of the last one, until the clock has asked for it."""
+    """Virtual second at which the report of the last step that is paid counts."""
+    step: StepTaken | None = None
+    """What is to be trained, or is just being trained."""
     home: "Actor | None" = None
     """Where its evaluation is."""
     state: Any = None
     """Reference of its last saved state, at level ``saved``; None where there is none."""
     saved: int = 0
     deaths: int = 0
-    """Of actors, while they trained the step that is asked for."""
+    """Of actors, one after the other, while they trained it."""
     failed: str = ""
     """Why no more of it is trained."""
     ended: bool = False
+
+    @property
+    def level(self) -> int:
+        """How far it is trained; 0 at first."""
+        return self.done[-1][0].level if self.done else 0
+
+    @property
+    def held(self) -> int:
+        """How many reports the clock has not asked for yet."""
+        return len(self.done) - self.told
 
     def lose_state(self) -> None:
         """Its state is gone: it can only begin anew."""
@@ -145,7 +162,7 @@ class ActorPool:
         """The actors that have started and train nothing."""
         return [actor for actor in self.actors if actor.ready and actor.training is None]
 
-    def train(self, actor: Actor, training: Training, again: Sequence[Paid] | None) -> None:
+    def train(self, actor: Actor, training: Training, again: Sequence[StepTaken] | None) -> None:
         """Let a free actor take the step of ``training``.
 
         Args:
@@ -166,7 +183,7 @@ class ActorPool:
         assert training.home is not None
         save = training.home.handle.save.options(num_returns=2)
         done, training.state = save.remote(training.trial_id)
-        training.saved = training.done[-1][0].level
+        training.saved = training.level
         self._saving[training.state] = (done, training)
 
     def leave(self, training: Training) -> None:

@@ -1,9 +1,13 @@
 """Trains the trials of the virtual clock in Ray's actors, as many at a time as there are actors.
 
 The clock asks for reports in its own order; whatever the actors finish earlier waits. A trial
-trains in one actor, its home, until it is paused or ends. Where nothing that is paid is left to
-train, an actor trains ahead the first step of a trial that was suggested already: if the scheduler
-runs it, its report is there; if it never does, nobody has paid and nobody is told.
+trains in one actor, its home, until it is paused or ends.
+
+Where nothing that is paid is left to train, an actor trains ahead what the searcher has suggested
+already: the next step of a trial at home there, unless the scheduler may end or pause it before,
+or the first step of a trial that waits. If the step is paid later, its report is there; if it
+never is, nobody is told. Searcher and scheduler are asked by the clock alone, so none of this can
+change a row.
 
 An actor that dies, with its node or alone, is replaced. The trials that were at home there go on
 from their last saved states, or are trained again from nothing, up to the level that they had
@@ -12,14 +16,17 @@ reached; this must give the losses that are known, and is charged to nobody.
 
 import math
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from bohb_study.engines.actor_pool import Actor, ActorPool, Queue, Training
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, ParallelTraining
 from bohb_study.engines.trainers import Trainers
-from bohb_study.engines.training_actor import Paid, Trained
-from bohb_study.engines.virtual_trial import Step, VirtualTrial
+from bohb_study.engines.training_actor import StepTaken, Trained
+from bohb_study.engines.virtual_trial import Step, VirtualTrial, steps_of
 from bohb_study.errors import StudyError
+from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
 from bohb_study.study import Cell
 from bohb_study.tasks import Report
 
@@ -34,20 +41,25 @@ some hundredths of a second."""
 class ActorTrainers(Trainers):
     """Trains in actors of the Ray that this process is connected to."""
 
-    def __init__(self, job: CellJob, *, ahead: bool = True) -> None:
+    def __init__(
+        self, job: CellJob, judged: Callable[[Any], int | None], *, ahead: bool = True
+    ) -> None:
         """Start the actors of ``job``.
 
         Args:
             job: the cell.
-            ahead: whether idle actors train the first steps of trials that wait.
+            judged: says at which scheduler time a trial is judged next; None for one that is not
+                halved.
+            ahead: whether actors without other work train ahead.
         """
-        self._job, self._ahead = job, ahead
+        self._job, self._ahead, self._judged = job, ahead, judged
+        self._step_from = steps_of(job.task.ladder)
         self._trainings: dict[str, Training] = {}
         """Of the trials that have not ended."""
-        self._paid = Queue()
-        """What is to be trained and at home nowhere."""
+        self._homeless = Queue()
+        """What is paid, to be trained, and at home nowhere."""
         self._expected: deque[Training] = deque()
-        """What may be trained ahead, in the order of suggestion."""
+        """What was suggested and has not begun, in that order."""
         self._repeated = self._unused = 0
         self._time = ActorTime(job.actors)
         self._pool = ActorPool(job, self._time)
@@ -56,42 +68,48 @@ class ActorTrainers(Trainers):
 
     def expect(self, trial: VirtualTrial, step: Step) -> None:
         """Train its first step ahead, if an actor has nothing else to do."""
-        training = Training(trial.trial_id, trial.hyperparameters, Paid(step.target, step.units))
+        first_rung = trial.config[FIRST_RUNG]
+        training = Training(trial.trial_id, trial.hyperparameters, first_rung)
+        training.judged = self._next_judgement(trial)
         self._trainings[trial.trial_id] = training
-        if self._ahead:
-            self._expected.append(training)
+        self._expected.append(training)
 
     def begin(self, trial: VirtualTrial) -> None:
         """Nothing to do before its step is paid."""
 
     def start(self, trial: VirtualTrial, due: float) -> None:
-        """Train the step as soon as an actor is free, if none has trained it ahead."""
+        """Train the step as soon as an actor is free, if it is not trained ahead."""
         training = self._trainings[trial.trial_id]
-        ahead = math.isinf(training.due)
-        training.due = due
-        if ahead and (training.report is not None or training.home is not None):
-            pass  # it is trained, or about to be
-        else:
-            training.step = Paid(trial.step.target, trial.step.units)
-            training.deaths = 0
+        training.due, training.judged = due, self._next_judgement(trial)
+        training.paid += 1
+        if len(training.done) < training.paid and training.step is None:
+            training.step = StepTaken(trial.step.target, trial.step.units)
             self._train(training)
         self._collect(block=False)
 
     def report(self, trial: VirtualTrial) -> Report:
         """Wait until it is trained."""
         training = self._trainings[trial.trial_id]
-        while training.report is None:
+        while not training.held:
             self._collect(block=True)
-        report = training.report
-        self._release(training)
+        step, report = training.done[training.told]
+        assert step.level == trial.step.target
+        training.told += 1
+        self._time.held(-1)
         return report
 
     def pause(self, trial: VirtualTrial) -> None:
         """Let its home save its state and forget it."""
         training = self._trainings[trial.trial_id]
-        if training.home is not None:
+        while training.step is not None:
+            self._collect(block=True)
+        if training.held:
+            # trained past a report at which its scheduler had not said that it would pause it
+            self._discard(training)
+            training.lose_state()
+        elif training.home is not None:
             self._pool.save(training)
-            self._pool.leave(training)
+        self._leave(training)
 
     def end(self, trial: VirtualTrial) -> None:
         """Forget it, and what was trained ahead for it."""
@@ -99,8 +117,7 @@ class ActorTrainers(Trainers):
         training.ended = True
         training.lose_state()
         self._discard(training)
-        if training.home is not None and training.home.training is not training:
-            self._pool.leave(training)
+        self._leave(training)
 
     def close(self) -> None:
         """End the actors."""
@@ -123,7 +140,7 @@ class ActorTrainers(Trainers):
         elif training.home is not None:
             training.home.queue.put(training)
         else:
-            self._paid.put(training)
+            self._homeless.put(training)
 
     def _dispatch(self) -> None:
         """Give every free actor its next step: the one that is due first, else one ahead."""
@@ -135,13 +152,37 @@ class ActorTrainers(Trainers):
                 self._pool.train(actor, training, again)
 
     def _next(self, actor: Actor) -> Training | None:
-        if actor.queue or self._paid:
-            return min(actor.queue, self._paid, key=lambda queue: queue.due).take()
+        """What a free actor is to train, with the step."""
+        if actor.queue or self._homeless:
+            return min(actor.queue, self._homeless, key=lambda queue: queue.due).take()
+        if not self._ahead:
+            return None
+        own = [one for one in self._trainings.values() if one.home is actor and self._goes_on(one)]
+        training = min(own, key=lambda one: one.due, default=None) or self._next_expected()
+        if training is not None:
+            step = self._step_from(training.level, training.first_rung)
+            training.step = StepTaken(step.target, step.units)
+        return training
+
+    def _goes_on(self, training: Training) -> bool:
+        """Whether its next step can be trained ahead: nobody may end or pause it before."""
+        ladder, level = self._job.task.ladder, training.level
+        if training.failed or level >= ladder.top:
+            return False
+        if math.isinf(training.judged):
+            return not self._job.method.pauses
+        return ladder.time(level) < training.judged
+
+    def _next_expected(self) -> Training | None:
         while self._expected:
             training = self._expected.popleft()
-            if math.isinf(training.due) and not training.ended:
+            if not (training.paid or training.ended):
                 return training
         return None
+
+    def _next_judgement(self, trial: VirtualTrial) -> float:
+        judged = self._judged(trial)
+        return math.inf if judged is None else judged
 
     # --- what comes of it ---
 
@@ -165,6 +206,7 @@ class ActorTrainers(Trainers):
     def _trained(self, training: Training, answer: Trained) -> None:
         self._time.busy += answer.seconds
         self._repeated += sum(report.units for report in answer.repeated)
+        training.deaths = 0
         if training.ended:
             self._unused += answer.report.units
             self._pool.leave(training)
@@ -180,18 +222,20 @@ class ActorTrainers(Trainers):
         """Keep the report until the clock asks for it."""
         assert training.step is not None
         training.done.append((training.step, report))
-        training.report, training.step = report, None
+        training.step = None
         self._time.held(1)
 
-    def _release(self, training: Training) -> None:
-        training.report = None
-        self._time.held(-1)
-
     def _discard(self, training: Training) -> None:
-        """Count what was trained ahead for it, and nobody has asked for."""
-        if training.report is not None:
-            self._unused += training.report.units
-            self._release(training)
+        """Drop what was trained ahead, and nobody has asked for."""
+        ahead = training.done[training.told :]
+        self._unused += sum(report.units for _, report in ahead)
+        self._time.held(-len(ahead))
+        del training.done[training.told :]
+
+    def _leave(self, training: Training) -> None:
+        """Let its home forget it; one that trains it does so when it has finished."""
+        if training.home is not None and training.home.training is not training:
+            self._pool.leave(training)
 
     # --- what goes wrong ---
 
@@ -207,12 +251,10 @@ class ActorTrainers(Trainers):
         """Its actor has died in the middle of a step: take it again, unless it is the reason."""
         training.home = None
         training.deaths += 1
-        if training.ended:
-            return
         if training.deaths >= MOST_DEATHS:
             training.failed = f"its process died {training.deaths} times: {died}"
-        if math.isinf(training.due) and not training.failed:
-            self._expected.appendleft(training)
+        if training.ended or len(training.done) >= training.paid:
+            training.step = None  # nobody has paid for it
         else:
             self._train(training)
 

@@ -10,6 +10,7 @@ from bohb_study.engines.base import CellJob, ParallelTraining
 from bohb_study.engines.guard import GuardedEvaluation
 from bohb_study.engines.paused_states import States
 from bohb_study.engines.virtual_trial import Step, VirtualTrial
+from bohb_study.methods.base import Pair
 from bohb_study.tasks import Report
 
 
@@ -83,10 +84,10 @@ class InProcess(Trainers):
         self._states.close()
 
 
-def trainers_for(job: CellJob) -> Trainers:
-    """Those that ``job`` asks for."""
+def trainers_for(job: CellJob, pair: Pair) -> Trainers:
+    """Those that ``job`` asks for, to be run with ``pair``."""
     if not job.actors:
         return InProcess(job)
     from bohb_study.engines.actor_trainers import ActorTrainers  # imports Ray's runtime
 
-    return ActorTrainers(job)
+    return ActorTrainers(job, pair.scheduler.due)

@@ -13,8 +13,8 @@ from bohb_study.seeding import Config
 from bohb_study.tasks import Report, Task
 
 
-class Paid(NamedTuple):
-    """A step: what it reaches, and what it was charged."""
+class StepTaken(NamedTuple):
+    """A step: what it reaches, and what it costs."""
 
     level: int
     units: int
@@ -56,8 +56,8 @@ class TrainingHost:
         self,
         trial_id: str,
         config: Config,
-        step: Paid,
-        again: Sequence[Paid] | None = None,
+        step: StepTaken,
+        again: Sequence[StepTaken] | None = None,
         state: bytes | None = None,
     ) -> Trained:
         """Take one step of a trial.

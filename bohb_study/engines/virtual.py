@@ -88,7 +88,7 @@ class VirtualController:
         self._steps: list[tuple[float, int, VirtualTrial]] = []
         """Steps in flight, as a heap: virtual second at which it ends, worker, trial."""
         self._now = 0.0
-        self._trainers = trainers or trainers_for(job)
+        self._trainers = trainers or trainers_for(job, pair)
         self._step_from = steps_of(job.task.ladder)
         self._told = perf_counter()
 

@@ -1,0 +1,120 @@
+"""Whatever order actors finish in, and whichever of them die: the rows of one process.
+
+Without Ray: the pool is one whose actors finish, die and lose states by chance, many times over.
+"""
+
+import random
+from collections import defaultdict
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bohb_study.engines import actor_trainers
+from bohb_study.engines.actor_pool import Actor, Event, Training
+from bohb_study.engines.actor_time import ActorTime
+from bohb_study.engines.base import CellJob, CellResult, run_cell
+from bohb_study.engines.training_actor import TrainingHost
+from bohb_study.methods import METHODS
+from bohb_study.running.reproduction import compare_frames
+from toy_cells import ToyTask
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
+
+happened: Any = defaultdict(lambda: np.zeros(3, dtype=int))
+"""Deaths, units repeated and units unused, by method."""
+RECORD = {"mode": "portable"}
+
+
+class ChancePool:
+    """Stands for ``ActorPool``: hosts in this process, and dice for everything that Ray may do."""
+
+    def __init__(self, job: CellJob, time: ActorTime) -> None:
+        self.dice = random.Random(f"{job.cell} {job.actors}")
+        self.job, self.time = job, time
+        self.deaths = 0
+        self.asked: dict[Actor, Any] = {}
+        self.actors = [self.start() for _ in range(job.actors)]
+
+    def start(self) -> Actor:
+        self.time.free(1)
+        task, seed = self.job.task, self.job.cell.seed
+        return Actor(TrainingHost(task, seed, RECORD), ready=True)
+
+    def free(self) -> list[Actor]:
+        return [actor for actor in self.actors if actor.training is None]
+
+    def train(self, actor: Actor, training: Training, again: Any) -> None:
+        training.home, actor.training = actor, training
+        self.time.free(-1)
+        state = None if again is None else training.state
+        self.asked[actor] = (training.trial_id, training.config, training.step, again, state)
+
+    def save(self, training: Training) -> None:
+        assert training.home is not None
+        _, state = training.home.handle.save(training.trial_id)
+        training.saved = training.level
+        training.state = b"lost" if self.dice.random() < 0.05 else state
+
+    def leave(self, training: Training) -> None:
+        assert training.home is not None
+        training.home.handle.forget(training.trial_id)
+        training.home = None
+
+    def events(self, *, block: bool) -> list[Event]:
+        working = [actor for actor in self.actors if actor in self.asked]
+        if not working or (not block and self.dice.random() < 0.7):
+            return []
+        return [self.event(self.dice.choice(working))]
+
+    def event(self, actor: Actor) -> Event:
+        call = self.asked.pop(actor)
+        if self.dice.random() < 0.03:
+            self.deaths += 1
+            self.actors[self.actors.index(actor)] = self.start()
+            return Event(actor, died="by chance")
+        self.time.free(1)
+        if call[-1] == b"lost":
+            return Event(actor, stateless=True)
+        return Event(actor, actor.handle.train(*call))
+
+    def close(self) -> None:
+        self.actors.clear()
+
+
+@cache
+def in_process(job: CellJob) -> CellResult:
+    return run_cell(job)
+
+
+@pytest.mark.parametrize("workers", [1, 3, 8])
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_of_one_process(
+    method: str, workers: int, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every method, whether it stops trials, pauses them or neither; two and more actors."""
+    monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
+    cell = job(method, ToyTask(breaks="draws"), budget=12, workers=workers)
+    for actors in {1, max(1, workers // 2), workers}:
+        result = run_cell(replace(cell, actors=actors))
+        assert compare_frames(in_process(cell).frame, result.frame) is None
+        assert result.account == in_process(cell).account
+        spent = result.parallel
+        assert spent is not None
+        happened[method] += [spent.deaths, spent.repeated, spent.unused]
+    if workers == 8:
+        # the dice are seeded: what is to be withstood has happened, for every method
+        assert (happened[method] > 0).all(), happened[method]
+
+
+def test_a_pause_that_nobody_could_know_of(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial that was trained past it goes back to where it was paused."""
+    monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
+    monkeypatch.setattr(actor_trainers.ActorTrainers, "_goes_on", lambda self, one: one.level < 9)
+    cell = job("hyperband", budget=12, workers=4)
+    result = run_cell(replace(cell, actors=4))
+    assert compare_frames(in_process(cell).frame, result.frame) is None
+    assert result.parallel is not None
+    assert result.parallel.unused > 9
