@@ -30,9 +30,9 @@ from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
 from bohb_study.study import Cell
 from bohb_study.tasks import Report
 
-MOST_DEATHS = 5
+MOST_DEATHS = 10
 """Actors that may die in one step of a trial before the trial has failed: more than chance, so its
-training kills them."""
+training kills them. Fewer would make failed rows of machines that go down now and then."""
 SAVED_FROM = 5.0
 """Seconds of a step from which on the state after it is saved, in case the actor dies: saving takes
 some hundredths of a second."""
