@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from bohb_study.budget import Account, units_allowed
+from bohb_study.engines.placement import Placement
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method, Pair, Problem
@@ -65,6 +66,8 @@ class CellJob:
     """By which kernels it is computed."""
     own_method: OwnMethod | None = None
     """The user's file that its method is of; None for a registered method."""
+    placement: Placement = field(default_factory=Placement)
+    """Where its parts may run on a cluster."""
 
     @property
     def method(self) -> Method:
@@ -121,6 +124,8 @@ class CellResult:
     """sha256 of the data split, made there too; None where nothing is split."""
     numerics: dict[str, str] = field(default_factory=dict)
     """``numerics.record`` of the process that ran it."""
+    node: dict[str, str] = field(default_factory=dict)
+    """Where Ray ran it: ``host``, and the ``id`` of the node; empty where Ray did not."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,13 @@ class Finished(Generic[Result]):
     result: Result | None
     error: str | None
     """One line where it failed."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line for the person at the terminal about where cells run."""
+
+    text: str
 
 
 def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:

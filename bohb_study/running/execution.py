@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from bohb_study.study import Cell, Study, StudyConfig
 from bohb_study.tasks import Task
 
 if TYPE_CHECKING:
-    from bohb_study.engines.base import CellJob, CellResult, EngineName, Finished, Running
+    from bohb_study.engines.base import CellJob, CellResult, EngineName, Finished, Notice, Running
+    from bohb_study.running.pools.nodes import Nodes
 
 GPU = Path("/dev/nvidia0")
 """Is there where a GPU is; asking torch would take seconds."""
@@ -95,12 +97,23 @@ def allowed_units(study: Study, cells: Iterable[Cell]) -> dict[str, int]:
 
 
 @contextmanager
-def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterator[None]:
+def session(
+    study: Study, cells: Sequence[Cell], options: RunOptions, folder: Path | None = None
+) -> Iterator["Nodes | None"]:
     """All that running ``cells`` takes: a connection to Ray, where Ray is needed.
 
+    Args:
+        study: the study that the cells are of.
+        cells: what is to be run.
+        options: where and how.
+        folder: the study's folder; by default one in ``options.out``.
+
+    Yields:
+        The nodes that may run them, for ``execute``; None where Ray is not needed.
+
     Raises:
-        UsageError: a method does not fit its task, nobody answers at the address, or no node could
-            ever hold a trial.
+        UsageError: a method does not fit its task, nobody answers at the address, no node could
+            ever hold a trial, or a node cannot run the cells as this machine would.
     """
     # Ray takes seconds to import; a study that is complete needs none of it
     from bohb_study.engines.base import CellJob
@@ -116,14 +129,17 @@ def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterato
         check_fits(job.method, job.task)
         job.pair()
     if engines == {"virtual"} and options.address is None:
-        yield
+        yield None
         return
-    from bohb_study.running.pools import cluster
+    from bohb_study.running.pools import connection, study_nodes
 
-    with cluster.connected(options.address):
+    with connection.connected(options.address):
         interrupts.begin()  # Ray takes SIGTERM for itself when it starts
-        cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
-        yield
+        connection.check_resources(options.cpus_per_trial, options.gpus_per_trial)
+        by_engine = {
+            name: engine_of(study.config, task, options) for name, task in study.tasks.items()
+        }
+        yield study_nodes.nodes_for(study, cells, by_engine, options, folder or options.out)
 
 
 def execute(
@@ -132,6 +148,7 @@ def execute(
     options: RunOptions,
     folder: Path,
     progress: Progress,
+    nodes: "Nodes | None" = None,
 ) -> Generator[Ended, None, None]:
     """Run cells side by side within a ``session``.
 
@@ -139,17 +156,18 @@ def execute(
         study: the study that the cells are of.
         cells: what to run.
         options: where and how.
-        folder: the study's folder, reachable from all nodes of a cluster.
-        progress: is called with how far the running cells are.
+        folder: the study's folder.
+        progress: is called with how far the running cells are, and about nodes.
+        nodes: those that may run cells, as ``session`` gave them.
 
     Yields:
         Each cell as it ends.
     """
-    from bohb_study.engines.base import CellJob, Finished
+    from bohb_study.engines.base import CellJob, Finished, Notice
 
     config = study.config
     engines = {name: engine_of(config, task, options) for name, task in study.tasks.items()}
-    storage = _shared_storage(options, folder)
+    storage = _shared_storage(nodes, folder)
     jobs = [
         CellJob(
             cell=cell,
@@ -170,19 +188,24 @@ def execute(
     # one engine after the other: both take all CPUs
     for engine in sorted(set(engines.values())):
         own = [job for job in jobs if job.engine == engine]
-        with closing(_run(own, config.workers, options)) as events:
+        with closing(_run(own, options, nodes)) as events:
             for event in events:
+                if isinstance(event, Notice):
+                    progress.message(event.text)
+                    continue
                 began.setdefault(event.cell, datetime.now(UTC))
                 if isinstance(event, Finished):
                     yield Ended(event, engine, began[event.cell])
                     continue
                 name = str(event.cell)
                 progress.update(CellProgress(name, event.done, allowed[name], event.best))
+    if storage:  # a node that died has left states there
+        shutil.rmtree(storage, ignore_errors=True)
 
 
 def _run(
-    jobs: "Sequence[CellJob]", workers: int, options: RunOptions
-) -> "Generator[Running | Finished[CellResult], None, None]":
+    jobs: "Sequence[CellJob]", options: RunOptions, nodes: "Nodes | None"
+) -> "Generator[Running | Finished[CellResult] | Notice, None, None]":
     """Run cells of one engine: here, or where Ray runs them."""
     if not jobs:
         return
@@ -195,15 +218,15 @@ def _run(
     else:
         from bohb_study.running.pools import cluster
 
-        # engine tune gives CPUs to each worker of a cell, virtual to the cell
-        each = options.cpus_per_trial * (workers if jobs[0].engine == "tune" else 1)
-        yield from cluster.run_cells(jobs, options.jobs or cluster.cells_at_once(each))
+        yield from cluster.run_cells(jobs, options.jobs, nodes)
 
 
-def _shared_storage(options: RunOptions, folder: Path) -> str | None:
-    """States of paused trials must be reachable from every node of a cluster."""
-    if options.address is None:
+def _shared_storage(nodes: "Nodes | None", folder: Path) -> str | None:
+    """Where states of paused trials are, reachable from every node; None where none is needed."""
+    if nodes is None or not nodes.shares_folder:
         return None
     from bohb_study.store.files import make_folder
 
-    return str(make_folder(folder / ".scratch", folder).resolve())
+    storage = make_folder(folder / ".scratch", folder).resolve()
+    nodes.use_folder(storage)
+    return str(storage)

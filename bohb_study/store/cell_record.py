@@ -42,6 +42,7 @@ _FURTHER = {
     "seconds": shapes.table(shapes.number),
     "failures": shapes.table(shapes.text),
     "numerics": shapes.table(shapes.line),
+    "node": shapes.table(shapes.line),
 }
 _DONE = {
     "rows": shapes.whole(1),
