@@ -142,7 +142,7 @@ class Nodes:
         if folder is not None:
             whole = folder.absolute()
             self._folder = next(path for path in (whole, *whole.parents) if path.is_dir())
-        blind: dict[Node, str] = {}
+        blind: list[tuple[Node, str]] = []
         begun = [self._begin(node) for node in self._fitting().values()]
         try:
             for check in begun:
@@ -156,13 +156,13 @@ class Nodes:
                 if why := difference(self._here, said):
                     raise UsageError(f": node {check.node}: {why}", parameter="address")
                 if said.folder:
-                    blind[check.node] = said.folder
+                    blind.append((check.node, said.folder))
                 self._usable[check.node.id] = check.node
         finally:
             for check in begun:
                 check.probe.close()
         if blind and needs_folder:
-            node, why = next(iter(blind.items()))
+            node, why = blind[0]
             raise UsageError(
                 f"{folder}: a cluster without a common folder: node {node} cannot use it ({why}), "
                 f"and {needs_folder}; name a folder that all nodes share",
