@@ -18,7 +18,6 @@ from typing import Any
 
 import ray
 from ray.exceptions import NodeDiedError, RayError, RayTaskError
-from ray.tune.error import TuneError
 
 from bohb_study.engines.base import (
     CellJob,
@@ -37,6 +36,7 @@ from bohb_study.engines.placement import (
 )
 from bohb_study.errors import StudyError
 from bohb_study.numerics import changes
+from bohb_study.running.pools.board import BoardActor
 from bohb_study.running.pools.nodes import DEATH_SECONDS, Node, Nodes
 from bohb_study.study import Cell
 
@@ -48,22 +48,6 @@ NOBODY_SECONDS = 300.0
 """How long cells wait for a node where none is left that can run them."""
 
 Event = Running | Finished[CellResult] | Notice
-
-
-class _Board:
-    """Where running cells say how far they are."""
-
-    def __init__(self) -> None:
-        self._state: dict[Cell, Running] = {}
-
-    def put(self, running: Running) -> None:
-        self._state[running.cell] = running
-
-    def get(self) -> list[Running]:
-        return list(self._state.values())
-
-
-_BoardActor: Any = ray.remote(num_cpus=0)(_Board)
 
 
 @ray.remote(max_retries=0, scheduling_strategy="SPREAD")
@@ -98,7 +82,7 @@ def run_cells(
     if not jobs:
         return
     # an actor of its own node: the run must not end with another one
-    board = _BoardActor.options(scheduling_strategy=beside_this_process()).remote()
+    board = BoardActor.options(scheduling_strategy=beside_this_process()).remote()
     cells = _Cells(jobs, at_once, nodes or Nodes(jobs[0].cpus_per_trial, jobs[0].gpus_per_trial))
     try:
         while cells.left:
@@ -250,6 +234,8 @@ class _Cells:
 
 def said(error: BaseException) -> str:
     """The error as one line; of Ray Tune's, which is the text of a traceback, what was raised."""
+    from ray.tune.error import TuneError  # seconds, in every process that runs a cell
+
     lines = str(error).splitlines()
     if isinstance(error, TuneError) and lines[:1] == ["Traceback (most recent call last):"]:
         named = [line for line in lines[1:] if re.match(r"[A-Za-z_][\w.]*(: |$)", line)]
