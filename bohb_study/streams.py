@@ -10,7 +10,6 @@ import io
 import os
 import select
 import sys
-from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any, TextIO
 
 
@@ -95,11 +94,3 @@ def _text(outlet: Outlet, before: TextIO | None, *, lines: bool) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(outlet), encoding, errors="backslashreplace", line_buffering=lines
     )
-
-
-def stdout_for_results() -> AbstractContextManager[Any]:
-    """In the block, what libraries print to stdout goes to stderr.
-
-    Ray prints there of processes that have died, whatever it is told of logs.
-    """
-    return redirect_stdout(sys.stderr)

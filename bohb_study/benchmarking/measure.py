@@ -32,9 +32,9 @@ def measure(case: Case) -> Cost:
         run(replace(case, budget=FIRST_RUN))
     context: AbstractContextManager[None] = nullcontext()
     if case.runner == "tune":
-        from bohb_study.running.pools import cluster
+        from bohb_study.running.pools import connection
 
-        context = cluster.connected(None)
+        context = connection.connected(None)
     with context:
         gc.collect()
         imported = memory_mb("VmRSS")

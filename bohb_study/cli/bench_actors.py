@@ -64,10 +64,10 @@ def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns 1 where rows differ."""
     options = command_line.parse(ActorsBenchmark, argv, __doc__ or "", "bohb-study bench actors")
     from bohb_study.benchmarking.parallel_training import side_by_side
-    from bohb_study.running.pools import cluster
+    from bohb_study.running.pools import connection
 
     runs = []
-    with cluster.connected(None, cpus=max(options.actors)):
+    with connection.connected(None, cpus=max(options.actors)):
         for run in _runs(options):
             print(f"{run.method} {run.what}: {run.hash}", file=sys.stderr, flush=True)
             runs.append(run)

@@ -2,7 +2,6 @@
 
 import sys
 
-from bohb_study import streams
 from bohb_study.audit.study_audit import audit_study, store_audit
 from bohb_study.audit.verdict import Audit
 from bohb_study.cli import listings
@@ -22,8 +21,7 @@ def compare(config: StudyConfig, run_options: RunOptions, *, csv: bool) -> int:
         run_options: how and where it is run.
         csv: whether one CSV of all rows is written.
     """
-    with streams.stdout_for_results():
-        run = run_study(config, run_options)
+    run = run_study(config, run_options)
     study = load_study(run.path, allow_missing=True)
     for problem in study.problems:
         print(f"missing: {with_flags(problem)}", file=sys.stderr)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-from bohb_study import streams
 from bohb_study.analysis.incumbents.compact import compact
 from bohb_study.audit.study_audit import audit_folder
 from bohb_study.checkout import git_state
@@ -81,8 +80,7 @@ def run_one(study: PaperStudy, config: StudyConfig, options: Paper, argv: Sequen
         download=options.download,
     )
     try:
-        with streams.stdout_for_results():
-            done = run_study(config, run_options)
+        done = run_study(config, run_options)
         for cell, error in done.failed.items():
             print(f"failed: {cell}: {with_flags(error)}", file=sys.stderr)
         if done.failed:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-from bohb_study import streams
 from bohb_study.cli import listings
 from bohb_study.cli.flags import with_flags
 from bohb_study.cli.reproduce import Reproduce
@@ -48,8 +47,7 @@ def rerun(options: Reproduce) -> int:
         )
     for line in why:
         print(f"other than when it was run: {line}", file=sys.stderr)
-    with streams.stdout_for_results():
-        comparisons = reproduce(again, run, make_progress)
+    comparisons = reproduce(again, run, make_progress)
     out = listings.console()
     out.print(listings.comparison_table(comparisons))
     different = [c for c in comparisons if c.difference]

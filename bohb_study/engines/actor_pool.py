@@ -152,6 +152,7 @@ class ActorPool:
         handle = TrainingActor.options(
             num_cpus=job.cpus_per_trial,
             num_gpus=job.gpus_per_trial,
+            label_selector=job.placement.label_selector,
             runtime_env={"env_vars": numerics.changes(job.numerics)},
         ).remote(job.task, job.cell.seed, self._record)
         actor = Actor(handle)

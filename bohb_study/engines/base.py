@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from bohb_study.budget import Account, units_allowed
+from bohb_study.engines.placement import Placement
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method, Pair, Problem
@@ -67,6 +68,8 @@ class CellJob:
     """The user's file that its method is of; None for a registered method."""
     actors: int = 0
     """Ray actors that train for engine virtual; 0: it trains in the process that runs the cell."""
+    placement: Placement = field(default_factory=Placement)
+    """Where its parts may run on a cluster."""
 
     @property
     def method(self) -> Method:
@@ -92,6 +95,11 @@ class CellJob:
     @property
     def _factor(self) -> int:
         return self.method.budget_factor
+
+    @property
+    def trials_at_once(self) -> int:
+        """Trials that train at the same time, each with CPUs and GPUs of its own."""
+        return self.workers if self.engine == "tune" else max(1, self.actors)
 
     def pair(self) -> Pair:
         """The method's searcher and scheduler for this cell.
@@ -151,6 +159,8 @@ class CellResult:
     """``numerics.record`` of the process that ran it."""
     parallel: ParallelTraining | None = None
     """How its actors spent the time; None where it was trained in one process."""
+    node: dict[str, str] = field(default_factory=dict)
+    """Where Ray ran it: ``host``, and the ``id`` of the node; empty where Ray did not."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,13 @@ class Finished(Generic[Result]):
     result: Result | None
     error: str | None
     """One line where it failed."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line for the person at the terminal about where cells run."""
+
+    text: str
 
 
 def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import ray
-from ray import tune
+from ray import cloudpickle, tune
+from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial
 
 from bohb_study import numerics
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
 from bohb_study.engines.ledger_actor import LedgerActor
+from bohb_study.engines.placement import LostPartError, beside_this_process
 from bohb_study.engines.ray_function import RayFunctionTrainable
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
@@ -99,6 +101,8 @@ class _Listener(tune.Callback):
         self._meter = meter
         self._progress = progress
         self.errors: list[str] = []
+        self.lost = False
+        """A trial ended because its process is gone, and for no error of its own."""
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -117,6 +121,9 @@ class _Listener(tune.Callback):
         self._meter.broken = True
         # Ray's trial.get_error looks where the file will be copied to once the cell has ended
         text = Path(trial.error_file).read_text() if trial.error_file else str(trial)
+        if trial.pickled_error_file:
+            error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+            self.lost |= isinstance(error, RayActorError) and not error.actor_init_failed
         last = text.strip().splitlines()[-1]
         self.errors.append(last.removeprefix(f"{StudyError.__module__}.StudyError: ")[:300])
 
@@ -139,7 +146,8 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     # Some of Ray's and HpBandSter's classes draw from numpy's global generator; seeding it here
     # is all that can be done for them, and why one process runs one cell at a time.
     np.random.seed(job.problem.model_seed)  # noqa: NPY002
-    ledger = LedgerActor.remote(job.allowed)
+    here = beside_this_process()  # where the cell is lost anyway when the node dies
+    ledger = LedgerActor.options(scheduling_strategy=here).remote(job.allowed)
     meter = _Meter()
     recorder = Recorder(job, pair)
     listener = _Listener(recorder, pair, meter, progress)
@@ -150,13 +158,11 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         ledger=ledger,
         numerics=numerics.record(job.numerics),
     )
-    resources = {"cpu": job.cpus_per_trial, "gpu": job.gpus_per_trial}
+    bundle = {"CPU": job.cpus_per_trial, "GPU": job.gpus_per_trial}
     # Ray keeps trainables by name, for all processes of a job together: by the name of its class,
     # the trials of one cell would run with the task, seed and ledger of another beside it
     name = uuid.uuid4().hex
-    tune.register_trainable(
-        name, tune.with_resources(trainable, {k: v for k, v in resources.items() if v})
-    )
+    tune.register_trainable(name, tune.with_resources(trainable, job.placement.bundles([bundle])))
     begin = perf_counter()
     with tempfile.TemporaryDirectory(prefix="bohb-study-", dir=job.storage) as storage:
         tuner = tune.Tuner(
@@ -182,7 +188,8 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
             tuner.fit()
     wall = perf_counter() - begin
     if listener.errors:
-        raise StudyError(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
+        kind = LostPartError if listener.lost else StudyError
+        raise kind(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
     account = ray.get(ledger.ledger.remote())
     ray.kill(ledger)
     return recorder.result(account, wall, at_once=job.workers)

@@ -76,11 +76,11 @@ def reproduce(
     comparisons = {}
     with (
         tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,
-        session(study, cells, options),
+        session(study, cells, options, Path(folder)) as nodes,
         open_progress() as progress,
     ):
         progress.start(allowed_units(study, cells))
-        with closing(execute(study, cells, options, Path(folder), progress)) as ended:
+        with closing(execute(study, cells, options, Path(folder), progress, nodes)) as ended:
             for event in ended:
                 cell, result = event.finished.cell, event.finished.result
                 if result is None:

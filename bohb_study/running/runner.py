@@ -13,7 +13,8 @@ from bohb_study.checkout import git_state
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
 from bohb_study.numerics import BASELINE, differences, expected, missing
-from bohb_study.running.execution import Ended, allowed_units, execute, idle_gpu, prepare, session
+from bohb_study.running.engine_choice import idle_gpu
+from bohb_study.running.execution import Ended, allowed_units, execute, prepare, session
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
 from bohb_study.scores import Score
@@ -35,6 +36,7 @@ from bohb_study.study import Cell, Study, StudyConfig
 
 if TYPE_CHECKING:
     from bohb_study.engines.base import CellResult
+    from bohb_study.running.pools.nodes import Nodes
 
 __all__ = ["CODE_FILE", "ProgressContext", "StudyRun", "remarks", "run_study"]
 
@@ -82,7 +84,7 @@ def run_study(
     study = config.resolve()
     if options.download:  # a folder that is given is known by its data
         prepare(study, options)
-    folder = None
+    folder = nodes = None
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
     read_only = unwritable(folder) if folder else None
@@ -102,7 +104,7 @@ def run_study(
             if folder:
                 _refuse_others(folder, study, reused, gpus=options.gpus_per_trial > 0)
             prepare(study, options)
-            stack.enter_context(session(study, left, options))
+            nodes = stack.enter_context(session(study, left, options, folder))
         if left or not folder:
             made = study_folder(options.out, options.name, config.id, options.fresh)
             if made != folder:
@@ -114,7 +116,7 @@ def run_study(
             write_study(folder, options.name, config, study.tasks)
         if left:
             write_code(folder, code_parts())
-            _run_left(study, options, run, left, progress)
+            _run_left(study, options, run, left, progress, nodes)
     return run
 
 
@@ -181,6 +183,7 @@ def _run_left(
     run: StudyRun,
     left: list[Cell],
     open_progress: ProgressContext | None,
+    nodes: "Nodes | None",
 ) -> None:
     scores = {name: Score.of(task.val_metric) for name, task in study.tasks.items()}
     with open_progress() if open_progress else make_progress(scores=scores) as progress:
@@ -192,7 +195,7 @@ def _run_left(
             progress.message(
                 f"rows are this machine's own: {why}, and portable ones take {BASELINE}"
             )
-        with closing(execute(study, left, options, run.path, progress)) as ended:
+        with closing(execute(study, left, options, run.path, progress, nodes)) as ended:
             for event in ended:
                 error = _store(study.config, options, run, event)
                 cell, result = event.finished.cell, event.finished.result
@@ -270,6 +273,8 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
         record["seconds"] = result.seconds
         if result.parallel is not None:
             record["parallel"] = asdict(result.parallel)
+        if result.node:
+            record["node"] = result.node
         record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()
         if broken:

@@ -43,6 +43,7 @@ _FURTHER = {
     "failures": shapes.table(shapes.text),
     "parallel": shapes.table(shapes.number),
     "numerics": shapes.table(shapes.line),
+    "node": shapes.table(shapes.line),
 }
 _DONE = {
     "rows": shapes.whole(1),

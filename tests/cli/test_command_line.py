@@ -263,7 +263,7 @@ def test_an_address_where_nobody_listens(
 def test_an_address_that_listens_and_never_answers(
     port: int, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bohb_study.running.pools.cluster.CONNECT_SECONDS", 3.0)
+    monkeypatch.setattr("bohb_study.running.pools.connection.CONNECT_SECONDS", 3.0)
     began = time.monotonic()
     said = refused(compare, "--address", f"localhost:{port}", "--out", tmp_path / "out")
     assert said == f"--address localhost:{port}: no Ray cluster answered within 3 s"

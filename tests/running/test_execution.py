@@ -9,21 +9,15 @@ from typing import Any
 
 import pytest
 
-from bohb_study.engines.base import CellJob, CellResult, Finished, Running
+from bohb_study.engines.base import CellJob, Finished, Running
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.running.execution import (
-    Ended,
-    actors_of,
-    allowed_units,
-    engine_of,
-    execute,
-    idle_gpu,
-    session,
-)
+from bohb_study.running.engine_choice import actors_of, engine_of, idle_gpu
+from bohb_study.running.execution import Ended, allowed_units, execute, session
 from bohb_study.running.options import RunOptions
+from bohb_study.running.pools.nodes import Nodes
 from bohb_study.running.runner import run_study
 from bohb_study.store.sealed import sealed_json
-from bohb_study.study import Cell, StudyConfig
+from bohb_study.study import StudyConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -133,12 +127,14 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     asked: list[str | None] = []
 
     @contextmanager
-    def connected(address: str | None) -> Iterator[None]:
+    def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
         asked.append(address)
         yield
 
-    monkeypatch.setattr("bohb_study.running.pools.cluster.connected", connected)
-    monkeypatch.setattr("bohb_study.running.pools.cluster.check_resources", lambda cpus, gpus: None)
+    monkeypatch.setattr("bohb_study.running.pools.connection.connected", connected)
+    pools = "bohb_study.running.pools"
+    monkeypatch.setattr(f"{pools}.connection.check_resources", lambda *given: None)
+    monkeypatch.setattr(f"{pools}.study_nodes.nodes_for", lambda *args: Nodes())
     monkeypatch.setattr("ray.init", lambda *args, **kwargs: pytest.fail("Ray was started"))
     return asked
 
@@ -202,10 +198,12 @@ class Runs:
     """Stands for a module that runs cells: each ends at once, after one word of how far it is."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[list[CellJob], int]] = []
+        self.asked: list[tuple[list[CellJob], int | None]] = []
         self.closed = 0
 
-    def run_cells(self, jobs: list[CellJob], at_once: int) -> Iterator[Running | Finished]:
+    def run_cells(
+        self, jobs: list[CellJob], at_once: int | None, nodes: Nodes | None = None
+    ) -> Iterator[Running | Finished]:
         self.asked.append((list(jobs), at_once))
         try:
             for job in jobs:
@@ -213,10 +211,6 @@ class Runs:
                 yield Finished(job.cell, None, "nothing was run")
         finally:
             self.closed += 1
-
-    @staticmethod
-    def trials_at_once(cpus: float, gpus: float = 0) -> int:
-        return int(64 / cpus)
 
 
 @pytest.fixture
@@ -231,7 +225,6 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Runs:
 def by_ray(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
     monkeypatch.setattr("bohb_study.running.pools.cluster.run_cells", runs.run_cells)
-    monkeypatch.setattr("bohb_study.running.pools.cluster.trials_at_once", runs.trials_at_once)
     return runs
 
 
@@ -240,6 +233,10 @@ class Told:
 
     def __init__(self) -> None:
         self.updates: list[Any] = []
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
 
     def update(self, progress: Any) -> None:
         self.updates.append((progress.cell, progress.done, progress.allowed, progress.best))
@@ -272,28 +269,35 @@ def test_cells_at_a_time_in_processes(
     assert all((job.engine, job.workers, job.storage) == ("virtual", 4, None) for job in jobs)
 
 
-@pytest.mark.parametrize(
-    ("engine", "options", "at_once"),
-    [
-        ("tune", {}, 16),
-        ("tune", {"jobs": 3}, 3),
-        ("tune", {"cpus_per_trial": 2}, 8),
-        ("virtual", {"address": "auto"}, 64),
-        ("virtual", {"address": "auto", "cpus_per_trial": 2}, 32),
-    ],
-)
-def test_cells_at_a_time_by_ray(
-    engine: Any, options: Any, at_once: int, here: Runs, by_ray: Runs, tmp_path: Path
+@pytest.mark.parametrize("engine", ["tune", "virtual"])
+@pytest.mark.parametrize("jobs", [None, 3])
+@pytest.mark.parametrize("shared", [True, False])
+def test_cells_by_ray(
+    engine: Any, jobs: int | None, shared: bool, here: Runs, by_ray: Runs, tmp_path: Path
 ) -> None:
-    """Engine tune gives CPUs to each of the four workers of a cell."""
-    run(config(workers=4, engine=engine), RunOptions(**options), tmp_path)
-    ((jobs, asked),) = by_ray.asked
-    assert asked == at_once
+    """Ray has how many are asked for, and of none says how many fit (test_nodes.py)."""
+
+    class Known(Nodes):
+        shares_folder = shared
+
+        def at_once(self, workers: int = 1) -> int:
+            return 64
+
+    study = config(workers=4, engine=engine)
+    told: Any = Told()
+    options = RunOptions(jobs=jobs, address="auto")
+    cells = execute(study.resolve(), study.cells(), options, tmp_path, told, Known())
+    next(cells)
+    storage = tmp_path / ".scratch"
+    assert storage.is_dir() == shared
+    list(cells)
+    ((made, asked),) = by_ray.asked
+    assert asked == jobs
     assert here.asked == []
-    assert {job.engine for job in jobs} == {engine}
+    assert {job.engine for job in made} == {engine}
     # every node of a cluster must reach the states of paused trials
-    storage = str(tmp_path / ".scratch") if "address" in options else None
-    assert {job.storage for job in jobs} == {storage}
+    assert {job.storage for job in made} == {str(storage) if shared else None}
+    assert not storage.exists()
 
 
 def test_one_kind_after_the_other(here: Runs, by_ray: Runs, tmp_path: Path) -> None:
@@ -307,7 +311,7 @@ def test_one_kind_after_the_other(here: Runs, by_ray: Runs, tmp_path: Path) -> N
         ("digits", "virtual"),
     ]
     ((jobs, at_once),) = by_ray.asked
-    assert ({job.actors for job in jobs}, at_once) == ({2}, 32)
+    assert ({job.actors for job in jobs}, at_once) == ({2}, None)
     assert {e.finished.cell for e in ended} == set(study.cells())
     assert updates[0] == ("counting-ones-8/random/0", 5, 1458, 0.25)
     assert updates[-1] == ("digits/random/1", 5, 54, 0.25)
@@ -341,60 +345,15 @@ def test_a_larger_budget_is_allowed_a_multiple_of_the_budget() -> None:
     }
 
 
-def test_a_virtual_cell_on_a_connected_ray_is_a_task_that_holds_its_cpus(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """One of engine tune, or on actors, holds none: its trials' actors do."""
-    from bohb_study.running.pools import cluster
-    from bohb_study.tasks import make_task
-
-    cpus: list[float] = []
-    environments: list[dict[str, str]] = []
-
-    class Remote:
-        @staticmethod
-        def options(num_cpus: float, runtime_env: dict[str, Any]) -> Any:
-            cpus.append(num_cpus)
-            environments.append(runtime_env["env_vars"])
-            return SimpleNamespace(remote=lambda job, board: f"reference {len(cpus)}")
-
-    board = SimpleNamespace(get=SimpleNamespace(remote=lambda: "board"))
-    monkeypatch.setattr(cluster, "_BoardActor", SimpleNamespace(remote=lambda: board))
-    monkeypatch.setattr(cluster, "_run_cell", Remote)
-    result: Any = object.__new__(CellResult)
-    fake = SimpleNamespace(
-        wait=lambda references, timeout: (references, []),
-        get=lambda reference: [] if reference == "board" else result,
-        kill=lambda actor: None,
-        cancel=lambda reference, force: None,
-    )
-    monkeypatch.setattr(cluster, "ray", fake)
-    task = make_task("counting-ones-8")
-    for engine, actors in (("virtual", 0), ("virtual", 2), ("tune", 0)):
-        job = CellJob(
-            cell=Cell(task.name, "random", 0),
-            task=task,
-            budget=2,
-            workers=4,
-            engine=engine,  # type: ignore[arg-type]
-            cpus_per_trial=3,
-            actors=actors,
-        )
-        (event,) = cluster.run_cells([job], 1)
-        assert event == Finished(job.cell, result, None)
-    assert cpus == [3, 0, 0]
-    assert {environment["MKL_CBWR"] for environment in environments} == {"COMPATIBLE"}
-
-
 def test_an_address_beside_a_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was ignored: the cells would have run on the Ray that this process has, in silence."""
-    from bohb_study.running.pools import cluster
+    from bohb_study.running.pools import connection
 
-    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(connection.ray, "is_initialized", lambda: True)
     match = r"^address localhost:1: this process is connected to Ray already; leave it out"
-    with pytest.raises(UsageError, match=match), cluster.connected("localhost:1"):
+    with pytest.raises(UsageError, match=match), connection.connected("localhost:1"):
         pytest.fail("connected")
-    with cluster.connected(None):
+    with connection.connected(None):
         pass
 
 

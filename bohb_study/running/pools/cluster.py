@@ -1,165 +1,56 @@
-"""Ray for a whole study: a local instance or a running cluster, and cells as its tasks."""
+"""Cells as tasks of the connected Ray, spread over its nodes and run again where a node dies.
 
-import logging
-import os
+A cell that crashes by itself has failed: run again it would crash again. A cell that a node took
+with it has not: it is run again from the start, on the nodes that are left, and gives the rows that
+it would have given. Which of the two it was, Ray does not always say at once: that a node is lost
+in the middle of a call it knows only after some missed heartbeats. So a cell of which nothing but a
+process is gone waits that long for its verdict, and others run meanwhile.
+"""
+
 import re
 import socket
-import subprocess
-import sys
 import time
+import uuid
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
-from ray.tune.error import TuneError
+from ray.exceptions import NodeDiedError, RayError, RayTaskError
 
-from bohb_study.engines.base import CellJob, CellResult, Finished, Running, one_line, run_cell
-from bohb_study.errors import UsageError
+from bohb_study.engines.base import (
+    CellJob,
+    CellResult,
+    Finished,
+    Notice,
+    Running,
+    one_line,
+    run_cell,
+)
+from bohb_study.engines.placement import (
+    LostPartError,
+    Placement,
+    beside_this_process,
+    remove_groups,
+)
+from bohb_study.errors import StudyError
 from bohb_study.numerics import changes
+from bohb_study.running.pools.board import BoardActor
+from bohb_study.running.pools.nodes import DEATH_SECONDS, Node, Nodes
 from bohb_study.study import Cell
 
-PROBE_SECONDS = 5.0
-"""How long a host may take to accept a connection."""
-CONNECT_SECONDS = 60.0
-"""How long Ray may take to connect to a cluster that accepts connections."""
 POLL_SECONDS = 0.25
 TELL_SECONDS = 0.5
+MOST_DEATHS = 3
+"""How often a node may die under one cell before the cell has failed."""
+NOBODY_SECONDS = 300.0
+"""How long cells wait for a node where none is left that can run them."""
 
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # trials that are given no GPU see none
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-}
-"""What Ray reads from the environment when it starts."""
+Event = Running | Finished[CellResult] | Notice
 
 
-@contextmanager
-def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
-    """A Ray connection for the duration of a study; a local instance where no address is given.
-
-    Args:
-        address: of a running cluster.
-        cpus: that a local instance has; None for those of the machine.
-
-    Raises:
-        UsageError: nobody answers at the address within a time limit, or an address is given
-            although this process is connected to Ray already.
-    """
-    for key, value in ENVIRONMENT.items():
-        os.environ.setdefault(key, value)
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    if ray.is_initialized():
-        if address is not None:
-            raise UsageError(
-                f"{address}: this process is connected to Ray already; leave it out, or "
-                "call ray.shutdown() first",
-                parameter="address",
-            )
-        # the caller's own connection: used, and left open
-        yield
-        return
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
-    else:
-        check_address(address)
-        ray.init(address=address, **quiet)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def check_address(address: str) -> None:
-    """Raise UsageError unless a Ray cluster answers at ``address``.
-
-    ``ray.init`` has no time limit of its own where nobody answers.
-
-    Args:
-        address: "host:port", "ray://host:port" or "auto".
-    """
-    if address != "auto":
-        host, port = _host_port(address)
-        try:
-            socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
-        except OSError as error:
-            raise UsageError(
-                f"{address}: nobody answers ({error.strerror or error}); "
-                "give host:port of a running Ray cluster, or leave it out",
-                parameter="address",
-            ) from None
-    script = "import ray, sys; ray.init(address=sys.argv[1], logging_level=50)"
-    try:
-        probe = subprocess.run(
-            [sys.executable, "-c", script, address],
-            capture_output=True,
-            text=True,
-            timeout=CONNECT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"{address}: no Ray cluster answered within {CONNECT_SECONDS:.0f} s",
-            parameter="address",
-        ) from None
-    if probe.returncode:
-        # the chain of causes ends in "Failed to connect"; the first of them says why
-        raised = [line for line in probe.stderr.splitlines() if re.match(r"[\w.]+Error: ", line)]
-        reason = next((line for line in raised if "Authentication" in line), (raised or ["?"])[-1])
-        raise UsageError(f"{address}: Ray does not connect: {reason[:200]}", parameter="address")
-
-
-def _host_port(address: str) -> tuple[str, int]:
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
-        raise UsageError(
-            f"{address}: must be host:port, ray://host:port or auto", parameter="address"
-        )
-    return host.strip("[]"), int(port)
-
-
-def check_resources(cpus: float, gpus: float) -> None:
-    """Raise UsageError where no node could ever hold one trial."""
-    for parameter, key, wanted in (
-        ("cpus_per_trial", "CPU", cpus),
-        ("gpus_per_trial", "GPU", gpus),
-    ):
-        most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
-        if wanted > most:
-            raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
-
-
-def check_actors(actors: int, cpus: float, gpus: float) -> None:
-    """Raise UsageError where not all actors of a cell could ever train at the same time."""
-    there = ray.cluster_resources()
-    for key, each in (("CPU", cpus), ("GPU", gpus)):
-        if actors * each > there.get(key, 0.0):
-            raise UsageError(
-                f"{actors}: take {actors * each:g} {key}s; there are {there.get(key, 0.0):g}",
-                parameter="actors",
-            )
-
-
-class _Board:
-    """Where running cells say how far they are."""
-
-    def __init__(self) -> None:
-        self._state: dict[Cell, Running] = {}
-
-    def put(self, running: Running) -> None:
-        self._state[running.cell] = running
-
-    def get(self) -> list[Running]:
-        return list(self._state.values())
-
-
-_BoardActor: Any = ray.remote(num_cpus=0)(_Board)
-
-
-@ray.remote(max_retries=0)
+@ray.remote(max_retries=0, scheduling_strategy="SPREAD")
 def _run_cell(job: CellJob, board: Any) -> CellResult:
     last = 0.0
 
@@ -170,55 +61,181 @@ def _run_cell(job: CellJob, board: Any) -> CellResult:
             board.put.remote(Running(job.cell, done, best))
 
     board.put.remote(Running(job.cell, 0, None))
-    return run_cell(job, report)
+    node = {"host": socket.gethostname(), "id": ray.get_runtime_context().get_node_id()}
+    return replace(run_cell(job, report), node=node)
 
 
 def run_cells(
-    jobs: Sequence[CellJob], at_once: int
-) -> Generator[Running | Finished[CellResult], None, None]:
+    jobs: Sequence[CellJob], at_once: int | None = None, nodes: Nodes | None = None
+) -> Generator[Event, None, None]:
     """Run cells side by side on the connected Ray, reporting how far they are and when they end.
 
     Args:
-        jobs: the cells.
-        at_once: how many run at the same time, at least 1.
+        jobs: the cells; all of one engine.
+        at_once: how many run at the same time, at least 1; by default as many as keep the nodes
+            busy, which is asked anew while they run.
+        nodes: those that may run them; by default any.
+
+    Raises:
+        StudyError: no node is left that can run a cell, and none has joined for a while.
     """
-    board = _BoardActor.remote()
-    waiting = list(reversed(jobs))
-    running: dict[Any, Cell] = {}
+    if not jobs:
+        return
+    # an actor of its own node: the run must not end with another one
+    board = BoardActor.options(scheduling_strategy=beside_this_process()).remote()
+    cells = _Cells(jobs, at_once, nodes or Nodes(jobs[0].cpus_per_trial, jobs[0].gpus_per_trial))
     try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                job = waiting.pop()
-                # The trials' actors take the CPUs; a cell that held one could starve its own
-                # trials. Engine virtual without actors trains where it runs.
-                cpus = 0 if job.engine == "tune" or job.actors else job.cpus_per_trial
-                # actors that the cell starts inherit it; a node's own environment may say otherwise
-                task = _run_cell.options(
-                    num_cpus=cpus, runtime_env={"env_vars": changes(job.numerics)}
-                )
-                running[task.remote(job, board)] = job.cell
-            done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
-            live = set(running.values())
+        while cells.left:
+            yield from cells.start(board)
+            done = cells.wait()
+            live = {attempt.cell for attempt in cells.running.values()}
             yield from (state for state in ray.get(board.get.remote()) if state.cell in live)
             for reference in done:
-                yield _finished(running.pop(reference), reference)
+                yield from cells.end(reference)
+            yield from cells.settle()
     finally:
-        for reference in running:
+        for reference in cells.running:
             ray.cancel(reference, force=True)
         ray.kill(board)
 
 
-def _finished(cell: Cell, reference: Any) -> Finished[CellResult]:
-    try:
-        return Finished(cell, ray.get(reference), None)
-    except RayTaskError as error:
-        return Finished(cell, None, said(error.cause or error))
-    except RayError as error:
-        return Finished(cell, None, one_line(error))
+@dataclass
+class _Attempt:
+    """A cell, from when it is first started until it has ended."""
+
+    job: CellJob
+    deaths: int = 0
+    """Nodes that have died under it."""
+    placement: Placement = field(default_factory=Placement)
+    """Of its last start."""
+    error: str = ""
+    """What its last start ended with, where a node may be the reason."""
+    until: float = 0.0
+    """When that reason is not looked for any longer."""
+
+    @property
+    def cell(self) -> Cell:
+        return self.job.cell
+
+    def failed(self) -> Finished[CellResult]:
+        return Finished(self.cell, None, self.error)
+
+
+class _Cells:
+    """All cells of a run: those that wait, those that run, those whose end is unclear."""
+
+    def __init__(self, jobs: Sequence[CellJob], at_once: int | None, nodes: Nodes) -> None:
+        self._at_once = at_once
+        self._nodes = nodes
+        self._trials = jobs[0].trials_at_once
+        self._waiting = deque(_Attempt(job) for job in jobs)
+        self._unclear: list[_Attempt] = []
+        self.running: dict[Any, _Attempt] = {}
+        self._nobody_since: float | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether a cell has not ended."""
+        return bool(self._waiting or self.running or self._unclear)
+
+    def start(self, board: Any) -> Iterator[Notice]:
+        """Start as many cells as there is room for; lines about nodes that have joined."""
+        yield from map(Notice, self._nodes.refresh())
+        if self._nobody():
+            return
+        most = self._at_once or self._nodes.at_once(self._trials)
+        while self._waiting and len(self.running) < most:
+            attempt = self._waiting.popleft()
+            attempt.placement = Placement(self._nodes.ids, f"bohb-study-{uuid.uuid4().hex}")
+            job = replace(attempt.job, placement=attempt.placement)
+            task = _run_cell.options(
+                # Actors that train take the CPUs; a cell that held one could starve its own trials.
+                # Engine virtual without actors trains where it runs.
+                num_cpus=0 if job.engine == "tune" or job.actors else job.cpus_per_trial,
+                label_selector=attempt.placement.label_selector,
+                # actors that the cell starts inherit it; a node's own environment may differ
+                runtime_env={"env_vars": changes(job.numerics)},
+            )
+            self.running[task.remote(job, board)] = attempt
+
+    def wait(self) -> list[Any]:
+        """The tasks that have ended, after ``POLL_SECONDS`` at most."""
+        if not self.running:
+            time.sleep(POLL_SECONDS)
+            return []
+        done: list[Any] = ray.wait(list(self.running), timeout=POLL_SECONDS)[0]
+        return done
+
+    def end(self, reference: Any) -> Iterator[Event]:
+        """What became of a task that has ended."""
+        attempt = self.running.pop(reference)
+        try:
+            yield Finished(attempt.cell, ray.get(reference), None)
+            return
+        except RayTaskError as error:
+            cause = error.cause or error
+            lost, attempt.error = isinstance(cause, LostPartError | RayError), said(cause)
+        except RayError as error:
+            lost, attempt.error, cause = True, one_line(error), error
+        remove_groups(attempt.placement.name)  # Ray keeps those of a task that has crashed
+        node = self._nodes.named_in(str(cause)) if isinstance(cause, NodeDiedError) else None
+        if node is not None:
+            yield self._again(attempt, node)
+        elif lost and self._nodes.can_die(attempt.placement.nodes):
+            attempt.until = time.monotonic() + DEATH_SECONDS
+            self._unclear.append(attempt)
+        else:
+            yield attempt.failed()
+
+    def settle(self) -> Iterator[Event]:
+        """Cells whose end was unclear and is not any more; those that no node is left for."""
+        for attempt in list(self._unclear):
+            if dead := self._nodes.dead(attempt.placement.nodes):
+                self._unclear.remove(attempt)
+                yield self._again(attempt, dead[0])
+            elif time.monotonic() > attempt.until:
+                self._unclear.remove(attempt)
+                yield attempt.failed()
+        for reference, attempt in list(self.running.items()):
+            chosen = attempt.placement.nodes
+            if chosen and not set(chosen) & set(self._nodes.ids):
+                # it waits for nodes that are gone, or for its trials, which do
+                dead = self._nodes.dead(chosen)
+                if dead and not ray.wait([reference], timeout=0)[0]:
+                    ray.cancel(reference, force=True)
+                    del self.running[reference]
+                    remove_groups(attempt.placement.name)
+                    yield self._again(attempt, dead[0])
+
+    def _again(self, attempt: _Attempt, node: Node) -> Event:
+        """Run a cell again whose node has died, unless that has happened too often."""
+        self._nodes.lose(node)
+        attempt.deaths += 1
+        if attempt.deaths == MOST_DEATHS:
+            attempt.error = f"a node died under it {MOST_DEATHS} times, last {node}"
+            return attempt.failed()
+        self._waiting.append(attempt)
+        return Notice(f"node {node} is gone: {attempt.cell} is run again")
+
+    def _nobody(self) -> bool:
+        """Whether no node can be given a cell now."""
+        if self._nodes.any:
+            self._nobody_since = None
+            return False
+        now = time.monotonic()
+        self._nobody_since = self._nobody_since or now
+        if now - self._nobody_since > NOBODY_SECONDS:
+            raise StudyError(
+                f"no node of the cluster is left that can run a cell; {len(self._waiting)} cells "
+                "are not done, finished ones are kept"
+            )
+        return True
 
 
 def said(error: BaseException) -> str:
     """The error as one line; of Ray Tune's, which is the text of a traceback, what was raised."""
+    from ray.tune.error import TuneError  # seconds, in every process that runs a cell
+
     lines = str(error).splitlines()
     if isinstance(error, TuneError) and lines[:1] == ["Traceback (most recent call last):"]:
         named = [line for line in lines[1:] if re.match(r"[A-Za-z_][\w.]*(: |$)", line)]
@@ -226,10 +243,3 @@ def said(error: BaseException) -> str:
             kind, colon, text = named[-1].partition(": ")
             return f"{kind.rpartition('.')[2]}{colon}{text}"[:300]
     return one_line(error)
-
-
-def trials_at_once(cpus: float, gpus: float = 0) -> int:
-    """How many times the connected Ray has ``cpus`` CPUs and ``gpus`` GPUs; at least once."""
-    there = ray.cluster_resources()
-    wanted = [(there.get(key, 1.0), each) for key, each in (("CPU", cpus), ("GPU", gpus)) if each]
-    return max(1, min(int(have / each + 1e-9) for have, each in wanted))

@@ -29,12 +29,12 @@ import sys
 import ray
 
 from bohb_study import StudyConfig, load_results, run_study
-from bohb_study.running.pools import cluster
+from bohb_study.running.pools import connection
 from bohb_study.running.options import RunOptions
 
 if __name__ == "__main__":
     task, out = sys.argv[1:]
-    os.environ.update(cluster.ENVIRONMENT)  # as where it starts Ray itself
+    os.environ.update(connection.ENVIRONMENT)  # as where it starts Ray itself
     # a GPU that Ray is told of; nothing here looks for it
     ray.init(
         address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False

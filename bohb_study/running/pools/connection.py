@@ -1,0 +1,159 @@
+"""A connection to Ray for a whole study: a local instance, or a cluster that runs already."""
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, TextIO
+
+import ray
+
+from bohb_study.errors import UsageError
+
+PROBE_SECONDS = 5.0
+"""How long a host may take to accept a connection."""
+CONNECT_SECONDS = 60.0
+"""How long Ray may take to connect to a cluster that accepts connections."""
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # trials that are given no GPU see none
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+"""What Ray reads from the environment when it starts."""
+
+
+class _WithoutRay:
+    """A stdout without what Ray prints there.
+
+    Of each node that dies Ray writes some forty lines to the stdout of its driver, whatever it was
+    told about logs, and the last of them when it ends; a command's stdout is for results.
+    """
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+        self.ending = False
+        """Ray is being ended, by the thread that prints results otherwise."""
+
+    def write(self, text: str) -> int:
+        """Write it, unless Ray does."""
+        if self.ending or threading.current_thread().name.startswith("ray_"):
+            return len(text)
+        return self._stdout.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stdout, name)
+
+
+@contextmanager
+def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
+    """A Ray connection for the duration of a study; a local instance where no address is given.
+
+    Args:
+        address: of a running cluster.
+        cpus: that a local instance has; None for those of the machine.
+
+    Raises:
+        UsageError: nobody answers at the address within a time limit, or an address is given
+            although this process is connected to Ray already.
+    """
+    for key, value in ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if ray.is_initialized():
+        if address is not None:
+            raise UsageError(
+                f"{address}: this process is connected to Ray already; leave it out, or "
+                "call ray.shutdown() first",
+                parameter="address",
+            )
+        # the caller's own connection: used, and left open
+        yield
+        return
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+    else:
+        check_address(address)
+        ray.init(address=address, **quiet)
+    stdout: Any = _WithoutRay(sys.stdout)
+    with redirect_stdout(stdout):
+        try:
+            yield
+        finally:
+            stdout.ending = True
+            ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Raise UsageError unless a Ray cluster answers at ``address``.
+
+    ``ray.init`` has no time limit of its own where nobody answers.
+
+    Args:
+        address: "host:port", "ray://host:port" or "auto".
+    """
+    if address != "auto":
+        host, port = _host_port(address)
+        try:
+            socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
+        except OSError as error:
+            raise UsageError(
+                f"{address}: nobody answers ({error.strerror or error}); "
+                "give host:port of a running Ray cluster, or leave it out",
+                parameter="address",
+            ) from None
+    script = "import ray, sys; ray.init(address=sys.argv[1], logging_level=50)"
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", script, address],
+            capture_output=True,
+            text=True,
+            timeout=CONNECT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"{address}: no Ray cluster answered within {CONNECT_SECONDS:.0f} s",
+            parameter="address",
+        ) from None
+    if probe.returncode:
+        # the chain of causes ends in "Failed to connect"; the first of them says why
+        raised = [line for line in probe.stderr.splitlines() if re.match(r"[\w.]+Error: ", line)]
+        reason = next((line for line in raised if "Authentication" in line), (raised or ["?"])[-1])
+        raise UsageError(f"{address}: Ray does not connect: {reason[:200]}", parameter="address")
+
+
+def _host_port(address: str) -> tuple[str, int]:
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(
+            f"{address}: must be host:port, ray://host:port or auto", parameter="address"
+        )
+    return host.strip("[]"), int(port)
+
+
+def check_resources(cpus: float, gpus: float, actors: int = 1) -> None:
+    """Raise UsageError where no node could ever hold one trial, or all not as many at a time.
+
+    Args:
+        cpus: of a trial.
+        gpus: of a trial.
+        actors: that are to train trials at the same time.
+    """
+    for parameter, key, wanted in (
+        ("cpus_per_trial", "CPU", cpus),
+        ("gpus_per_trial", "GPU", gpus),
+    ):
+        most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
+        if wanted > most:
+            raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
+        there = ray.cluster_resources().get(key, 0.0)
+        if actors * wanted > there:
+            said = f"{actors}: take {actors * wanted:g} {key}s; there are {there:g}"
+            raise UsageError(said, "actors")
