@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +18,10 @@ from ray.util import placement_group_table
 from bohb_study.cli import command_line, compare
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob, Finished
+from bohb_study.engines.placement import Placement, remove_groups
 from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import cluster as pool
-from bohb_study.running.pools.nodes import Nodes, living_nodes
+from bohb_study.running.pools.nodes import Nodes
 from bohb_study.running.runner import StudyRun, run_study
 from bohb_study.schema import rows_hash
 from bohb_study.study import StudyConfig
@@ -125,6 +128,14 @@ def connected(cluster: Cluster) -> None:
 
 def add(cluster: Cluster, **environment: str) -> Any:
     return cluster.add_node(num_cpus=1, env_vars=environment)
+
+
+@pytest.fixture
+def workers(cluster: Cluster) -> list[str]:
+    """The ids of two nodes with a CPU, or of those that other tests have left."""
+    while len(cluster.worker_nodes) < 2:
+        add(cluster)
+    return [node.node_id for node in cluster.worker_nodes]
 
 
 class Watcher:
@@ -281,7 +292,7 @@ def found_name(found: dict[str, Any]) -> str:
 
 
 def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
-    cluster: Cluster, connected: None, home: Path, tmp_path: Path
+    cluster: Cluster, workers: list[str], connected: None, home: Path, tmp_path: Path
 ) -> None:
     """By a connection of the caller's. What the lost cell held is given back."""
     config = StudyConfig(
@@ -307,7 +318,7 @@ def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
 
 
 def test_a_cell_that_crashes_by_itself_is_not_run_again(
-    cluster: Cluster,
+    workers: list[str],
     connected: None,
     busy_task: Any,
     job: Callable[..., CellJob],
@@ -316,7 +327,7 @@ def test_a_cell_that_crashes_by_itself_is_not_run_again(
     """Its process is killed while all nodes live: run again, it would be killed again."""
     monkeypatch.setattr(pool, "DEATH_SECONDS", 3.0)
     nodes = Nodes()
-    monkeypatch.setattr(Nodes, "ids", tuple(living_nodes()))
+    monkeypatch.setattr(Nodes, "ids", tuple(workers))
     (event,) = [
         e
         for e in pool.run_cells([job("random", busy_task(), seed=1)], 1, nodes)
@@ -324,3 +335,27 @@ def test_a_cell_that_crashes_by_itself_is_not_run_again(
     ]
     assert isinstance(event, Finished)
     assert str(event.error).startswith("WorkerCrashedError: The worker died unexpectedly")
+
+
+def test_groups_of_a_task_that_is_lost_stay_until_they_are_removed(
+    workers: list[str], connected: None
+) -> None:
+    """Ray removes those of an actor alone; a cell that is run again would wait for their CPUs."""
+    worker = workers[0]
+
+    def lost(name: str) -> None:
+        group = Placement((worker,), name).bundles([{"CPU": 1}]).to_placement_group()
+        ray.get(group.ready())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def states() -> list[str]:
+        found = [one for one in placement_group_table().values() if one["name"][:3] == "me-"]
+        assert all(set(one["bundles_to_node_id"].values()) <= {worker} for one in found)
+        return [one["state"] for one in found]
+
+    with pytest.raises(ray.exceptions.WorkerCrashedError):
+        ray.get(ray.remote(num_cpus=0, max_retries=0)(lost).remote("me"))
+    remove_groups("m")
+    assert states() == ["CREATED"]
+    remove_groups("me")
+    assert states() == ["REMOVED"]
