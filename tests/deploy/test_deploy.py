@@ -16,6 +16,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from page_commands import check
 from repository import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -98,6 +99,7 @@ def test_the_fields_of_the_job_are_kuberays() -> None:
     job, _ = documents()
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
     jsonschema.validate(job["spec"], JOB)
+    check(job["spec"]["entrypoint"])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**job["spec"], "entryPoint": "x"}, JOB)
 

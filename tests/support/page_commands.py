@@ -11,7 +11,7 @@ from bohb_study.cli import command_line
 from bohb_study.cli.entry import COMMANDS
 from repository import ROOT
 
-OTHERS = {"apt", "cd", "git", "pip", "pre-commit", "ray", "sha256sum"}
+OTHERS = {"apt", "cd", "git", "kubectl", "pip", "pre-commit", "ray", "sbatch", "sha256sum"}
 """Programs of others, whose flags are not ours to check."""
 SCRIPTS = {"experiments/benchmark.py": "bench"}
 """Scripts that are not called as their command is."""

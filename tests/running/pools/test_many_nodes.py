@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +18,10 @@ from ray.util import placement_group_table
 from bohb_study.cli import command_line, compare
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob, Finished
+from bohb_study.engines.placement import Placement, remove_groups
 from bohb_study.running.options import RunOptions
 from bohb_study.running.pools import cluster as pool
-from bohb_study.running.pools.nodes import Nodes, living_nodes
+from bohb_study.running.pools.nodes import Nodes
 from bohb_study.running.runner import StudyRun, run_study
 from bohb_study.schema import rows_hash
 from bohb_study.study import StudyConfig
@@ -30,7 +33,6 @@ pytestmark = [
 ]
 
 TASK = """
-import os
 import time
 from pathlib import Path
 
@@ -52,9 +54,10 @@ class Slow(ComputedTask):
             raise UsageError(f"no data: {error.strerror}", "tasks")
 
     def loss(self, config, level, seed):
-        if seconds := float(os.environ.get("SLOW", 0)):  # on a node
-            (HOME / "busy" / ray.get_runtime_context().get_node_id()).touch()
-            time.sleep(seconds * level)
+        if ray.is_initialized():
+            (HOME / "steps" / ray.get_runtime_context().get_node_id()).touch()
+            while (HOME / "hold").exists():
+                time.sleep(0.02)
         return config["x"] + 1 / level
 """
 ODD = """
@@ -84,11 +87,11 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a task that sleeps on the nodes alone, and with what makes a node differ."""
+    """A folder with a task whose steps wait while ``hold`` is there, and an odd environment."""
     home = tmp_path_factory.mktemp("home")
     (home / "slow.py").write_text(TASK.replace("{home!r}", repr(str(home))))
     (home / "data").write_text("here")
-    (home / "busy").mkdir()
+    (home / "steps").mkdir()
     (home / "odd").mkdir()
     (home / "odd" / "sitecustomize.py").write_text(ODD)
     (home / "odd" / "odd.json").write_text("{}")
@@ -124,7 +127,15 @@ def connected(cluster: Cluster) -> None:
 
 
 def add(cluster: Cluster, **environment: str) -> Any:
-    return cluster.add_node(num_cpus=1, env_vars={"SLOW": "0.03", **environment})
+    return cluster.add_node(num_cpus=1, env_vars=environment)
+
+
+@pytest.fixture
+def workers(cluster: Cluster) -> list[str]:
+    """The ids of two nodes with a CPU, or of those that other tests have left."""
+    while len(cluster.worker_nodes) < 2:
+        add(cluster)
+    return [node.node_id for node in cluster.worker_nodes]
 
 
 class Watcher:
@@ -132,9 +143,9 @@ class Watcher:
 
     def __init__(self, act: Callable[["Watcher"], None]) -> None:
         self.ended: list[str] = []
-        self.done = 0
         self.messages: list[str] = []
         self._act = act
+        self._until = time.monotonic() + 120
 
     @contextmanager
     def __call__(self) -> Iterator["Watcher"]:
@@ -144,7 +155,7 @@ class Watcher:
         pass
 
     def update(self, progress: Any) -> None:
-        self.done = progress.done
+        assert time.monotonic() < self._until, self.messages
         self._act(self)
 
     def finish(self, cell: str, ok: bool, *details: Any, **more: Any) -> None:
@@ -153,6 +164,14 @@ class Watcher:
 
     def message(self, text: str) -> None:
         self.messages.append(text)
+        self._act(self)
+
+
+def held(home: Path, *nodes: str) -> bool:
+    """Whether a step on each of ``nodes`` has begun since all are held, so that it waits."""
+    since = (home / "hold").stat().st_mtime_ns
+    files = [home / "steps" / node for node in nodes]
+    return all(file.exists() and file.stat().st_mtime_ns > since for file in files)
 
 
 def records(run: StudyRun) -> dict[str, Any]:
@@ -226,20 +245,28 @@ def test_a_node_that_differs_is_refused_before_anything_is_written(
 
 
 def test_cells_are_spread_and_a_node_that_joins_is_used_and_one_that_dies_costs_none(
-    cluster: Cluster, address: str, home: Path, tmp_path: Path
+    cluster: Cluster,
+    address: str,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Equal rows, a line for each of the two, and nothing of Ray's on stdout."""
     first, second = add(cluster), add(cluster)  # with the head, three
     config = StudyConfig(
-        tasks=(f"{home / 'slow.py'}:Slow",), methods=("random", "bohb"), budget=6, seeds=6
+        tasks=(f"{home / 'slow.py'}:Slow",), methods=("random", "bohb"), budget=6, seeds=4
     )
     added: list[Any] = []
 
     def act(watcher: Watcher) -> None:
         if watcher.ended and not added:
+            (home / "hold").touch()
             added.append(add(cluster))
-        if watcher.messages and second in cluster.worker_nodes:
-            wait_for_a_step(home, second.node_id)
-            cluster.remove_node(second, allow_graceful=False)
+        elif added and second in cluster.worker_nodes:
+            if held(home, second.node_id, added[0].node_id):
+                cluster.remove_node(second, allow_graceful=False)
+        elif any("is gone" in line for line in watcher.messages):
+            (home / "hold").unlink(missing_ok=True)
 
     watcher: Any = Watcher(act)
     run = run_study(config, RunOptions(out=tmp_path, address=address), watcher)
@@ -253,15 +280,7 @@ def test_cells_are_spread_and_a_node_that_joins_is_used_and_one_that_dies_costs_
     assert joined == f"node {found_name(found)} ({added[0].node_id[:8]}) has joined"
     assert gone.startswith(f"node {found_name(found)} ({second.node_id[:8]}) is gone: Slow/")
     assert gone.endswith(" is run again")
-
-
-def wait_for_a_step(home: Path, node: str) -> None:
-    """Until a step of a training begins on a node, which takes longer than what comes next."""
-    file, deadline = home / "busy" / node, time.monotonic() + 20
-    before = file.stat().st_mtime_ns if file.exists() else 0
-    while not file.exists() or file.stat().st_mtime_ns == before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert capsys.readouterr().out == ""
 
 
 def living(cluster: Cluster) -> list[str]:
@@ -273,7 +292,7 @@ def found_name(found: dict[str, Any]) -> str:
 
 
 def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
-    cluster: Cluster, connected: None, home: Path, tmp_path: Path
+    cluster: Cluster, workers: list[str], connected: None, home: Path, tmp_path: Path
 ) -> None:
     """By a connection of the caller's. What the lost cell held is given back."""
     config = StudyConfig(
@@ -282,13 +301,13 @@ def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
     killed: list[str] = []
 
     def act(watcher: Watcher) -> None:
-        if killed or watcher.done < 9:
-            return
-        node = max((home / "busy").iterdir(), key=lambda path: path.stat().st_mtime_ns).name
-        (dying,) = [one for one in cluster.worker_nodes if one.node_id == node]
-        killed.append(node)
-        cluster.remove_node(dying, allow_graceful=False)
+        for node in list(cluster.worker_nodes):
+            if not killed and held(home, node.node_id):
+                killed.append(node.node_id)
+                cluster.remove_node(node, allow_graceful=False)
+                (home / "hold").unlink()
 
+    (home / "hold").touch()
     watcher: Any = Watcher(act)
     run = run_study(config, RunOptions(out=tmp_path, jobs=1), watcher)
     assert run.failed == {}
@@ -299,7 +318,7 @@ def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
 
 
 def test_a_cell_that_crashes_by_itself_is_not_run_again(
-    cluster: Cluster,
+    workers: list[str],
     connected: None,
     busy_task: Any,
     job: Callable[..., CellJob],
@@ -308,7 +327,7 @@ def test_a_cell_that_crashes_by_itself_is_not_run_again(
     """Its process is killed while all nodes live: run again, it would be killed again."""
     monkeypatch.setattr(pool, "DEATH_SECONDS", 3.0)
     nodes = Nodes()
-    monkeypatch.setattr(Nodes, "ids", tuple(living_nodes()))
+    monkeypatch.setattr(Nodes, "ids", tuple(workers))
     (event,) = [
         e
         for e in pool.run_cells([job("random", busy_task(), seed=1)], 1, nodes)
@@ -316,3 +335,27 @@ def test_a_cell_that_crashes_by_itself_is_not_run_again(
     ]
     assert isinstance(event, Finished)
     assert str(event.error).startswith("WorkerCrashedError: The worker died unexpectedly")
+
+
+def test_groups_of_a_task_that_is_lost_stay_until_they_are_removed(
+    workers: list[str], connected: None
+) -> None:
+    """Ray removes those of an actor alone; a cell that is run again would wait for their CPUs."""
+    worker = workers[0]
+
+    def lost(name: str) -> None:
+        group = Placement((worker,), name).bundles([{"CPU": 1}]).to_placement_group()
+        ray.get(group.ready())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def states() -> list[str]:
+        found = [one for one in placement_group_table().values() if one["name"][:3] == "me-"]
+        assert all(set(one["bundles_to_node_id"].values()) <= {worker} for one in found)
+        return [one["state"] for one in found]
+
+    with pytest.raises(ray.exceptions.WorkerCrashedError):
+        ray.get(ray.remote(num_cpus=0, max_retries=0)(lost).remote("me"))
+    remove_groups("m")
+    assert states() == ["CREATED"]
+    remove_groups("me")
+    assert states() == ["REMOVED"]
