@@ -167,6 +167,16 @@ class Task(ABC):
         return True
 
     @property
+    def data_parallel(self) -> bool:
+        """Whether one evaluation can be spread over the ranks of a ``torch.distributed`` group."""
+        return False
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Every global batch that a configuration can ask for; empty where they are a range."""
+        return ()
+
+    @property
     def only_engine(self) -> Literal["tune"] | None:
         """The one engine that can run it; None where each can."""
         return None

@@ -13,6 +13,7 @@ from bohb_study.seeding import Config, retraining_seed, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.fingerprints import indices_sha256
 from bohb_study.tasks.ladder import Ladder, powers
+from bohb_study.tasks.training.options import check_dropout
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -33,23 +34,28 @@ class Digits(Task):
     name: str = field(default="digits", kw_only=True)
     epochs: int = 27
     """Epochs of one full evaluation; a power of 3."""
+    dropout: float = 0.0
+    """Share of each hidden layer's activations that training sets to zero; below 1."""
 
     summary = "convolutional network on scikit-learn's digits: l1, l2, lr, batch_size"
     val_metric = "validation cross-entropy"
     test_metric = "test error"
     extra_names = ("val_error",)
+    data_parallel = True
+    batch_sizes = (32, 64, 128, 256)
     diverged_from = 100.0
     """Validation loss from which on a training counts as diverged: guessing gets ln 10 = 2.3, and
     none that is worth going on with comes near 100."""
     grid_order = ("lr", "l1", "l2", "batch_size")
 
     def __post_init__(self) -> None:
-        """Raise UsageError where ``epochs`` is not a power of 3."""
+        """Raise UsageError for options that cannot be."""
         if self.own_ladder.top != self.epochs:
             raise UsageError(
                 f"digits.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...)",
                 parameter="task_options",
             )
+        check_dropout(self.name, self.dropout)
 
     @property
     def own_ladder(self) -> Ladder:
@@ -70,7 +76,7 @@ class Digits(Task):
             UniformIntegerHyperparameter("l1", 4, 256, log=True),
             UniformIntegerHyperparameter("l2", 4, 256, log=True),
             UniformFloatHyperparameter("lr", 1e-4, 1e-1, log=True),
-            CategoricalHyperparameter("batch_size", (32, 64, 128, 256)),
+            CategoricalHyperparameter("batch_size", self.batch_sizes),
         )
         return space
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from bohb_study.seeding import Config, derive, split_seed
 from bohb_study.tasks.base import Evaluation, Report
+from bohb_study.tasks.training.data_parallel import Dropouts, Ranks, dropout
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.digits_split import split_indices
 from bohb_study.tasks.training.training_state import TrainingState
@@ -77,10 +78,11 @@ def load_data(seed: int) -> Data:
     return Data(*(Part(images[part], labels[part]) for part in split))
 
 
-def network(l1: int, l2: int) -> nn.Sequential:
+def network(l1: int, l2: int, rate: float = 0.0) -> nn.Sequential:
     """LeNet with one convolution for want of pixels, and hidden layers of widths l1 and l2.
 
     Maps windows of shape (n, 9, 16) to logits of shape (n, 10). Initial weights are torch's own.
+    ``rate`` is that of the dropout behind each hidden layer.
     """
     return nn.Sequential(
         nn.Linear(WINDOW * WINDOW, FILTERS),  # the convolution: the same weights at all 9 places
@@ -88,8 +90,10 @@ def network(l1: int, l2: int) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(FEATURES, l1),
         nn.ReLU(),
+        *dropout(rate),
         nn.Linear(l1, l2),
         nn.ReLU(),
+        *dropout(rate),
         nn.Linear(l2, CLASSES),
     )
 
@@ -110,7 +114,7 @@ class DigitsEvaluation(Evaluation):
             task: its name names the split.
             config: hyperparameters.
             seed: the study's; draws the split.
-            training_seed: draws initial weights and data order.
+            training_seed: draws initial weights, data order and dropout.
         """
         torch.set_num_threads(1)  # sums depend on how they are divided among threads
         torch.use_deterministic_algorithms(True)
@@ -120,7 +124,10 @@ class DigitsEvaluation(Evaluation):
         self._batch_size = int(config["batch_size"])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            self._model = network(int(config["l1"]), int(config["l2"]))
+            self._model = network(int(config["l1"]), int(config["l2"]), task.dropout)
+        self._ranks = Ranks.here()
+        self._parallel = self._ranks.parallel(self._model)
+        self._dropouts = Dropouts.of(self._model, self._ranks)
         self._optimizer = torch.optim.SGD(
             self._model.parameters(), lr=float(config["lr"]), momentum=MOMENTUM, fused=True
         )
@@ -157,26 +164,34 @@ class DigitsEvaluation(Evaluation):
         generator = torch.Generator().manual_seed(derive(self._seed, "epoch", self._now.epoch))
         images, labels = self._data.train
         order = torch.randperm(len(labels), generator=generator)
+        self._model.train()
+        self._dropouts.begin_epoch(derive(self._seed, "dropout", self._now.epoch))
+        own, sizes = self._ranks.own(order, self._batch_size)
         batches = zip(
-            torch.split(images.index_select(0, order), self._batch_size),
-            torch.split(labels.index_select(0, order), self._batch_size),
+            torch.split(order, self._batch_size),
+            torch.split(images.index_select(0, own), sizes),
+            torch.split(labels.index_select(0, own), sizes),
             strict=True,
         )
         losses = []
-        for batch, target in batches:
+        for rows, batch, target in batches:
+            self._dropouts.begin_batch(len(rows))
             self._optimizer.zero_grad()
-            loss = F.cross_entropy(self._model(batch), target)
+            loss = self._ranks.cross_entropy(self._parallel(batch), target, len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             losses.append(loss.detach())
-        return torch.stack(losses).mean().item()
+        return self._ranks.mean(torch.stack(losses)).mean().item()
 
     @torch.inference_mode()
     def _evaluate(self, part: Part) -> tuple[float, float]:
-        """Mean cross-entropy and share of errors on one part of the data."""
+        """Mean cross-entropy and share of errors on one part of the data: rank 0's."""
+        self._model.eval()
         logits = self._model(part.images)
-        errors = (logits.argmax(dim=1) != part.labels).sum().item()
-        return F.cross_entropy(logits, part.labels).item(), errors / len(part.labels)
+        errors = (logits.argmax(dim=1) != part.labels).sum()
+        found = torch.stack([F.cross_entropy(logits, part.labels).double(), errors.double()])
+        entropy, wrong = self._ranks.first(found).tolist()
+        return entropy, wrong / len(part.labels)
 
     def state(self) -> dict[str, Any]:
         """A copy of weights, momentum, epoch and whether it has diverged."""

@@ -13,6 +13,7 @@ from bohb_study.seeding import Config
 from bohb_study.tasks.ladder import Ladder, is_power, powers
 from bohb_study.tasks.training.images.image_task import ImageTask
 from bohb_study.tasks.training.images.sources import SOURCES
+from bohb_study.tasks.training.options import check_dropout
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -34,10 +35,13 @@ class LeNet(ImageTask):
 
     epochs: int = 9
     """Epochs of one full evaluation; a power of 3 (halving rate 3) or of 2 (halving rate 2)."""
+    dropout: float = 0.0
+    """Share of each hidden layer's activations that training sets to zero; below 1."""
 
     val_metric = "validation cross-entropy"
     extra_names = ("val_error",)
     objective = "cross_entropy"
+    batch_sizes = (2, 4, 8, 16)
     diverged_from = 100.0
     """Guessing gets ln 10 = 2.3; no training that is worth going on with comes near 100."""
     grid_order = ("lr", "batch_size", "l1", "l2")
@@ -50,6 +54,7 @@ class LeNet(ImageTask):
                 f"{self.name}.epochs={self.epochs}: must be a power of 3 (1, 3, 9, ...) or of 2",
                 parameter="task_options",
             )
+        check_dropout(self.name, self.dropout)
 
     @property
     def summary(self) -> str:
@@ -80,7 +85,7 @@ class LeNet(ImageTask):
             CategoricalHyperparameter("l1", WIDTHS),
             CategoricalHyperparameter("l2", WIDTHS),
             UniformFloatHyperparameter("lr", 1e-4, 1e-1, log=True),
-            CategoricalHyperparameter("batch_size", (2, 4, 8, 16)),
+            CategoricalHyperparameter("batch_size", self.batch_sizes),
         )
         return space
 
@@ -91,7 +96,7 @@ class LeNet(ImageTask):
 
         rate = float(config["lr"])
         return Recipe(
-            network=partial(lenet, l1=int(config["l1"]), l2=int(config["l2"])),
+            network=partial(lenet, l1=int(config["l1"]), l2=int(config["l2"]), rate=self.dropout),
             learning_rate=lambda epochs: rate,
             momentum=MOMENTUM,
             weight_decay=0.0,

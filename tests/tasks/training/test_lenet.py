@@ -110,7 +110,8 @@ def test_recipe_is_the_tutorials(name: str) -> None:
 
 def test_options() -> None:
     for name in NAMES:
-        assert [f.name for f in option_fields(task_class(name))] == ["epochs", "subset", "data"]
+        options = [f.name for f in option_fields(task_class(name))]
+        assert options == ["epochs", "subset", "data", "dropout"]
         task: Any = make_task(name, {"epochs": "3", "subset": "500", "data": "/some/where"})
         assert (task.epochs, task.subset, task.data, task.whole) == (3, 500, "/some/where", False)
         assert task.source == task.name == name

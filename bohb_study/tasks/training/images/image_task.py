@@ -38,6 +38,7 @@ class ImageTask(Task):
 
     test_metric = "test error"
     uses_gpu = True
+    data_parallel = True
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that cannot be."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bohb_study.seeding import derive, split_seed
 from bohb_study.tasks.base import Evaluation, Report
+from bohb_study.tasks.training.data_parallel import Dropouts, Ranks
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.images.batches import Images, load_parts
 from bohb_study.tasks.training.images.hardware import hardware
@@ -57,7 +58,7 @@ class ImageEvaluation(Evaluation):
             task: which data, which losses.
             recipe: how the configuration is trained.
             seed: the study's; draws the split.
-            training_seed: draws initial weights, data order and augmentation.
+            training_seed: draws initial weights, data order, augmentation and dropout.
 
         Raises:
             UsageError: the data are not there, or damaged.
@@ -78,7 +79,11 @@ class ImageEvaluation(Evaluation):
             model = recipe.network(channels, side)
         small = device.type == "cpu" and recipe.batch_size < ONEDNN_FROM
         self._layout = torch.contiguous_format if small else torch.channels_last
+        self._ranks = Ranks.here()
+        model = self._ranks.converted(model)
         self._model = model.to(device).to(memory_format=self._layout)
+        self._parallel = self._ranks.parallel(self._model)
+        self._dropouts = Dropouts.of(self._model, self._ranks)
         self._optimizer = torch.optim.SGD(
             self._model.parameters(),
             lr=recipe.learning_rate(0),
@@ -113,11 +118,12 @@ class ImageEvaluation(Evaluation):
 
     def _forward(self, images: Tensor) -> Tensor:
         mixed = self._hardware.mixed
+        model = self._parallel if self._model.training else self._model
         if mixed is None:
-            logits: Tensor = self._model(images)
+            logits: Tensor = model(images)
             return logits
         with torch.autocast(images.device.type, dtype=mixed):
-            logits = self._model(images)
+            logits = model(images)
         return logits.float()
 
     def _train_epoch(self) -> float:
@@ -129,37 +135,48 @@ class ImageEvaluation(Evaluation):
         order = torch.randperm(len(part), generator=generator).to(part.chosen.device)
         updates = math.ceil(len(part) / recipe.batch_size)
         self._model.train()
+        self._dropouts.begin_epoch(derive(self._seed, "dropout", self._now.epoch + 1))
         losses = []
         augment = generator if recipe.augmented else None
-        batches = part.batches(recipe.batch_size, order, augment, self._layout)
+        batches = part.batches(recipe.batch_size, order, augment, self._layout, self._ranks)
         for update, (images, labels) in enumerate(batches):
+            rows = min(recipe.batch_size, len(part) - update * recipe.batch_size)
+            self._dropouts.begin_batch(rows)
             self._optimizer.param_groups[0]["lr"] = recipe.learning_rate(
                 self._now.epoch + update / updates
             )
             self._optimizer.zero_grad()
-            loss = F.cross_entropy(self._forward(images), labels)
+            loss = self._ranks.cross_entropy(self._forward(images), labels, rows)
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self._scaler.step(self._optimizer)
             self._scaler.update()
             losses.append(loss.detach())
         self._now.epoch += 1
-        return torch.stack(losses).mean().item()
+        return self._ranks.mean(torch.stack(losses)).mean().item()
 
     @torch.inference_mode()
     def _evaluate(self, part: Images) -> dict[str, float]:
-        """Mean cross-entropy and share of errors on one part of the data."""
+        """Mean cross-entropy and share of errors on one part of the data.
+
+        Each rank looks at some of the batches; what they add up to is the same on each, and on any
+        number of ranks.
+        """
         self._model.eval()
-        entropy = torch.zeros((), dtype=torch.float64, device=part.chosen.device)
-        errors = torch.zeros((), dtype=torch.int64, device=part.chosen.device)
+        batches = math.ceil(len(part) / EVALUATED)
+        own = self._ranks.share(batches)
+        # sums over each batch: of the cross-entropy, and of errors
+        sums = torch.zeros((batches, 2), dtype=torch.float64, device=part.chosen.device)
         with onednn(True):
-            for images, labels in part.batches(EVALUATED):
+            some = part.some(own.start * EVALUATED, own.stop * EVALUATED)
+            for batch, (images, labels) in enumerate(some.batches(EVALUATED), own.start):
                 logits = self._forward(images)
-                entropy += F.cross_entropy(logits, labels, reduction="sum")
-                errors += (logits.argmax(dim=1) != labels).sum()
-        return {
-            "cross_entropy": entropy.item() / len(part),
-            "error": errors.item() / len(part),
-        }
+                sums[batch, 0] = F.cross_entropy(logits, labels, reduction="sum")
+                sums[batch, 1] = (logits.argmax(dim=1) != labels).sum()
+        # batch by batch, for the order of a sum decides its last bits
+        entropy = errors = 0.0
+        for of_entropy, of_errors in self._ranks.total(sums).tolist():
+            entropy, errors = entropy + of_entropy, errors + of_errors
+        return {"cross_entropy": entropy / len(part), "error": errors / len(part)}
 
     def state(self) -> dict[str, Any]:
         """A copy of all that training changes, on the CPU."""

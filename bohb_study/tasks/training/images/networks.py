@@ -3,14 +3,16 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bohb_study.tasks.training.data_parallel import dropout
 from bohb_study.tasks.training.images.formats import CLASSES
 
 
-def lenet(channels: int, side: int, l1: int, l2: int) -> nn.Sequential:
+def lenet(channels: int, side: int, l1: int, l2: int, rate: float = 0.0) -> nn.Sequential:
     """LeNet of the PyTorch tutorial on Ray Tune, with hidden layers of widths l1 and l2.
 
     Maps images of shape (n, channels, side, side) to logits of shape (n, 10). The tutorial takes
-    the maximum after the rectifier; before it gives the same and costs less.
+    the maximum after the rectifier; before it gives the same and costs less. ``rate`` is that of the
+    dropout behind each hidden layer, which the tutorial has not.
     """
     pixels = ((side - 4) // 2 - 4) // 2
     return nn.Sequential(
@@ -23,8 +25,10 @@ def lenet(channels: int, side: int, l1: int, l2: int) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(16 * pixels**2, l1),
         nn.ReLU(),
+        *dropout(rate),
         nn.Linear(l1, l2),
         nn.ReLU(),
+        *dropout(rate),
         nn.Linear(l2, CLASSES),
     )
 

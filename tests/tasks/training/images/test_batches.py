@@ -13,8 +13,9 @@ from bohb_study.tasks.training.images import batches
 from bohb_study.tasks.training.images.batches import (
     PADDING,
     Images,
+    crop_and_flip,
+    draw_crops_and_flips,
     load_parts,
-    random_crop_and_flip,
 )
 from bohb_study.tasks.training.images.decoded import load
 from bohb_study.tasks.training.images.splits import moments, split
@@ -121,6 +122,10 @@ def test_parts_are_made_once_and_share_one_copy_of_the_images(image_data: Any) -
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def random_crop_and_flip(pixels: Tensor, draws: torch.Generator) -> Tensor:
+    return crop_and_flip(pixels, *draw_crops_and_flips(len(pixels), draws))
 
 
 @pytest.mark.parametrize("shape", [(50, 3, 32, 32), (50, 1, 28, 28), (7, 2, 5, 9), (1, 1, 1, 1)])
