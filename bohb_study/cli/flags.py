@@ -16,7 +16,7 @@ FORMER_FLAGS = {
 
 _GIVEN = (
     *("allow_missing", "anyway", "cpus_per_trial", "download", "engine", "fresh"),
-    *("gpus_per_trial", "numerics", "workers", "task_options", "trust"),
+    *("gpus_per_trial", "numerics", "workers", "task_options", "trust", "data_parallel"),
 )
 """Parameters that a message of the library may advise to set."""
 _KEYWORD = re.compile(

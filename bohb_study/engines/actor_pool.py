@@ -13,6 +13,7 @@ from ray.exceptions import ObjectLostError, RayError, RayTaskError
 from bohb_study import numerics
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, one_line
+from bohb_study.engines.ranks import RankError, RankGroup
 from bohb_study.engines.training_actor import StepTaken, Trained, TrainingActor
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config
@@ -148,13 +149,17 @@ class ActorPool:
             self.actors.append(self._start())
 
     def _start(self) -> Actor:
-        job = self._job
+        job, ranks = self._job, None
+        cpus, gpus = job.cpus_per_trial, job.gpus_per_trial
+        if job.data_parallel > 1:  # they hold what the trial takes, and who drives them nothing
+            ranks = RankGroup(job.task, job.data_parallel, cpus, gpus, self._record, job.placement)
+            cpus = gpus = 0
         handle = TrainingActor.options(
-            num_cpus=job.cpus_per_trial,
-            num_gpus=job.gpus_per_trial,
+            num_cpus=cpus,
+            num_gpus=gpus,
             label_selector=job.placement.label_selector,
             runtime_env={"env_vars": numerics.changes(job.numerics)},
-        ).remote(job.task, job.cell.seed, self._record)
+        ).remote(job.task, job.cell.seed, self._record, ranks)
         actor = Actor(handle)
         self._calls[handle.check.remote()] = actor
         return actor
@@ -228,7 +233,7 @@ class ActorPool:
             if actor.training is not None and _is_lost(error):
                 self._time.free(1)
                 yield Event(actor, stateless=True)
-            elif isinstance(error, RayTaskError):
+            elif isinstance(error, RayTaskError) and not isinstance(error.cause, RankError):
                 raise _cause(error) from None
             else:
                 yield self._replace(actor, error)
@@ -249,6 +254,7 @@ class ActorPool:
                 raise StudyError(f"{self._job.cell}: its actors do not start: {died}")
         elif actor.training is None:
             self._time.free(-1)
+        ray.kill(actor.handle)  # where only its ranks have died
         self._calls = {call: other for call, other in self._calls.items() if other is not actor}
         self.actors[self.actors.index(actor)] = self._start()
         return Event(actor, died=died)

@@ -66,6 +66,8 @@ class CellJob:
     """By which kernels it is computed."""
     own_method: OwnMethod | None = None
     """The user's file that its method is of; None for a registered method."""
+    data_parallel: int = 1
+    """Processes that train each trial together; the CPUs and GPUs of a trial are each one's."""
     actors: int = 0
     """Ray actors that train for engine virtual; 0: it trains in the process that runs the cell."""
     placement: Placement = field(default_factory=Placement)

@@ -65,17 +65,44 @@ def is_interruption(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) and not apart
 
 
+class StepGenerators:
+    """What the steps of one training find when they draw from the global random generators.
+
+    They are seeded before each step, by trial and level, and stand afterwards where they stood: so
+    it neither matters in which process a step is trained, after what, nor does a searcher beside it
+    draw anything else. What is computed in microseconds is trusted not to draw, and a function that
+    runs in Ray's own session keeps its generators to itself (``ray_function``).
+    """
+
+    def __init__(
+        self, task: Task, config: Config, seed: int, training_seed: int | None = None
+    ) -> None:
+        """Those of a configuration.
+
+        Args:
+            task: the task of the cell.
+            config: hyperparameters.
+            seed: the study's.
+            training_seed: of the training; by default the trial's.
+        """
+        self._draws = not task.computed and task.only_engine is None
+        self._of = (task.name, seed, config)
+        self._seed = training_seed
+
+    def seeded(self, level: int = 0) -> AbstractContextManager[None]:
+        """As a step up to ``level`` finds them; 0: as saving and restoring do."""
+        if not self._draws:
+            return _AS_THEY_ARE
+        if self._seed is None:
+            self._seed = trial_seed(*self._of)
+        return global_random.seeded(derive("global", self._seed, level))
+
+
 class GuardedEvaluation:
     """One configuration of a task; from its first failure on, every step of it has failed.
 
     Whatever ends a training fails it, ``sys.exit`` included, but for Ctrl-C. ``CELL_ERRORS`` are
     let through: no configuration could avoid those, so not the training but the cell has failed.
-
-    Training code may draw from the global random generators: they are seeded before each step, by
-    trial and level, and stand afterwards where they stood. So it neither matters in which process
-    a step is trained, after what, nor does a searcher beside it draw anything else. What is
-    computed in microseconds is trusted not to draw, and a function that runs in Ray's own session
-    keeps its generators to itself (``ray_function``).
     """
 
     def __init__(
@@ -85,6 +112,7 @@ class GuardedEvaluation:
         seed: int,
         start: Start | None = None,
         training_seed: int | None = None,
+        passes: tuple[type[BaseException], ...] = (),
     ) -> None:
         """Nothing is started before the first step.
 
@@ -94,13 +122,14 @@ class GuardedEvaluation:
             seed: the study's seed.
             start: begins the evaluation; by default ``task.start``.
             training_seed: of the training; by default the trial's.
+            passes: further errors that are let through.
         """
         self._task = task
         self._config = config
         self._seed = seed
         self._start = start or task.start
-        self._draws = not task.computed and task.only_engine is None
-        self._training_seed = training_seed
+        self._passes = (*CELL_ERRORS, *passes)
+        self._generators = StepGenerators(task, config, seed, training_seed)
         self._evaluation: Evaluation | None = None
         self._failed = ""
 
@@ -114,7 +143,7 @@ class GuardedEvaluation:
         begin = perf_counter()
         if not self._failed:
             try:
-                with self._generators(level):
+                with self._generators.seeded(level):
                     if self._evaluation is None:
                         self._evaluation = self._start(self._config, self._seed)
                     return usable(self._evaluation.advance(level))
@@ -123,27 +152,25 @@ class GuardedEvaluation:
         # it counts as executed whole, so that failing is never cheaper than training
         return self._task.failure(units, perf_counter() - begin, message=self._failed)
 
-    def _generators(self, level: int = 0) -> AbstractContextManager[None]:
-        """The global generators as a step up to ``level`` finds them; 0: as saving finds them."""
-        if not self._draws:
-            return _AS_THEY_ARE
-        if self._training_seed is None:
-            self._training_seed = trial_seed(self._task.name, self._seed, self._config)
-        return global_random.seeded(derive("global", self._training_seed, level))
-
     def _fail(self, error: BaseException) -> None:
         """From here on it has failed; raises ``error`` again where that is not the training's."""
-        if isinstance(error, CELL_ERRORS) or is_interruption(error):
+        if isinstance(error, self._passes) or is_interruption(error):
             raise error
         self._failed = one_line(error, 200)
-        self._evaluation = None
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the evaluation holds, if one was started."""
+        if self._evaluation is not None:
+            self._evaluation.close()
+            self._evaluation = None
 
     def state(self) -> dict[str, Any]:
         """Everything that ``restore`` needs to go on exactly; picklable."""
         state = None
         if self._evaluation is not None:
             try:
-                with self._generators():
+                with self._generators.seeded():
                     state = self._evaluation.state()
             except BaseException as error:
                 self._fail(error)
@@ -158,7 +185,7 @@ class GuardedEvaluation:
         self._failed = state["failed"]
         if state["state"] is not None:
             try:
-                with self._generators():
+                with self._generators.seeded():
                     self._evaluation = self._start(self._config, self._seed)
                     self._evaluation.restore(state["state"])
             except BaseException as error:

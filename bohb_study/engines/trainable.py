@@ -7,6 +7,7 @@ import ray
 from ray import tune
 
 from bohb_study.engines.guard import GuardedEvaluation, interruptible
+from bohb_study.engines.ranks import RankGroup
 from bohb_study.methods.base import seen
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, without_first_rung
 from bohb_study.numerics import Mode, check, is_portable
@@ -32,6 +33,7 @@ class TaskTrainable(tune.Trainable):
         seed: int,
         ledger: Any,
         numerics: Mapping[str, str],
+        ranks: RankGroup | None = None,
     ) -> None:
         """Start a configuration.
 
@@ -41,6 +43,7 @@ class TaskTrainable(tune.Trainable):
             seed: the study's seed.
             ledger: handle of the ledger's actor.
             numerics: ``numerics.record`` of the process that drives the cell.
+            ranks: train each trial together, in the trial's own bundles; None where this trains.
 
         Raises:
             StudyError: this process computes by other kernels.
@@ -50,6 +53,9 @@ class TaskTrainable(tune.Trainable):
         self._task = task
         self._seed = seed
         self._ledger = ledger
+        self._ranks = ranks
+        if ranks is not None:
+            ranks.use(ray.util.get_current_placement_group())
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -58,13 +64,15 @@ class TaskTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
+        if hasattr(self, "_evaluation"):
+            self._evaluation.close()
         own = plain(decoder(self._task)(without_first_rung(config)))
         self._evaluation = GuardedEvaluation(self._task, own, self._seed, self._start_task)
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0
 
     def _start_task(self, config: Config, seed: int) -> Evaluation:
-        return self._task.start(config, seed)
+        return self._ranks.start(config, seed) if self._ranks else self._task.start(config, seed)
 
     def step(self) -> dict[str, Any]:
         """Ask the ledger; go to the next level if it lets the step in."""
@@ -85,6 +93,11 @@ class TaskTrainable(tune.Trainable):
             "units": units,
             "report": report,
         }
+
+    def cleanup(self) -> None:
+        """End the ranks."""
+        if self._ranks is not None:
+            self._ranks.close()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Everything that a paused trial needs to go on exactly."""

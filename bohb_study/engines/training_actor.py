@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import ray
 
 from bohb_study.engines.guard import GuardedEvaluation, interruptible
+from bohb_study.engines.ranks import RankError, RankGroup
 from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config
 from bohb_study.tasks import Report, Task
@@ -35,15 +36,19 @@ class Trained(NamedTuple):
 class TrainingHost:
     """Keeps the evaluations of the trials that are at home here, and trains one at a time."""
 
-    def __init__(self, task: Task, seed: int, numerics: Mapping[str, str]) -> None:
+    def __init__(
+        self, task: Task, seed: int, numerics: Mapping[str, str], ranks: RankGroup | None = None
+    ) -> None:
         """Host trials of ``task`` under the study's ``seed``.
 
         Args:
             task: the task of the cell.
             seed: the study's.
             numerics: ``numerics.record`` of the process that runs the cell.
+            ranks: train each trial together, in processes of their own; None where this one trains.
         """
         self._task, self._seed, self._numerics = task, seed, numerics
+        self._start = ranks.start if ranks else None
         self._evaluations: dict[str, GuardedEvaluation] = {}
         self._saving = 0.0
 
@@ -72,10 +77,13 @@ class TrainingHost:
 
         Raises:
             StudyError, UsageError: the cell cannot go on.
+            RankError: a process of the trial has died, and with it all that trained beside it.
         """
         with interruptible():
             if again is not None:
-                evaluation = GuardedEvaluation(self._task, config, self._seed)
+                evaluation = GuardedEvaluation(
+                    self._task, config, self._seed, self._start, passes=(RankError,)
+                )
                 if state is not None:
                     evaluation.restore(pickle.loads(state))
                 self._evaluations[trial_id] = evaluation
@@ -102,7 +110,8 @@ class TrainingHost:
 
     def forget(self, trial_id: str) -> None:
         """The trial is at home here no more."""
-        self._evaluations.pop(trial_id, None)
+        if (evaluation := self._evaluations.pop(trial_id, None)) is not None:
+            evaluation.close()
 
 
 TrainingActor: Any = ray.remote(TrainingHost)

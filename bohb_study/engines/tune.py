@@ -23,6 +23,7 @@ from bohb_study import numerics
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
 from bohb_study.engines.ledger_actor import LedgerActor
 from bohb_study.engines.placement import LostPartError, beside_this_process
+from bohb_study.engines.ranks import RankGroup
 from bohb_study.engines.ray_function import RayFunctionTrainable
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
@@ -151,18 +152,25 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     meter = _Meter()
     recorder = Recorder(job, pair)
     listener = _Listener(recorder, pair, meter, progress)
+    cpus, gpus, ranks = job.cpus_per_trial, job.gpus_per_trial, None
+    if job.data_parallel > 1:
+        record = numerics.record(job.numerics)
+        ranks = RankGroup(job.task, job.data_parallel, cpus, gpus, record)
     trainable = tune.with_parameters(
         RayFunctionTrainable if job.task.only_engine else TaskTrainable,
         task=job.task,
         seed=job.cell.seed,
         ledger=ledger,
         numerics=numerics.record(job.numerics),
+        ranks=ranks,
     )
-    bundle = {"CPU": job.cpus_per_trial, "GPU": job.gpus_per_trial}
+    bundle = {"CPU": cpus, "GPU": gpus}
     # Ray keeps trainables by name, for all processes of a job together: by the name of its class,
     # the trials of one cell would run with the task, seed and ledger of another beside it
     name = uuid.uuid4().hex
-    tune.register_trainable(name, tune.with_resources(trainable, job.placement.bundles([bundle])))
+    # ranks train in bundles of their own, and who drives them needs none
+    bundles = [bundle] if job.data_parallel == 1 else [{}, *[bundle] * job.data_parallel]
+    tune.register_trainable(name, tune.with_resources(trainable, job.placement.bundles(bundles)))
     begin = perf_counter()
     with tempfile.TemporaryDirectory(prefix="bohb-study-", dir=job.storage) as storage:
         tuner = tune.Tuner(

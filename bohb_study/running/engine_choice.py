@@ -37,13 +37,17 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     return task.only_engine or "virtual"
 
 
+def needs_actors(config: StudyConfig, options: RunOptions) -> bool:
+    """Whether trials need actors: Ray allocates GPUs, and the processes of a trial."""
+    return options.gpus_per_trial > 0 or config.data_parallel > 1
+
+
 def actors_of(
     config: StudyConfig, task: Task, options: RunOptions, at_once: int, trials: int
 ) -> int:
     """Ray actors that train a cell of ``task``; 0 where the cell trains in its own process.
 
-    What is computed in microseconds, or trains one trial at a time, is not worth sending anywhere,
-    but GPUs are Ray's to allocate.
+    What is computed in microseconds, or trains one trial at a time, is not worth sending anywhere.
 
     Args:
         config: the study's.
@@ -56,7 +60,7 @@ def actors_of(
         return 0
     if options.actors is not None:
         return options.actors
-    by_ray = options.gpus_per_trial > 0
+    by_ray = needs_actors(config, options)
     if not by_ray and (task.computed or config.workers == 1):
         return 0
     actors = max(1, min(config.workers, trials // at_once))

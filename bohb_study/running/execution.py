@@ -14,6 +14,7 @@ from bohb_study.running.engine_choice import (
     actors_by_task,
     check_actors,
     engine_of,
+    needs_actors,
     trials_here,
 )
 from bohb_study.running.options import RunOptions
@@ -78,7 +79,7 @@ def session(
 
     engines = {engine_of(study.config, study.task(cell), options) for cell in cells}
     check_actors(study, engines, options)
-    by_ray = options.address is not None or options.gpus_per_trial > 0 or "tune" in engines
+    by_ray = options.address is not None or "tune" in engines or needs_actors(study.config, options)
     by_ray = by_ray or any(actors_by_task(study, cells, options, trials_here(options)).values())
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
         job = CellJob(
@@ -97,7 +98,10 @@ def session(
     with connection.connected(options.address):
         interrupts.begin()  # Ray takes SIGTERM for itself when it starts
         connection.check_resources(
-            options.cpus_per_trial, options.gpus_per_trial, options.actors or 1
+            options.cpus_per_trial,
+            options.gpus_per_trial,
+            options.actors or 1,
+            study.config.data_parallel,
         )
         by_engine = {
             name: engine_of(study.config, task, options) for name, task in study.tasks.items()
@@ -130,8 +134,8 @@ def execute(
 
     config = study.config
     trials = trials_here(options)
-    if nodes is not None and (options.address is not None or options.gpus_per_trial):
-        trials = nodes.at_once()
+    if nodes is not None and (options.address is not None or needs_actors(config, options)):
+        trials = nodes.at_once(config.data_parallel)
     actors = actors_by_task(study, cells, options, trials)
     engines = {name: engine_of(config, study.tasks[name], options) for name in actors}
     storage = _shared_storage(nodes, folder)
@@ -148,6 +152,7 @@ def execute(
             numerics=config.numerics,
             own_method=config.own_methods.get(cell.method),
             actors=actors[cell.task],
+            data_parallel=config.data_parallel,
         )
         for cell in cells
     ]

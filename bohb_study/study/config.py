@@ -15,6 +15,7 @@ from bohb_study.study.config_checks import (
     MOST_WORKERS,
     check_cells,
     check_count,
+    check_data_parallel,
     check_names,
     check_size,
 )
@@ -58,6 +59,9 @@ class StudyConfig:
     """Halving rate; by default the task's own."""
     task_options: tuple[str, ...] = ()
     """Options of tasks, as task.key=value (--list shows them)."""
+    data_parallel: int = 1
+    """Processes that train each trial together (DistributedDataParallel), each on a share of every
+    batch; batch size and learning rate are the configuration's."""
     numerics: Mode = "portable"
     """By which kernels rows are computed: portable (those of x86-64-v3, so that rows are the same
     on every such processor) or native (whatever numpy and PyTorch choose here: a little faster,
@@ -101,8 +105,10 @@ class StudyConfig:
             raise UsageError(
                 f"{self.budget}: must be a finite number", parameter="budget"
             ) from None
+        check_count("data_parallel", self.data_parallel)
         for task in self.resolve().tasks.values():
             check_size(self.budget, task)
+            check_data_parallel(self.data_parallel, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:

@@ -63,3 +63,23 @@ def check_size(budget: float, task: Task) -> None:
         f"{exact(budget)}: must be at most {most:,} full evaluations of {task.name} ({why})",
         parameter="budget",
     )
+
+
+def check_data_parallel(processes: int, task: Task) -> None:
+    """Raise UsageError for a task that so many processes cannot train together."""
+    if processes == 1:
+        return
+    if not task.data_parallel:
+        raise UsageError(
+            f"{processes}: {task.name} is not trained by several processes together; the tasks "
+            "that are train a network batch by batch (digits, images, a training function that "
+            "says so)",
+            parameter="data_parallel",
+        )
+    odd = [size for size in task.batch_sizes if size % processes]
+    if odd:
+        sizes = ", ".join(map(str, task.batch_sizes))
+        raise UsageError(
+            f"{processes}: does not divide {task.name}'s batches of {odd[0]} (it has {sizes})",
+            parameter="data_parallel",
+        )

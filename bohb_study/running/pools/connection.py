@@ -138,14 +138,21 @@ def _host_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def check_resources(cpus: float, gpus: float, actors: int = 1) -> None:
-    """Raise UsageError where no node could ever hold one trial, or all not as many at a time.
+def check_resources(cpus: float, gpus: float, actors: int = 1, processes: int = 1) -> None:
+    """Raise UsageError where no node could ever hold a trial's process, or Ray not all of them.
 
     Args:
-        cpus: of a trial.
-        gpus: of a trial.
+        cpus: of a process.
+        gpus: of a process.
         actors: that are to train trials at the same time.
+        processes: that train each trial together.
     """
+    if processes > 1 and gpus % 1:
+        raise UsageError(
+            f"{gpus:g}: nccl takes a whole GPU for each process of a trial (data_parallel="
+            f"{processes})",
+            parameter="gpus_per_trial",
+        )
     for parameter, key, wanted in (
         ("cpus_per_trial", "CPU", cpus),
         ("gpus_per_trial", "GPU", gpus),
@@ -154,6 +161,11 @@ def check_resources(cpus: float, gpus: float, actors: int = 1) -> None:
         if wanted > most:
             raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
         there = ray.cluster_resources().get(key, 0.0)
-        if actors * wanted > there:
-            said = f"{actors}: take {actors * wanted:g} {key}s; there are {there:g}"
-            raise UsageError(said, "actors")
+        for name, count, each in (
+            ("data_parallel", processes, wanted),
+            ("actors", actors, processes * wanted),
+        ):
+            if count * each > there:
+                raise UsageError(
+                    f"{count}: take {count * each:g} {key}s; there are {there:g}", name
+                )
