@@ -88,8 +88,7 @@ class RankGroup:
         Raises:
             RankError: a rank cannot be started, died, or does not answer.
         """
-        if not self._ranks:
-            self._open()
+        self.open()
         number = next(self._numbers)
         self._running.add(number)
         self._ask("start", number, config, seed)
@@ -123,7 +122,14 @@ class RankGroup:
         """Process ids of the ranks, for those who watch them."""
         return list(ray.get([rank.pid.remote() for rank in self._ranks]))
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Start the ranks, unless they run; waits until there is room for all of them.
+
+        Raises:
+            RankError: a rank cannot be started.
+        """
+        if self._ranks:
+            return
         try:
             self._ranks = [self._rank(number) for number in range(self._size)]
             limit = (self._size, self._seconds)

@@ -26,6 +26,9 @@ class TaskTrainable(tune.Trainable):
     at full fidelity).
     """
 
+    _begun: GuardedEvaluation | None = None
+    """The configuration that it trains, if there is one."""
+
     def setup(
         self,
         config: dict[str, Any],
@@ -64,10 +67,11 @@ class TaskTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        if hasattr(self, "_evaluation"):
-            self._evaluation.close()
+        if self._begun is not None:
+            self._begun.close()
         own = plain(decoder(self._task)(without_first_rung(config)))
         self._evaluation = GuardedEvaluation(self._task, own, self._seed, self._start_task)
+        self._begun = self._evaluation
         self._first_rung = int(config[FIRST_RUNG])
         self._level = 0
 

@@ -48,7 +48,7 @@ class TrainingHost:
             ranks: train each trial together, in processes of their own; None where this one trains.
         """
         self._task, self._seed, self._numerics = task, seed, numerics
-        self._start = ranks.start if ranks else None
+        self._ranks = ranks
         self._evaluations: dict[str, GuardedEvaluation] = {}
         self._saving = 0.0
 
@@ -56,6 +56,8 @@ class TrainingHost:
         """Raise StudyError where this process computes by other kernels than the cell's."""
         mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
         check(mode, baseline=is_portable(self._numerics))
+        if self._ranks is not None:
+            self._ranks.open()  # who waits for their CPUs is given nothing to train
 
     def train(
         self,
@@ -81,8 +83,9 @@ class TrainingHost:
         """
         with interruptible():
             if again is not None:
+                start = self._ranks.start if self._ranks else None
                 evaluation = GuardedEvaluation(
-                    self._task, config, self._seed, self._start, passes=(RankError,)
+                    self._task, config, self._seed, start, passes=(RankError,)
                 )
                 if state is not None:
                     evaluation.restore(pickle.loads(state))

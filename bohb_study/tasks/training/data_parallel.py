@@ -65,7 +65,7 @@ class Ranks:
         """
         if not self.grouped:
             return model
-        parallel = DistributedDataParallel(model, broadcast_buffers=False)
+        parallel = DistributedDataParallel(model, forward_sync_buffers=False)
         if self.size > 2:  # the sum of two numbers has one order
             parallel.register_comm_hook(None, mean_in_order_of_ranks)
         return parallel
