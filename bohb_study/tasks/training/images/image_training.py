@@ -78,7 +78,7 @@ class ImageEvaluation(Evaluation):
             model = recipe.network(channels, side)
         small = device.type == "cpu" and recipe.batch_size < ONEDNN_FROM
         self._layout = torch.contiguous_format if small else torch.channels_last
-        self._model = model.to(device).to(memory_format=self._layout)
+        self._model = self._placed(model)
         self._optimizer = torch.optim.SGD(
             self._model.parameters(),
             lr=recipe.learning_rate(0),
@@ -111,6 +111,10 @@ class ImageEvaluation(Evaluation):
             return self._task.failure(units, seconds, "diverged")
         return Report(val_loss, test["error"], seconds, units, extra=extra)
 
+    def _placed(self, model: nn.Module) -> nn.Module:
+        """The network where it is trained."""
+        return model.to(self._hardware.device).to(memory_format=self._layout)
+
     def _forward(self, images: Tensor) -> Tensor:
         mixed = self._hardware.mixed
         if mixed is None:
@@ -137,13 +141,17 @@ class ImageEvaluation(Evaluation):
                 self._now.epoch + update / updates
             )
             self._optimizer.zero_grad()
-            loss = F.cross_entropy(self._forward(images), labels)
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses.append(self._gradients(images, labels))
             self._scaler.step(self._optimizer)
             self._scaler.update()
-            losses.append(loss.detach())
         self._now.epoch += 1
         return torch.stack(losses).mean().item()
+
+    def _gradients(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Add the gradients of a batch, scaled, to those of the weights; the batch's mean loss."""
+        loss = F.cross_entropy(self._forward(images), labels)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     @torch.inference_mode()
     def _evaluate(self, part: Images) -> dict[str, float]:
