@@ -1,4 +1,4 @@
-"""Measure the project itself: the engine, the loading of images and of large studies, imports."""
+"""Measure the project itself: its engine, trainings on images, large studies, imports."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -9,6 +9,8 @@ from bohb_study.errors import UsageError
 PARTS = {
     "engine": "CPU time and memory of each method, by workers and by budget",
     "images": "images per second, against a plain DataLoader loop",
+    "split": "a network in one piece, split over two devices, and with a pipeline",
+    "devices": "LeNet and ResNet-20: channels last, mixed precision, torch.compile",
     "frames": "how long a large study takes to load and to aggregate",
     "imports": "how long importing the public modules and asking the commands for help takes",
 }
