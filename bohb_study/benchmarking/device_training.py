@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bohb_study.benchmarking.passes import device_names, in_rounds, made_up, ratio, seconds_of
+from bohb_study.benchmarking.passes import device_names, in_rounds, made_up, ratios, seconds_of
 from bohb_study.seeding import Config
 from bohb_study.tasks import make_task
 from bohb_study.tasks.training.denormals import flushed_denormals
@@ -76,8 +76,8 @@ class DeviceSpeed:
     """Images per second of training, a pass each, in rounds with the other variants."""
     look: tuple[float, ...] = ()
     """Images per second of looking at images, likewise."""
-    ratio: float | None = None
-    """Of training, to ``EAGER``: median of the ratios of each round."""
+    ratios: tuple[float, ...] = ()
+    """Of training, to ``EAGER``, in each round."""
     first_seconds: float | None = None
     """Of the first update, compilation included."""
     full_evaluation: float | None = None
@@ -211,7 +211,7 @@ def _measured(
             speed,
             train=tuple(train[name]),
             look=tuple(look[name]),
-            ratio=ratio(train[name], train[EAGER.name]),
+            ratios=ratios(train[name], train[EAGER.name]),
             full_evaluation=speed.first_seconds + rest,
         )
 

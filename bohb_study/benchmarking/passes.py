@@ -57,9 +57,14 @@ def in_rounds(
     return {name: (taken, often[name]) for name, taken in found.items()}
 
 
-def ratio(rates: Sequence[float], others: Sequence[float]) -> float:
-    """How many times as fast the first is as the other: median over the rounds."""
-    return median(rate / other for rate, other in zip(rates, others, strict=True))
+def ratios(rates: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
+    """How many times as fast the first is as the other, in each round."""
+    return tuple(rate / other for rate, other in zip(rates, others, strict=True))
+
+
+def span(found: Sequence[float]) -> str:
+    """Median, least and most of the ratios of all rounds, for a table."""
+    return f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
 def device_names(devices: Sequence[torch.device]) -> str:

@@ -6,7 +6,7 @@ once show what the same devices give where nothing is split.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bohb_study.benchmarking.passes import device_names, in_rounds, made_up, ratio
+from bohb_study.benchmarking.passes import device_names, in_rounds, made_up, ratios
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.images.hardware import hardware, stage_devices
 from bohb_study.tasks.training.images.resnet50 import resnet50_stages
@@ -27,11 +27,10 @@ from bohb_study.tasks.training.pipeline import (
 )
 
 UNSPLIT = "in one piece"
-UNSPLIT_TWO_THREADS = "in one piece, two threads"
 IN_TURN = "split, in turn"
 PIPELINED = "split, pipelined"
 TWO_AT_ONCE = "two trainings at once"
-CLOSE = 1e-2
+CLOSE = 1e-3
 """By how much, of itself, the first loss may differ between the ways, in mixed precision."""
 
 Gradients = Callable[[Tensor, Tensor], Tensor]
@@ -55,8 +54,8 @@ class SplitSpeed:
     """That each pass trained on."""
     seconds: tuple[float, ...]
     """Of each pass, in rounds with those of the other ways."""
-    ratio: float = 1.0
-    """To ``UNSPLIT`` of as many micro-batches: median of the ratios of each round."""
+    ratios: tuple[float, ...] = ()
+    """To ``UNSPLIT`` of as many micro-batches, in each round."""
 
     @property
     def rates(self) -> list[float]:
@@ -112,9 +111,7 @@ def measure(
             for name, way in ways.items()
         ]
         base = speeds[0].rates
-        yield from (
-            SplitSpeed(**{**vars(speed), "ratio": ratio(speed.rates, base)}) for speed in speeds
-        )
+        yield from (replace(speed, ratios=ratios(speed.rates, base)) for speed in speeds)
 
 
 def _check_equal(losses: dict[str, float]) -> None:
@@ -149,8 +146,6 @@ def _ways(width: int, boundary: int, batch_size: int, count: int) -> dict[str, _
         return _Way(devices, _training(network, gradients, _batch(batch_size, devices[0])))
 
     ways = {UNSPLIT: _Way(devices[:1], whole(devices[0]))}
-    if used.device.type == "cpu":
-        ways[UNSPLIT_TWO_THREADS] = _Way(devices, partial(_on_threads, 2, whole(devices[0])))
     ways |= {IN_TURN: split(in_turn), PIPELINED: split(one_forward_one_backward)}
     if used.device.type == "cpu" or devices[0] != devices[1]:
         both = [whole(device) for device in devices]
@@ -192,16 +187,13 @@ def _unscaled(loss: Tensor) -> Tensor:
     return loss
 
 
-def _on_threads(threads: int, run: Run, updates: int) -> Tensor:
-    torch.set_num_threads(threads)
-    try:
-        return run(updates)
-    finally:
-        torch.set_num_threads(1)
-
-
 def _at_once(both: list[Run], updates: int) -> Tensor:
     """Trainings that have nothing to do with each other, a thread each."""
+
+    def run(one: Run) -> Tensor:
+        torch.set_num_threads(1)  # a new thread has torch's default
+        return one(updates)
+
     with ThreadPoolExecutor(len(both)) as pool:
-        losses = list(pool.map(lambda run: _on_threads(1, run, updates), both))
+        losses = list(pool.map(run, both))
     return losses[0]

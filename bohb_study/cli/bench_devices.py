@@ -78,14 +78,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _table(speeds: Sequence["DeviceSpeed"], how: str) -> Table:
+    from bohb_study.benchmarking.passes import span
+
     rows, failures = [], []
     for speed in speeds:
         cells: list[str | int] = [speed.network, speed.variant, speed.batch_size]
-        if speed.ratio is None or speed.first_seconds is None or speed.full_evaluation is None:
+        if speed.first_seconds is None or speed.full_evaluation is None:
             failures.append(f"{speed.network}, {speed.variant}: {speed.failed}")
             rows.append(row([*cells, "failed", "", "", "", ""]))
             continue
-        rates = [f"{median(speed.train):,.0f}", f"{speed.ratio:.2f}", f"{median(speed.look):,.0f}"]
+        rates = [f"{median(speed.train):,.0f}", span(speed.ratios), f"{median(speed.look):,.0f}"]
         seconds = [f"{speed.first_seconds:,.1f}", f"{speed.full_evaluation:,.0f}"]
         rows.append(row([*cells, *rates, *seconds]))
     return Table(

@@ -1,7 +1,7 @@
 """Measure a ResNet-50 in one piece, split over two devices, and split with a pipeline.
 
 On two GPUs, on one, or on the CPU, whatever there is; the images are made up. Images per second are
-medians of passes that take turns; ratios are medians of those of each round.
+medians of passes that take turns; of the ratios of all rounds the median, the least and the most.
 """
 
 import sys
@@ -60,6 +60,7 @@ class SplitBenchmark:
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
     options = command_line.parse(SplitBenchmark, argv, __doc__ or "", "bohb-study bench split")
+    from bohb_study.benchmarking.passes import span
     from bohb_study.benchmarking.split_training import SplitSpeed, measure  # imports torch
 
     speeds: list[SplitSpeed] = []
@@ -93,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
             *columns("images/s", "ratio to one piece", align="right"),
         ),
         tuple(
-            row([s.micro_batches, s.way, s.where, f"{s.images_per_second:,.1f}", f"{s.ratio:.2f}"])
+            row([s.micro_batches, s.way, s.where, f"{s.images_per_second:,.1f}", span(s.ratios)])
             for s in speeds
         ),
     )

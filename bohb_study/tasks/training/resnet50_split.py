@@ -65,16 +65,15 @@ class CifarResNet50Split(CifarTask):
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds from epoch ``start`` to ``end``, on two cores.
 
-        One core takes c = 0.5 ms x width + 15 us x width^2 an image that is trained on, 0.28 c one
-        that is looked at, and 10 ms + 15 us x width^2 a micro-batch more. Of m micro-batches two
+        One core takes c = 0.4 ms x width + 26.5 us x width^2 an image that is trained on, 0.3 c one
+        that is looked at, and 10 ms + 80 us x width^2 a micro-batch more. Of m micro-batches two
         stages that take equally long need the (m + 1) / 2m-th part of it. Fitted, to some 30 %, to
         the CPU time of a core of an Intel Xeon that others used as well; a GPU is faster by a
         factor that depends on it. What is measured in a run decides nothing.
         """
         train, evaluated = self.counts()
-        square = 1.5e-5 * self.width**2
-        image = 5e-4 * self.width + square
+        image = 4e-4 * self.width + 2.65e-5 * self.width**2
         micro_batches = math.ceil(train * self.micro_batches / int(config["batch_size"]))
-        epoch = train * image + micro_batches * (1e-2 + square)
+        epoch = train * image + micro_batches * (1e-2 + 8e-5 * self.width**2)
         overlap = (self.micro_batches + 1) / (2 * self.micro_batches)
-        return overlap * ((end - start) * epoch + 0.28 * image * evaluated)
+        return overlap * ((end - start) * epoch + 0.3 * image * evaluated)

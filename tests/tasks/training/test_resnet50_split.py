@@ -274,13 +274,13 @@ def test_it_learns(image_data: Path) -> None:
 
 
 def test_duration_follows_its_formula() -> None:
-    image = 0.032 + 1.5e-5 * 4096
-    parts = math.ceil(40_000 * 4 / 33) * (0.01 + 1.5e-5 * 4096)
-    expected = 5 / 8 * (22 * (40_000 * image + parts) + 0.28 * image * 20_000)
+    image = 0.0256 + 2.65e-5 * 4096
+    parts = math.ceil(40_000 * 4 / 33) * (0.01 + 8e-5 * 4096)
+    expected = 5 / 8 * (22 * (40_000 * image + parts) + 0.3 * image * 20_000)
     assert TASK.duration(CONFIG, 0, 22) == pytest.approx(expected)
     one = make_task(NAME, {"micro_batches": "1", "width": "4", "subset": "1000"})
-    image = 0.002 + 1.5e-5 * 16
-    expected = 3 * (800 * image + 25 * (0.01 + 1.5e-5 * 16)) + 0.28 * image * 1_200
+    image = 0.0016 + 2.65e-5 * 16
+    expected = 3 * (800 * image + 25 * (0.01 + 8e-5 * 16)) + 0.3 * image * 1_200
     assert one.duration({**CONFIG, "batch_size": 32}, 6, 9) == pytest.approx(expected)
 
 
