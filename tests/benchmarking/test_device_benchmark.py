@@ -56,9 +56,10 @@ def test_what_fails_is_shown_and_does_not_end_the_rest(
 
     monkeypatch.setattr(torch, "compile", no_compiler)
     found = measured([], tmp_path / "devices.json")
-    assert [one["variant"] for one in found] == [one.name for one in VARIANTS]
+    measured_here = [one for one in VARIANTS if not (one.compiled and one.mixed)]
+    assert [one["variant"] for one in found] == [one.name for one in measured_here]
     failed = {one["variant"]: one["failed"] for one in found if one["failed"]}
-    compiled = [one.name for one in VARIANTS if one.compiled]
+    compiled = [one.name for one in measured_here if one.compiled]
     assert failed == dict.fromkeys(compiled, "RuntimeError: no compiler")
     assert all(one["ratios"] == [] for one in found if one["failed"])
     table = capsys.readouterr().out

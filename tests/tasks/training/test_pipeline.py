@@ -328,7 +328,12 @@ def test_timing_does_not_matter() -> None:
 def openmp_threads() -> int:
     """Threads by which oneDNN would sum in this thread, before torch tells it."""
     loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
-    (library,) = (path for path in loaded if Path(path).name.startswith("libgomp"))
+    homes = {Path(torch.__file__).parent / "lib", Path(torch.__file__).parents[1] / "torch.libs"}
+    (library,) = (
+        path
+        for path in loaded
+        if Path(path).name.startswith("libgomp") and Path(path).parent in homes
+    )
     return int(ctypes.CDLL(library).omp_get_max_threads())
 
 
