@@ -42,6 +42,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     "statsmodels": ("statsmodels", *_SCIPY),
     "torch": ("torch",),
     "torchvision": (),  # reads images, whose hash is recorded
+    "torchvision.models": ("torchvision",),
 }
 """Packages that decide what stands in a row, as they are imported -> whose versions count."""
 STORING = ("pandas", "pyarrow")
@@ -72,7 +73,8 @@ class _File(NamedTuple):
     imports: frozenset[str]
     """The files in ``CODE`` that it imports, anywhere in it."""
     packages: frozenset[str]
-    """The top-level names of other packages that it imports, or finds by name."""
+    """Other packages that it imports, or finds by name: their top-level names, but for parts of
+    them that decide rows where the rest does not."""
 
 
 def versions() -> dict[str, str]:
@@ -239,10 +241,17 @@ def _file_of(text: bytes, known: Iterable[str]) -> _File:
     tree = ast.parse(text)
     modules = set(imported(tree))
     files = {file for module in modules for file in _files_of(module)} & set(known)
-    packages = {module.partition(".")[0] for module in modules} - {PACKAGE.name}
+    packages = {_package(module) for module in modules} - {PACKAGE.name}
     return _File(
         hashlib.sha256(behaviour(tree).encode()).hexdigest(), frozenset(files), frozenset(packages)
     )
+
+
+def _package(module: str) -> str:
+    """The part of an imported module's name by which ``DECIDING`` knows it."""
+    parts = module.split(".")
+    longer = [".".join(parts[:depth]) for depth in range(len(parts), 1, -1)]
+    return next((name for name in longer if name in DECIDING), parts[0])
 
 
 def _files_of(module: str) -> Iterator[str]:

@@ -161,6 +161,13 @@ def test_only_the_packages_that_a_cell_imports_count(monkeypatch: pytest.MonkeyP
     assert without("xgboost") == [True] * 4
 
 
+def test_torchvisions_version_counts_where_its_networks_are_trained() -> None:
+    """Elsewhere it only reads images, whose hash is recorded."""
+    tasks = ("cifar10-resnet50-split", "cifar10-resnet")
+    parts = [identity.cell_parts(task, "random", "virtual") for task in tasks]
+    assert ["torchvision" in found for found in parts] == [True, False]
+
+
 def test_a_users_file_brings_the_packages_that_it_imports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

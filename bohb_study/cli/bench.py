@@ -1,4 +1,4 @@
-"""Measure the project itself: its engine, its actors, how it loads and imports."""
+"""Measure the project itself: its engine, its trainings, large studies, imports."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,6 +10,8 @@ PARTS = {
     "engine": "CPU time and memory of each method, by workers and by budget",
     "actors": "training on Ray actors: whether rows are those of one process, how busy actors are",
     "images": "images per second, against a plain DataLoader loop",
+    "split": "a network in one piece, split over two devices, and with a pipeline",
+    "devices": "LeNet and ResNet-20: channels last, mixed precision, torch.compile",
     "frames": "how long a large study takes to load and to aggregate",
     "imports": "how long importing the public modules and asking the commands for help takes",
 }

@@ -14,7 +14,7 @@ import tyro
 
 from bohb_study.checkout import cpu_model, git_state
 from bohb_study.cli import command_line, listings
-from bohb_study.cli.given_paths import MOST_REPEATS, check_file
+from bohb_study.cli.given_paths import MOST_REPEATS, check_file, check_numbers
 from bohb_study.errors import UsageError
 from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
@@ -54,13 +54,7 @@ class ImageBenchmark:
             ("loader_workers", self.loader_workers, 0, MOST_LOADERS),
             ("repeats", (self.repeats,), 1, MOST_REPEATS),
         ):
-            given = " ".join(map(str, values))
-            if not values or len(set(values)) < len(values):
-                raise UsageError(f"{given}: give at least one, and none twice", parameter)
-            if min(values) < least:
-                raise UsageError(f"{given}: must be at least {least}", parameter)
-            if max(values) > most:
-                raise UsageError(f"{given}: must be at most {most:,}", parameter)
+            check_numbers(parameter, values, least, most)
         check_file("out", self.out)
         try:
             SOURCES["fashion-mnist"].find(self.data)

@@ -1,6 +1,7 @@
 """Checks of what is given on the command line before anything is done with it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ def check_file(parameter: str, path: Path) -> None:
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         raise UsageError(f"{path}: {above} is no folder", parameter)
+
+
+def check_numbers(parameter: str, values: Sequence[float], least: float, most: float) -> None:
+    """Raise UsageError unless there are ``values``, none twice, from ``least`` to ``most``."""
+    given = " ".join(f"{value:g}" for value in values)
+    if not values or len(set(values)) < len(values):
+        raise UsageError(f"{given}: give at least one, and none twice", parameter)
+    if not min(values) >= least:
+        raise UsageError(f"{given}: must be at least {least:g}", parameter)
+    if not max(values) <= most:
+        raise UsageError(f"{given}: must be at most {most:,g}", parameter)
 
 
 def check_repeats(repeats: int) -> None:

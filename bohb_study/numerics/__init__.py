@@ -37,6 +37,7 @@ from bohb_study.numerics.process import hold, settle
 from bohb_study.numerics.records import (
     differences,
     expected,
+    in_force,
     is_portable,
     named,
     record,
@@ -57,6 +58,7 @@ __all__ = [
     "environment",
     "expected",
     "hold",
+    "in_force",
     "is_portable",
     "missing",
     "named",

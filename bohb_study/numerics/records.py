@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from bohb_study.errors import StudyError
-from bohb_study.numerics.baseline import BASELINE, HELD, Mode, environment, missing
+from bohb_study.numerics.baseline import BASELINE, CHOICE, HELD, Mode, environment, missing
 from bohb_study.numerics.kernels import c_library, observed
 
 
@@ -18,6 +18,11 @@ def record(mode: Mode) -> dict[str, str]:
         then ``observed``.
     """
     return {**_head(mode), **observed()}
+
+
+def in_force() -> dict[str, str]:
+    """The ``record`` of this process, in the mode that it was started in."""
+    return record("native" if os.environ.get(CHOICE) == "native" else "portable")
 
 
 def expected(mode: Mode, *, torch: bool = False) -> dict[str, str]:

@@ -4,6 +4,7 @@ TASKS: dict[str, str] = {
     "digits": "bohb_study.tasks.training.digits:Digits",
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.training.lenet:LeNet"),
     "cifar10-resnet": "bohb_study.tasks.training.resnet:CifarResNet",
+    "cifar10-resnet50-split": "bohb_study.tasks.training.resnet50_split:CifarResNet50Split",
     "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"

@@ -23,6 +23,7 @@ IMAGES = {"epochs": "9", "subset": "100"}
 OPTIONS = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), IMAGES),
     "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
+    "cifar10-resnet50-split": {**IMAGES, "width": "1", "micro_batches": "2"},
 }
 
 

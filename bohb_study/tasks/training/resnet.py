@@ -17,7 +17,10 @@ from bohb_study.tasks.ladder import Ladder
 from bohb_study.tasks.training.images.image_task import ImageTask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ConfigSpace import ConfigurationSpace
+    from torch import nn
 
     from bohb_study.tasks.training.images.image_training import Recipe
 
@@ -44,21 +47,15 @@ def cosine(epochs: float, rate: float, rungs: tuple[int, ...]) -> float:
 
 
 @dataclass(frozen=True)
-class CifarResNet(ImageTask):
-    """Train a ResNet on CIFAR-10 with random crops and flips.
+class CifarTask(ImageTask):
+    """Train a network on CIFAR-10 in the paper's space, with random crops and flips.
 
     ``val_loss`` is the error on the validation part, as in the paper.
     """
 
-    name: str = field(default="cifar10-resnet", kw_only=True)
     epochs: int = 600
     """Epochs of one full evaluation; the rungs below are a third each, rounded down."""
-    depth: int = 20
-    """Layers with weights: 6 k + 2."""
-    width: int = 16
-    """Channels of the first third of the network."""
 
-    summary = "ResNet on CIFAR-10, the BOHB paper's space: lr, momentum, weight_decay, batch_size"
     val_metric = "validation error"
     extra_names = ("val_cross_entropy",)
     source = "cifar10"
@@ -70,15 +67,13 @@ class CifarResNet(ImageTask):
     def __post_init__(self) -> None:
         """Raise UsageError for options that cannot be."""
         super().__post_init__()
-        for key, value, fits, what in (
-            ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
-            ("depth", self.depth, self.depth >= 8 and self.depth % 6 == 2, "8, 14, 20, ..."),
-            ("width", self.width, self.width >= 1, "at least 1"),
-        ):
-            if not fits:
-                raise UsageError(
-                    f"{self.name}.{key}={value}: must be {what}", parameter="task_options"
-                )
+        self._require("epochs", self.epochs >= 1, "at least 1")
+
+    def _require(self, option: str, fits: bool, what: str) -> None:
+        """Raise UsageError, which says what the option must be, unless its value ``fits``."""
+        if not fits:
+            given = f"{self.name}.{option}={getattr(self, option)}"
+            raise UsageError(f"{given}: must be {what}", parameter="task_options")
 
     @property
     def own_ladder(self) -> Ladder:
@@ -103,20 +98,44 @@ class CifarResNet(ImageTask):
         )
         return space
 
-    def recipe(self, config: Config) -> "Recipe":
-        """The optimiser, the schedule and the batches by which ``config`` is trained."""
+    def _recipe(self, config: Config, network: "Callable[[int, int], nn.Module]") -> "Recipe":
+        """SGD with the hyperparameters of ``config`` and warm restarts, for any network."""
         from bohb_study.tasks.training.images.image_training import Recipe
-        from bohb_study.tasks.training.images.networks import resnet
 
         return Recipe(
-            # one for any side
-            network=lambda channels, side: resnet(channels, self.depth, self.width),
+            network=network,
             learning_rate=partial(cosine, rate=float(config["lr"]), rungs=self.own_ladder.costs),
             momentum=float(config["momentum"]),
             weight_decay=float(config["weight_decay"]),
             batch_size=int(config["batch_size"]),
             augmented=True,
         )
+
+
+@dataclass(frozen=True)
+class CifarResNet(CifarTask):
+    """Train a ResNet for small images."""
+
+    name: str = field(default="cifar10-resnet", kw_only=True)
+    depth: int = 20
+    """Layers with weights: 6 k + 2."""
+    width: int = 16
+    """Channels of the first third of the network."""
+
+    summary = "ResNet on CIFAR-10, the BOHB paper's space: lr, momentum, weight_decay, batch_size"
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that cannot be."""
+        super().__post_init__()
+        self._require("depth", self.depth >= 8 and self.depth % 6 == 2, "8, 14, 20, ...")
+        self._require("width", self.width >= 1, "at least 1")
+
+    def recipe(self, config: Config) -> "Recipe":
+        """The optimiser, the schedule and the batches by which ``config`` is trained."""
+        from bohb_study.tasks.training.images.networks import resnet
+
+        # one for any side
+        return self._recipe(config, lambda channels, side: resnet(channels, self.depth, self.width))
 
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds from epoch ``start`` to ``end``.

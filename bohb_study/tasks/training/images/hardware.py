@@ -34,3 +34,15 @@ def hardware() -> Hardware:
         return Hardware(torch.device("cpu"))
     mixed = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return Hardware(torch.device("cuda"), mixed)
+
+
+def stage_devices(device: torch.device) -> tuple[torch.device, torch.device]:
+    """Where the two stages of a split network run: on two GPUs, on one, or on the CPU.
+
+    Args:
+        device: ``hardware().device``.
+    """
+    if device.type == "cpu":
+        return device, device
+    last = torch.cuda.device_count() - 1
+    return torch.device("cuda", 0), torch.device("cuda", min(1, last))

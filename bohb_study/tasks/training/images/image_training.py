@@ -80,8 +80,7 @@ class ImageEvaluation(Evaluation):
         small = device.type == "cpu" and recipe.batch_size < ONEDNN_FROM
         self._layout = torch.contiguous_format if small else torch.channels_last
         self._ranks = Ranks.here()
-        model = self._ranks.converted(model)
-        self._model = model.to(device).to(memory_format=self._layout)
+        self._model = self._placed(self._ranks.converted(model))
         self._parallel = self._ranks.parallel(self._model)
         self._dropouts = Dropouts.of(self._model, self._ranks)
         self._optimizer = torch.optim.SGD(
@@ -116,6 +115,10 @@ class ImageEvaluation(Evaluation):
             return self._task.failure(units, seconds, "diverged")
         return Report(val_loss, test["error"], seconds, units, extra=extra)
 
+    def _placed(self, model: nn.Module) -> nn.Module:
+        """The network where it is trained."""
+        return model.to(self._hardware.device).to(memory_format=self._layout)
+
     def _forward(self, images: Tensor) -> Tensor:
         mixed = self._hardware.mixed
         model = self._parallel if self._model.training else self._model
@@ -146,13 +149,26 @@ class ImageEvaluation(Evaluation):
                 self._now.epoch + update / updates
             )
             self._optimizer.zero_grad()
-            loss = self._ranks.cross_entropy(self._forward(images), labels, rows)
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses.append(self._gradients(images, labels, rows))
             self._scaler.step(self._optimizer)
             self._scaler.update()
-            losses.append(loss.detach())
         self._now.epoch += 1
         return self._ranks.mean(torch.stack(losses)).mean().item()
+
+    def _gradients(self, images: Tensor, labels: Tensor, rows: int) -> Tensor:
+        """Add the gradients of a batch, scaled, to those of the weights.
+
+        Args:
+            images: this rank's share of the batch.
+            labels: of these.
+            rows: of the whole batch.
+
+        Returns:
+            This rank's part of the batch's mean loss.
+        """
+        loss = self._ranks.cross_entropy(self._forward(images), labels, rows)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     @torch.inference_mode()
     def _evaluate(self, part: Images) -> dict[str, float]:
