@@ -36,6 +36,7 @@ class CifarResNet50Split(CifarTask):
     summary = (
         "ResNet-50 split over two devices, on CIFAR-10: lr, momentum, weight_decay, batch_size"
     )
+    data_parallel = False
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that cannot be."""
