@@ -18,7 +18,7 @@ same in every run, at any number of workers. At one worker they are the rows of 
 import heapq
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -130,6 +130,9 @@ class VirtualController:
         # HpBandSter's classes draw too; in an actor of Ray's it has one of its own. What is
         # computed in microseconds is spared the microseconds that this takes.
         self._trusted = job.task.computed
+        self._apart: Callable[[], AbstractContextManager[None]] = (
+            nullcontext if self._trusted else _global_state_kept
+        )
 
     # --- what searchers and schedulers see of Ray's controller ---
 
@@ -213,7 +216,7 @@ class VirtualController:
         task, seed = self._job.task, self._job.cell.seed
         trial.evaluation = GuardedEvaluation(task, trial.hyperparameters, seed)
         if trial.level:
-            with _global_state_kept():
+            with self._apart():
                 trial.evaluation.restore(self._states.take(trial.trial_id))
         self._go_on(trial, heapq.heappop(self._idle))
         return True
@@ -258,7 +261,7 @@ class VirtualController:
             return
         heapq.heappush(self._idle, worker)
         if decision == TrialScheduler.PAUSE:
-            with _global_state_kept():
+            with self._apart():
                 self._states.put(trial.trial_id, trial.evaluation.state())
             del trial.evaluation
             trial.status = Trial.PAUSED
