@@ -11,6 +11,10 @@ Ray's controller (``ray.tune.execution.tune_controller``, 2.60) does:
 3. One event: a report is shown to the scheduler, then to the searcher unless its trial is to stop,
    then recorded; then the trial goes on, is paused or stops.
 
+Calls that are known to change nothing are left out: a searcher that is full is asked again when a
+trial ends or is paused, and reports between rungs are shown to nobody where neither scheduler nor
+searcher would keep anything of them. Both say so of themselves.
+
 Time passes by ``Task.duration`` alone and ties are broken by the worker's number, so rows are the
 same in every run, at any number of workers. At one worker they are the rows of engine ``tune``.
 """
@@ -35,7 +39,7 @@ from bohb_study.engines.paused_states import States
 from bohb_study.engines.recorder import Recorder
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair, seen
-from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
+from bohb_study.methods.recording.recording_scheduler import CONTINUED, FIRST_RUNG
 from bohb_study.seeding import Config
 from bohb_study.tasks import Ladder, Report
 
@@ -125,6 +129,10 @@ class VirtualController:
         self._now = 0.0
         self._states = States()
         self._step_from = _steps_of(job.task.ladder)
+        self._duration = job.task.duration
+        quiet = pair.scheduler.silent_between_rungs and not pair.searcher.hears_results
+        self._shown = frozenset(job.task.ladder.times) if quiet else None
+        """Scheduler times of the reports that are shown; None: of all."""
         self._told = perf_counter()
         # Code that trains may draw from numpy's global generator, from which some of Ray's and
         # HpBandSter's classes draw too; in an actor of Ray's it has one of its own. What is
@@ -176,7 +184,8 @@ class VirtualController:
                 continue
             if self._steps:
                 self._arrive()
-                self._tell()
+                if self._progress:
+                    self._tell(self._progress)
             elif self._exhausted and not self._live:
                 break
             else:
@@ -191,7 +200,12 @@ class VirtualController:
         return self.recorder.result(self.ledger, perf_counter() - begin)
 
     def _refill(self) -> None:
-        while self._pending < self._job.workers and not self._exhausted:
+        # one that is full is not asked: it would say None, and most steps change nothing of that
+        while (
+            self._pending < self._job.workers
+            and not self._exhausted
+            and not self._pair.searcher.full
+        ):
             trial_id = self._next_id
             suggestion = self.search_alg.searcher.suggest(trial_id)
             if suggestion is None:
@@ -226,7 +240,7 @@ class VirtualController:
         step = self._step_from(trial.level, trial.config[FIRST_RUNG])
         if self.ledger.charge(step.units):
             trial.step = step
-            seconds = self._job.task.duration(trial.hyperparameters, step.begin, step.target)
+            seconds = self._duration(trial.hyperparameters, step.begin, step.target)
             if not 0 <= seconds < math.inf:
                 # NaN would put steps in an arbitrary order, a negative one would turn time back
                 raise StudyError(f"{self._job.cell}: a step of {seconds} modelled seconds")
@@ -250,6 +264,10 @@ class VirtualController:
             # it was in flight when the ledger closed: it counts, and nobody decides about it
             self.recorder.add(trial.trial_id, step.target, step.units, report, None, self._now)
             return
+        if self._shown is not None and step.time not in self._shown:
+            self.recorder.add(trial.trial_id, step.target, step.units, report, CONTINUED, self._now)
+            self._go_on(trial, worker)
+            return
         result = seen(report, step.time)
         decision = self.scheduler.on_trial_result(self, trial, result)
         if decision != TrialScheduler.STOP:
@@ -268,11 +286,11 @@ class VirtualController:
         else:
             self.stop_trial(trial)
 
-    def _tell(self) -> None:
+    def _tell(self, progress: OnProgress) -> None:
         """Say how far the cell is, from time to time."""
-        if self._progress and perf_counter() - self._told > TELL_SECONDS:
+        if perf_counter() - self._told > TELL_SECONDS:
             self._told = perf_counter()
-            self._progress(*self.recorder.progress)
+            progress(*self.recorder.progress)
 
 
 @contextmanager
