@@ -34,6 +34,7 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
+from bohb_study.engines.garbage import older_objects_set_aside
 from bohb_study.engines.guard import GuardedEvaluation, interruptible
 from bohb_study.engines.paused_states import States
 from bohb_study.engines.recorder import Recorder
@@ -322,5 +323,12 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
 
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
     """Run one cell with a searcher and a scheduler that are built already."""
-    with interruptible(), no_exit(job.cell), _global_state_kept(job.problem.model_seed):
+    # where something is trained, what is left of the cell before may be large, and collections cheap
+    collections = older_objects_set_aside() if job.task.computed else nullcontext()
+    with (
+        interruptible(),
+        no_exit(job.cell),
+        _global_state_kept(job.problem.model_seed),
+        collections,
+    ):
         return VirtualController(job, pair, progress).run()
