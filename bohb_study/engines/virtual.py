@@ -323,7 +323,7 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
 
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
     """Run one cell with a searcher and a scheduler that are built already."""
-    # where something is trained, what is left of the cell before may be large, and collections cheap
+    # where something is trained, what the cell before has left may be large: it is collected
     collections = older_objects_set_aside() if job.task.computed else nullcontext()
     with (
         interruptible(),
