@@ -93,11 +93,8 @@ class Ledger:
         self.charged = 0
         self.granted = 0
         self.refused: int | None = None
-
-    @property
-    def closed(self) -> bool:
+        self.closed = False
         """True once a step has been refused; nothing is let in after that."""
-        return self.refused is not None
 
     def charge(self, units: int) -> bool:
         """Ask to start a step of ``units`` units (at least 1); True when it may start."""
@@ -106,7 +103,7 @@ class Ledger:
         if self.closed:
             return False
         if self.charged + units > self.allowed:
-            self.refused = units
+            self.refused, self.closed = units, True
             return False
         self.charged += units
         self.granted += 1

@@ -17,8 +17,16 @@ Config = dict[str, Any]
 """Values by name; each one a ``Value``."""
 
 
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+"""What nearly all values are of already; not what is only derived from these, as numpy's floats."""
+_AS_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+"""One encoder for all: ``json.dumps`` would make one at each call."""
+
+
 def plain_value(value: Any) -> Value:
     """``value`` in plain Python types (searchers hand out numpy scalars, JSON lists for tuples)."""
+    if type(value) in _PLAIN:
+        return value  # type: ignore[no-any-return]
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int):
@@ -43,7 +51,7 @@ def canonical(config: Mapping[str, Any]) -> str:
 
     Feeds ``config_id``, the trial's seed and everything that is stored.
     """
-    return json.dumps(plain(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _AS_JSON.encode(plain(config))
 
 
 def config_id(config: Mapping[str, Any]) -> str:
@@ -53,7 +61,7 @@ def config_id(config: Mapping[str, Any]) -> str:
 
 def derive(*parts: str | int) -> int:
     """A seed in [0, 2**32) from the path ``parts``; the range that numpy and torch both take."""
-    path = json.dumps(parts, separators=(",", ":"))
+    path = _AS_JSON.encode(parts)  # a list of texts and whole numbers
     return int.from_bytes(hashlib.sha256(path.encode()).digest()[:4], "big")
 
 

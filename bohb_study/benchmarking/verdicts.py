@@ -17,7 +17,7 @@ MAIN_BUDGET = 5.0
 """A tenth of what ``make compare`` spends."""
 PEER_METHODS = ("random", "asha", "bohb")
 GROWTH_LIMIT = 1.5
-PEER_LIMITS = {"random": 3.0, "asha": 3.0, "bohb": 8.0}
+PEER_LIMITS = {"random": 4.0, "asha": 7.0, "bohb": 20.0}
 
 Rate = Literal["reports", "trials"]
 

@@ -24,7 +24,7 @@ from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, ParallelTraining
 from bohb_study.engines.trainers import Trainers
 from bohb_study.engines.training_actor import StepTaken, Trained
-from bohb_study.engines.virtual_trial import Step, VirtualTrial, steps_of
+from bohb_study.engines.virtual_trial import VirtualTrial, steps_of
 from bohb_study.errors import StudyError
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
 from bohb_study.study import Cell
@@ -66,7 +66,9 @@ class ActorTrainers(Trainers):
 
     # --- what the clock asks ---
 
-    def expect(self, trial: VirtualTrial, step: Step) -> None:
+    early = True
+
+    def expect(self, trial: VirtualTrial) -> None:
         """Train its first step ahead, if an actor has nothing else to do."""
         first_rung = trial.config[FIRST_RUNG]
         training = Training(trial.trial_id, trial.hyperparameters, first_rung)

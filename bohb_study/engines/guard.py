@@ -97,6 +97,11 @@ class StepGenerators:
             self._seed = trial_seed(*self._of)
         return global_random.seeded(derive("global", self._seed, level))
 
+    @property
+    def draws(self) -> bool:
+        """Whether a step may draw."""
+        return self._draws
+
 
 class GuardedEvaluation:
     """One configuration of a task; from its first failure on, every step of it has failed.
@@ -130,6 +135,7 @@ class GuardedEvaluation:
         self._start = start or task.start
         self._passes = (*CELL_ERRORS, *passes)
         self._generators = StepGenerators(task, config, seed, training_seed)
+        self._seeded = self._generators.draws
         self._evaluation: Evaluation | None = None
         self._failed = ""
 
@@ -143,14 +149,19 @@ class GuardedEvaluation:
         begin = perf_counter()
         if not self._failed:
             try:
-                with self._generators.seeded(level):
-                    if self._evaluation is None:
-                        self._evaluation = self._start(self._config, self._seed)
-                    return usable(self._evaluation.advance(level))
+                if self._seeded:
+                    with self._generators.seeded(level):
+                        return self._step(level)
+                return self._step(level)
             except BaseException as error:
                 self._fail(error)
         # it counts as executed whole, so that failing is never cheaper than training
         return self._task.failure(units, perf_counter() - begin, message=self._failed)
+
+    def _step(self, level: int) -> Report:
+        if self._evaluation is None:
+            self._evaluation = self._start(self._config, self._seed)
+        return usable(self._evaluation.advance(level))
 
     def _fail(self, error: BaseException) -> None:
         """From here on it has failed; raises ``error`` again where that is not the training's."""

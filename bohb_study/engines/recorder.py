@@ -4,7 +4,7 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +60,15 @@ _DECISION_CODES: dict[str, int] = {word: code for code, word in enumerate(DECISI
 _STATUS_CODES: dict[str, int] = {word: code for code, word in enumerate(STATUSES)}
 _END = _DECISION_CODES["end"]
 _NO_RUNG = -1
+
+
+@cache
+def _coded(record: Record) -> tuple[int, int]:
+    """The codes of its decision and of its rung; there are few different ones."""
+    rung = _NO_RUNG if record.rung is None else record.rung
+    return _DECISION_CODES[record.decision], rung
+
+
 _BATCH = 4096
 """Reports that wait to be moved into the columns together."""
 
@@ -90,6 +99,7 @@ class Recorder:
         # before anything is spent: where the data are missing, it is said now
         self._split = job.task.split_sha256(job.cell.seed)
         self._pair = pair
+        self._take_seconds = pair.searcher.take_seconds
         self._clock = 0.0
         self._known: dict[str, _TrialState] = {}
         self._trials: dict[str, list[Any]] = {name: [] for name in _TRIAL_COLUMNS}
@@ -124,8 +134,8 @@ class Recorder:
         trial = self._known.get(trial_id) or self._meet(trial_id)
         if arrival is None:
             arrival = self._follow(trial, level)
-        searching = self._pair.searcher.take_seconds()
         restart = level if trial.paused else units
+        searching = self._take_seconds()
         self._new.append((trial.row, level, units, restart, report, record, searching, arrival))
         if len(self._new) == _BATCH:
             self._store()
@@ -140,29 +150,33 @@ class Recorder:
             *self._new, strict=True
         )
         self._new.clear()
-        self.executed += sum(report.units for report in reports)
-        for row, report in zip(rows, reports, strict=True):
-            if report.message:
-                self.failures.setdefault(self._trials["trial"][row], report.message)
-        rungs = [None if record is None else record.rung for record in records]
+        val, test, seconds, executed, statuses, extras, messages = zip(*reports, strict=True)
+        self.executed += sum(executed)
+        if any(messages):
+            for row, message in zip(rows, messages, strict=True):
+                if message:
+                    self.failures.setdefault(self._trials["trial"][row], message)
+        decisions, rungs = zip(
+            *[(_END, _NO_RUNG) if one is None else _coded(one) for one in records], strict=True
+        )
         new = {
             "trial_row": rows,
             "level": levels,
             "units": units,
             "units_restart": restarts,
-            "rung": [_NO_RUNG if rung is None else rung for rung in rungs],
-            "decision": [_END if n is None else _DECISION_CODES[n.decision] for n in records],
-            "status": [_STATUS_CODES[report.status] for report in reports],
-            "val_loss": [report.val_loss for report in reports],
-            "test_loss": [report.test_loss for report in reports],
-            "train_seconds": [report.seconds for report in reports],
+            "rung": rungs,
+            "decision": decisions,
+            "status": [_STATUS_CODES[status] for status in statuses],
+            "val_loss": val,
+            "test_loss": test,
+            "train_seconds": seconds,
             "search_seconds": searching,
             "virtual_seconds": arrivals,
         }
         for name, values in new.items():
             self._reports[name].extend(values)
         for name, column in self._extra.items():
-            column.extend([report.extra[name] for report in reports])
+            column.extend([extra[name] for extra in extras])
 
     @property
     def progress(self) -> tuple[int, float | None]:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from bohb_study.engines.base import CellJob, ParallelTraining
 from bohb_study.engines.guard import GuardedEvaluation
 from bohb_study.engines.paused_states import States
-from bohb_study.engines.virtual_trial import Step, VirtualTrial
+from bohb_study.engines.virtual_trial import VirtualTrial
 from bohb_study.methods.base import Pair
 from bohb_study.tasks import Report
 
@@ -17,8 +17,11 @@ from bohb_study.tasks import Report
 class Trainers(ABC):
     """What the virtual clock asks of those who train."""
 
-    def expect(self, trial: VirtualTrial, step: Step) -> None:  # noqa: B027 (most need nothing)
-        """``trial`` was suggested and waits; if it runs, ``step`` is its first."""
+    early = False
+    """Whether they train before a report is due, so that they must be told what comes."""
+
+    def expect(self, trial: VirtualTrial) -> None:  # noqa: B027 (most need nothing)
+        """``trial`` was suggested and waits."""
 
     @abstractmethod
     def begin(self, trial: VirtualTrial) -> None:

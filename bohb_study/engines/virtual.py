@@ -11,6 +11,10 @@ Ray's controller (``ray.tune.execution.tune_controller``, 2.60) does:
 3. One event: a report is shown to the scheduler, then to the searcher unless its trial is to stop,
    then recorded; then the trial goes on, is paused or stops.
 
+Calls that are known to change nothing are left out: a searcher that is full is asked again when a
+trial ends or is paused, and reports between rungs are shown to nobody where neither scheduler nor
+searcher would keep anything of them. Both say so of themselves.
+
 Time passes by ``Task.duration`` alone and ties are broken by the worker's number, so rows are the
 same in every run, at any number of workers. At one worker they are the rows of engine ``tune``.
 
@@ -22,7 +26,7 @@ actors are.
 import heapq
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from time import perf_counter
 
@@ -33,13 +37,14 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
+from bohb_study.engines.garbage import older_objects_set_aside
 from bohb_study.engines.guard import interruptible
 from bohb_study.engines.recorder import Recorder
 from bohb_study.engines.trainers import Trainers, trainers_for
 from bohb_study.engines.virtual_trial import VirtualTrial, steps_of
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair, seen
-from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
+from bohb_study.methods.recording.recording_scheduler import CONTINUED, FIRST_RUNG
 
 TELL_SECONDS = 0.25
 """How often a running cell says how far it is."""
@@ -89,7 +94,12 @@ class VirtualController:
         """Steps in flight, as a heap: virtual second at which it ends, worker, trial."""
         self._now = 0.0
         self._trainers = trainers or trainers_for(job, pair)
+        self._early = self._trainers.early
         self._step_from = steps_of(job.task.ladder)
+        self._duration = job.task.duration
+        quiet = pair.scheduler.silent_between_rungs and not pair.searcher.hears_results
+        self._shown = frozenset(job.task.ladder.times) if quiet else None
+        """Scheduler times of the reports that are shown; None: of all."""
         self._told = perf_counter()
 
     # --- what searchers and schedulers see of Ray's controller ---
@@ -144,7 +154,8 @@ class VirtualController:
                 continue
             if self._steps:
                 self._arrive()
-                self._tell()
+                if self._progress:
+                    self._tell(self._progress)
             elif self._exhausted and not self._live:
                 break
             else:
@@ -157,7 +168,12 @@ class VirtualController:
             self._arrive()
 
     def _refill(self) -> None:
-        while self._pending < self._job.workers and not self._exhausted:
+        # one that is full is not asked: it would say None, and most steps change nothing of that
+        while (
+            self._pending < self._job.workers
+            and not self._exhausted
+            and not self._pair.searcher.full
+        ):
             trial_id = self._next_id
             suggestion = self.search_alg.searcher.suggest(trial_id)
             if suggestion is None:
@@ -171,7 +187,8 @@ class VirtualController:
             self._next_id = str(self._suggested)
             self._pending += 1
             self.scheduler.on_trial_add(self, trial)
-            self._trainers.expect(trial, self._step_from(0, trial.config[FIRST_RUNG]))
+            if self._early:
+                self._trainers.expect(trial)
 
     def _start_one(self) -> bool:
         """Give a free worker to the trial that the scheduler chooses, if it chooses one."""
@@ -189,12 +206,13 @@ class VirtualController:
         step = self._step_from(trial.level, trial.config[FIRST_RUNG])
         if self.ledger.charge(step.units):
             trial.step = step
-            seconds = self._job.task.duration(trial.hyperparameters, step.begin, step.target)
+            seconds = self._duration(trial.hyperparameters, step.begin, step.target)
             if not 0 <= seconds < math.inf:
                 # NaN would put steps in an arbitrary order, a negative one would turn time back
                 raise StudyError(f"{self._job.cell}: a step of {seconds} modelled seconds")
             heapq.heappush(self._steps, (self._now + seconds, worker, trial))
-            self._trainers.start(trial, self._now + seconds)
+            if self._early:
+                self._trainers.start(trial, self._now + seconds)
 
     def _next(self) -> tuple[float, int, VirtualTrial]:
         """The step that ends next."""
@@ -208,6 +226,10 @@ class VirtualController:
         if self.ledger.closed:
             # it was in flight when the ledger closed: it counts, and nobody decides about it
             self.recorder.add(trial.trial_id, step.target, step.units, report, None, self._now)
+            return
+        if self._shown is not None and step.time not in self._shown:
+            self.recorder.add(trial.trial_id, step.target, step.units, report, CONTINUED, self._now)
+            self._go_on(trial, worker)
             return
         result = seen(report, step.time)
         decision = self.scheduler.on_trial_result(self, trial, result)
@@ -225,11 +247,11 @@ class VirtualController:
         else:
             self.stop_trial(trial)
 
-    def _tell(self) -> None:
+    def _tell(self, progress: OnProgress) -> None:
         """Say how far the cell is, from time to time."""
-        if self._progress and perf_counter() - self._told > TELL_SECONDS:
+        if perf_counter() - self._told > TELL_SECONDS:
             self._told = perf_counter()
-            self._progress(*self.recorder.progress)
+            progress(*self.recorder.progress)
 
 
 @contextmanager
@@ -265,5 +287,12 @@ def run_pair(
     trainers: Trainers | None = None,
 ) -> CellResult:
     """Run one cell with what is built already: its searcher and scheduler, perhaps trainers."""
-    with interruptible(), no_exit(job.cell), _global_generator(job.problem.model_seed):
+    # where something is trained, what the cell before has left may be large: it is collected
+    collections = older_objects_set_aside() if job.task.computed else nullcontext()
+    with (
+        interruptible(),
+        no_exit(job.cell),
+        _global_generator(job.problem.model_seed),
+        collections,
+    ):
         return VirtualController(job, pair, progress, trainers).run()

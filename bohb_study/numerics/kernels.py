@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bohb_study.numerics.baseline import (
     missing,
     processor_flags,
 )
+from bohb_study.numerics.loaded import libraries_loaded
 
 _NO_FMA = ", without FMA"
 
@@ -130,6 +131,13 @@ def _numpy_target() -> str:
 
 
 def _openblas_kernels() -> str:
+    loads = libraries_loaded()
+    return _openblas_after(loads) if loads >= 0 else _openblas_after.__wrapped__(loads)
+
+
+@lru_cache(maxsize=1)
+def _openblas_after(loads: int) -> str:
+    """The kernels of every copy of OpenBLAS; which those are changes with ``loads`` alone."""
     from threadpoolctl import threadpool_info
 
     found = {

@@ -65,8 +65,13 @@ def usable(report: Report) -> Report:
     Raises:
         ValueError: it is ok, and its validation loss is no number below ``LOSS_LIMIT``.
     """
+    val, test = report.val_loss, report.test_loss
     if report.status != "ok":
+        if type(val) is type(test) is float and val != val and test != test:
+            return report
         return report._replace(val_loss=float("nan"), test_loss=float("nan"))
+    if type(val) is type(test) is float and abs(val) < LOSS_LIMIT and abs(test) < LOSS_LIMIT:
+        return report  # nearly all are, and are not looked at further
     val = number(report.val_loss, "the loss")
     if not abs(val) < LOSS_LIMIT:
         raise ValueError(f"the loss is {val}: it must be finite, and below 2**1000 in size")

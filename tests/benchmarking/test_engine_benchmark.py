@@ -146,7 +146,7 @@ def test_the_cheapest_run_counts(seconds: list[float]) -> None:
 @pytest.mark.parametrize(
     ("method", "ratio", "limit"),
     # ours 8000 reports, 400 trials in 2 s; theirs 4000 reports, 100 trials in 4 s
-    [("random", 4.0, 3.0), ("asha", 8.0, 3.0), ("bohb", 8.0, 8.0)],
+    [("random", 4.0, 4.0), ("asha", 8.0, 7.0), ("bohb", 8.0, 20.0)],
 )
 def test_against_the_peer_by_hand(method: str, ratio: float, limit: float) -> None:
     """Fails where theirs is divided by ours, or trials are mistaken for reports."""
@@ -154,7 +154,7 @@ def test_against_the_peer_by_hand(method: str, ratio: float, limit: float) -> No
     both = measured(ours, cost(8000, 2.0, 400), cost(8000, 3.0, 400))
     both |= measured(theirs, cost(4000, 4.0, 100))
     (found,) = verdicts.against_peer(both)
-    assert (found.ratio, found.limit, found.passes) == (ratio, limit, True)
+    assert (found.ratio, found.limit, found.passes) == (ratio, limit, ratio >= limit)
     unit = "reports" if method == "random" else "trials"
     assert str(found).startswith(f"{method}: {unit} per CPU second, virtual / Syne Tune: ")
 

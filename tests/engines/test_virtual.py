@@ -15,6 +15,8 @@ from bohb_study.engines.base import CellJob, CellResult, run_cell
 from bohb_study.engines.paused_states import States
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
+from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
+from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.schema import rows_hash, validate
 from bohb_study.study import Cell
@@ -163,6 +165,63 @@ for method in ("grid", "random", "asha", "hyperband", "bohb", "tpe", "tpe-univar
 print("torch" in sys.modules, "bohb_study.engines.tune" in sys.modules)
 """
     assert printed(script).splitlines() == ["False False"]
+
+
+# What is left out
+
+
+# of what they share, the slowest two would show nothing that others do not
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("gp", "bohb-stock")])
+def test_calls_that_are_left_out_would_change_nothing(
+    method: str, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ray does it: every searcher is asked at every step, and everybody sees every report."""
+    cell = job(method, workers=3)
+    asked, shown = {True: 0, False: 0}, {True: 0, False: 0}
+    thrifty = True
+    suggest, on_result = RecordingSearcher.suggest, RecordingScheduler.on_trial_result
+
+    def counted_suggest(self: Any, trial_id: str) -> Any:
+        asked[thrifty] += 1
+        return suggest(self, trial_id)
+
+    def counted_result(self: Any, *arguments: Any) -> str:
+        shown[thrifty] += 1
+        return on_result(self, *arguments)
+
+    monkeypatch.setattr(RecordingSearcher, "suggest", counted_suggest)
+    monkeypatch.setattr(RecordingScheduler, "on_trial_result", counted_result)
+    expected = run_cell(cell)
+    thrifty = False
+    never = property(lambda self: False, lambda self, full: None)
+    monkeypatch.setattr(RecordingSearcher, "full", never, raising=False)
+    monkeypatch.setattr(RecordingSearcher, "hears_results", property(lambda self: True))
+    found = run_cell(cell)
+    assert compare_frames(found.frame, expected.frame) is None
+    assert found.account == expected.account
+    assert shown[False] >= len(expected.frame) - 3
+    if method in ("grid", "random", "random-2x", "asha"):
+        assert shown[True] < shown[False]
+    if not method.startswith("hpbandster"):
+        assert asked[True] < asked[False]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_numpys_global_state_is_not_copied_around_what_is_computed(
+    trusted: bool, job: Any, toy_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer than a step of such a task; around a training's code it is kept."""
+    copies = []
+    get_state = np.random.get_state
+    monkeypatch.setattr(np.random, "get_state", lambda *args: copies.append(1) or get_state())
+    monkeypatch.setattr(toy_task, "computed", trusted)
+    frame = run_cell(job("hyperband", task=toy_task(), workers=3)).frame
+    paused = int((frame["decision"] == "pause").sum())
+    assert paused > 3
+    if trusted:
+        assert len(copies) == 1  # around the cell
+    else:
+        assert len(copies) > len(frame) + paused
 
 
 # Order

@@ -80,6 +80,27 @@ def test_importing_the_package_first_holds_the_baseline(settings: dict[str, str]
     assert (found["numpy"], found["openblas"]) == ("X86_V3", "Haswell")
 
 
+def test_libraries_that_are_loaded_later_are_seen() -> None:
+    """What was found is remembered until a library is loaded."""
+    code = (
+        "from bohb_study import numerics\nimport numpy\n"
+        "from bohb_study.numerics.loaded import libraries_loaded\n"
+        "from bohb_study.numerics import kernels\n"
+        "counts, found = [], []\n"
+        "def look():\n"
+        "    counts.append(libraries_loaded())\n"
+        "    found.append(numerics.observed()['openblas'])\n"
+        "look(); look()\n"
+        "reads = kernels._openblas_after.cache_info().misses\n"
+        "import scipy.linalg\nlook()\n"
+        "print(json.dumps([counts, found, reads, kernels._openblas_after.cache_info().misses]))"
+    )
+    counts, found, reads, more = printed(code)
+    assert 0 < counts[0] == counts[1] < counts[2]
+    assert found == ["Haswell"] * 3
+    assert (reads, more) == (1, 2)
+
+
 def test_threads_of_a_process_that_only_imports_the_package_are_its_own() -> None:
     code = "import bohb_study, os\nprint(json.dumps(os.environ['OMP_NUM_THREADS']))"
     assert printed(code, OMP_NUM_THREADS="7") == "7"

@@ -5,26 +5,33 @@ changes BOHB's suggestions, and the other way round. This subclass makes the sam
 order from its own ``RandomState``: seeded alike, it suggests the same configurations bit
 for bit.
 
-A suggestion takes some thirty times less: its candidates are computed and evaluated at once, and
-a model is fitted when a suggestion asks for it instead of at each result.
+A suggestion takes some hundred times less: its candidates are read from one block of random words,
+computed and evaluated at once; a model is fitted when a suggestion asks for it instead of at each
+result; and ConfigSpace is asked only for what cannot be known without it.
 """
 
 import logging
 from functools import partial
 from typing import Any
 
-import ConfigSpace
 import numpy as np
 from ConfigSpace import ConfigurationSpace
-from ConfigSpace.util import deactivate_inactive_hyperparameters
 from hpbandster.optimizers.config_generators.bohb import BOHB
 from numpy.typing import NDArray
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
-from bohb_study.methods.hpbandster.candidates import draw_candidates
+from bohb_study.arrays import Floats
+from bohb_study.methods.hpbandster.candidates import CandidateSampler
+from bohb_study.methods.hpbandster.conversion import Conversion
 from bohb_study.methods.hpbandster.density import LazyModel, densities
+from bohb_study.methods.hpbandster.twister import Twister
+from bohb_study.methods.ray.random_draws import Draws
 
 log = logging.getLogger(__name__)
+
+_UNUSED = np.random.default_rng(0)
+"""Nothing is drawn where a density is fitted by rule; without a generator statsmodels looks at
+numpy's global one."""
 
 
 class SeededBOHB(BOHB):
@@ -34,7 +41,8 @@ class SeededBOHB(BOHB):
         """Set up the generator.
 
         Args:
-            configspace: the search space; its own stream gives the random configurations.
+            configspace: the search space; its own stream gives the random configurations, and
+                runs ahead of them.
             seed: seeds the model's stream, in [0, 2**32).
             kwargs: HpBandSter's own arguments.
 
@@ -47,8 +55,12 @@ class SeededBOHB(BOHB):
                 f"min_bandwidth is {self.min_bandwidth} and bandwidth_factor {self.bw_factor}; "
                 "both must be positive: there is no density of width 0"
             )
-        self.rng = np.random.RandomState(seed)
+        self.rng = Twister(seed)
         self.suggested_by_model = False
+        self._draws = Draws(configspace)
+        self._conversion = Conversion(configspace)
+        self._sampler: CandidateSampler | None = None
+        """Of the model that was asked last."""
         self._degenerate = False
 
     def get_config(self, budget: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -58,7 +70,7 @@ class SeededBOHB(BOHB):
             budget: not used, as in HpBandSter.
         """
         sample = None
-        if self.kde_models and self.rng.rand() >= self.random_fraction:
+        if self.kde_models and self.rng.random_sample() >= self.random_fraction:
             try:
                 sample = self._model_pick()
             except Exception:
@@ -68,43 +80,48 @@ class SeededBOHB(BOHB):
                 )
         self.suggested_by_model = sample is not None
         if sample is None:
-            sample = self.configspace.sample_configuration()
-        config = deactivate_inactive_hyperparameters(dict(sample), self.configspace)
-        return dict(config), {"model_based_pick": self.suggested_by_model}
+            sample = self._draws.next()
+        return self._conversion.active(sample), {"model_based_pick": self.suggested_by_model}
 
-    def _model_pick(self) -> "ConfigSpace.Configuration | None":
+    def _model_pick(self) -> dict[str, Any] | None:
         """The candidate with the lowest g/l of ``num_samples`` drawn around good observations."""
         model = self.kde_models[max(self.kde_models)]
-        before = self.rng.get_state(legacy=False)
-        candidates = self._candidates(model["good"], self.num_samples)
-        good = densities(model["good"], candidates).tolist()
-        bad = densities(model["bad"], candidates).tolist()
-        best, pick = np.inf, None
-        for i in range(self.num_samples):
-            # Python's max, not numpy's: HpBandSter's choices depend on what it makes of NaN
-            ratio = max(1e-32, bad[i]) / max(good[i], 1e-32)
-            if not np.isfinite(ratio):
-                self._warn_of_degenerate_model(ratio)
-                if np.isfinite(good[i]):
-                    # HpBandSter takes it and draws no further: give back what it never drew
-                    self.rng.set_state(before)
-                    self._candidates(model["good"], i + 1)
-                    pick = i
-                    break
-            if ratio < best:
-                best, pick = ratio, i
+        if self._sampler is None or self._sampler.good is not model["good"]:
+            self._sampler = CandidateSampler(
+                model["good"], self.vartypes, self.min_bandwidth, self.bw_factor
+            )
+        points, ends = self._sampler.draw(self.rng, self.num_samples)
+        good, bad = (densities(model[key], points) for key in ("good", "bad"))
+        pick, looked_at = self._best(good, bad)
+        self.rng.take(ends[looked_at])
         if pick is None:
             # as in HpBandSter, which loses its first draw to an error and takes its second
-            self.configspace.sample_configuration()
+            self._draws.next()
             return None
-        config = ConfigSpace.Configuration(self.configspace, vector=candidates[pick].copy())
-        # a vector is not checked: this raises where the choice is forbidden
-        return deactivate_inactive_hyperparameters(dict(config), self.configspace)
+        return self._conversion.config(points[pick])
 
-    def _candidates(self, good: Any, count: int) -> NDArray[np.float64]:
-        return draw_candidates(
-            self.rng, good, self.vartypes, count, self.min_bandwidth, self.bw_factor
-        )
+    def _best(self, good: Floats, bad: Floats) -> tuple[int | None, int]:
+        """The candidate with the lowest g/l, and how many HpBandSter draws until it takes it.
+
+        Args:
+            good: density of the good observations at each candidate (l), shape (m,).
+            bad: of the bad ones (g), shape (m,).
+        """
+        with np.errstate(all="ignore"):
+            ratios = np.maximum(1e-32, bad) / np.maximum(good, 1e-32)
+        if len(ratios) and np.isfinite(ratios).all():
+            return int(ratios.argmin()), len(ratios)
+        best, pick = np.inf, None
+        for i, (of_good, of_bad) in enumerate(zip(good.tolist(), bad.tolist(), strict=True)):
+            # Python's max, not numpy's: HpBandSter's choices depend on what it makes of NaN
+            ratio = max(1e-32, of_bad) / max(of_good, 1e-32)
+            if not np.isfinite(ratio):
+                self._warn_of_degenerate_model(ratio)
+                if np.isfinite(of_good):
+                    return i, i + 1  # HpBandSter takes it and draws no further
+            if ratio < best:
+                best, pick = ratio, i
+        return pick, len(good)
 
     def _warn_of_degenerate_model(self, ratio: float) -> None:
         if not self._degenerate:
@@ -126,11 +143,19 @@ class SeededBOHB(BOHB):
         # where hyperparameters can be inactive, fitting draws random numbers: only at once does
         # it draw them in HpBandSter's order
         lazy = update_model and not self.configspace.conditions
-        super().new_result(job, update_model and not lazy)
-        budget = job.kwargs["budget"]
-        if not lazy or self.largest_budget_with_model() > budget:
+        if not lazy:
+            super().new_result(job, update_model)
             return
-        observed = len(self.losses[budget])
+        # HpBandSter's own lines, without its Configuration object
+        super(BOHB, self).new_result(job)
+        budget = job.kwargs["budget"]
+        losses, configs = self.losses.setdefault(budget, []), self.configs.setdefault(budget, [])
+        if self.largest_budget_with_model() > budget:
+            return
+        loss = np.inf if job.result is None else job.result["loss"]
+        configs.append(self._conversion.vector(job.kwargs["config"]))
+        losses.append(loss if np.isfinite(loss) else np.inf)
+        observed = len(losses)
         if observed - self._count_of_good(observed) > len(self.vartypes):
             self.kde_models[budget] = LazyModel(partial(self._fit, budget, observed))
 
@@ -146,10 +171,7 @@ class SeededBOHB(BOHB):
         bad = max(self.min_points_in_model, (100 - self.top_n_percent) * observed // 100)
         model = {}
         for key, rows in (("good", order[:good]), ("bad", order[good : good + bad])):
-            # rng is never drawn from here; without it statsmodels looks at numpy's global one
-            kde = KDEMultivariate(
-                configs[rows], self.kde_vartypes, "normal_reference", rng=self.rng
-            )
+            kde = KDEMultivariate(configs[rows], self.kde_vartypes, "normal_reference", rng=_UNUSED)
             kde.bw = np.clip(kde.bw, self.min_bandwidth, None)
             model[key] = kde
         return model
@@ -176,8 +198,8 @@ class SeededBOHB(BOHB):
                     donor = donors[first][self.rng.randint(len(donors[first]))]
                     datum[missing] = array[donor, missing]
                 elif self.vartypes[first] == 0:
-                    datum[first] = self.rng.rand()
+                    datum[first] = self.rng.random_sample()
                 else:
-                    datum[first] = self.rng.randint(self.vartypes[first])
+                    datum[first] = self.rng.randint(int(self.vartypes[first]))
                 missing = np.flatnonzero(np.isnan(datum))
         return imputed

@@ -47,6 +47,8 @@ class OptunaSearch(SelfLimitingSearcher):
     suggest the like again.
     """
 
+    none_means_full = True
+
     def __init__(
         self,
         space: ConfigurationSpace,

@@ -29,7 +29,13 @@ class FullFidelity(FIFOScheduler):
         return stop if result[self._time_attr] >= self._max_t else decision
 
 
+class RecordingFullFidelity(RecordingScheduler):
+    """Records that nothing is decided before the top."""
+
+    silent_between_rungs = True
+
+
 def full_fidelity(problem: Problem) -> RecordingScheduler:
     """The scheduler for a problem, recording its decisions."""
     ladder = problem.ladder
-    return RecordingScheduler(FullFidelity(time_attr=TIME, max_t=ladder.max_time), ladder)
+    return RecordingFullFidelity(FullFidelity(time_attr=TIME, max_t=ladder.max_time), ladder)

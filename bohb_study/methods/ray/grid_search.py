@@ -82,6 +82,8 @@ def grid_values(hyperparameter: Hyperparameter[Any, Any], count: int, seed: int)
 class GridSearch(SelfLimitingSearcher):
     """Grid search over a ConfigSpace, visited in an order shuffled by the seed."""
 
+    none_means_full = True
+
     def __init__(
         self,
         space: ConfigurationSpace,

@@ -1,12 +1,23 @@
 """Random configurations of a space, many at a time, with ConfigSpace's own stream."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import FloatHyperparameter, UniformIntegerHyperparameter
+from ConfigSpace.hyperparameters import (
+    FloatHyperparameter,
+    UniformIntegerHyperparameter,
+)
+from ConfigSpace.hyperparameters.distributions import (
+    UniformIntegerDistribution,
+    UniformIntegerNormalizedDistribution,
+    UnitUniformContinuousDistribution,
+)
 from ConfigSpace.hyperparameters.hp_components import ROUND_PLACES
+
+from bohb_study.arrays import Floats
 
 AT_ONCE = 32
 """Configurations that are drawn ahead and converted together."""
@@ -42,9 +53,9 @@ class Draws:
         """As many configurations as are drawn at once, in order."""
         hyperparameters = list(self._space.values())
         kinds = [_kind(hyperparameter) for hyperparameter in hyperparameters]
-        random = self._space.random
+        draws, random = [draw for draw, _ in kinds], self._space.random
         # one configuration after the other, hyperparameter by hyperparameter, as ConfigSpace draws
-        raw = [[draw(random)[0] for draw, _ in kinds] for _ in range(AT_ONCE)]
+        raw = [[draw(random)[0] for draw in draws] for _ in range(AT_ONCE)]
         columns = []
         for hyperparameter, (_, quantized), drawn in zip(
             hyperparameters, kinds, zip(*raw, strict=True), strict=True
@@ -58,9 +69,26 @@ class Draws:
 
 
 def _kind(hyperparameter: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """How values of the unit interval are drawn from a RandomState, and what is done to them."""
+    """How values of the unit interval are drawn from a RandomState, and what is done to them.
+
+    Beside an array of five numbers ConfigSpace's own wrappers, and scipy's, take most of the time.
+    """
+    distribution: Any = hyperparameter._vector_dist
+    match distribution:
+        case UnitUniformContinuousDistribution():
+            return _uniform, lambda drawn: drawn
+        case UniformIntegerDistribution(size=size):
+            return partial(_index, size), lambda drawn: drawn.astype(float)
+        case UniformIntegerNormalizedDistribution(size=size):
+            return partial(_index, size), lambda drawn: drawn / (size - 1)
     if isinstance(hyperparameter, UniformIntegerHyperparameter) and hyperparameter.log:
-        # scipy's frozen uniform draws these numbers too, but takes 60 us to check its arguments
-        distribution: Any = hyperparameter._vector_dist
-        return (lambda random: random.uniform(size=DRAWN)), distribution._quantize
+        return _uniform, distribution._quantize
     return (lambda random: hyperparameter.sample_vector(DRAWN, seed=random)), lambda drawn: drawn
+
+
+def _uniform(random: np.random.RandomState) -> Floats:
+    return random.random_sample(DRAWN)
+
+
+def _index(size: int, random: np.random.RandomState) -> Any:
+    return random.randint(0, size, DRAWN)

@@ -21,6 +21,8 @@ One of n equally likely configurations is then overlooked with probability exp(-
 class RandomSearch(SelfLimitingSearcher):
     """Independent draws from ``space``; without replacement where the space is finite."""
 
+    none_means_full = True
+
     def __init__(
         self,
         space: ConfigurationSpace,

@@ -14,6 +14,10 @@ from ray.tune.search import Searcher
 class SelfLimitingSearcher(Searcher):
     """A searcher that knows which of its trials run; subclasses say what comes next."""
 
+    none_means_full = False
+    """Whether None from ``suggest`` has one meaning: as many trials run as may, so that it says
+    None again until one ends or is paused. Engines need not ask such a searcher meanwhile."""
+
     def __init__(self, metric: str | None = None, mode: str | None = None) -> None:
         """``metric`` and ``mode`` are kept for Ray and for subclasses; nothing here learns."""
         super().__init__(metric=metric, mode=mode)

@@ -18,6 +18,8 @@ class SeededTuneBOHB(TuneBOHB):
     draws comes from numpy's global generator.
     """
 
+    none_means_full = True
+
     def __init__(
         self,
         space: ConfigurationSpace,

@@ -45,7 +45,8 @@ _WORDS: dict[str, Decision] = {
     TrialScheduler.PAUSE: "pause",
     TrialScheduler.STOP: "stop",
 }
-_CONTINUED = Record("continue", None)
+CONTINUED = Record("continue", None)
+"""Of a report between rungs."""
 
 
 class RecordingScheduler(TrialScheduler):
@@ -57,6 +58,10 @@ class RecordingScheduler(TrialScheduler):
 
     restarts = False
     """Whether trials are paused at rungs, so that ``units_restart`` pays a rung from scratch."""
+
+    silent_between_rungs = False
+    """Whether the scheduler keeps nothing of a report between rungs and lets the trial go on, so
+    that engines need not show it any."""
 
     searcher: RecordingSearcher | None = None
     """What it is paired with: time spent there during a call is not counted here as well."""
@@ -152,7 +157,7 @@ class RecordingScheduler(TrialScheduler):
         if searcher is not None:
             self.seconds -= searcher.seconds - searched
         self._inside = False
-        record = _CONTINUED
+        record = CONTINUED
         if at_rung or decision != TrialScheduler.CONTINUE or time >= self._top:
             word = _WORDS[decision]
             if time >= self._top:

@@ -45,7 +45,15 @@ class RecordingSearcher(Searcher):
         """Of the trials that were not forgotten."""
         self.suggested = 0
         self.seconds = 0.0
+        self.full = False
+        """It has said None, and would say so again until a trial ends or is paused."""
         super().__init__(metric=searcher.metric, mode=searcher.mode)
+
+    @property
+    def hears_results(self) -> bool:
+        """Whether it does anything with results: many leave Ray's method as it is."""
+        method = self.searcher.on_trial_result
+        return getattr(method, "__func__", None) is not Searcher.on_trial_result
 
     def take_seconds(self) -> float:
         """Seconds spent in the searcher since this was last asked."""
@@ -64,6 +72,8 @@ class RecordingSearcher(Searcher):
                 model_based=getattr(self.searcher, "suggested_by_model", None),
             )
             self.suggested += 1
+        elif suggestion is None:
+            self.full = getattr(self.searcher, "none_means_full", False) is True
         return suggestion
 
     def forget(self, trial_id: str) -> None:
@@ -80,6 +90,7 @@ class RecordingSearcher(Searcher):
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Pass the call through, timed."""
+        self.full = False
         begin = perf_counter()
         self.searcher.on_trial_complete(trial_id, result=result, error=error)
         self.seconds += perf_counter() - begin
@@ -92,10 +103,12 @@ class RecordingSearcher(Searcher):
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """Pass through: True where the searcher limits its running trials itself."""
+        self.full = False
         return bool(self.searcher.set_max_concurrency(max_concurrent))
 
     def on_pause(self, trial_id: str) -> None:
         """Pass the call through unchanged."""
+        self.full = False
         self.searcher.on_pause(trial_id)
 
     def on_unpause(self, trial_id: str) -> None:
@@ -108,6 +121,7 @@ class RecordingSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Pass the call through unchanged."""
+        self.full = False
         self.searcher.restore(checkpoint_path)
 
     def get_state(self) -> dict[str, Any]:

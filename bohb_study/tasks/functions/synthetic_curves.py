@@ -44,15 +44,27 @@ def speed(config: Config) -> float:
     return float(config["lr"]) / best
 
 
-def curve(config: Config) -> NDArray[np.float64]:
-    """Noise-free losses after each epoch, shape (81,), as if nothing diverged."""
+def _floor_and_rate(config: Config) -> tuple[float, float]:
+    """Where a curve ends, and how fast it gets there: F and g / SLOWNESS."""
     g, optimizer = speed(config), str(config["optimizer"])
     units, dropout, layers = (float(config[name]) for name in ("units", "dropout", "layers"))
     floor = 0.1 + 0.1 * g + PLATEAU[optimizer]
     floor += 0.1 * (math.log2(units / 256) / 4) ** 2
     floor += 0.3 * (dropout - math.log2(units / 16) / 10) ** 2 + 0.02 * (layers - 3) ** 2
-    losses: NDArray[np.float64] = floor + (2.3 - floor) / (1 + EPOCHS * (g / SLOWNESS[optimizer]))
+    return floor, g / SLOWNESS[optimizer]
+
+
+def curve(config: Config) -> NDArray[np.float64]:
+    """Noise-free losses after each epoch, shape (81,), as if nothing diverged."""
+    floor, rate = _floor_and_rate(config)
+    losses: NDArray[np.float64] = floor + (2.3 - floor) / (1 + EPOCHS * rate)
     return losses
+
+
+def last_loss(config: Config) -> float:
+    """The last value of ``curve``, alone."""
+    floor, rate = _floor_and_rate(config)
+    return floor + (2.3 - floor) / (1 + len(EPOCHS) * rate)
 
 
 def diverges_at(config: Config) -> float:
@@ -102,15 +114,13 @@ class SyntheticCurves(Task):
 
     def true_loss(self, config: Config) -> float | None:
         """L(81); None where training diverges before the end."""
-        return None if diverges_at(config) <= len(EPOCHS) else float(curve(config)[-1])
+        return None if diverges_at(config) <= len(EPOCHS) else last_loss(config)
 
     def duration(self, config: Config, start: int, end: int) -> float:
         """Modelled seconds: an epoch takes 0.5 + 32 / batch_size + layers units / 512."""
         batch_size, layers, units = config["batch_size"], config["layers"], config["units"]
-        assert isinstance(batch_size, int)
-        assert isinstance(layers, int)
-        assert isinstance(units, int)
-        return (end - start) * (0.5 + 32 / batch_size + layers * units / 512)
+        seconds: float = 0.5 + 32 / batch_size + layers * units / 512
+        return (end - start) * seconds
 
 
 class CurveEvaluation(Evaluation):

@@ -1,6 +1,7 @@
 """Candidates are drawn and transformed as scipy's scalar calls do, bit for bit."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import scipy.stats as sps
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bohb_study.methods.hpbandster.candidates import draw_candidates, truncated_normals
+from bohb_study.methods.hpbandster.candidates import CandidateSampler, TruncatedNormals
+from bohb_study.methods.hpbandster.twister import Twister
 
 MEANS = st.floats(0, 1) | st.sampled_from([0.0, 5e-324, 1e-12, 0.5, 1 - 2**-53, 1.0])
 WIDTHS = st.floats(1e-9, 1e6) | st.sampled_from([3e-3, 0.1, 1.0])
@@ -25,6 +27,11 @@ def scalar_draws(seed: int, means: np.ndarray, widths: np.ndarray) -> np.ndarray
             for row in means
         ]
     )
+
+
+def truncated_normals(uniforms: np.ndarray, means: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Drawn from one distribution a row."""
+    return TruncatedNormals(means, widths).ppf(uniforms, np.arange(len(means)))
 
 
 def assert_same_bits(seed: int, means: np.ndarray, widths: np.ndarray) -> np.ndarray:
@@ -75,29 +82,83 @@ def test_the_tails_are_scipys(at: float) -> None:
             assert found.tolist() == [[expected]]
 
 
-def test_draws_come_in_hpbandsters_order() -> None:
-    data = np.array([[0.2, 1.0, 0.0], [0.9, 2.0, 1.0], [0.5, 0.0, 3.0]])
-    good = SimpleNamespace(data=data, bw=np.array([1e-9, 0.6, 0.2]))
-    choices = np.array([0, 3, 4])
-    found = draw_candidates(np.random.RandomState(7), good, choices, 50, 1e-3, 3)
+def one_by_one(
+    rng: np.random.RandomState, good: Any, choices: np.ndarray, count: int
+) -> tuple[list[list[float]], list[int]]:
+    """HpBandSter's loop, with a least bandwidth of 1e-3 and a factor of 3; words after each."""
+    points, words = [], []
+    taken = Twister(7)
+    for _ in range(count):
+        datum = good.data[rng.randint(0, len(good.data))]
+        point = []
+        for mean, bw, levels in zip(datum, np.maximum(good.bw, 1e-3), choices, strict=True):
+            w = 3 * bw  # the bandwidth is raised to its least first and widened then
+            if levels == 0:
+                ends = -mean / w, (1 - mean) / w
+                point.append(sps.truncnorm.rvs(*ends, loc=mean, scale=w, random_state=rng))
+            elif rng.rand() < 1 - bw:
+                point.append(int(mean))
+            else:
+                point.append(rng.randint(levels))
+        points.append(point)
+        words.append(words_taken(rng, taken))
+    return points, words
 
-    rng = np.random.RandomState(7)
-    expected = []
-    for _ in range(50):
-        datum = data[rng.randint(0, 3)]
-        w = 3 * 1e-3  # the bandwidth is raised to its least first and widened then
-        low, high = -datum[0] / w, (1 - datum[0]) / w
-        point = [sps.truncnorm.rvs(low, high, loc=datum[0], scale=w, random_state=rng)]
-        point += [
-            int(datum[j]) if rng.rand() < 1 - good.bw[j] else rng.randint(choices[j])
-            for j in (1, 2)
-        ]
-        expected.append(point)
-    assert found.tolist() == expected
+
+def words_taken(rng: np.random.RandomState, behind: Twister) -> int:
+    """How many words ``rng`` has taken: ``behind``, seeded alike, is moved there word by word."""
+    ahead = np.random.RandomState()
+    ahead.set_state(rng.get_state())
+    coming = np.frombuffer(ahead.bytes(40), "<u4")
+    while (behind.ahead(10) != coming).any():
+        behind.take(1)
+    return behind.taken
+
+
+KINDS_OF_SPACES = {
+    "mixed": (np.array([1e-9, 0.6, 0.2]), np.array([0, 3, 4])),
+    "categories first, often drawn": (np.array([0.9, 1e-9, 0.95]), np.array([5, 0, 3])),
+    "real": (np.array([0.1, 1e-9, 0.5]), np.array([0, 0, 0])),
+    "categories": (np.array([0.5, 0.9, 0.9]), np.array([2, 7, 5])),
+    "a category of one level": (np.array([0.9, 0.5, 0.9]), np.array([1, 0, 1])),
+}
+
+
+@pytest.mark.parametrize("observed", [1, 3, 4, 5])
+@pytest.mark.parametrize("kind", KINDS_OF_SPACES)
+def test_draws_come_in_hpbandsters_order(kind: str, observed: int) -> None:
+    bw, choices = KINDS_OF_SPACES[kind]
+    draws = np.random.default_rng(observed)
+    data = np.where(choices == 0, draws.random((observed, 3)), draws.integers(0, 2, (observed, 3)))
+    good = SimpleNamespace(data=data, bw=bw)
+    twister = Twister(7)
+    found = CandidateSampler(good, choices, 1e-3, 3).draw(twister, 50)
+    expected, words = one_by_one(np.random.RandomState(7), good, choices, 50)
+    assert found.points.tolist() == expected
+    assert found.ends == [0, *words]
+    assert twister.taken == 0
+
+
+class Stingy(Twister):
+    """Gives a tenth of the words at first: the block is too short."""
+
+    def ahead(self, count: int) -> Any:
+        self.asked = [*getattr(self, "asked", []), count]
+        return super().ahead(count if len(self.asked) > 1 else count // 10)
+
+
+def test_a_block_that_is_too_short_is_drawn_again_with_the_same_candidates() -> None:
+    bw, choices = KINDS_OF_SPACES["mixed"]
+    good = SimpleNamespace(data=np.array([[0.2, 1.0, 0.0], [0.9, 2.0, 1.0]]), bw=bw)
+    sampler, stingy = CandidateSampler(good, choices, 1e-3, 3), Stingy(7)
+    found, expected = sampler.draw(stingy, 50), sampler.draw(Twister(7), 50)
+    assert len(stingy.asked) > 2
+    assert found.points.tolist() == expected.points.tolist()
+    assert found.ends == expected.ends
 
 
 def test_a_space_without_continuous_hyperparameters() -> None:
     good = SimpleNamespace(data=np.array([[1.0], [0.0]]), bw=np.array([0.0]))
-    found = draw_candidates(np.random.RandomState(0), good, np.array([2]), 200, 1e-3, 3)
+    found = CandidateSampler(good, np.array([2]), 1e-3, 3).draw(Twister(0), 200).points
     assert found.shape == (200, 1)
     assert set(found.ravel().tolist()) == {0.0, 1.0}
