@@ -7,6 +7,7 @@ with a finite loss, or without a result.
 
 import signal
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
@@ -63,6 +64,14 @@ def is_interruption(error: BaseException) -> bool:
         return True
     apart = signal.getsignal(signal.SIGINT) in (_interrupt, signal.SIG_IGN)
     return isinstance(error, KeyboardInterrupt) and not apart
+
+
+class RemoteEvaluation(Evaluation):
+    """An evaluation in other processes, which keep it until they are told to forget it."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Let them forget it; nothing is asked of it afterwards."""
 
 
 class StepGenerators:
@@ -171,10 +180,10 @@ class GuardedEvaluation:
         self.close()
 
     def close(self) -> None:
-        """Give back what the evaluation holds, if one was started."""
-        if self._evaluation is not None:
-            self._evaluation.close()
-            self._evaluation = None
+        """Drop the evaluation, wherever it is."""
+        if isinstance(self._evaluation, RemoteEvaluation):
+            self._evaluation.forget()
+        self._evaluation = None
 
     def state(self) -> dict[str, Any]:
         """Everything that ``restore`` needs to go on exactly; picklable."""

@@ -14,6 +14,7 @@ from ray.exceptions import RayActorError, RayError
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from bohb_study.engines.guard import RemoteEvaluation
 from bohb_study.engines.placement import Placement
 from bohb_study.engines.rank_process import Answer, RankActor
 from bohb_study.numerics import Mode, changes
@@ -210,7 +211,7 @@ class RankGroup:
         self._running.clear()
 
 
-class _RanksEvaluation(Evaluation):
+class _RanksEvaluation(RemoteEvaluation):
     """One configuration, as all ranks train it."""
 
     def __init__(self, group: RankGroup, number: int) -> None:
@@ -230,7 +231,7 @@ class _RanksEvaluation(Evaluation):
         """Give the state to every rank; it is sent to each machine once."""
         self._group.ask(self._number, "restore", ray.put(state))
 
-    def close(self) -> None:
+    def forget(self) -> None:
         """Let the ranks drop it."""
         self._group.forget(self._number)
 

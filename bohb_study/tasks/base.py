@@ -105,9 +105,6 @@ class Evaluation(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Resume from a state of the same task, seed and configuration."""
 
-    def close(self) -> None:  # noqa: B027 (most hold nothing)
-        """Give back what it holds outside of this object; nothing is asked of it afterwards."""
-
 
 @dataclass(frozen=True)
 class Task(ABC):
