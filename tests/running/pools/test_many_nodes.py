@@ -318,6 +318,38 @@ def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
     assert not any(one["state"] != "REMOVED" for one in placement_group_table().values())
 
 
+def test_a_cell_on_actors_goes_on_where_one_of_their_nodes_dies(
+    cluster: Cluster, workers: list[str], connected: None, home: Path, tmp_path: Path
+) -> None:
+    """Its actors are on two nodes. Ray may drive it on either: then it is run again as a whole."""
+    config = StudyConfig(
+        tasks=(f"{home / 'slow.py'}:Slow",), methods=("bohb",), budget=6, seeds=1, workers=2
+    )
+    killed: list[str] = []
+
+    def act(watcher: Watcher) -> None:
+        if not killed and held(home, *(node.node_id for node in cluster.worker_nodes)):
+            node = next(iter(cluster.worker_nodes))
+            killed.append(node.node_id)
+            cluster.remove_node(node, allow_graceful=False)
+            add(cluster)
+            (home / "hold").unlink()
+
+    (home / "hold").touch()
+    watcher: Any = Watcher(act)
+    run = run_study(config, RunOptions(out=tmp_path, jobs=1, actors=2), watcher)
+    assert run.failed == {}
+    assert killed
+    (found,) = records(run).values()
+    study = config.resolve()
+    (cell,) = study.cells
+    here = virtual.run_cell(CellJob(cell, study.task(cell), config.budget, workers=2))
+    assert found["rows_hash"] == rows_hash(here.frame)
+    assert found["parallel"]["actors"] == 2
+    again = any("is gone: Slow/bohb/0 is run again" in line for line in watcher.messages)
+    assert again or found["parallel"]["deaths"] == 1
+
+
 def test_a_cell_that_crashes_by_itself_is_not_run_again(
     workers: list[str],
     connected: None,
