@@ -59,6 +59,8 @@ class CellJob:
     engine: EngineName = "virtual"
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
+    data_parallel: int = 1
+    """Processes of each trial; each has the CPUs and GPUs that are given here."""
     storage: str | None = None
     """Folder for the states of paused trials, reachable from all nodes; None: a temporary one."""
     numerics: Mode = "portable"

@@ -5,8 +5,10 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.util import get_current_placement_group
 
 from bohb_study.engines.guard import GuardedEvaluation, interruptible
+from bohb_study.engines.ranks import RankGroup
 from bohb_study.methods.base import seen
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, without_first_rung
 from bohb_study.numerics import Mode, check, is_portable
@@ -25,6 +27,9 @@ class TaskTrainable(tune.Trainable):
     at full fidelity).
     """
 
+    _ranks: RankGroup | None = None
+    """What trains in place of this process, where a trial has several."""
+
     def setup(
         self,
         config: dict[str, Any],
@@ -32,6 +37,7 @@ class TaskTrainable(tune.Trainable):
         seed: int,
         ledger: Any,
         numerics: Mapping[str, str],
+        processes: int = 1,
     ) -> None:
         """Start a configuration.
 
@@ -41,6 +47,7 @@ class TaskTrainable(tune.Trainable):
             seed: the study's seed.
             ledger: handle of the ledger's actor.
             numerics: ``numerics.record`` of the process that drives the cell.
+            processes: that train the trial; above 1, none of them is this one.
 
         Raises:
             StudyError: this process computes by other kernels.
@@ -50,7 +57,21 @@ class TaskTrainable(tune.Trainable):
         self._task = task
         self._seed = seed
         self._ledger = ledger
+        if processes > 1:
+            self._ranks = self._group(processes, numerics)
         self._begin(config)
+
+    def _group(self, processes: int, numerics: Mapping[str, str]) -> RankGroup:
+        """Ranks in the bundles of the trial."""
+        bundle = self.trial_resources.bundles[-1]
+        return RankGroup(
+            self._task,
+            processes,
+            cpus=bundle.get("CPU", 0),
+            gpus=bundle.get("GPU", 0),
+            numerics=numerics,
+            placement=get_current_placement_group(),
+        )
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another configuration in the same actor."""
@@ -64,7 +85,12 @@ class TaskTrainable(tune.Trainable):
         self._level = 0
 
     def _start_task(self, config: Config, seed: int) -> Evaluation:
-        return self._task.start(config, seed)
+        return (self._ranks or self._task).start(config, seed)
+
+    def cleanup(self) -> None:
+        """End the ranks, if there are any."""
+        if self._ranks is not None:
+            self._ranks.close()
 
     def step(self) -> dict[str, Any]:
         """Ask the ledger; go to the next level if it lets the step in."""

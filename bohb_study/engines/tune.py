@@ -134,6 +134,15 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
     return run_pair(job, job.pair(), progress)
 
 
+def _resources(job: CellJob) -> Any:
+    """What each trial holds: its actor's, or, of its ranks, one bundle each and none of its own."""
+    amounts = {"CPU": job.cpus_per_trial, "GPU": job.gpus_per_trial}
+    bundle = {key: amount for key, amount in amounts.items() if amount}
+    if job.data_parallel == 1:
+        return {key.lower(): amount for key, amount in bundle.items()}
+    return tune.PlacementGroupFactory([{}, *[bundle] * job.data_parallel], strategy="PACK")
+
+
 def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> CellResult:
     """Run one cell with a searcher and a scheduler that are built already."""
     # Some of Ray's and HpBandSter's classes draw from numpy's global generator; seeding it here
@@ -149,14 +158,12 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         seed=job.cell.seed,
         ledger=ledger,
         numerics=numerics.record(job.numerics),
+        processes=job.data_parallel,
     )
-    resources = {"cpu": job.cpus_per_trial, "gpu": job.gpus_per_trial}
     # Ray keeps trainables by name, for all processes of a job together: by the name of its class,
     # the trials of one cell would run with the task, seed and ledger of another beside it
     name = uuid.uuid4().hex
-    tune.register_trainable(
-        name, tune.with_resources(trainable, {k: v for k, v in resources.items() if v})
-    )
+    tune.register_trainable(name, tune.with_resources(trainable, _resources(job)))
     begin = perf_counter()
     with tempfile.TemporaryDirectory(prefix="bohb-study-", dir=job.storage) as storage:
         tuner = tune.Tuner(

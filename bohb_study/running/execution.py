@@ -31,7 +31,8 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
     actors, and for computed tasks, which tune could only slow down. GPUs belong to Ray.
 
     Raises:
-        UsageError: engine virtual and GPUs, or a task that needs the other engine.
+        UsageError: engine virtual with GPUs or several processes, or a task that needs the other
+            engine.
     """
     if task.only_engine and config.engine not in ("auto", task.only_engine):
         raise UsageError(
@@ -45,9 +46,15 @@ def engine_of(config: StudyConfig, task: Task, options: RunOptions) -> "EngineNa
             'GPUs; allowed with engine="tune"',
             parameter="gpus_per_trial",
         )
+    if config.data_parallel > 1 and config.engine == "virtual":
+        raise UsageError(
+            f"{config.data_parallel}: engine virtual trains in one process; allowed with "
+            'engine="tune"',
+            parameter="data_parallel",
+        )
     if config.engine != "auto":
         return config.engine
-    if options.gpus_per_trial or task.only_engine:
+    if options.gpus_per_trial or task.only_engine or config.data_parallel > 1:
         return "tune"
     return "virtual" if config.workers == 1 or task.computed else "tune"
 
@@ -122,7 +129,8 @@ def session(study: Study, cells: Sequence[Cell], options: RunOptions) -> Iterato
 
     with cluster.connected(options.address):
         interrupts.begin()  # Ray takes SIGTERM for itself when it starts
-        cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial)
+        processes = study.config.data_parallel
+        cluster.check_resources(options.cpus_per_trial, options.gpus_per_trial, processes)
         yield
 
 
@@ -159,6 +167,7 @@ def execute(
             engine=engines[cell.task],
             cpus_per_trial=options.cpus_per_trial,
             gpus_per_trial=options.gpus_per_trial,
+            data_parallel=config.data_parallel,
             storage=storage,
             numerics=config.numerics,
             own_method=config.own_methods.get(cell.method),
@@ -170,7 +179,7 @@ def execute(
     # one engine after the other: both take all CPUs
     for engine in sorted(set(engines.values())):
         own = [job for job in jobs if job.engine == engine]
-        with closing(_run(own, config.workers, options)) as events:
+        with closing(_run(own, config.workers * config.data_parallel, options)) as events:
             for event in events:
                 began.setdefault(event.cell, datetime.now(UTC))
                 if isinstance(event, Finished):
@@ -181,9 +190,15 @@ def execute(
 
 
 def _run(
-    jobs: "Sequence[CellJob]", workers: int, options: RunOptions
+    jobs: "Sequence[CellJob]", processes: int, options: RunOptions
 ) -> "Generator[Running | Finished[CellResult], None, None]":
-    """Run cells of one engine: here, or where Ray runs them."""
+    """Run cells of one engine: here, or where Ray runs them.
+
+    Args:
+        jobs: the cells.
+        processes: that train in a cell at the same time, under engine tune.
+        options: where and how.
+    """
     if not jobs:
         return
     if jobs[0].engine == "virtual" and options.address is None:
@@ -195,8 +210,8 @@ def _run(
     else:
         from bohb_study.running.pools import cluster
 
-        # engine tune gives CPUs to each worker of a cell, virtual to the cell
-        each = options.cpus_per_trial * (workers if jobs[0].engine == "tune" else 1)
+        # engine tune gives CPUs to each process of a cell's workers, virtual to the cell
+        each = options.cpus_per_trial * (processes if jobs[0].engine == "tune" else 1)
         yield from cluster.run_cells(jobs, options.jobs or cluster.cells_at_once(each))
 
 

@@ -28,9 +28,10 @@ class RunOptions:
     download: bool = False
     """Fetch data sets that are not on this machine."""
     cpus_per_trial: float = 1
-    """CPUs that each trial takes."""
+    """CPUs that each trial takes; with data_parallel, each of its processes."""
     gpus_per_trial: float = 0
-    """GPUs, or a share of one, that each trial takes."""
+    """GPUs, or a share of one, that each trial takes; with data_parallel, each of its processes,
+    and then whole ones."""
 
     def __post_init__(self) -> None:
         """Raise UsageError, naming the parameter, for a value that cannot be."""

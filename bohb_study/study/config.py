@@ -16,6 +16,7 @@ from bohb_study.study.config_checks import (
     check_cells,
     check_count,
     check_names,
+    check_processes,
     check_size,
 )
 from bohb_study.tasks import is_file, make_task
@@ -52,6 +53,9 @@ class StudyConfig:
     engine: Engine = "auto"
     """What runs a cell: virtual (a virtual clock), tune (ray.tune.Tuner), or auto: virtual for one
     worker and for tasks that are computed, else tune."""
+    data_parallel: int = 1
+    """Processes that train each trial together (DistributedDataParallel; gloo on CPUs, nccl on
+    GPUs). The batch stays the configuration's: each process takes its share of it."""
     eta: int | None = None
     """Halving rate; by default the task's own."""
     task_options: tuple[str, ...] = ()
@@ -99,8 +103,10 @@ class StudyConfig:
             raise UsageError(
                 f"{self.budget}: must be a finite number", parameter="budget"
             ) from None
+        check_count("data_parallel", self.data_parallel)
         for task in self.resolve().tasks.values():
             check_size(self.budget, task)
+            check_processes(self.data_parallel, task)
 
     @cached_property
     def own_tasks(self) -> dict[str, OwnTask]:

@@ -45,6 +45,27 @@ def check_cells(tasks: int, methods: int, seeds: int) -> None:
         )
 
 
+def check_processes(processes: int, task: Task) -> None:
+    """Raise UsageError for a task that cannot be trained by several processes, or not by so many.
+
+    Batch sizes that are a range are not divided evenly: shares then differ by one row.
+    """
+    if processes == 1:
+        return
+    if not task.data_parallel:
+        raise UsageError(
+            f"{processes}: {task.name} cannot be trained by several processes; allowed: 1",
+            parameter="data_parallel",
+        )
+    uneven = [size for size in task.batch_sizes if size % processes]
+    if uneven:
+        listed = ", ".join(map(str, task.batch_sizes))
+        raise UsageError(
+            f"{processes}: must divide the batch sizes of {task.name}: {listed}",
+            parameter="data_parallel",
+        )
+
+
 def check_size(budget: float, task: Task) -> None:
     """Raise UsageError for a cell that would outgrow the memory of the process that runs it."""
     ladder = task.ladder

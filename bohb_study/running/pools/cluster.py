@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,8 +117,19 @@ def _host_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def check_resources(cpus: float, gpus: float) -> None:
-    """Raise UsageError where no node could ever hold one trial."""
+def check_resources(cpus: float, gpus: float, processes: int = 1) -> None:
+    """Raise UsageError where the connected Ray could never hold one trial.
+
+    Args:
+        cpus: of each process.
+        gpus: of each process.
+        processes: of a trial; each is on one node, all together may be on several.
+    """
+    if processes > 1 and gpus % 1:
+        raise UsageError(
+            f"{gpus:g}: nccl takes a GPU for each process; allowed with data_parallel: whole ones",
+            parameter="gpus_per_trial",
+        )
     for parameter, key, wanted in (
         ("cpus_per_trial", "CPU", cpus),
         ("gpus_per_trial", "GPU", gpus),
@@ -126,6 +137,20 @@ def check_resources(cpus: float, gpus: float) -> None:
         most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
         if wanted > most:
             raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    held = sum(_held(node, cpus, gpus) for node in nodes)
+    if processes > held:
+        each = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
+        raise UsageError(
+            f"{processes}: there is room for {held} processes of {each}", parameter="data_parallel"
+        )
+
+
+def _held(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    """How many processes a node can hold at the same time."""
+    wanted = {"CPU": cpus, "GPU": gpus}
+    # 0.3 / 0.1 is a little less than 3
+    return min(int(node.get(key, 0.0) / each + 1e-9) for key, each in wanted.items() if each)
 
 
 class _Board:

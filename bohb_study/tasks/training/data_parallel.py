@@ -61,11 +61,11 @@ class Ranks:
     def parallel(self, model: nn.Module) -> nn.Module:
         """What to call in training: averages gradients over the ranks in the backward pass.
 
-        Buffers are not broadcast: the same moments are computed on every rank.
+        Buffers are not sent at each update: the same moments are computed on every rank.
         """
         if not self.grouped:
             return model
-        parallel = DistributedDataParallel(model, broadcast_buffers=False)
+        parallel = DistributedDataParallel(model, forward_sync_buffers=False)
         if self.size > 2:  # the sum of two numbers has one order
             parallel.register_comm_hook(None, mean_in_order_of_ranks)
         return parallel

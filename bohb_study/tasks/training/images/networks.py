@@ -11,8 +11,8 @@ def lenet(channels: int, side: int, l1: int, l2: int, rate: float = 0.0) -> nn.S
     """LeNet of the PyTorch tutorial on Ray Tune, with hidden layers of widths l1 and l2.
 
     Maps images of shape (n, channels, side, side) to logits of shape (n, 10). The tutorial takes
-    the maximum after the rectifier; before it gives the same and costs less. ``rate`` is that of the
-    dropout behind each hidden layer, which the tutorial has not.
+    the maximum after the rectifier; before it gives the same and costs less. ``rate`` is that of
+    the dropout behind each hidden layer, which the tutorial has not.
     """
     pixels = ((side - 4) // 2 - 4) // 2
     return nn.Sequential(
