@@ -53,6 +53,24 @@ class RankHost:
         self._store: Any = None
         self._evaluation: Evaluation | None = None
 
+    def prepare(self, gpus: float) -> Answer:
+        """Import what takes seconds, and see that it computes as the cell's process does.
+
+        Args:
+            gpus: how many the rank was given.
+        """
+
+        def imported() -> None:
+            mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
+            import torch
+
+            check(mode, baseline=is_portable(self._numerics))
+            torch.set_num_threads(1)
+            if gpus and not torch.cuda.is_available():
+                raise StudyError("a process was given a GPU, but PyTorch finds none there")
+
+        return _answered(imported)
+
     def serve(self, size: int, seconds: float) -> Answer:
         """On rank 0: open the store where ranks find each other; its host and port.
 
@@ -72,10 +90,10 @@ class RankHost:
     def join(
         self, rank: int, size: int, address: tuple[str, int], seconds: float, gpus: float
     ) -> Answer:
-        """Become rank ``rank`` of ``size``: gloo on CPUs, nccl on a GPU.
+        """Become rank ``rank`` of ``size``, in place of a group before.
 
         Args:
-            rank: from 0.
+            rank: from 0; gloo on CPUs, nccl on a GPU.
             size: ranks of the group.
             address: of the store, as ``serve`` gave it.
             seconds: how long this rank waits for the others, here and in each exchange.
@@ -83,17 +101,14 @@ class RankHost:
         """
 
         def join_group() -> None:
-            mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
-            import torch
             import torch.distributed as dist
             from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-            check(mode, baseline=is_portable(self._numerics))
-            torch.set_num_threads(1)
-            if gpus and not torch.cuda.is_available():
-                raise StudyError(f"rank {rank} was given a GPU, but PyTorch finds none there")
+            self._evaluation = None
+            if dist.is_initialized():
+                dist.destroy_process_group()
             limit = timedelta(seconds=seconds)
-            if self._store is None:
+            if rank:
                 self._store = TCPStore(*address, size, False, limit)
             if name := interface_of(ray.util.get_node_ip_address()):
                 os.environ.setdefault(GLOO_INTERFACE, name)

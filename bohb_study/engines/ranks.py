@@ -69,6 +69,8 @@ class RankGroup:
         self._own: PlacementGroup | None = None
         self._seconds = time_limit
         self._ranks: list[Any] = []
+        self._joined = False
+        """Whether they are in a process group that works."""
         self._started = 0
         """Configurations that were started; an evaluation of an earlier one is over."""
 
@@ -79,7 +81,7 @@ class RankGroup:
             RankError: a rank cannot be started, died, or does not answer.
         """
         self._started += 1
-        if not self._ranks:
+        if not self._joined:
             self._open()
         self._ask("start", config, seed)
         return _RanksEvaluation(self, self._started)
@@ -91,7 +93,7 @@ class RankGroup:
             RankError: a rank died or does not answer.
             RuntimeError: another configuration was started since, or the group was closed.
         """
-        if started != self._started or not self._ranks:
+        if started != self._started or not self._joined:
             raise RuntimeError("the ranks do not train this configuration any more")
         return self._ask(method, *args)
 
@@ -107,18 +109,22 @@ class RankGroup:
         return list(ray.get([rank.pid.remote() for rank in self._ranks]))
 
     def _open(self) -> None:
+        """Start the processes, if there are none, and let them find each other."""
         try:
-            self._ranks = [self._rank(number) for number in range(self._size)]
+            if not self._ranks:
+                self._ranks = [self._rank(number) for number in range(self._size)]
+                self._ask("prepare", self._gpus, first=START_SECONDS, rest=START_SECONDS)
             limit = (self._size, self._seconds)
-            address = self._answer({self._ranks[0].serve.remote(*limit): 0}, START_SECONDS)
+            address = self._answer({self._ranks[0].serve.remote(*limit): 0}, self._seconds)
             joining = {
                 actor.join.remote(number, self._size, address, self._seconds, self._gpus): number
                 for number, actor in enumerate(self._ranks)
             }
-            self._answer(joining, START_SECONDS)
+            self._answer(joining, self._seconds)
         except BaseException:
             self._end()
             raise
+        self._joined = True
 
     def _rank(self, number: int) -> Any:
         """The actor of a rank, in its bundle."""
@@ -144,46 +150,49 @@ class RankGroup:
             ray.get(self._own.ready())
         return self._own
 
-    def _ask(self, method: str, *args: Any) -> Any:
+    def _ask(
+        self, method: str, *args: Any, first: float = math.inf, rest: float | None = None
+    ) -> Any:
         asked = {getattr(rank, method).remote(*args): i for i, rank in enumerate(self._ranks)}
-        return self._answer(asked)
+        return self._answer(asked, first, rest)
 
-    def _answer(self, asked: dict[Any, int], first: float | None = None) -> Any:
-        """What the lowest rank answers; ends all of them where one has failed.
+    def _answer(
+        self, asked: dict[Any, int], first: float = math.inf, rest: float | None = None
+    ) -> Any:
+        """What the lowest rank answers.
+
+        Where a rank failed, all are ended; where all raised something of the training's own, only
+        the group is left, for what they exchanged last may have stopped halfway.
 
         Args:
             asked: the rank by the reference of its answer.
-            first: seconds until the first answer; None for no limit.
+            first: seconds until the first answer.
+            rest: seconds from there to the last; by default how long ranks wait for each other.
 
         Raises:
             RankError: a rank died or does not answer.
             BaseException: what the training raised.
         """
-        waiting, answers = dict(asked), dict[int, Answer]()
         began = time.monotonic()
-        deadline = math.inf if first is None else began + first
-        while waiting:
-            left = deadline - time.monotonic()
-            done, _ = ray.wait(list(waiting), timeout=max(0.0, left) if left < math.inf else None)
-            if not done:
-                break
-            answer = _outcome(done[0])
-            if not answers:
-                deadline = time.monotonic() + self._seconds
-            answers[waiting.pop(done[0])] = answer
-            if answer.error is not None:
-                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+        try:
+            answers = _answers(asked, first, self._seconds if rest is None else rest)
+        except BaseException:  # interrupted, while they go on
+            self._end()
+            raise
         waited = time.monotonic() - began
         error = blamed(answers, list(asked.values()), self._size, waited)
         if error is not None:
-            self._end()
+            self._joined = False
+            unfit = any(answer.died or answer.lost for answer in answers.values())
+            if unfit or len(answers) < len(asked):
+                self._end()
             raise error
         return answers[min(answers)].value
 
     def _end(self) -> None:
         for rank in self._ranks:
             ray.kill(rank)
-        self._ranks = []
+        self._ranks, self._joined = [], False
 
 
 class _RanksEvaluation(Evaluation):
@@ -205,6 +214,30 @@ class _RanksEvaluation(Evaluation):
     def restore(self, state: dict[str, Any]) -> None:
         """Give the state to every rank; it is sent to each machine once."""
         self._group.ask(self._started, "restore", ray.put(state))
+
+
+def _answers(asked: Mapping[Any, int], first: float, rest: float) -> dict[int, Answer]:
+    """Those that come in time, by rank, in the order in which they come.
+
+    Args:
+        asked: the rank by the reference of its answer.
+        first: seconds until the first answer.
+        rest: seconds from there to the last; less once a rank has failed.
+    """
+    waiting, answers = dict(asked), dict[int, Answer]()
+    deadline = time.monotonic() + first
+    while waiting:
+        left = deadline - time.monotonic()
+        done, _ = ray.wait(list(waiting), timeout=max(0.0, left) if left < math.inf else None)
+        if not done:
+            break
+        answer = _outcome(done[0])
+        if not answers:
+            deadline = time.monotonic() + rest
+        answers[waiting.pop(done[0])] = answer
+        if answer.error is not None:
+            deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+    return answers
 
 
 def _outcome(reference: Any) -> Answer:

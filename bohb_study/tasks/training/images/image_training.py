@@ -80,7 +80,7 @@ class ImageEvaluation(Evaluation):
         small = device.type == "cpu" and recipe.batch_size < ONEDNN_FROM
         self._layout = torch.contiguous_format if small else torch.channels_last
         self._ranks = Ranks.here()
-        model = self._ranks.converted(model)
+        model = self._ranks.converted(model, device)
         self._model = model.to(device).to(memory_format=self._layout)
         self._parallel = self._ranks.parallel(self._model)
         self._dropouts = Dropouts.of(self._model, self._ranks)
