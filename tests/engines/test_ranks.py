@@ -25,11 +25,12 @@ from bohb_study.engines.tune import run_cell
 from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, FunctionTask, Report, Task, make_task
 from bohb_study.tasks.training.data_parallel import Ranks, everyones
+from repository import ROOT
 from toy_cells import ToyTask
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
-SECONDS = 15.0
+SECONDS = 10.0
 """How long ranks wait for each other here."""
 
 
@@ -240,6 +241,22 @@ def test_a_function_goes_on_with_the_generators_of_each_rank(group: RankGroup) -
     resumed = group.start(given, 0)
     resumed.restore(state)
     assert [resumed.advance(level).val_loss for level in (2, 3)] == losses[1:]
+
+
+def test_the_example_trains_as_in_one_process_and_resumes_exactly(group: RankGroup) -> None:
+    task = make_task(f"{ROOT}/examples/data_parallel_function.py:task")
+    assert task.data_parallel
+    config: dict[str, Any] = {"lr": 0.1, "hidden": 16}
+    alone, together = task.start(config, 0), group.start({"task": task, "config": config}, 0)
+    losses = [[one.advance(level).val_loss for level in (1, 3, 9)] for one in (alone, together)]
+    assert losses[0][2] < losses[0][0]
+    assert furthest(losses[0], losses[1]) < 1e-5
+    again = group.start({"task": task, "config": config}, 0)
+    assert again.advance(1).val_loss == losses[1][0]
+    state = again.state()
+    resumed = group.start({"task": task, "config": config}, 0)
+    resumed.restore(state)
+    assert [resumed.advance(level).val_loss for level in (3, 9)] == losses[1][1:]
 
 
 def test_what_all_ranks_raise_fails_the_step_and_not_the_processes(group: RankGroup) -> None:
