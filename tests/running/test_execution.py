@@ -65,6 +65,19 @@ def test_engine_virtual_gives_out_no_gpus(computed: bool) -> None:
     )
 
 
+def test_trials_of_several_processes_are_run_by_ray_tune() -> None:
+    several = {"tasks": ("digits",), "data_parallel": 2}
+    for asked in ("auto", "tune"):
+        study = config(engine=asked, **several)
+        assert engine_of(study, study.resolve().tasks["digits"], RunOptions()) == "tune"
+    virtual = config(engine="virtual", **several)
+    with pytest.raises(UsageError) as error:
+        engine_of(virtual, virtual.resolve().tasks["digits"], RunOptions())
+    assert str(error.value) == (
+        'data_parallel 2: engine virtual trains in one process; allowed with engine="tune"'
+    )
+
+
 def test_a_task_that_needs_ray_tune_gets_it() -> None:
     task: Any = SimpleNamespace(name="mine", computed=False, only_engine="tune")
     for asked in ("auto", "tune"):
@@ -88,7 +101,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         yield
 
     monkeypatch.setattr("bohb_study.running.pools.cluster.connected", connected)
-    monkeypatch.setattr("bohb_study.running.pools.cluster.check_resources", lambda cpus, gpus: None)
+    monkeypatch.setattr("bohb_study.running.pools.cluster.check_resources", lambda *wanted: None)
     monkeypatch.setattr("ray.init", lambda *args, **kwargs: pytest.fail("Ray was started"))
     return asked
 

@@ -130,19 +130,20 @@ def check_resources(cpus: float, gpus: float, processes: int = 1) -> None:
             f"{gpus:g}: nccl takes a GPU for each process; allowed with data_parallel: whole ones",
             parameter="gpus_per_trial",
         )
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     for parameter, key, wanted in (
         ("cpus_per_trial", "CPU", cpus),
         ("gpus_per_trial", "GPU", gpus),
     ):
-        most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
+        most = max((node.get(key, 0.0) for node in nodes), default=0.0)
         if wanted > most:
             raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     held = sum(_held(node, cpus, gpus) for node in nodes)
     if processes > held:
-        each = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
+        each = f"cpus_per_trial={cpus:g}" + (f" and gpus_per_trial={gpus:g}" if gpus else "")
         raise UsageError(
-            f"{processes}: there is room for {held} processes of {each}", parameter="data_parallel"
+            f"{processes}: there is room for {held} processes with {each}",
+            parameter="data_parallel",
         )
 
 
