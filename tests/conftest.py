@@ -21,7 +21,16 @@ pytest_plugins = ["in_process", "toy_cells"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long tests first, so that no process is left with one of them at the end."""
+    """Files with long tests first, so that no process is left with one of them at the end.
+
+    Those that need a GPU are reported as not run where there is none.
+    """
+    if on_gpus := [item for item in items if item.get_closest_marker("gpu")]:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in on_gpus:
+                item.add_marker(pytest.mark.skip(reason="PyTorch finds no GPU here"))
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
 

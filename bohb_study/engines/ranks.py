@@ -271,7 +271,7 @@ def blamed(
             return answer.error
     for rank in asked:
         if rank not in answers:
-            return RankError(f"rank {rank} of {size} did not answer within {seconds:g} s")
+            return RankError(f"rank {rank} of {size} did not answer within {seconds:.0f} s")
     for rank, answer in failed.items():
         said = str(answer.error).partition("\n")[0][:150]
         return RankError(f"rank {rank} of {size} lost the others: {said}")

@@ -66,20 +66,20 @@ def check_size(budget: float, task: Task) -> None:
 
 
 def check_data_parallel(processes: int, task: Task) -> None:
-    """Raise UsageError for a task that so many processes cannot train together."""
+    """Raise UsageError for a task that cannot be trained by several processes, or not by so many.
+
+    Batch sizes that are a range are not divided evenly: shares then differ by one row.
+    """
     if processes == 1:
         return
     if not task.data_parallel:
         raise UsageError(
-            f"{processes}: {task.name} is not trained by several processes together; the tasks "
-            "that are train a network batch by batch (digits, images, a training function that "
-            "says so)",
+            f"{processes}: {task.name} cannot be trained by several processes; allowed: 1",
             parameter="data_parallel",
         )
-    odd = [size for size in task.batch_sizes if size % processes]
-    if odd:
-        sizes = ", ".join(map(str, task.batch_sizes))
+    if any(size % processes for size in task.batch_sizes):
+        listed = ", ".join(map(str, task.batch_sizes))
         raise UsageError(
-            f"{processes}: does not divide {task.name}'s batches of {odd[0]} (it has {sizes})",
+            f"{processes}: must divide the batch sizes of {task.name}: {listed}",
             parameter="data_parallel",
         )

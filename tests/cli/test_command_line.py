@@ -105,6 +105,12 @@ BAD: dict[str, str] = {
     "--methods random --seeds 100001": "--seeds 100001: must be at most 100,000 with 1 x 1 tasks",
     "--workers 1000000000": "--workers 1000000000: must be at most 10,000",
     "--workers 0": "--workers 0: must be a whole number, at least 1",
+    "--data-parallel 0": "--data-parallel 0: must be a whole number, at least 1",
+    "--data-parallel 3": "--data-parallel 3: must divide the batch sizes of digits: 32, 64, ",
+    "--data-parallel 2 --tasks mfh3": "--data-parallel 2: mfh3 cannot be trained by several "
+    "processes; allowed: 1",
+    "--data-parallel 1.5": "--data-parallel 1.5: must be a whole number",
+    "--task-options digits.dropout=1": "--task-options digits.dropout=1: must be a number from 0 ",
     "--eta 2": "--eta 2: does not fit 27 epochs; allowed: 3, 27",
     "--eta 1": "--eta 1: must be a whole number, at least 2",
     "--eta three": "--eta: no type matching {None}|INT could be instantiated from ['three']",

@@ -54,14 +54,14 @@ class Ranks:
         shares = [batch[self.share(len(batch))] for batch in batches]
         return torch.cat(shares), [len(share) for share in shares]
 
-    def converted(self, model: nn.Module) -> nn.Module:
+    def converted(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The network with batch norm over the global batch; the keys of its state stay."""
-        return with_global_batch_norm(model) if self.grouped else model
+        return with_global_batch_norm(model, device) if self.grouped else model
 
     def parallel(self, model: nn.Module) -> nn.Module:
         """What to call in training: averages gradients over the ranks in the backward pass.
 
-        Buffers are not broadcast: the same moments are computed on every rank.
+        Buffers are not sent at each update: the same moments are computed on every rank.
         """
         if not self.grouped:
             return model

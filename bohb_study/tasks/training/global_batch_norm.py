@@ -16,17 +16,22 @@ PLACES = (0, 2, 3)
 """Dimensions that a channel's moments are taken over."""
 
 
-def with_global_batch_norm(model: nn.Module) -> nn.Module:
+def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
     """``model`` with every BatchNorm2d replaced; parameters, buffers and their keys stay.
 
-    Which of the two it is is decided by the device on which the layer is when it is called.
+    Args:
+        model: before DistributedDataParallel has it.
+        device: on which it is to be.
     """
+    if device.type != "cpu":
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return converted
     for name, child in model.named_children():
-        setattr(model, name, with_global_batch_norm(child))
+        setattr(model, name, with_global_batch_norm(child, device))
     return GlobalBatchNorm2d.like(model) if type(model) is nn.BatchNorm2d else model
 
 
-class GlobalBatchNorm2d(nn.SyncBatchNorm):
+class GlobalBatchNorm2d(nn.BatchNorm2d):
     """BatchNorm2d that takes its moments over the shares of all ranks, empty ones included."""
 
     @classmethod
@@ -46,22 +51,17 @@ class GlobalBatchNorm2d(nn.SyncBatchNorm):
         return made
 
     def forward(self, values: Tensor) -> Tensor:
-        """Shape (n, channels, height, width), where n is this rank's share, to the same.
+        """Shape (n, channels, height, width) on the CPU, n of this rank's share, to the same.
 
         Raises:
             ValueError: the global batch has one value per channel.
         """
-        if values.device.type != "cpu":
-            normalised: Tensor = super().forward(values)
-            return normalised
-        assert self.running_mean is not None
-        assert self.running_var is not None
         if not self.training:
-            return F.batch_norm(
-                values, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
+            return super().forward(values)
         with torch.no_grad():
             mean, variance, count = _moments(values)
+            assert self.running_mean is not None
+            assert self.running_var is not None
             assert self.num_batches_tracked is not None
             assert self.momentum is not None
             self.num_batches_tracked.add_(1)
@@ -129,10 +129,13 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         values, weight, mean, variance = ctx.saved_tensors
-        # as if the moments were constants; for values, weight and bias in one pass
-        direct, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient, values, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
-        )
+        if len(values):
+            # as if the moments were constants; for values, weight and bias in one pass
+            direct, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+                gradient, values, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+            )
+        else:  # of which torch's kernel dies
+            direct, of_weight, of_bias = gradient, torch.zeros_like(mean), torch.zeros_like(mean)
         totals = torch.stack([of_bias, of_weight])
         dist.all_reduce(totals)
         inverse = (variance + ctx.eps).rsqrt()

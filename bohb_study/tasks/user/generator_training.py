@@ -10,6 +10,7 @@ import torch
 from bohb_study.seeding import Config
 from bohb_study.tasks.base import Evaluation, Report
 from bohb_study.tasks.training import global_random
+from bohb_study.tasks.training.data_parallel import Ranks, everyones
 from bohb_study.tasks.user.function_kinds import STATE
 from bohb_study.tasks.user.training_function import FunctionTask
 
@@ -113,15 +114,30 @@ class FunctionEvaluation(Evaluation):
         return report
 
     def state(self) -> dict[str, Any]:
-        """The function's own state, as bytes, with the epoch and the global generators."""
+        """The function's own state, as bytes, with the epoch and the global generators.
+
+        In a process group it is taken on all ranks at once: what a rank draws is its own affair,
+        so it has the generators of each.
+        """
         try:
             own = pickle.dumps(self._state)
         except Exception as error:
             raise ValueError(f"the function's state cannot be pickled: {error}") from error
-        return {"level": self._level, "own": own, "random": self._random}
+        state = {"level": self._level, "own": own, "random": self._random}
+        if every := everyones(self._random):
+            state["random of ranks"] = every
+        return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on, at the next epoch, by calling the function with its state."""
-        self._level, self._random = state["level"], state["random"]
+        self._level, self._random = state["level"], _own_random(state)
         self._state = pickle.loads(state["own"])
         self._epochs = None
+
+
+def _own_random(state: Mapping[str, Any]) -> bytes:
+    """Where this rank's generators stood; rank 0's where it was not there."""
+    every = state.get("random of ranks", ())
+    rank = Ranks.here().rank
+    random: bytes = every[rank] if rank < len(every) else state["random"]
+    return random

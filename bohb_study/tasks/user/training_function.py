@@ -66,6 +66,9 @@ class FunctionTask(Task):
     nowhere are ignored."""
     grid_order: tuple[str, ...] = field(default=(), kw_only=True)
     """Hyperparameters, most important first; default: in the space's order."""
+    data_parallel: bool = field(default=False, kw_only=True)
+    """Whether a generator makes use of the process group that it finds initialised where
+    ``data_parallel`` of the study is above 1: every rank runs it, and rank 0's reports count."""
     seconds: float | Callable[[Config], float] = field(default=1.0, kw_only=True)
     """Modelled seconds of an epoch, or a function of the configuration that gives them."""
     failure_loss: InitVar[float | None] = field(default=None, kw_only=True)
@@ -125,6 +128,8 @@ class FunctionTask(Task):
             wrong = f"test_mode {self.test_mode!r}: must be 'min' or 'max', and goes with test="
         elif len(set(keys)) < len(keys):
             wrong = f"metric, test, extra_names and {STATE!r} must differ: {', '.join(keys)}"
+        elif self.data_parallel and not is_generator(self.train):
+            wrong = "data_parallel=True: only for a generator, not for what calls tune.report"
         elif not callable(self.seconds) and not 0 <= self.seconds < math.inf:
             wrong = f"seconds {self.seconds}: must be finite, 0 or above"
         if wrong:

@@ -312,6 +312,10 @@ def test_a_state_that_cannot_be_pickled_fails_at_the_pause() -> None:
         ({"max_epochs": 9.0}, "max_epochs 9.0: must be a whole number, at least 1"),
         ({"mode": "up"}, "mode 'up': must be 'min' or 'max'"),
         ({"test": "loss"}, "metric, test, extra_names and 'state' must differ: loss, loss, state"),
+        (
+            {"train": lambda config: 1, "data_parallel": True},
+            "data_parallel=True: only for a generator, not for what calls tune.report",
+        ),
         ({"seconds": -1}, "seconds -1: must be finite, 0 or above"),
         ({"train": lambda config, seed: 1}, "must be a generator train(config, seed) or train("),
         ({"train": lambda config: (yield 1)}, "must be a generator train(config, seed) or "),

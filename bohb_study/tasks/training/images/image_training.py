@@ -80,7 +80,7 @@ class ImageEvaluation(Evaluation):
         small = device.type == "cpu" and recipe.batch_size < ONEDNN_FROM
         self._layout = torch.contiguous_format if small else torch.channels_last
         self._ranks = Ranks.here()
-        self._model = self._placed(self._ranks.converted(model))
+        self._model = self._placed(self._ranks.converted(model, device))
         self._parallel = self._ranks.parallel(self._model)
         self._dropouts = Dropouts.of(self._model, self._ranks)
         self._optimizer = torch.optim.SGD(
