@@ -287,8 +287,8 @@ def test_what_the_training_raises_fails_the_step(group: RankGroup) -> None:
 
 def test_configurations_take_turns(group: RankGroup) -> None:
     """Each goes on where it was; what is dropped is gone, and the ranks stay."""
-    pids = group.pids()
     one, other = (group.start(packed(call=count(start).__next__), 0) for start in (0, 10))
+    pids = group.pids()
     found = [one.advance(1).val_loss, other.advance(1).val_loss, one.advance(2).val_loss]
     assert found == [0, 10, 1]
     one.forget()

@@ -1,0 +1,117 @@
+"""Cells whose trials are trained by two processes each, in both engines, and ranks that die."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bohb_study.engines import virtual
+from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.running.reproduction import compare_frames
+from bohb_study.seeding import Config
+from bohb_study.study import Cell
+from bohb_study.tasks import Report, make_task
+from bohb_study.tasks.training.data_parallel import Ranks, everyones
+from toy_cells import ToyEvaluation, ToyTask
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.long,
+    pytest.mark.usefixtures("runtime", "by_value_too"),
+]
+
+
+@pytest.fixture(scope="module")
+def by_value_too() -> Iterator[None]:
+    """The tasks below cannot be imported elsewhere."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+class SharedEvaluation(ToyEvaluation):
+    """The toy; ranks exchange something in each step, so one waits for another that died."""
+
+    def advance(self, level: int) -> Report:
+        task: Any = self.task
+        if float(self.config["x"]) >= task.fails_from:
+            raise RuntimeError("this configuration cannot be trained")
+        if Ranks.here().rank == 1 and task.dies():
+            os.kill(os.getpid(), signal.SIGKILL)
+        for other in everyones(self.memory) or []:
+            assert other == self.memory
+        return super().advance(level)
+
+
+@dataclass(frozen=True)
+class SharedTask(ToyTask):
+    """The toy for two ranks."""
+
+    folder: str = ""
+    """Where the steps of rank 1 are counted; "": nothing dies."""
+    fails_from: float = 1.0
+    """From which x on a training raises."""
+
+    def start(self, config: Config, seed: int) -> SharedEvaluation:
+        return SharedEvaluation(self, config, seed)
+
+    def dies(self) -> bool:
+        """Whether this is the second step that rank 1 takes in a cell."""
+        if not self.folder:
+            return False
+        number = len(list(Path(self.folder).iterdir()))
+        Path(self.folder, str(number)).touch()
+        return number == 1
+
+
+def test_virtual_replaces_a_rank_that_dies_and_repeats(job: Any, tmp_path: Path) -> None:
+    """Rows are those of one process; a training that raises fails, and no other does."""
+    cell: CellJob = job("hyperband", SharedTask(), budget=3)
+    largest = run_cell(cell).frame["hp.x"].max()
+    task = SharedTask(fails_from=largest)
+    expected = run_cell(replace(cell, task=task))
+    assert expected.frame["status"].value_counts()["failed"] >= 1
+    result = run_cell(
+        replace(cell, task=replace(task, folder=str(tmp_path)), actors=1, data_parallel=2)
+    )
+    assert compare_frames(expected.frame, result.frame) is None
+    assert result.account == expected.account
+    assert result.parallel is not None
+    assert result.parallel.deaths >= 1
+    assert result.parallel.repeated >= 1
+
+
+def test_tune_gives_a_failed_row_where_a_rank_dies(job: Any, tmp_path: Path) -> None:
+    """Of the one trial; the others are trained by ranks that start anew."""
+    cell: CellJob = job("random", SharedTask(folder=str(tmp_path)), budget=2)
+    result = run_cell(replace(cell, engine="tune", data_parallel=2))
+    frame = result.frame
+    assert result.account.violations() == []
+    failed = frame[frame["status"] == "failed"]
+    assert failed["trial"].nunique() == 1
+    assert failed["level"].tolist()[0] == 2
+    assert (frame.loc[frame["trial"] != failed["trial"].iloc[0], "status"] == "ok").all()
+    assert frame["trial"].nunique() > 1
+    assert list(result.failures.values()) == ["RankError: rank 1 of 2 died"]
+
+
+def test_tune_decides_as_in_one_process() -> None:
+    """The rows of one process, but for the order of sums; dropout and pauses included."""
+    task = make_task("digits", {"epochs": "3", "dropout": "0.1"})
+    cell = CellJob(Cell("digits", "hyperband", 0), task, 4)
+    alone = virtual.run_cell(cell).frame
+    result = run_cell(replace(cell, engine="tune", data_parallel=2))
+    assert result.account.violations() == []
+    assert not result.failures
+    frame = result.frame
+    columns = ["trial", "config_id", "level", "units", "rung", "decision"]
+    assert frame[columns].equals(alone[columns])
+    assert frame["decision"].eq("pause").any()
+    assert (frame["val_loss"] - alone["val_loss"]).abs().max() < 1e-4
