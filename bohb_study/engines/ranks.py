@@ -49,7 +49,6 @@ class RankGroup:
         cpus: float,
         gpus: float,
         numerics: Mapping[str, str],
-        where: Placement | None = None,
         group: PlacementGroup | None = None,
         time_limit: float = RANK_SECONDS,
     ) -> None:
@@ -61,7 +60,6 @@ class RankGroup:
             cpus: of each rank.
             gpus: of each rank.
             numerics: ``numerics.record`` of the process that drives the cell.
-            where: the nodes on which ranks may run; any if None.
             group: bundles for the ranks, one each and in their order; by default a group of its
                 own, packed, for which the first start waits.
             time_limit: seconds that ranks wait for each other.
@@ -70,7 +68,6 @@ class RankGroup:
         self._size = processes
         self._cpus, self._gpus = cpus, gpus
         self._numerics = numerics
-        self._where = where or Placement()
         self._group = group
         self._own: PlacementGroup | None = None
         self._seconds = time_limit
@@ -117,7 +114,7 @@ class RankGroup:
         self._end()
         if self._own is not None:
             remove_placement_group(self._own)
-            self._own = None
+            self._own = self._group = None
 
     def pids(self) -> list[int]:
         """Process ids of the ranks, for those who watch them."""
@@ -159,14 +156,14 @@ class RankGroup:
         ).remote(self._task, dict(self._numerics))
 
     def _bundles(self) -> PlacementGroup:
-        if self._group is not None:
-            return self._group
-        if self._own is None:
+        if self._group is None:
             bundle = {"CPU": self._cpus, "GPU": self._gpus}
-            # ranks talk to each other at every batch: on one node, where one has room
-            self._own = self._where.bundles([bundle] * self._size).to_placement_group()
-            ray.get(self._own.ready())
-        return self._own
+            self._own = self._group = (
+                Placement().bundles([bundle] * self._size).to_placement_group()
+            )
+        # the time that ranks are given to start begins when they have their CPUs
+        ray.get(self._group.ready())
+        return self._group
 
     def _ask(self, method: str, *args: Any) -> Any:
         asked = {getattr(rank, method).remote(*args): i for i, rank in enumerate(self._ranks)}
