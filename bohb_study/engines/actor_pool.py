@@ -253,7 +253,7 @@ class ActorPool:
     def _replace(self, actor: Actor, error: RayError) -> Event:
         """Start another actor for one that has died."""
         self.deaths += 1
-        died = one_line(error, 100)
+        died = one_line(_cause(error) if isinstance(error, RayTaskError) else error, 100)
         if not actor.ready:
             self._failed_starts += 1
             if self._failed_starts >= MOST_STARTS:
