@@ -24,8 +24,8 @@ def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
         device: on which it is to be.
     """
     if device.type != "cpu":
-        convert = nn.SyncBatchNorm.convert_sync_batchnorm
-        converted: nn.Module = convert(model)  # type: ignore[no-untyped-call]
+        convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm  # which has no types
+        converted: nn.Module = convert(model)
         return converted
     for name, child in model.named_children():
         setattr(model, name, with_global_batch_norm(child, device))
