@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import ObjectLostError, RayError, RayTaskError
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 from bohb_study import numerics
 from bohb_study.engines.actor_time import ActorTime
@@ -75,6 +76,8 @@ class Actor:
     """One actor, and what it is to do."""
 
     handle: Any
+    bundles: PlacementGroup | None = None
+    """Of its ranks, where a trial has several processes."""
     ready: bool = False
     """Whether it has started."""
     training: Training | None = None
@@ -149,10 +152,13 @@ class ActorPool:
             self.actors.append(self._start())
 
     def _start(self) -> Actor:
-        job, ranks = self._job, None
+        job, ranks, bundles = self._job, None, None
         cpus, gpus = job.cpus_per_trial, job.gpus_per_trial
         if job.data_parallel > 1:  # they hold what the trial takes, and who drives them nothing
-            ranks = RankGroup(job.task, job.data_parallel, cpus, gpus, self._record, job.placement)
+            each = [{"CPU": cpus, "GPU": gpus}] * job.data_parallel
+            # ranks talk to each other at every batch: on one node, where one has room
+            bundles = job.placement.bundles(each).to_placement_group()
+            ranks = RankGroup(job.task, job.data_parallel, cpus, gpus, self._record, bundles)
             cpus = gpus = 0
         handle = TrainingActor.options(
             num_cpus=cpus,
@@ -160,7 +166,7 @@ class ActorPool:
             label_selector=job.placement.label_selector,
             runtime_env={"env_vars": numerics.changes(job.numerics)},
         ).remote(job.task, job.cell.seed, self._record, ranks)
-        actor = Actor(handle)
+        actor = Actor(handle, bundles)
         self._calls[handle.check.remote()] = actor
         return actor
 
@@ -254,7 +260,7 @@ class ActorPool:
                 raise StudyError(f"{self._job.cell}: its actors do not start: {died}")
         elif actor.training is None:
             self._time.free(-1)
-        ray.kill(actor.handle)  # where only its ranks have died
+        _end(actor)
         self._calls = {call: other for call, other in self._calls.items() if other is not actor}
         self.actors[self.actors.index(actor)] = self._start()
         return Event(actor, died=died)
@@ -262,8 +268,15 @@ class ActorPool:
     def close(self) -> None:
         """End the actors."""
         for actor in self.actors:
-            ray.kill(actor.handle)
+            _end(actor)
         self.actors.clear()
+
+
+def _end(actor: Actor) -> None:
+    """End it, also where only its ranks have died, and give back what it held."""
+    ray.kill(actor.handle)
+    if actor.bundles is not None:
+        remove_placement_group(actor.bundles)
 
 
 def _cause(error: RayTaskError) -> BaseException:

@@ -11,11 +11,10 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError
-from ray.util.placement_group import PlacementGroup, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from bohb_study.engines.guard import RemoteEvaluation
-from bohb_study.engines.placement import Placement
 from bohb_study.engines.rank_process import Answer, RankActor
 from bohb_study.numerics import Mode, changes
 from bohb_study.seeding import Config
@@ -26,6 +25,8 @@ RANK_SECONDS = 600.0
 may take as long as it wants."""
 START_SECONDS = 300.0
 """How long the process of a rank may take to start, once it has its CPUs."""
+WAIT_SECONDS = 60
+"""How long is waited for room at a time; again and again, for other trials may take long."""
 GRACE_SECONDS = 5.0
 """How long the others may go on once a rank has failed: what is raised for the same reason comes
 at the same time."""
@@ -49,7 +50,6 @@ class RankGroup:
         cpus: float,
         gpus: float,
         numerics: Mapping[str, str],
-        where: Placement | None = None,
         group: PlacementGroup | None = None,
         time_limit: float = RANK_SECONDS,
     ) -> None:
@@ -61,18 +61,16 @@ class RankGroup:
             cpus: of each rank.
             gpus: of each rank.
             numerics: ``numerics.record`` of the process that drives the cell.
-            where: the nodes on which ranks may run; any if None.
-            group: bundles for the ranks, one each and in their order; by default a group of its
-                own, packed, for which the first start waits.
+            group: bundles for the ranks, one each and in their order, for which each start of them
+                waits; None where ``use`` gives it. Who made the group removes it: Ray keeps those
+                of an actor that has died until its job ends.
             time_limit: seconds that ranks wait for each other.
         """
         self._task = task
         self._size = processes
         self._cpus, self._gpus = cpus, gpus
         self._numerics = numerics
-        self._where = where or Placement()
         self._group = group
-        self._own: PlacementGroup | None = None
         self._seconds = time_limit
         self._ranks: list[Any] = []
         self._numbers = count()
@@ -113,11 +111,8 @@ class RankGroup:
                 rank.forget.remote(number)
 
     def close(self) -> None:
-        """End all ranks, whatever they are doing, and give back what they held."""
+        """End all ranks, whatever they are doing."""
         self._end()
-        if self._own is not None:
-            remove_placement_group(self._own)
-            self._own = None
 
     def pids(self) -> list[int]:
         """Process ids of the ranks, for those who watch them."""
@@ -131,6 +126,9 @@ class RankGroup:
         """
         if self._ranks:
             return
+        assert self._group is not None
+        while not self._group.wait(timeout_seconds=WAIT_SECONDS):
+            pass  # other trials have the CPUs
         try:
             self._ranks = [self._rank(number) for number in range(self._size)]
             limit = (self._size, self._seconds)
@@ -147,7 +145,7 @@ class RankGroup:
     def _rank(self, number: int) -> Any:
         """The actor of a rank, in its bundle."""
         strategy = PlacementGroupSchedulingStrategy(
-            placement_group=self._bundles(), placement_group_bundle_index=number
+            placement_group=self._group, placement_group_bundle_index=number
         )
         mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
         return RankActor.options(
@@ -157,16 +155,6 @@ class RankGroup:
             # a node's own environment may say otherwise
             runtime_env={"env_vars": changes(mode)},
         ).remote(self._task, dict(self._numerics))
-
-    def _bundles(self) -> PlacementGroup:
-        if self._group is not None:
-            return self._group
-        if self._own is None:
-            bundle = {"CPU": self._cpus, "GPU": self._gpus}
-            # ranks talk to each other at every batch: on one node, where one has room
-            self._own = self._where.bundles([bundle] * self._size).to_placement_group()
-            ray.get(self._own.ready())
-        return self._own
 
     def _ask(self, method: str, *args: Any) -> Any:
         asked = {getattr(rank, method).remote(*args): i for i, rank in enumerate(self._ranks)}
