@@ -279,6 +279,13 @@ class ActorPool:
             remove_placement_group(actor.group)
 
 
+def _end(actor: Actor) -> None:
+    """End it, also where only its ranks have died, and give back what it held."""
+    ray.kill(actor.handle)
+    if actor.bundles is not None:
+        remove_placement_group(actor.bundles)
+
+
 def _cause(error: RayTaskError) -> BaseException:
     """What was raised in the actor."""
     cause = error.cause

@@ -11,11 +11,10 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError
-from ray.util.placement_group import PlacementGroup, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from bohb_study.engines.guard import RemoteEvaluation
-from bohb_study.engines.placement import Placement
 from bohb_study.engines.rank_process import Answer, RankActor
 from bohb_study.numerics import Mode, changes
 from bohb_study.seeding import Config
@@ -26,6 +25,8 @@ RANK_SECONDS = 600.0
 may take as long as it wants."""
 START_SECONDS = 300.0
 """How long the process of a rank may take to start, once it has its CPUs."""
+WAIT_SECONDS = 60
+"""How long is waited for room at a time; again and again, for other trials may take long."""
 GRACE_SECONDS = 5.0
 """How long the others may go on once a rank has failed: what is raised for the same reason comes
 at the same time."""
@@ -69,7 +70,6 @@ class RankGroup:
         self._cpus, self._gpus = cpus, gpus
         self._numerics = numerics
         self._group = group
-        self._own: PlacementGroup | None = None
         self._seconds = time_limit
         self._ranks: list[Any] = []
         self._numbers = count()
@@ -110,7 +110,7 @@ class RankGroup:
                 rank.forget.remote(number)
 
     def close(self) -> None:
-        """End all ranks, whatever they are doing, and give back what they held."""
+        """End all ranks, whatever they are doing."""
         self._end()
         if self._own is not None:
             remove_placement_group(self._own)
@@ -128,6 +128,9 @@ class RankGroup:
         """
         if self._ranks:
             return
+        assert self._group is not None
+        while not self._group.wait(timeout_seconds=WAIT_SECONDS):
+            pass  # other trials have the CPUs
         try:
             self._ranks = [self._rank(number) for number in range(self._size)]
             limit = (self._size, self._seconds)
@@ -144,7 +147,7 @@ class RankGroup:
     def _rank(self, number: int) -> Any:
         """The actor of a rank, in its bundle."""
         strategy = PlacementGroupSchedulingStrategy(
-            placement_group=self._bundles(), placement_group_bundle_index=number
+            placement_group=self._group, placement_group_bundle_index=number
         )
         mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
         return RankActor.options(

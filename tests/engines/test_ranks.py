@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +19,8 @@ import pytest
 import torch
 
 from bohb_study import numerics
-from bohb_study.engines import virtual
-from bohb_study.engines.base import CellJob
 from bohb_study.engines.guard import GuardedEvaluation
 from bohb_study.engines.ranks import RankError, RankGroup
-from bohb_study.engines.tune import run_cell
-from bohb_study.study import Cell
 from bohb_study.tasks import Evaluation, FunctionTask, Report, Task, make_task
 from bohb_study.tasks.training.data_parallel import Ranks, everyones
 from repository import ROOT
@@ -134,13 +130,17 @@ def group(by_value: None, no_runtime_at_the_end: None) -> Iterator[RankGroup]:
     """Two ranks, which start once for this file, and again where a test ends them."""
     import ray
     from ray import cloudpickle
+    from ray.util import placement_group, remove_placement_group
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     if not ray.is_initialized():
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    ranks = RankGroup(AnyTask(), 2, 1, 0, numerics.record("portable"), time_limit=SECONDS)
+    bundles = placement_group([{"CPU": 1}] * 2)
+    record = numerics.record("portable")
+    ranks = RankGroup(AnyTask(), 2, 1, 0, record, bundles, time_limit=SECONDS)
     yield ranks
     ranks.close()
+    remove_placement_group(bundles)
 
 
 class Case(NamedTuple):
@@ -338,19 +338,3 @@ def test_a_rank_that_hangs_fails_the_step_within_the_limit(group: RankGroup) -> 
     assert report.status == "failed"
     assert report.message.startswith("RankError: rank 1 of 2 did not answer within ")
     assert SECONDS - 1 < waited < 3 * SECONDS
-
-
-def test_a_cell_of_trials_over_two_processes(group: RankGroup) -> None:
-    """Real Ray Tune; the rows of one process, but for the order of sums."""
-    group.close()  # it held all CPUs
-    task = make_task("digits", {"epochs": "3", "dropout": "0.1"})
-    job = CellJob(Cell("digits", "hyperband", 0), task, 4)
-    alone = virtual.run_cell(job).frame
-    result = run_cell(replace(job, engine="tune", data_parallel=2))
-    assert result.account.violations() == []
-    assert not result.failures
-    frame = result.frame
-    columns = ["trial", "config_id", "level", "units", "rung", "decision"]
-    assert frame[columns].equals(alone[columns])
-    assert frame["decision"].eq("pause").any()
-    assert (frame["val_loss"] - alone["val_loss"]).abs().max() < 1e-4
