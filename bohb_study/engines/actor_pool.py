@@ -76,8 +76,8 @@ class Actor:
     """One actor, and what it is to do."""
 
     handle: Any
-    group: PlacementGroup | None = None
-    """What the processes of its trials hold; None where it trains alone."""
+    bundles: PlacementGroup | None = None
+    """Of its ranks, where a trial has several processes."""
     ready: bool = False
     """Whether it has started."""
     training: Training | None = None
@@ -152,13 +152,13 @@ class ActorPool:
             self.actors.append(self._start())
 
     def _start(self) -> Actor:
-        job, ranks, group = self._job, None, None
+        job, ranks, bundles = self._job, None, None
         cpus, gpus = job.cpus_per_trial, job.gpus_per_trial
-        if (size := job.data_parallel) > 1:
-            # they hold what the trial takes, and who drives them nothing; packed, since they talk
-            # to each other at every batch
-            group = job.placement.bundles([{"CPU": cpus, "GPU": gpus}] * size).to_placement_group()
-            ranks = RankGroup(job.task, size, cpus, gpus, self._record, group)
+        if job.data_parallel > 1:  # they hold what the trial takes, and who drives them nothing
+            each = [{"CPU": cpus, "GPU": gpus}] * job.data_parallel
+            # ranks talk to each other at every batch: on one node, where one has room
+            bundles = job.placement.bundles(each).to_placement_group()
+            ranks = RankGroup(job.task, job.data_parallel, cpus, gpus, self._record, bundles)
             cpus = gpus = 0
         handle = TrainingActor.options(
             num_cpus=cpus,
@@ -166,7 +166,7 @@ class ActorPool:
             label_selector=job.placement.label_selector,
             runtime_env={"env_vars": numerics.changes(job.numerics)},
         ).remote(job.task, job.cell.seed, self._record, ranks)
-        actor = Actor(handle, group)
+        actor = Actor(handle, bundles)
         self._calls[handle.check.remote()] = actor
         return actor
 
@@ -260,7 +260,7 @@ class ActorPool:
                 raise StudyError(f"{self._job.cell}: its actors do not start: {died}")
         elif actor.training is None:
             self._time.free(-1)
-        self._end(actor)
+        _end(actor)
         self._calls = {call: other for call, other in self._calls.items() if other is not actor}
         self.actors[self.actors.index(actor)] = self._start()
         return Event(actor, died=died)
@@ -268,15 +268,8 @@ class ActorPool:
     def close(self) -> None:
         """End the actors."""
         for actor in self.actors:
-            self._end(actor)
+            _end(actor)
         self.actors.clear()
-
-    @staticmethod
-    def _end(actor: Actor) -> None:
-        """End the actor, where only its ranks have died as well."""
-        ray.kill(actor.handle)
-        if actor.group is not None:  # Ray keeps those that a task has made
-            remove_placement_group(actor.group)
 
 
 def _end(actor: Actor) -> None:

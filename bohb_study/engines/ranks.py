@@ -61,8 +61,9 @@ class RankGroup:
             cpus: of each rank.
             gpus: of each rank.
             numerics: ``numerics.record`` of the process that drives the cell.
-            group: bundles for the ranks, one each and in their order; by default a group of its
-                own, packed, for which the first start waits.
+            group: bundles for the ranks, one each and in their order, for which each start of them
+                waits; None where ``use`` gives it. Who made the group removes it: Ray keeps those
+                of an actor that has died until its job ends.
             time_limit: seconds that ranks wait for each other.
         """
         self._task = task
@@ -112,9 +113,6 @@ class RankGroup:
     def close(self) -> None:
         """End all ranks, whatever they are doing."""
         self._end()
-        if self._own is not None:
-            remove_placement_group(self._own)
-            self._own = self._group = None
 
     def pids(self) -> list[int]:
         """Process ids of the ranks, for those who watch them."""
@@ -157,16 +155,6 @@ class RankGroup:
             # a node's own environment may say otherwise
             runtime_env={"env_vars": changes(mode)},
         ).remote(self._task, dict(self._numerics))
-
-    def _bundles(self) -> PlacementGroup:
-        if self._group is None:
-            bundle = {"CPU": self._cpus, "GPU": self._gpus}
-            self._own = self._group = (
-                Placement().bundles([bundle] * self._size).to_placement_group()
-            )
-        # the time that ranks are given to start begins when they have their CPUs
-        ray.get(self._group.ready())
-        return self._group
 
     def _ask(self, method: str, *args: Any) -> Any:
         asked = {getattr(rank, method).remote(*args): i for i, rank in enumerate(self._ranks)}
