@@ -109,7 +109,7 @@ BAD: dict[str, str] = {
     "--data-parallel 3": "--data-parallel 3: must divide the batch sizes of digits: 32, 64, ",
     "--data-parallel 2 --tasks mfh3": "--data-parallel 2: mfh3 cannot be trained by several "
     "processes; allowed: 1",
-    "--data-parallel 1.5": "--data-parallel 1.5: must be a whole number",
+    "--data-parallel 1.5": "--data-parallel: invalid literal for int() with base 10: '1.5'",
     "--task-options digits.dropout=1": "--task-options digits.dropout=1: must be a number from 0 ",
     "--eta 2": "--eta 2: does not fit 27 epochs; allowed: 3, 27",
     "--eta 1": "--eta 1: must be a whole number, at least 2",
