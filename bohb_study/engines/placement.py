@@ -1,8 +1,8 @@
 """Where the parts of a cell may run on a cluster, and how what they hold is given back.
 
-Ray removes the placement groups of an actor that dies, but those that a *task* made stay until the
-whole job ends, with their CPUs. A cell is driven by a task, so its groups are named after it: who
-started the task removes them when it is lost.
+Ray keeps the placement groups that a task or an actor made until the whole job ends, with their
+CPUs, also when that task or actor is no more. A cell is driven by a task, so its groups are named
+after it: who started the task removes them when it is lost.
 """
 
 import contextlib

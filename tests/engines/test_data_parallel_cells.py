@@ -1,4 +1,7 @@
-"""Cells whose trials are trained by two processes each, in both engines, and ranks that die."""
+"""Cells whose trials are trained by two processes each, in both engines, and ranks that die.
+
+And two trials on one GPU, where there is one.
+"""
 
 import os
 import signal
@@ -115,3 +118,17 @@ def test_tune_decides_as_in_one_process() -> None:
     assert frame[columns].equals(alone[columns])
     assert frame["decision"].eq("pause").any()
     assert (frame["val_loss"] - alone["val_loss"]).abs().max() < 1e-4
+
+
+@pytest.mark.gpu
+def test_two_trials_train_on_one_gpu_at_the_same_time(image_data: Path) -> None:
+    """On two actors with half of it each; rows are the same again."""
+    options = {"data": str(image_data), "subset": "300", "epochs": "3"}
+    task = make_task("fashion-mnist", options)
+    cell = CellJob(Cell(task.name, "random", 0), task, 2, workers=2, actors=2, gpus_per_trial=0.5)
+    results = [run_cell(cell) for _ in range(2)]
+    for result in results:
+        assert result.parallel is not None
+        assert result.parallel.actors == 2
+        assert (result.frame["status"] == "ok").all()
+    assert compare_frames(results[0].frame, results[1].frame) is None

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
@@ -145,7 +145,7 @@ def check_resources(cpus: float, gpus: float, actors: int = 1, processes: int = 
         cpus: of a process.
         gpus: of a process.
         actors: that are to train trials at the same time.
-        processes: that train each trial together.
+        processes: that train each trial together; each is on one node, all may be on several.
     """
     if processes > 1 and gpus % 1:
         raise UsageError(
@@ -153,19 +153,33 @@ def check_resources(cpus: float, gpus: float, actors: int = 1, processes: int = 
             f"{processes})",
             parameter="gpus_per_trial",
         )
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     for parameter, key, wanted in (
         ("cpus_per_trial", "CPU", cpus),
         ("gpus_per_trial", "GPU", gpus),
     ):
-        most = max((node["Resources"].get(key, 0.0) for node in ray.nodes()), default=0.0)
+        most = max((node.get(key, 0.0) for node in nodes), default=0.0)
         if wanted > most:
             raise UsageError(f"{wanted:g}: no node has more than {most:g} {key}s", parameter)
-        there = ray.cluster_resources().get(key, 0.0)
-        for name, count, each in (
-            ("data_parallel", processes, wanted),
-            ("actors", actors, processes * wanted),
-        ):
-            if count * each > there:
-                raise UsageError(
-                    f"{count}: take {count * each:g} {key}s; there are {there:g}", name
-                )
+    room = sum(_held(node, cpus, gpus) for node in nodes)
+    each = f"cpus_per_trial={cpus:g}" + (f" and gpus_per_trial={gpus:g}" if gpus else "")
+    if processes > room:
+        raise UsageError(
+            f"{processes}: must be at most {room}, as many processes as there is room for with "
+            f"{each}",
+            parameter="data_parallel",
+        )
+    if actors * processes > room:
+        shared = f"data_parallel={processes} and " if processes > 1 else ""
+        raise UsageError(
+            f"{actors}: must be at most {room // processes}, as many trials as there is room for "
+            f"with {shared}{each}",
+            parameter="actors",
+        )
+
+
+def _held(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    """How many processes a node can hold at the same time."""
+    wanted = {"CPU": cpus, "GPU": gpus}
+    # 0.3 / 0.1 is a little less than 3
+    return min(int(node.get(key, 0.0) / each + 1e-9) for key, each in wanted.items() if each)
