@@ -226,9 +226,10 @@ class ActorPool:
     def _saved(self, done: Any, training: Training, state: Any) -> None:
         try:
             ray.get(done)
-        except RayTaskError as error:
-            raise _cause(error) from None
-        except RayError:  # its actor has died, which another call says as well
+        except RayError as error:
+            if isinstance(error, RayTaskError) and not isinstance(error.cause, RankError):
+                raise _cause(error) from None
+            # its actor or ranks have died, which another call says as well
             if training.state == state:
                 training.lose_state()
 
