@@ -7,17 +7,15 @@ and without training ahead, and with actors killed at random moments; every row'
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from bohb_study.checkout import cpu_model, git_state
+from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import check_file
 from bohb_study.errors import UsageError
-from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.table import Column, Table, code, columns, row
@@ -74,10 +72,7 @@ def main(argv: Sequence[str]) -> int:
         on_two, apart = side_by_side(options.methods[0], options.budget)
     differing = [run for run in runs if run.hash != _first(runs, run.method).hash]
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions(),
-        "code": git_state(),
+        **circumstances(),
         "options": {**asdict(options), "out": str(options.out)},
         "runs": [asdict(run) for run in runs],
         "two_cells": {"each_on_two_actors": on_two, "side_by_side": apart},

@@ -8,17 +8,15 @@ make of the task's epochs and reports, the first update included.
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from bohb_study.checkout import cpu_model, git_state
+from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file, check_numbers, check_repeats
-from bohb_study.identity import versions
 from bohb_study.numerics import in_force, named
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.table import Column, Table, columns, row
@@ -64,10 +62,7 @@ def main(argv: Sequence[str]) -> int:
         speeds.append(speed)
     numerics = in_force()
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions(),
-        "code": git_state(),
+        **circumstances(),
         "numerics": numerics,
         "repeats": options.repeats,
         "measured": [asdict(speed) for speed in speeds],

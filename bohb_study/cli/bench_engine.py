@@ -7,7 +7,6 @@ the same objective in Syne Tune's simulator in the same run, and a small study i
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,12 +16,11 @@ import tyro
 
 from bohb_study.benchmarking import measurement_tables, verdicts
 from bohb_study.benchmarking.cases import TASK, Case
+from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.benchmarking.fresh import measure_all
-from bohb_study.checkout import cpu_model, git_state
 from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import check_file, check_repeats
 from bohb_study.errors import UsageError
-from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 
@@ -108,16 +106,15 @@ def main(argv: Sequence[str]) -> int:
     notes = PEER_NOTES if options.peer else ()
     record: dict[str, Any] = {
         "task": TASK,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions() | ({"syne-tune": version("syne-tune")} if options.peer else {}),
-        "code": git_state(),
+        **circumstances(),
         "repeats": options.repeats,
         "notes": list(notes),
         "measured": [one.to_json() for one in measured.values()],
         "real": [one.to_json() for one in real.values()],
         "native": [one.to_json() for one in native.values()],
     }
+    if options.peer:
+        record["versions"] |= {"syne-tune": version("syne-tune")}
     for name, lines in found.items():
         record[name] = [{**asdict(line), "holds": line.passes} for line in lines]
     replace_files({options.out: json_bytes(record)})

@@ -9,17 +9,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
 
+from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.benchmarking.large_study import write_made_up
-from bohb_study.checkout import cpu_model, git_state
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file
 from bohb_study.errors import UsageError
-from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 
 MOST_ROWS = 50_000_000
@@ -68,10 +66,7 @@ def main(argv: Sequence[str]) -> int:
         )
     cost = json.loads(done.stdout)
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions(),
-        "code": git_state(),
+        **circumstances(),
         "measured": cost,
     }
     replace_files({options.out: json_bytes(record)})

@@ -7,16 +7,14 @@ the fastest counts.
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
 
-from bohb_study.checkout import cpu_model, git_state
+from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import MOST_REPEATS, check_file, check_numbers
 from bohb_study.errors import UsageError
-from bohb_study.identity import versions
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.table import Table, columns, row
 from bohb_study.tasks.training.images.sources import SOURCES
@@ -85,10 +83,7 @@ def main(argv: Sequence[str]) -> int:
         ratio = "" if speed.way == OURS else f"{ours / rate:.1f}"
         rows.append(row([speed.work, speed.batch_size, speed.way, f"{rate:,.0f}", ratio]))
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions(),
-        "code": git_state(),
+        **circumstances(),
         "repeats": options.repeats,
         "measured": [asdict(s) | {"images_per_second": s.images_per_second} for s in speeds],
     }

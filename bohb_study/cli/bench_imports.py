@@ -6,7 +6,6 @@ imports nothing.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
@@ -35,19 +34,15 @@ class ImportBenchmark:
 def main(argv: Sequence[str]) -> int:
     """Measure what the command line asks for; returns the exit code."""
     options = command_line.parse(ImportBenchmark, argv, __doc__ or "", "bohb-study bench imports")
+    from bohb_study.benchmarking.circumstances import circumstances
     from bohb_study.benchmarking.import_times import measure_imports
-    from bohb_study.checkout import cpu_model, git_state
-    from bohb_study.identity import versions
     from bohb_study.store.files import json_bytes, replace_files
     from bohb_study.summaries.table import Table, columns, rows
     from bohb_study.summaries.terminal import console
 
     measured = measure_imports(options.repeats)
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions(),
-        "code": git_state(),
+        **circumstances(),
         "measured": [asdict(one) for one in measured],
     }
     replace_files({options.out: json_bytes(record)})

@@ -7,15 +7,13 @@ medians of passes that take turns; of the ratios of all rounds the median, the l
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
 
-from bohb_study.checkout import cpu_model, git_state
+from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file, check_numbers, check_repeats
-from bohb_study.identity import versions
 from bohb_study.numerics import in_force, named
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.table import Table, columns, row
@@ -76,10 +74,7 @@ def main(argv: Sequence[str]) -> int:
         speeds.append(speed)
     numerics = in_force()
     record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "versions": versions(),
-        "code": git_state(),
+        **circumstances(),
         "numerics": numerics,
         "repeats": options.repeats,
         "measured": [asdict(s) | {"images_per_second": s.images_per_second} for s in speeds],
