@@ -108,7 +108,6 @@ class ActorTrainers(Trainers):
         if training.held:
             # trained past a report at which its scheduler had not said that it would pause it
             self._discard(training)
-            training.lose_state()
         elif training.home is not None:
             self._pool.save(training)
         self._leave(training)
@@ -233,6 +232,8 @@ class ActorTrainers(Trainers):
         self._unused += sum(report.units for _, report in ahead)
         self._time.held(-len(ahead))
         del training.done[training.told :]
+        if training.saved > training.level:
+            training.lose_state()
 
     def _leave(self, training: Training) -> None:
         """Let its home forget it; one that trains it does so when it has finished."""

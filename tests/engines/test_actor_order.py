@@ -7,7 +7,8 @@ import random
 from collections import defaultdict
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from itertools import count
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from bohb_study.engines.actor_pool import Actor, Event, Training
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, CellResult, run_cell
 from bohb_study.engines.training_actor import TrainingHost
+from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS
 from bohb_study.running.reproduction import compare_frames
+from bohb_study.seeding import Config
 from toy_cells import ToyTask
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
@@ -28,13 +31,28 @@ happened: Any = defaultdict(lambda: np.zeros(3, dtype=int))
 RECORD = {"mode": "portable"}
 
 
+class OtherTask(ToyTask):
+    """The toy, but no two trainings are alike."""
+
+    def start(self, config: Config, seed: int) -> Any:
+        return super().start(config, next(_another))
+
+
+_another = count(1000)
+
+
 class ChancePool:
     """Stands for ``ActorPool``: hosts in this process, and dice for everything that Ray may do."""
+
+    made: ClassVar[list["ChancePool"]] = []
 
     def __init__(self, job: CellJob, time: ActorTime) -> None:
         self.dice = random.Random(f"{job.cell} {job.actors}")
         self.job, self.time = job, time
         self.deaths = 0
+        self.trained = 0
+        """Units, all that anybody trained and was heard of."""
+        self.made.append(self)
         self.asked: dict[Actor, Any] = {}
         self.actors = [self.start() for _ in range(job.actors)]
 
@@ -78,7 +96,9 @@ class ChancePool:
         self.time.free(1)
         if call[-1] == b"lost":
             return Event(actor, stateless=True)
-        return Event(actor, actor.handle.train(*call))
+        answer = actor.handle.train(*call)
+        self.trained += sum(report.units for report in (*answer.repeated, answer.report))
+        return Event(actor, answer)
 
     def close(self) -> None:
         self.actors.clear()
@@ -103,18 +123,36 @@ def test_rows_of_one_process(
         assert result.account == in_process(cell).account
         spent = result.parallel
         assert spent is not None
+        units = result.account.charged + spent.repeated + spent.unused
+        assert ChancePool.made.pop().trained == units
         happened[method] += [spent.deaths, spent.repeated, spent.unused]
     if workers == 8:
         # the dice are seeded: what is to be withstood has happened, for every method
         assert (happened[method] > 0).all(), happened[method]
 
 
-def test_a_pause_that_nobody_could_know_of(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trial that was trained past it goes back to where it was paused."""
+@pytest.mark.parametrize("saved_from", [-1.0, 5.0])
+def test_a_pause_that_nobody_could_know_of(
+    saved_from: float, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial that was trained, and maybe saved, past it goes back to where it was paused."""
     monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
+    monkeypatch.setattr(actor_trainers, "SAVED_FROM", saved_from)
     monkeypatch.setattr(actor_trainers.ActorTrainers, "_goes_on", lambda self, one: one.level < 9)
     cell = job("hyperband", budget=12, workers=4)
     result = run_cell(replace(cell, actors=4))
     assert compare_frames(in_process(cell).frame, result.frame) is None
-    assert result.parallel is not None
-    assert result.parallel.unused > 9
+    spent = result.parallel
+    assert spent is not None
+    assert spent.unused > 9
+    assert ChancePool.made.pop().trained == 12 * 9 + spent.repeated + spent.unused
+
+
+def test_trainings_that_differ_each_time_are_refused(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An actor dies, and what it trained gives other losses: its rows would be those of chance."""
+    monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
+    cell = replace(job("random", OtherTask(), budget=12, workers=3), actors=2)
+    with pytest.raises(StudyError, match=r"gave val_loss .* not the same each time"):
+        run_cell(cell)

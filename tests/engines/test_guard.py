@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import random
 import signal
 import threading
 from dataclasses import dataclass
@@ -275,3 +276,47 @@ def paused_and_resumed(task: FragileTask) -> None:
     before, after = (GuardedEvaluation(task, CONFIG, 0) for _ in range(2))
     before.advance(1, 1)
     after.restore(before.state())
+
+
+# Global random generators
+
+
+class Drawing(Evaluation):
+    """Its losses are what the global generators give."""
+
+    def advance(self, level: int) -> Report:
+        return Report(np.random.random() + random.random(), 0.0, 0.0, units=1)  # noqa: NPY002
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        np.random.random()  # noqa: NPY002
+
+
+class DrawingTask(FragileTask):
+    def start(self, config: Config, seed: int) -> Drawing:
+        return Drawing()
+
+
+def test_global_draws_depend_on_trial_and_level_alone() -> None:
+    """Not on what was drawn before, where; and nobody outside finds that anything was drawn."""
+
+    def losses(config: Config, seed: int, *levels: int) -> list[float]:
+        evaluation = GuardedEvaluation(DrawingTask(), config, seed)
+        return [evaluation.advance(level, 1).val_loss for level in levels]
+
+    before = np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    straight = losses(CONFIG, 0, 1, 2, 3)
+    assert len(set(straight)) == 3
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == before  # noqa: NPY002
+    np.random.random(100)  # noqa: NPY002
+    random.random()
+    assert losses(CONFIG, 0, 2, 3) == straight[1:]
+    resumed = GuardedEvaluation(DrawingTask(), CONFIG, 0)
+    resumed.restore({"failed": "", "state": {}})
+    assert resumed.advance(3, 1).val_loss == straight[2]
+    assert losses({**CONFIG, "x": 0.3}, 0, 1) != straight[:1]
+    assert losses(CONFIG, 1, 1) != straight[:1]
+    fresh = GuardedEvaluation(DrawingTask(), CONFIG, 0, training_seed=5)
+    assert fresh.advance(1, 1).val_loss != straight[0]
