@@ -229,6 +229,11 @@ def test_losses_are_those_of_one_process_straight_and_resumed(
     assert furthest(by_itself.advance(3), alone[1]) < close
     if wide:
         assert furthest(by_itself.state(), states["alone"]) < close
+        begun_alone = case.start(None)
+        begun_alone.advance(1)
+        joined = case.start(group)
+        joined.restore(begun_alone.state())
+        assert furthest(joined.advance(3), alone[1]) < close
 
 
 def share_of_draws(config: Any, seed: int, state: Any = None) -> Iterator[Any]:

@@ -5,7 +5,7 @@ gradients are averaged, so the learning rate needs no change. Training code lear
 from ``torch.distributed`` alone; where no group is initialised, everything here stands aside.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +48,9 @@ class Ranks:
         Returns:
             Those of this rank, and how many of them are of each batch.
         """
-        batches = torch.split(order, size)
         if self.size == 1:
-            return order, [len(batch) for batch in batches]
-        shares = [batch[self.share(len(batch))] for batch in batches]
+            return order, batch_sizes(len(order), size)
+        shares = [batch[self.share(len(batch))] for batch in torch.split(order, size)]
         return torch.cat(shares), [len(share) for share in shares]
 
     def converted(self, model: nn.Module, device: torch.device) -> nn.Module:
@@ -95,11 +94,18 @@ class Ranks:
             return values
         return torch.stack(_gathered(values)).sum(dim=0)
 
-    def first(self, values: Tensor) -> Tensor:
-        """What rank 0 has, on every rank; ``values`` is overwritten."""
-        if self.grouped:
-            dist.broadcast(values, src=0)
-        return values
+    def first(self, values: Sequence[float]) -> Sequence[float]:
+        """What rank 0 has, on every rank."""
+        if not self.grouped:
+            return values
+        sent = torch.tensor(values, dtype=torch.float64)
+        dist.broadcast(sent, src=0)
+        return sent.tolist()
+
+
+def batch_sizes(rows: int, size: int) -> list[int]:
+    """How many of ``rows`` are in each batch of ``size``; the last may be smaller."""
+    return [min(size, rows - start) for start in range(0, rows, size)]
 
 
 def _gathered(values: Tensor, group: dist.ProcessGroup | None = None) -> list[Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bohb_study.seeding import Config, derive, split_seed
 from bohb_study.tasks.base import Evaluation, Report
-from bohb_study.tasks.training.data_parallel import Dropouts, Ranks, dropout
+from bohb_study.tasks.training.data_parallel import Dropouts, Ranks, batch_sizes, dropout
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.digits_split import split_indices
 from bohb_study.tasks.training.training_state import TrainingState
@@ -168,16 +168,16 @@ class DigitsEvaluation(Evaluation):
         self._dropouts.begin_epoch(derive(self._seed, "dropout", self._now.epoch))
         own, sizes = self._ranks.own(order, self._batch_size)
         batches = zip(
-            torch.split(order, self._batch_size),
+            batch_sizes(len(order), self._batch_size),
             torch.split(images.index_select(0, own), sizes),
             torch.split(labels.index_select(0, own), sizes),
             strict=True,
         )
         losses = []
         for rows, batch, target in batches:
-            self._dropouts.begin_batch(len(rows))
+            self._dropouts.begin_batch(rows)
             self._optimizer.zero_grad()
-            loss = self._ranks.cross_entropy(self._parallel(batch), target, len(rows))
+            loss = self._ranks.cross_entropy(self._parallel(batch), target, rows)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             losses.append(loss.detach())
@@ -188,9 +188,9 @@ class DigitsEvaluation(Evaluation):
         """Mean cross-entropy and share of errors on one part of the data: rank 0's."""
         self._model.eval()
         logits = self._model(part.images)
-        errors = (logits.argmax(dim=1) != part.labels).sum()
-        found = torch.stack([F.cross_entropy(logits, part.labels).double(), errors.double()])
-        entropy, wrong = self._ranks.first(found).tolist()
+        errors = (logits.argmax(dim=1) != part.labels).sum().item()
+        found = (F.cross_entropy(logits, part.labels).item(), errors)
+        entropy, wrong = self._ranks.first(found)
         return entropy, wrong / len(part.labels)
 
     def state(self) -> dict[str, Any]:

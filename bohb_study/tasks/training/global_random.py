@@ -30,22 +30,43 @@ def seed_all(seed: int) -> None:
             torch.default_generator.manual_seed(seed)
 
 
+_States = tuple[Any, Any, Any, Any]
+"""Of Python's generator, numpy's, and PyTorch's on the CPU and on each GPU."""
+
+
 def take() -> bytes:
     """Where they stand; equal bytes where nothing was drawn in between."""
+    return pickle.dumps(_read())
+
+
+def put(state: bytes) -> None:
+    """Let them stand where ``take`` found them."""
+    _write(pickle.loads(state))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed them for the block, and let them stand where they stood before it."""
+    before = _read()
+    seed_all(seed)
+    try:
+        yield
+    finally:
+        _write(before)
+
+
+def _read() -> _States:
     torch, cpu, gpus = _torch(), None, []
     if torch:
         cpu = torch.get_rng_state().numpy()
         # a GPU that nothing has used yet is left alone: asking for its generator would start it
         started = torch.cuda.is_initialized()
         gpus = [gpu.numpy() for gpu in torch.cuda.get_rng_state_all()] if started else []
-    return pickle.dumps(
-        (random.getstate(), np.random.get_state(), cpu, gpus)  # noqa: NPY002
-    )
+    return random.getstate(), np.random.get_state(), cpu, gpus  # noqa: NPY002
 
 
-def put(state: bytes) -> None:
-    """Let them stand where ``take`` found them."""
-    python, numpy, cpu, gpus = pickle.loads(state)
+def _write(states: _States) -> None:
+    python, numpy, cpu, gpus = states
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002
     torch = _torch()
@@ -53,17 +74,6 @@ def put(state: bytes) -> None:
         torch.set_rng_state(torch.from_numpy(cpu))
     if torch and gpus:
         torch.cuda.set_rng_state_all([torch.from_numpy(gpu) for gpu in gpus])
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed them for the block, and let them stand where they stood before it."""
-    before = take()
-    seed_all(seed)
-    try:
-        yield
-    finally:
-        put(before)
 
 
 def _torch() -> Any:
