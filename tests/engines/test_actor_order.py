@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from bohb_study.engines import actor_trainers
+from bohb_study.engines import actor_trainers, virtual
 from bohb_study.engines.actor_pool import Actor, Event, Training
 from bohb_study.engines.actor_time import ActorTime
+from bohb_study.engines.actor_trainers import ActorTrainers
 from bohb_study.engines.base import CellJob, CellResult, run_cell
 from bohb_study.engines.training_actor import TrainingHost
 from bohb_study.errors import StudyError
@@ -106,7 +107,7 @@ class ChancePool:
 
 @cache
 def in_process(job: CellJob) -> CellResult:
-    return run_cell(job)
+    return run_cell(replace(job, actors=0))
 
 
 @pytest.mark.parametrize("workers", [1, 3, 8])
@@ -129,6 +130,21 @@ def test_rows_of_one_process(
     if workers == 8:
         # the dice are seeded: what is to be withstood has happened, for every method
         assert (happened[method] > 0).all(), happened[method]
+
+
+def test_what_is_trained_ahead_changes_no_row(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing is trained that is not paid; with it, something is."""
+    monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
+    cell = replace(job("asha", budget=12, workers=3), actors=2)
+    unused = []
+    for ahead in (False, True):
+        pair = cell.pair()
+        trainers = ActorTrainers(cell, pair.scheduler.due, ahead=ahead)
+        result = virtual.run_pair(cell, pair, trainers=trainers)
+        assert compare_frames(in_process(cell).frame, result.frame) is None
+        assert result.parallel is not None
+        unused.append(result.parallel.unused)
+    assert unused[0] == 0 < unused[1]
 
 
 @pytest.mark.parametrize("saved_from", [-1.0, 5.0])

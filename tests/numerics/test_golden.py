@@ -61,14 +61,12 @@ def test_rows_of_the_baseline_are_the_golden_ones() -> None:
     assert all(numerics.is_portable(one["numerics"]) for one in found.values())
 
 
-@pytest.mark.parametrize(
-    ("first", "studies"), [("numpy", ["stock"]), ("torch", ["digits", "images"])]
-)
+@pytest.mark.parametrize(("first", "studies"), [("numpy", ["stock"]), ("torch", ["digits"])])
 def test_a_notebook_that_has_loaded_them_gets_the_same_rows(first: str, studies: list[str]) -> None:
     """And nothing is set: what this machine has must not matter either."""
     found = run(*studies, "--first", first)
     assert hashes(found).items() <= GOLDEN.items()
-    assert len(found) == {"numpy": 1, "torch": 4}[first]
+    assert len(found) == {"numpy": 1, "torch": 2}[first]
     assert all(numerics.is_portable(one["numerics"]) for one in found.values())
 
 

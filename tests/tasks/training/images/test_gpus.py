@@ -25,8 +25,9 @@ GPU = pytest.param("cuda", marks=pytest.mark.gpu)
 
 
 def started(name: str, data: Path, **options: str) -> Any:
-    resnet = {"epochs": "9", "depth": "8", "width": "8"} if name == "cifar10-resnet" else {}
-    task = make_task(name, {"data": str(data), "subset": "300", **resnet, **options})
+    resnet = {"epochs": "9", "depth": "8", "width": "4"} if name == "cifar10-resnet" else {}
+    subset = "100" if resnet else "300"
+    task = make_task(name, {"data": str(data), "subset": subset, **resnet, **options})
     return task.start(RESNET if resnet else LENET, 0)
 
 
