@@ -143,3 +143,14 @@ def _written(value: float, decimals: int, digits: int, plus: str) -> str:
     if SMALLEST <= abs(value) < LARGEST:
         return f"{value:{plus}.{max(0, decimals)}f}"
     return f"{value:{plus}.{digits - 1}e}"
+
+
+def counted(count: int, plural: str) -> str:
+    """A count and what is counted: ``1 cell``, ``2 cells``.
+
+    Args:
+        count: how many.
+        plural: of a regular noun; further words may follow it.
+    """
+    noun, space, rest = plural.partition(" ")
+    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}{space}{rest}"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bohb_study.numbers import (
+    counted,
     distance,
     fixed,
     interval,
@@ -121,3 +122,10 @@ def test_of_known_size_with_errors_and_none() -> None:
     assert with_error(0.16512, 0.00519) == "0.1651 +- 0.0052"
     assert with_error(NAN, NAN) == "-"
     assert (none_in(1, 3), none_in(1, 1)) == ("none in 1 of 3 seeds", "none in 1 of 1 seed")
+
+
+def test_one_of_a_thing_is_no_several() -> None:
+    assert [counted(n, "cells") for n in (0, 1, 2, 1000)] == [
+        "0 cells", "1 cell", "2 cells", "1,000 cells",
+    ]  # fmt: skip
+    assert counted(1, "trainings off the ledger") == "1 training off the ledger"

@@ -14,6 +14,7 @@ import tyro
 from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file, check_numbers, check_repeats
+from bohb_study.numbers import counted
 from bohb_study.numerics import in_force, named
 from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.table import Table, columns, row
@@ -91,6 +92,14 @@ def main(argv: Sequence[str]) -> int:
         tuple(
             row([s.micro_batches, s.way, s.where, f"{s.images_per_second:,.1f}", span(s.ratios)])
             for s in speeds
+        ),
+        (
+            "ratio: images per second over those of the network in one piece in the same round "
+            "(median, min to max); above 1 is faster",
+            "in turn: one device after the other; two trainings at once: one on each device, "
+            "nothing split",
+            f"load of the machine in the last minute: {record['load']:g}, on "
+            f"{counted(record['cpus'], 'CPUs')}",
         ),
     )
     console().print(table)

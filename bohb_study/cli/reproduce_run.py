@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bohb_study.cli import listings
 from bohb_study.cli.flags import with_flags
 from bohb_study.cli.reproduce import Reproduce
+from bohb_study.numbers import counted
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import make_progress
 from bohb_study.running.reproduction import (
@@ -54,16 +55,15 @@ def rerun(options: Reproduce) -> int:
     rows = sum(c.rows for c in comparisons)
     if not different:
         otherwise = ", by other code or numerics" if why else ""
-        out.print(
-            f"equal: {rows} rows of {len(cells)} cells, the measured seconds aside{otherwise}"
-        )
+        of_all = f"{rows} rows of {counted(len(cells), 'cells')}"
+        out.print(f"equal: {of_all}, the measured seconds aside{otherwise}")
         return 0
     first = different[0]
     assert first.difference is not None
     d = first.difference
     print(
-        f"different: {len(different)} of {len(cells)} cells; first {first.cell}, row {d.row}, "
-        f"column {d.column}: stored {d.stored!r}, now {d.rerun!r}{_blamed(why)}",
+        f"different: {len(different)} of {counted(len(cells), 'cells')}; first {first.cell}, "
+        f"row {d.row}, column {d.column}: stored {d.stored!r}, now {d.rerun!r}{_blamed(why)}",
         file=sys.stderr,
     )
     return 1

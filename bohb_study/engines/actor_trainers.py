@@ -11,7 +11,7 @@ change a row.
 
 An actor that dies, with its node or alone, is replaced. The trials that were at home there go on
 from their last saved states, or are trained again from nothing, up to the level that they had
-reached; this must give the losses that are known, and is charged to nobody.
+reached; this must give the losses that are known, and does not count in the budget.
 """
 
 import math

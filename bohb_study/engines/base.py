@@ -99,9 +99,10 @@ class CellJob:
         return self.method.budget_factor
 
     @property
-    def trials_at_once(self) -> int:
-        """Trials that train at the same time, each with CPUs and GPUs of its own."""
-        return self.workers if self.engine == "tune" else max(1, self.actors)
+    def processes_at_once(self) -> int:
+        """Processes that train at the same time, each with CPUs and GPUs of its own."""
+        trials = self.workers if self.engine == "tune" else max(1, self.actors)
+        return trials * self.data_parallel
 
     def pair(self) -> Pair:
         """The method's searcher and scheduler for this cell.
@@ -131,9 +132,9 @@ class ParallelTraining:
     idle: float
     """Actor seconds without work while none was held back: the method had nothing to train."""
     repeated: int = 0
-    """Units trained again since an actor had died; charged to nobody."""
+    """Units trained again since an actor had died, not counted in the budget."""
     unused: int = 0
-    """Units trained ahead for trials that were never run; charged to nobody."""
+    """Units trained ahead for trials that were never run, not counted in the budget."""
     deaths: int = 0
     """Actors that died and were replaced."""
 

@@ -90,6 +90,12 @@ def check_actors(study: Study, engines: Collection["EngineName"], options: RunOp
             f'{options.actors}: engine tune has one a worker; allowed with engine="virtual"',
             parameter="actors",
         )
+    if options.actors == 0 and needs_actors(study.config, options):
+        raise UsageError(
+            "0: trials on GPUs, or over several processes, are trained by actors; must be at least "
+            "1",
+            parameter="actors",
+        )
     if options.actors > workers:
         raise UsageError(
             f"{options.actors}: a cell trains at most workers={workers} trials at a time",

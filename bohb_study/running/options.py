@@ -33,8 +33,8 @@ class RunOptions:
     """GPUs, or a share of one, that each trial takes."""
     actors: int | None = None
     """Ray actors that train a cell's trials at the same time, at most one a worker (engine virtual;
-    rows do not depend on it). By default as many as there are CPUs for, after each cell has one;
-    where that is one, a cell trains in its own process."""
+    rows do not depend on it); 0: each cell trains in its own process. By default as many as there
+    are CPUs for, after each cell has one; where that is one, a cell trains in its own process."""
 
     def __post_init__(self) -> None:
         """Raise UsageError, naming the parameter, for a value that cannot be."""
@@ -45,8 +45,8 @@ class RunOptions:
             raise UsageError(f"{self.jobs}: must be at least 1", parameter="jobs")
         if self.jobs is not None and self.jobs > MOST_JOBS:
             raise UsageError(f"{self.jobs}: must be at most {MOST_JOBS:,}", parameter="jobs")
-        if self.actors is not None and self.actors < 1:
-            raise UsageError(f"{self.actors}: must be at least 1", parameter="actors")
+        if self.actors is not None and self.actors < 0:
+            raise UsageError(f"{self.actors}: must be 0 or more", parameter="actors")
         for parameter, value, least in (
             ("cpus_per_trial", self.cpus_per_trial, "above 0"),
             ("gpus_per_trial", self.gpus_per_trial, "0 or above"),

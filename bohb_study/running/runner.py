@@ -228,7 +228,7 @@ def remarks(result: "CellResult", resumable: bool) -> list[str]:
     if result.parallel is not None and result.parallel.deaths:
         lines.append(
             f"{result.parallel.deaths} of its actors died and were replaced; "
-            f"{result.parallel.repeated} units were trained again and charged to nobody"
+            f"{result.parallel.repeated} units were trained again and not counted in the budget"
         )
     if frame.loc[frame["status"] == "ok", "test_loss"].isna().all() and _best(frame) is not None:
         lines.append("the test loss is not defined in any row")

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from bohb_study.store import LoadedStudy
 from bohb_study.summaries.table import Column, Table, code, columns, row
 
+GAIN = 1.1
+"""Seconds of training for each second of a cell, below which actors were not worth starting."""
+
 
 def utilisation_table(study: LoadedStudy) -> Table | None:
     """One row a task and method: shares of actor time over all cells that were run on actors.
@@ -18,12 +21,17 @@ def utilisation_table(study: LoadedStudy) -> Table | None:
             cells[record.cell.task, record.cell.method].append(record.parallel)
     if not cells:
         return None
-    shown = []
+    shown, no_gain = [], []
     for (task, method), own in cells.items():
         counts = sorted({int(one["actors"]) for one in own})
         seconds = sum(one["actors"] * one["wall"] for one in own)
         parts = [_sum(own, name) for name in ("busy", "waiting", "idle")]
         shares = [*parts, seconds - sum(parts)]
+        if parts[0] < GAIN * (wall := _sum(own, "wall")):
+            no_gain.append(
+                f"{task}, {method}: one process would train in {parts[0]:.0f} s what took these "
+                f"actors {wall:.0f} s (actors=0)"
+            )
         shown.append(
             row(
                 [
@@ -51,7 +59,8 @@ def utilisation_table(study: LoadedStudy) -> Table | None:
             "its turn on the virtual clock; idle: without work otherwise; starting: imports, data, "
             "messages",
             "repeated: trained again since an actor died; unused: trained ahead and never needed; "
-            "both are charged to nobody",
+            "neither counts in the budget",
+            *no_gain,
         ),
     )
 

@@ -12,6 +12,7 @@ from bohb_study.store import LoadedStudy
 from bohb_study.store.files import replace_files
 from bohb_study.store.sidecars.audit_json import read_audit
 from bohb_study.summaries.stored_table import summary_of
+from bohb_study.summaries.utilisation import utilisation_table
 from paper_figures.draw import open_study
 from paper_figures.figure_study import FigureStudy
 from paper_figures.report import sections
@@ -65,7 +66,8 @@ def page(folder: Path, loaded: LoadedStudy, study: FigureStudy) -> str:
             "sentence": sections.sentence(study),
             "headline": sections.headline(loaded, study, audit),
             "tasks": sections.tasks_table(loaded, study),
-            "summary": sections.summary_section(summary_of(loaded)),
+            "summary": sections.summary_section(summary_of(loaded))
+            + sections.utilisation_section(utilisation_table(loaded)),
             "audit": sections.audit_section(audit),
             "figures": sections.figures_section(study),
             "source": text(study.provenance),

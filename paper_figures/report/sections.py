@@ -81,6 +81,11 @@ def summary_section(found: Table) -> str:
     return "".join(folds) + notes
 
 
+def utilisation_section(found: Table | None) -> str:
+    """How the actors that trained spent their time; nothing where there were none."""
+    return "" if found is None else to_html(found) + items(map(text, found.notes))
+
+
 def audit_section(audit: Mapping[str, Any] | None) -> str:
     """Every check with its result, then the findings."""
     if audit is None:

@@ -144,7 +144,9 @@ BAD: dict[str, str] = {
     "--cpus-per-trial inf": "--cpus-per-trial inf: must be a number, above 0",
     "--gpus-per-trial -1": "--gpus-per-trial -1: must be a number, 0 or above",
     "--gpus-per-trial nan": "--gpus-per-trial nan: must be a number, 0 or above",
-    "--actors 0": "--actors 0: must be at least 1",
+    "--actors -1": "--actors -1: must be 0 or more",
+    "--data-parallel 2 --actors 0": "--actors 0: trials on GPUs, or over several processes, are "
+    "trained by actors; must be at least 1",
     "--workers 2 --actors 3": "--actors 3: a cell trains at most --workers 2 trials at a time",
     "--engine tune --workers 2 --actors 2": "--actors 2: engine tune has one a worker; allowed "
     "with --engine virtual",

@@ -69,6 +69,7 @@ def test_engine(asked: Any, workers: int, computed: bool, gpus: float, engine: s
         # what is asked for is what is taken
         (4, False, {"actors": 3}, 100, 3),
         (4, False, {"actors": 1}, 1, 1),
+        (4, False, {"actors": 0}, 1, 0),
         (4, True, {"actors": 2}, 1, 2),
         # GPUs are Ray's to allocate
         (1, False, {"gpus_per_trial": 1}, 1, 1),

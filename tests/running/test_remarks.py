@@ -102,6 +102,7 @@ def test_actors_that_died_are_said() -> None:
     parallel = ParallelTraining(2, 10.0, 9.0, 0.5, 0.25, repeated=12, deaths=3)
     (line,) = remarks(replace(result, parallel=parallel), resumable=True)
     assert line == (
-        "3 of its actors died and were replaced; 12 units were trained again and charged to nobody"
+        "3 of its actors died and were replaced; 12 units were trained again and not counted in "
+        "the budget"
     )
     assert remarks(replace(result, parallel=replace(parallel, deaths=0)), True) == []

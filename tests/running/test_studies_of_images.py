@@ -278,6 +278,9 @@ def test_compare_without_data_is_one_line(refused: Said, own_cache: Path, tmp_pa
     )
     # the data of every task, before any is run
     assert refused("--tasks", "digits", "cifar10").startswith("--tasks cifar10: no data in ")
+    said = refused("--tasks", "cifar10-resnet")  # reads the same files, by an option of its own
+    assert said.startswith("--tasks cifar10-resnet: no data in ")
+    assert " --task-options cifar10-resnet.data=PATH" in said
     option = f"mnist.data={tmp_path / 'nowhere'}"
     for look in ((), ("--dry-run",)):
         said = refused("--tasks", "mnist", "--task-options", option, *look)

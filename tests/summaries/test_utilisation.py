@@ -31,3 +31,13 @@ def test_shares_over_all_cells_of_a_method() -> None:
 
 def test_no_table_where_nothing_was_trained_on_actors() -> None:
     assert utilisation_table(study({}, {})) is None
+
+
+def test_actors_that_gained_nothing_are_said() -> None:
+    """10 seconds of training took 11, which starting the actors and waiting made of them."""
+    slow, fast = spent(2, 11, 10, 4, 2), spent(2, 10, 16, 1, 1)
+    for found, told in ((slow, True), (fast, False)):
+        table = utilisation_table(study(found))
+        assert table is not None
+        line = "digits, bohb: one process would train in 10 s what took these actors 11 s"
+        assert (f"{line} (actors=0)" in table.notes) == told

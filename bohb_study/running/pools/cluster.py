@@ -127,7 +127,7 @@ class _Cells:
     def __init__(self, jobs: Sequence[CellJob], at_once: int | None, nodes: Nodes) -> None:
         self._at_once = at_once
         self._nodes = nodes
-        self._trials = jobs[0].trials_at_once
+        self._processes = jobs[0].processes_at_once
         self._waiting = deque(_Attempt(job) for job in jobs)
         self._unclear: list[_Attempt] = []
         self.running: dict[Any, _Attempt] = {}
@@ -143,7 +143,7 @@ class _Cells:
         yield from map(Notice, self._nodes.refresh())
         if self._nobody():
             return
-        most = self._at_once or self._nodes.at_once(self._trials)
+        most = self._at_once or self._nodes.at_once(self._processes)
         while self._waiting and len(self.running) < most:
             attempt = self._waiting.popleft()
             attempt.placement = Placement(self._nodes.ids, f"bohb-study-{uuid.uuid4().hex}")

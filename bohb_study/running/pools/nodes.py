@@ -115,16 +115,16 @@ class Nodes:
         """Whether a node is left that can be given work."""
         return bool(self._usable) or self._question is None
 
-    def at_once(self, workers: int = 1) -> int:
+    def at_once(self, processes: int = 1) -> int:
         """How many cells keep the nodes busy, at least 1.
 
         Args:
-            workers: trials at a time of each cell.
+            processes: that each cell trains in at the same time.
         """
         if self._question is None and not self._usable:
             self.refresh()  # all nodes count, and nobody has asked which there are
         trials = sum(node.trials(self._cpus, self._gpus) for node in self._usable.values())
-        return max(1, trials // workers)
+        return max(1, trials // processes)
 
     def check(self, question: Question, folder: Path | None = None, needs_folder: str = "") -> None:
         """Compare all nodes with this machine, before anything is run.

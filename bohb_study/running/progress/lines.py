@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from rich.console import Console
 
-from bohb_study.numbers import NONE, number
+from bohb_study.numbers import NONE, counted, number
 from bohb_study.running.progress.display import CellProgress
 from bohb_study.running.progress.tally import Clock, Tally, duration
 from bohb_study.scores import Score
@@ -35,7 +35,7 @@ class LineProgress:
         """Begin a study; see ``Progress.start``."""
         self._tally.start(allowed, stored)
         done = f", {len(stored)} of them done before" if stored else ""
-        self.message(f"study of {len(allowed)} {self._noun}{done}")
+        self.message(f"study of {counted(len(allowed), self._noun)}{done}")
 
     def update(self, progress: CellProgress) -> None:
         """Show how far a cell is; see ``Progress.update``."""

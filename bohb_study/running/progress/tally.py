@@ -8,6 +8,9 @@ from bohb_study.running.progress.display import CellProgress
 
 Clock = Callable[[], float]
 
+LEAST_SHARE = 0.02
+"""Of the units, which must be done before it is said how long the rest will take."""
+
 
 @dataclass
 class _Pace:
@@ -17,8 +20,12 @@ class _Pace:
     units: int
 
     def seconds_left(self, now: float, done: int, total: int) -> float | None:
-        """Seconds until ``total`` at the pace so far; None without a pace, or with nothing left."""
-        if done <= self.units or now <= self.since or done >= total:
+        """Seconds until ``total`` at the pace so far; None without a pace, or with nothing left.
+
+        The first units wait for processes to start and say nothing of the pace.
+        """
+        least = LEAST_SHARE * (total - self.units)
+        if done <= self.units + least or now <= self.since or done >= total:
             return None
         return (total - done) * (now - self.since) / (done - self.units)
 

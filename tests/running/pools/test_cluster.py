@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -259,3 +260,21 @@ def test_as_many_cells_as_the_nodes_hold_asked_anew(run: Run) -> None:
     assert notice == Notice(f"node {c} has joined")
     assert len(finished) == 4
     assert seen[:3] == [0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("engine", "actors", "data_parallel", "cells"),
+    [("virtual", 0, 1, 6), ("virtual", 2, 1, 4), ("virtual", 2, 2, 2), ("tune", 0, 2, 1)],
+)
+def test_cells_side_by_side_leave_each_of_their_processes_its_cpus(
+    engine: Any, actors: int, data_parallel: int, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On eight CPUs: six cells wait, of up to four trials in up to two processes each."""
+    numbers = iter(range(6))
+    remote = SimpleNamespace(remote=lambda job, board: str(next(numbers)))
+    monkeypatch.setattr(cluster, "_run_cell", SimpleNamespace(options=lambda **given: remote))
+    job = CellJob(CELL, make_task(CELL.task), 2, 4, engine)
+    job = replace(job, actors=actors, data_parallel=data_parallel)
+    started = cluster._Cells([job] * 6, None, FakeNodes())
+    assert list(started.start(None)) == []
+    assert len(started.running) == cells

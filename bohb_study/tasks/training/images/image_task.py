@@ -12,6 +12,7 @@ from bohb_study.seeding import Config, retraining_seed, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Task
 from bohb_study.tasks.fingerprints import indices_sha256
 from bohb_study.tasks.training.images import decoded
+from bohb_study.tasks.training.images.decoded import Decoded
 from bohb_study.tasks.training.images.formats import CLASSES
 from bohb_study.tasks.training.images.sources import SOURCES, VALIDATION
 
@@ -78,7 +79,12 @@ class ImageTask(Task):
         Raises:
             UsageError: they are not there, or damaged.
         """
-        return decoded.load(self.source, self.data).sha256
+        return self._decoded().sha256
+
+    def _decoded(self) -> Decoded:
+        """The data set; where it is not there, it is this task that says so."""
+        SOURCES[self.source].find(self.data, self.name)
+        return decoded.load(self.source, self.data)
 
     def prepare(self, *, download: bool = False) -> None:
         """See that the data are there, decoded; fetch them where that is asked for.
@@ -92,7 +98,7 @@ class ImageTask(Task):
                 source.find(self.data)
             except UsageError:
                 source.download(self.data)
-        data = decoded.load(self.source, self.data)
+        data = self._decoded()
         images = len(data.train.labels)
         if self.subset > images:
             raise UsageError(
@@ -112,7 +118,7 @@ class ImageTask(Task):
         """Over the indices of the three parts."""
         from bohb_study.tasks.training.images.splits import split  # imports scikit-learn
 
-        data = decoded.load(self.source, self.data)
+        data = self._decoded()
         drawn = split(
             data.train.labels,
             data.test.labels,

@@ -40,11 +40,12 @@ class Source:
     how: str = ""
     """Another way to get it than by ``download``."""
 
-    def find(self, data: str) -> list[Path]:
+    def find(self, data: str, task: str = "") -> list[Path]:
         """The files of the data set, training files first.
 
         Args:
             data: folder that is given for it; "" to look where it may be.
+            task: that asks for it; by default the one of the same name.
 
         Raises:
             UsageError: they are not there; says where they were looked for and how to get them.
@@ -56,10 +57,11 @@ class Source:
             if len(files) == len(found):
                 return files
         other = f", {self.how}" if self.how and not data else ""
+        task = task or self.name
         raise UsageError(
-            f"{self.name}: no data in {' or '.join(map(str, roots))}; get it by "
+            f"{task}: no data in {' or '.join(map(str, roots))}; get it by "
             f"download=True{other}, or say where it is by "
-            f'task_options=("{self.name}.data=PATH",)',
+            f'task_options=("{task}.data=PATH",)',
             parameter="tasks",
         )
 
