@@ -30,7 +30,7 @@ def utilisation_table(study: LoadedStudy) -> Table | None:
         if parts[0] < GAIN * (wall := _sum(own, "wall")):
             no_gain.append(
                 f"{task}, {method}: one process would train in {parts[0]:.0f} s what took these "
-                f"actors {wall:.0f} s (actors=0)"
+                f"actors {wall:.0f} s; 0 actors would do"
             )
         shown.append(
             row(
@@ -49,8 +49,8 @@ def utilisation_table(study: LoadedStudy) -> Table | None:
         (
             *columns("task", "method"),
             Column("actors", "right"),
-            Column("wall", "right", "s"),
-            *(Column(name, "right", "%") for name in ("busy", "waiting", "idle", "starting")),
+            Column("wall\n[s]", "right"),  # two lines: a narrow terminal has room
+            *columns("busy\n[%]", "waiting\n[%]", "idle\n[%]", "starting\n[%]", align="right"),
             *columns("units\nrepeated", "units\nunused", "actors\ndied", align="right"),
         ),
         tuple(shown),

@@ -83,7 +83,9 @@ def summary_section(found: Table) -> str:
 
 def utilisation_section(found: Table | None) -> str:
     """How the actors that trained spent their time; nothing where there were none."""
-    return "" if found is None else to_html(found) + items(map(text, found.notes))
+    if found is None:
+        return ""
+    return "<h3>Actors</h3>\n" + to_html(found) + items(map(text, found.notes))
 
 
 def audit_section(audit: Mapping[str, Any] | None) -> str:

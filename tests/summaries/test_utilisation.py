@@ -40,4 +40,4 @@ def test_actors_that_gained_nothing_are_said() -> None:
         table = utilisation_table(study(found))
         assert table is not None
         line = "digits, bohb: one process would train in 10 s what took these actors 11 s"
-        assert (f"{line} (actors=0)" in table.notes) == told
+        assert (f"{line}; 0 actors would do" in table.notes) == told
