@@ -30,6 +30,10 @@ from bohb_study.errors import StudyError, UsageError
 
 Options = TypeVar("Options")
 PACKAGE = Path(__file__).parents[1]
+_NO_NUMBER = re.compile(
+    r"(--\S+): no type matching \{None\}\|(INT|FLOAT) could be instantiated from \['(.*?)'\]"
+)
+"""What tyro says of a number that may be left out."""
 
 
 def parse(options: type[Options], argv: Sequence[str], description: str, prog: str) -> Options:
@@ -139,6 +143,9 @@ def one_line(box: str) -> str:
     if "╭" not in box:
         del sections[0]
     message = re.sub(r"^Error parsing ", "", " ".join(sections[0] if sections else []))
+    if found := _NO_NUMBER.match(message):
+        name, kind, given = found.groups()
+        return f"{name} {given}: must be a {'whole ' if kind == 'INT' else ''}number"
     for section in sections[1:]:
         if section[:1] == ["Argument helptext:"] and len(section) > 1:
             message += f" (usage: {section[1]})"

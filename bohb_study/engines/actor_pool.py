@@ -14,6 +14,7 @@ from ray.util.placement_group import PlacementGroup, remove_placement_group
 from bohb_study import numerics
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, one_line
+from bohb_study.engines.guard import NoStateError
 from bohb_study.engines.ranks import RankError, RankGroup
 from bohb_study.engines.training_actor import StepTaken, Trained, TrainingActor
 from bohb_study.errors import StudyError
@@ -190,11 +191,16 @@ class ActorPool:
         )
         self._calls[call] = actor
 
-    def save(self, training: Training) -> None:
-        """Let its home save the state that it has after the last step that was trained."""
+    def save(self, training: Training, *, needed: bool) -> None:
+        """Let its home save the state that it has after the last step that was trained.
+
+        Args:
+            training: one that is at home somewhere.
+            needed: where the state cannot be had, the training has failed.
+        """
         assert training.home is not None
         save = training.home.handle.save.options(num_returns=2)
-        done, training.state = save.remote(training.trial_id)
+        done, training.state = save.remote(training.trial_id, needed)
         training.saved = training.level
         self._saving[training.state] = (done, training)
 
@@ -225,13 +231,13 @@ class ActorPool:
 
     def _saved(self, done: Any, training: Training, state: Any) -> None:
         try:
-            ray.get(done)
+            saved = ray.get(done)
         except RayError as error:
             if isinstance(error, RayTaskError) and not isinstance(error.cause, RankError):
                 raise _cause(error) from None
-            # its actor or ranks have died, which another call says as well
-            if training.state == state:
-                training.lose_state()
+            saved = False  # its actor or ranks have died, which another call says as well
+        if not saved and training.state == state:
+            training.lose_state()
 
     def _called(self, actor: Actor, reference: Any) -> Iterator[Event]:
         try:
@@ -288,5 +294,5 @@ def _cause(error: RayTaskError) -> BaseException:
 
 def _is_lost(error: RayError) -> bool:
     """Whether what the call was given is not there: lost with its node, or never saved at all."""
-    given = isinstance(error, RayTaskError) and isinstance(error.cause, RayError)
+    given = isinstance(error, RayTaskError) and isinstance(error.cause, RayError | NoStateError)
     return given or isinstance(error, ObjectLostError)

@@ -109,7 +109,7 @@ class ActorTrainers(Trainers):
             # trained past a report at which its scheduler had not said that it would pause it
             self._discard(training)
         elif training.home is not None:
-            self._pool.save(training)
+            self._pool.save(training, needed=True)
         self._leave(training)
 
     def end(self, trial: VirtualTrial) -> None:
@@ -217,7 +217,7 @@ class ActorTrainers(Trainers):
             _check_same(self._job.cell, training.trial_id, before, again)
         self._hold(training, answer.report)
         if answer.report.seconds > SAVED_FROM and self._job.task.can_pause:
-            self._pool.save(training)
+            self._pool.save(training, needed=False)
 
     def _hold(self, training: Training, report: Report) -> None:
         """Keep the report until the clock asks for it."""

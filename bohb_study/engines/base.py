@@ -204,7 +204,12 @@ def run_cell(job: CellJob, progress: OnProgress | None = None) -> CellResult:
     engine = import_module(f"bohb_study.engines.{job.engine}")  # and with it numpy
     check(job.numerics)
     result: CellResult = engine.run_cell(job, progress)
-    check(job.numerics)  # again: torch may have been loaded by then
+    try:
+        check(job.numerics)  # again: torch may have been loaded by then
+    except StudyError as error:
+        raise StudyError(
+            f"{error}; or its own code has changed environment variables or loaded libraries"
+        ) from None
     return replace(result, numerics=record(job.numerics))
 
 

@@ -66,6 +66,10 @@ def is_interruption(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) and not apart
 
 
+class NoStateError(Exception):
+    """A state that nobody needed could not be had; the training itself has not failed."""
+
+
 class RemoteEvaluation(Evaluation):
     """An evaluation in other processes, which keep it until they are told to forget it."""
 
@@ -185,13 +189,24 @@ class GuardedEvaluation:
             self._evaluation.forget()
         self._evaluation = None
 
-    def state(self) -> dict[str, Any]:
-        """Everything that ``restore`` needs to go on exactly; picklable."""
+    def state(self, *, needed: bool = True) -> dict[str, Any]:
+        """Everything that ``restore`` needs to go on exactly; picklable.
+
+        Args:
+            needed: where it cannot be had, the training has failed.
+
+        Raises:
+            NoStateError: it is not needed, and cannot be had.
+        """
         state = None
         if self._evaluation is not None:
             try:
                 with self._generators.seeded():
                     state = self._evaluation.state()
+            except Exception as error:
+                if not needed and not isinstance(error, self._passes):
+                    raise NoStateError(one_line(error)) from error
+                self._fail(error)
             except BaseException as error:
                 self._fail(error)
         return {"failed": self._failed, "state": state}

@@ -6,6 +6,7 @@ In a module of its own because its process imports what the module imports.
 import contextlib
 import fcntl
 import os
+import pickle
 import socket
 import struct
 from collections.abc import Callable, Mapping
@@ -37,6 +38,12 @@ class Answer(NamedTuple):
     """Whether it was raised because another rank did not do its part."""
     died: bool = False
     """Whether the rank's process is no more."""
+
+
+class NoState(NamedTuple):
+    """Stands for a state that could not be had; the training can go on."""
+
+    error: BaseException
 
 
 class GuardedStart(NamedTuple):
@@ -136,13 +143,17 @@ class RankHost:
         return _answered(train)
 
     def state(self, number: int) -> Answer:
-        """The state; taken on all ranks, for they may have to exchange something, given by rank 0.
+        """The state, as bytes, given by rank 0; ``NoState`` where it cannot be had.
 
-        What is exchanged must be asked for in the same order by all.
+        It is taken on all ranks, for they may have to exchange something. What is exchanged must be
+        asked for in the same order by all. A training that has no state can go on all
+        the same.
         """
         import torch.distributed as dist
 
-        state = _answered(lambda: self._evaluations[number].evaluation.state())
+        state = _answered(lambda: pickle.dumps(self._evaluations[number].evaluation.state()))
+        if state.error is not None and not state.lost:
+            state = Answer(NoState(state.error))
         return state if dist.get_rank() == 0 else state._replace(value=None)
 
     def restore(self, number: int, state: Mapping[str, Any]) -> Answer:

@@ -4,6 +4,7 @@ The process that holds a ``RankGroup`` is no rank itself, so it can wait with a 
 which rank is to blame, and end them all.
 """
 
+import pickle
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -15,7 +16,7 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from bohb_study.engines.guard import RemoteEvaluation
-from bohb_study.engines.rank_process import Answer, RankActor
+from bohb_study.engines.rank_process import Answer, NoState, RankActor
 from bohb_study.numerics import Mode, changes
 from bohb_study.seeding import Config
 from bohb_study.tasks import Evaluation, Report, Task
@@ -212,7 +213,10 @@ class _RanksEvaluation(RemoteEvaluation):
 
     def state(self) -> dict[str, Any]:
         """Rank 0's; in a group of another size it goes on just as well."""
-        state: dict[str, Any] = self._group.ask(self._number, "state")
+        given = self._group.ask(self._number, "state")
+        if isinstance(given, NoState):
+            raise given.error
+        state: dict[str, Any] = pickle.loads(given)
         return state
 
     def restore(self, state: dict[str, Any]) -> None:

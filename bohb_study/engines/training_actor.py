@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 import ray
 
-from bohb_study.engines.guard import GuardedEvaluation, interruptible
+from bohb_study.engines.guard import CELL_ERRORS, GuardedEvaluation, NoStateError, interruptible
 from bohb_study.engines.ranks import RankError, RankGroup
 from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config
 from bohb_study.tasks import Report, Task
+
+NOT_SAVED = b""
+"""Stands for a state that could not be had."""
 
 
 class StepTaken(NamedTuple):
@@ -79,8 +82,11 @@ class TrainingHost:
 
         Raises:
             StudyError, UsageError: the cell cannot go on.
+            NoStateError: there is no such state.
             RankError: a process of the trial has died, and with it all that trained beside it.
         """
+        if state == NOT_SAVED:
+            raise NoStateError
         with interruptible():
             if again is not None:
                 start = self._ranks.start if self._ranks else None
@@ -97,19 +103,29 @@ class TrainingHost:
         self._saving = 0.0
         return Trained(report, repeated, seconds)
 
-    def save(self, trial_id: str) -> tuple[None, bytes]:
+    def save(self, trial_id: str, needed: bool) -> tuple[bool, bytes]:
         """The state of a trial that is at home here.
 
+        Args:
+            trial_id: the trial.
+            needed: where the state cannot be had, the training has failed, as it would have in the
+                process of the cell. One that is only taken in case the actor dies is not needed.
+
         Returns:
-            Nothing, by which one learns that it is saved without having it; and the state, as
+            Whether it is saved, by which one learns that without having it; and the state, as
             bytes, so that it shares nothing with the evaluation.
         """
         began = perf_counter()
-        with interruptible():
-            state = self._evaluations[trial_id].state()
-        saved = pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
-        self._saving += perf_counter() - began
-        return None, saved
+        try:
+            with interruptible():
+                state = self._evaluations[trial_id].state(needed=needed)
+            return True, pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception as error:
+            if needed or isinstance(error, (*CELL_ERRORS, RankError)):
+                raise
+            return False, NOT_SAVED
+        finally:
+            self._saving += perf_counter() - began
 
     def forget(self, trial_id: str) -> None:
         """The trial is at home here no more."""

@@ -18,12 +18,13 @@ from bohb_study.engines.actor_pool import Actor, Event, Training
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.actor_trainers import ActorTrainers
 from bohb_study.engines.base import CellJob, CellResult, run_cell
+from bohb_study.engines.guard import NoStateError
 from bohb_study.engines.training_actor import TrainingHost
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.seeding import Config
-from toy_cells import ToyTask
+from toy_cells import ToyEvaluation, ToyTask
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -40,6 +41,20 @@ class OtherTask(ToyTask):
 
 
 _another = count(1000)
+
+
+class Stateless(ToyEvaluation):
+    """A training whose state cannot be pickled."""
+
+    def state(self) -> dict[str, Any]:
+        return {"level": lambda: self.level}
+
+
+class StatelessTask(ToyTask):
+    """The toy, which cannot be saved."""
+
+    def start(self, config: Config, seed: int) -> Any:
+        return Stateless(self, config, seed)
 
 
 class ChancePool:
@@ -71,9 +86,9 @@ class ChancePool:
         state = None if again is None else training.state
         self.asked[actor] = (training.trial_id, training.config, training.step, again, state)
 
-    def save(self, training: Training) -> None:
+    def save(self, training: Training, *, needed: bool) -> None:
         assert training.home is not None
-        _, state = training.home.handle.save(training.trial_id)
+        _, state = training.home.handle.save(training.trial_id, needed)
         training.saved = training.level
         training.state = b"lost" if self.dice.random() < 0.05 else state
 
@@ -97,7 +112,10 @@ class ChancePool:
         self.time.free(1)
         if call[-1] == b"lost":
             return Event(actor, stateless=True)
-        answer = actor.handle.train(*call)
+        try:
+            answer = actor.handle.train(*call)
+        except NoStateError:
+            return Event(actor, stateless=True)
         self.trained += sum(report.units for report in (*answer.repeated, answer.report))
         return Event(actor, answer)
 
@@ -162,6 +180,20 @@ def test_a_pause_that_nobody_could_know_of(
     assert spent is not None
     assert spent.unused > 9
     assert ChancePool.made.pop().trained == 12 * 9 + spent.repeated + spent.unused
+
+
+def test_a_state_that_nobody_needs_fails_no_training(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken after each step here, in case that the actor dies, which some do."""
+    monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
+    monkeypatch.setattr(actor_trainers, "SAVED_FROM", -1.0)
+    cell = job("asha", StatelessTask(), budget=12, workers=3)
+    result = run_cell(replace(cell, actors=3))
+    assert compare_frames(in_process(cell).frame, result.frame) is None
+    assert result.failures == {}
+    assert result.parallel is not None
+    assert result.parallel.deaths > 0
 
 
 def test_trainings_that_differ_each_time_are_refused(

@@ -169,8 +169,8 @@ def test_a_state_that_is_lost_is_trained_again(job: Any, monkeypatch: Any) -> No
     lost = ray.put(b"lost")
     original = ActorPool.save
 
-    def save(pool: ActorPool, training: Any) -> None:
-        original(pool, training)
+    def save(pool: ActorPool, training: Any, *, needed: bool) -> None:
+        original(pool, training, needed=needed)
         training.state = breaks.remote(lost)
 
     @ray.remote(num_cpus=0)

@@ -290,6 +290,16 @@ def test_what_the_training_raises_fails_the_step(group: RankGroup) -> None:
     assert group.start(packed(call=os.getpid), 0).state() != before
 
 
+def test_a_state_that_cannot_be_had_ends_no_rank(group: RankGroup) -> None:
+    given = group.start(packed(call=iter([1.0, lambda: 0, 3.0]).__next__), 0)
+    assert given.advance(1).val_loss == 1.0
+    pids = group.pids()
+    with pytest.raises((AttributeError, pickle.PicklingError), match="pickle"):
+        given.state()
+    assert given.advance(2).val_loss == 3.0
+    assert group.pids() == pids
+
+
 def test_configurations_take_turns(group: RankGroup) -> None:
     """Each goes on where it was; what is dropped is gone, and the ranks stay."""
     one, other = (group.start(packed(call=count(start).__next__), 0) for start in (0, 10))

@@ -89,7 +89,14 @@ def run_cells(
             yield from cells.start(board)
             done = cells.wait()
             live = {attempt.cell for attempt in cells.running.values()}
-            yield from (state for state in ray.get(board.get.remote()) if state.cell in live)
+            try:
+                states = ray.get(board.get.remote())
+            except RayError as error:
+                raise StudyError(
+                    f"Ray has ended ({one_line(error, 80)}); finished cells are kept: run the same "
+                    "command again"
+                ) from None
+            yield from (state for state in states if state.cell in live)
             for reference in done:
                 yield from cells.end(reference)
             yield from cells.settle()

@@ -96,7 +96,7 @@ def check_address(address: str) -> None:
     ``ray.init`` has no time limit of its own where nobody answers.
 
     Args:
-        address: "host:port", "ray://host:port" or "auto".
+        address: "host:port" or "auto".
     """
     if address != "auto":
         host, port = _host_port(address)
@@ -126,15 +126,24 @@ def check_address(address: str) -> None:
         # the chain of causes ends in "Failed to connect"; the first of them says why
         raised = [line for line in probe.stderr.splitlines() if re.match(r"[\w.]+Error: ", line)]
         reason = next((line for line in raised if "Authentication" in line), (raised or ["?"])[-1])
-        raise UsageError(f"{address}: Ray does not connect: {reason[:200]}", parameter="address")
+        advice = ""
+        if "Authentication" in reason:
+            advice = "; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to the token of the cluster"
+        raise UsageError(
+            f"{address}: Ray does not connect: {reason[:200]}{advice}", parameter="address"
+        )
 
 
 def _host_port(address: str) -> tuple[str, int]:
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+    if address.startswith("ray://"):
         raise UsageError(
-            f"{address}: must be host:port, ray://host:port or auto", parameter="address"
+            f"{address}: Ray Client is not supported; run the command on a node of the cluster, "
+            "with host:port or auto",
+            parameter="address",
         )
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(f"{address}: must be host:port or auto", parameter="address")
     return host.strip("[]"), int(port)
 
 

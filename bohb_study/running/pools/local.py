@@ -128,7 +128,8 @@ def run_cells(
                 if isinstance(message, Finished):
                     worker.job = None
                     if waiting:
-                        if not worker.alive:
+                        # a training may have broken more than itself, such as the environment
+                        if message.error or not worker.alive:
                             workers[workers.index(worker)] = worker = worker.replaced()
                         worker.begin(waiting.pop())
                 yield message

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import NodeDiedError, RayTaskError, WorkerCrashedError
+from ray.exceptions import ActorDiedError, NodeDiedError, RayTaskError, WorkerCrashedError
 from ray.tune.error import TuneError
 
 from bohb_study.engines.base import CellJob, CellResult, Finished, Notice, Running
@@ -64,6 +64,8 @@ class FakeRay:
 
     def __init__(self, ends: Sequence[Any]) -> None:
         self.ends = list(ends)
+        self.ended = False
+        """Whether Ray itself has."""
         self.options: list[dict[str, Any]] = []
         self.jobs: list[CellJob] = []
         self.cancelled: list[str] = []
@@ -75,6 +77,8 @@ class FakeRay:
 
     def get(self, reference: str) -> Any:
         if reference == "board":
+            if self.ended:
+                raise ActorDiedError
             return []
         end = self.ends[int(reference)]
         if isinstance(end, Exception):
@@ -193,6 +197,14 @@ def test_a_process_that_is_gone_counts_as_its_nodes_where_one_is_found_dead(
         assert notices == []
         assert finished.error.startswith(("WorkerCrashedError: ", "LostPartError: 2 trials"))
         assert clock.seconds >= cluster.DEATH_SECONDS
+
+
+def test_a_ray_that_has_ended_is_one_line(run: Run) -> None:
+    ray = FakeRay([None])
+    ray.ended = True
+    said = r"^Ray has ended \(ActorDiedError: .*\); finished cells are kept: run the same command "
+    with pytest.raises(StudyError, match=said):
+        run(ray, FakeNodes())
 
 
 def test_what_a_task_raises_fails_its_cell_at_once(run: Run, clock: Any) -> None:
