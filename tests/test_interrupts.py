@@ -80,6 +80,17 @@ def as_ray(words):
     ready()
     time.sleep(60)
 
+def crashes(words):
+    import ray, os
+    class Thread:
+        def __init__(self):
+            self.end = os.abort
+        def __del__(self):
+            self.end()
+    ray.thread = Thread()
+    ready()
+    time.sleep(60)
+
 def ends(words):
     atexit.register(lambda: (ready(), time.sleep(0.3)))
     return 0
@@ -108,6 +119,7 @@ def toy(tmp_path: Path) -> Path:
     """The small command; beside it stand the modules that it imports."""
     (tmp_path / "tyro.py").write_text("")
     (tmp_path / "swallowing.py").write_text(SWALLOWING)
+    (tmp_path / "ray.py").write_text("")
     script = tmp_path / "toy.py"
     script.write_text(TOY)
     return script
@@ -211,6 +223,12 @@ def test_ending_that_takes_too_long_is_cut_short(toy: Path, own_signals: None) -
 def test_terminated_where_ray_takes_the_signal(toy: Path) -> None:
     process = started(toy, "as_ray", modules=toy.parent)
     assert ended(process, signal.SIGTERM) == (143, "terminated\n")
+
+
+def test_threads_of_ray_that_outlive_its_start_crash_nothing(toy: Path, own_signals: None) -> None:
+    """Seen once in five interrupts of a start of Ray; here something else aborts at the end."""
+    process = started(toy, "crashes", modules=toy.parent)
+    assert ended(process) == (130, "interrupted\n")
 
 
 def test_at_the_very_end_a_signal_changes_nothing(toy: Path, own_signals: None) -> None:
