@@ -149,6 +149,8 @@ BAD: dict[str, str] = {
     "--actors -1": "--actors -1: must be 0 or more",
     "--data-parallel 2 --actors 0": "--actors 0: trials on GPUs, or over several processes, are "
     "trained by actors; must be at least 1",
+    "--dry-run --workers 2 --actors 3": "--actors 3: a cell trains at most --workers 2 trials at a "
+    "time",
     "--workers 2 --actors 3": "--actors 3: a cell trains at most --workers 2 trials at a time",
     "--engine tune --workers 2 --actors 2": "--actors 2: engine tune has one a worker; allowed "
     "with --engine virtual",
