@@ -14,11 +14,15 @@
 # For GPUs: #SBATCH --gpus-per-node=1, and --gpus-per-trial among the arguments.
 set -euo pipefail
 
+# srun does not inherit --cpus-per-task from SLURM 22.05 on.
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+
 # An environment with this project, on a file system that all nodes share:
 # source "$HOME/venv/bin/activate"
-out=${BOHB_STUDY_OUT:-$SLURM_SUBMIT_DIR/results} # shared as well
+out=${BOHB_STUDY_OUT:-$SLURM_SUBMIT_DIR/results} # shared as well under --engine tune
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head=${hosts%%$'\n'*}
 port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs may share a node
 address=$head:$port
 start=(ray start --num-cpus="$SLURM_CPUS_PER_TASK" --disable-usage-stats --block)
@@ -34,7 +38,7 @@ if ((SLURM_JOB_NUM_NODES > 1)); then
 fi
 
 # Nodes that are not there yet are used as they join.
-bohb-study compare --engine tune --address "$address" --out "$out" "$@" &
+bohb-study compare --address "$address" --out "$out" "$@" &
 study=$!
 trap 'kill -TERM "$study"' TERM
 code=0

@@ -32,7 +32,8 @@ class Reproduce:
     trust: tyro.conf.FlagCreatePairsOff[bool] = False
     """Execute users' files that the study names, of tasks and methods, if they are unchanged."""
     jobs: int | None = None
-    """Cells that run at the same time; by default as many as the machine has CPUs for."""
+    """Cells that run at the same time; by default as many as the CPUs and GPUs of the machine, or
+    of the cluster, have room for."""
     address: str | None = None
     """A running Ray cluster; by default engine tune starts Ray on this machine."""
     download: tyro.conf.FlagCreatePairsOff[bool] = False

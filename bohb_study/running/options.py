@@ -21,7 +21,8 @@ class RunOptions:
     fresh: bool = False
     """Start over in a new folder; nothing is deleted."""
     jobs: int | None = None
-    """Cells that run at the same time; by default as many as the machine has CPUs for."""
+    """Cells that run at the same time; by default as many as the CPUs and GPUs of the machine, or
+    of the cluster, have room for."""
     address: str | None = None
     """A running Ray cluster, as host:port, ray://host:port or auto; by default engine tune starts
     Ray on this machine."""

@@ -171,11 +171,12 @@ def test_sbatch_takes_the_options_of_the_script(tmp_path: Path) -> None:
 
 STUBS = {
     "scontrol": 'printf "n1\\nn2\\nn3\\n"',
-    "srun": 'echo "srun $*" >> "$LOG"; exec sleep 30',
+    "srun": 'echo "$SRUN_CPUS_PER_TASK CPUs: srun $*" >> "$LOG"; exec sleep 30',
     "ray": 'grep -q -- --head "$LOG"',
     "bohb-study": """
-        echo "bohb-study $*" >> "$LOG"
         trap 'echo TERM >> "$LOG"; exit 143' TERM
+        until grep -q -- --exclude "$LOG"; do sleep 0.05; done
+        echo "bohb-study $*" >> "$LOG"
         if [ -n "$WAITS" ]; then sleep 30 & wait; fi
         exit 7
     """,
@@ -203,6 +204,7 @@ def test_what_the_script_starts_and_how_it_ends(ended: bool, tmp_path: Path) -> 
     ) as script:
         try:
             while ended and not (log.exists() and "bohb-study" in log.read_text()):
+                assert script.poll() is None, "it has ended before the study began"
                 time.sleep(0.05)
             if ended:
                 script.send_signal(signal.SIGTERM)
@@ -211,10 +213,11 @@ def test_what_the_script_starts_and_how_it_ends(ended: bool, tmp_path: Path) -> 
             os.killpg(script.pid, signal.SIGKILL)  # as SLURM does with what is left
     start = "ray start --num-cpus=4 --disable-usage-stats --block"
     said = log.read_text().splitlines()
-    assert said[0] == f"srun --nodes=1 --ntasks=1 --nodelist=n1 {start} --head --port=20041"
+    srun = "4 CPUs: srun"
+    assert said[0] == f"{srun} --nodes=1 --ntasks=1 --nodelist=n1 {start} --head --port=20041"
     # both go on in the background
     assert sorted(said[1:3]) == [
-        "bohb-study compare --engine tune --address n1:20041 --out /shared/me/results --budget 9",
-        f"srun --nodes=2 --ntasks=2 --exclude=n1 {start} --address=n1:20041",
+        f"{srun} --nodes=2 --ntasks=2 --exclude=n1 {start} --address=n1:20041",
+        "bohb-study compare --address n1:20041 --out /shared/me/results --budget 9",
     ]
     assert said[3:] == (["TERM"] if ended else [])

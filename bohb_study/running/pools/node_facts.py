@@ -137,7 +137,8 @@ def difference(here: Facts, there: Facts) -> str | None:
         more = f" and {len(files) - 1} more" if files[1:] else ""
         return f"other code than here in {files[0]}{more}; {_SAME_PACKAGES}"
     if other := numerics.differences(here.numerics, there.numerics):
-        return f"it computes otherwise ({'; '.join(other)}); use machines of one kind"
+        kinds = "; ".join(other)
+        return f"its numeric libraries or kernels differ ({kinds}); use machines of one kind"
     if there.missing:
         return there.missing
     for name, sha256 in here.data.items():

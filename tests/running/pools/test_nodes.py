@@ -80,7 +80,10 @@ HERE = Facts(
             {"parts": {"engines/virtual.py": "2", "numpy": "2.4.6", "tasks/more.py": "1"}},
             "other code than here in engines/virtual.py and 1 more; install this project",
         ),
-        ({"numerics": {"mode": "native"}}, "it computes otherwise (numerics, mode: portable -> na"),
+        (
+            {"numerics": {"mode": "native"}},
+            "its numeric libraries or kernels differ (numerics, mode: ",
+        ),
         ({"missing": "tasks t: no data in /nowhere"}, "tasks t: no data in /nowhere"),
         ({"data": {"t": "y"}}, "the data of t are not those that are here"),
         # what differs first is said first
