@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import tyro
 
 from bohb_study.cli import command_line
+from bohb_study.cli.cluster_token import use_cluster_token
 from bohb_study.running.options import RunOptions
 from bohb_study.study import StudyConfig
 
@@ -45,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
         for table in list_tables() if options.list else plan_tables(options.study):
             console().print(table)
         return 0
+    use_cluster_token(options.run.address)
     from bohb_study.cli.compare_run import compare  # imports numpy, pandas and Ray
 
     try:

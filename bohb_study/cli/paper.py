@@ -16,6 +16,7 @@ from typing import Annotated
 import tyro
 
 from bohb_study.cli import command_line
+from bohb_study.cli.cluster_token import use_cluster_token
 from bohb_study.cli.given_paths import check_repeats
 from bohb_study.running.options import RunOptions
 
@@ -39,7 +40,7 @@ class Paper:
     full: tyro.conf.FlagCreatePairsOff[bool] = False
     """Run at the size of the original paper, on a cluster; prints the expected cost."""
     address: str | None = None
-    """A running Ray cluster, as host:port, ray://host:port or auto; by default none."""
+    """A running Ray cluster, as host:port or auto; by default none."""
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
     """Compute all claims from the packed studies and write docs/results.md; run nothing."""
     seal: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -73,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
         from bohb_study.cli.paper_list import show_studies
 
         return show_studies()
+    use_cluster_token(options.address)
     from bohb_study.cli import paper_run  # imports numpy, pandas and Ray
 
     if options.claims:

@@ -14,6 +14,7 @@ from typing import Annotated
 import tyro
 
 from bohb_study.cli import command_line
+from bohb_study.cli.cluster_token import use_cluster_token
 from bohb_study.numerics import Mode
 
 
@@ -45,6 +46,7 @@ class Reproduce:
 def main(argv: Sequence[str]) -> int:
     """Reproduce the study that the command line names; returns the exit code."""
     options = command_line.parse(Reproduce, argv, __doc__ or "", "bohb-study reproduce")
+    use_cluster_token(options.address)
     from bohb_study.cli.reproduce_run import rerun  # imports numpy and pandas
 
     return rerun(options)

@@ -24,8 +24,8 @@ class RunOptions:
     """Cells that run at the same time; by default as many as the CPUs and GPUs of the machine, or
     of the cluster, have room for."""
     address: str | None = None
-    """A running Ray cluster, as host:port, ray://host:port or auto; by default engine tune starts
-    Ray on this machine."""
+    """A running Ray cluster, as host:port or auto; by default engine tune starts Ray on this
+    machine."""
     download: bool = False
     """Fetch data sets that are not on this machine."""
     cpus_per_trial: float = 1

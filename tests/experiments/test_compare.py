@@ -225,6 +225,7 @@ def test_on_a_running_cluster(
 
     Engine tune at an address differs in nothing but the engine (test_gpus.py has both).
     """
+    monkeypatch.delenv("RAY_AUTH_MODE")
     there = ["--out", tmp_path, "--address", cluster_address]
     done = run(COMPARE, *slow, *there)
     assert done.returncode == 0, done.stderr

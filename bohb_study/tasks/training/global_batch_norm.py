@@ -22,6 +22,9 @@ def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
     Args:
         model: before DistributedDataParallel has it.
         device: on which it is to be.
+
+    Raises:
+        ValueError: on a CPU it has batch norm of another kind, or without running moments.
     """
     if device.type != "cpu":
         convert = nn.SyncBatchNorm.convert_sync_batchnorm
@@ -29,7 +32,11 @@ def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
         return converted
     for name, child in model.named_children():
         setattr(model, name, with_global_batch_norm(child, device))
-    return GlobalBatchNorm2d.like(model) if type(model) is nn.BatchNorm2d else model
+    if type(model) is nn.BatchNorm2d:
+        return GlobalBatchNorm2d.like(model)
+    if isinstance(model, nn.modules.batchnorm._BatchNorm):
+        raise ValueError(f"{model}: on CPUs only BatchNorm2d can be taken over all ranks")
+    return model
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):

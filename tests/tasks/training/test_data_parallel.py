@@ -254,6 +254,12 @@ def test_batch_norm_of_one_value_per_channel_is_refused(group_of_one: None) -> N
         nn.BatchNorm2d(2, track_running_stats=False),
     ],
 )
-def test_other_kinds_of_batch_norm_are_refused(layer: nn.BatchNorm2d) -> None:
+def test_batch_norm_without_running_moments_is_refused(layer: nn.BatchNorm2d) -> None:
     with pytest.raises(ValueError, match="only with weights, running moments"):
         with_global_batch_norm(nn.Sequential(layer), CPU)
+
+
+def test_other_kinds_of_batch_norm_are_refused() -> None:
+    """Left as they are, they would take the moments of one rank without a word."""
+    with pytest.raises(ValueError, match=r"^BatchNorm1d\(2, .*: on CPUs only BatchNorm2d can be"):
+        with_global_batch_norm(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), CPU)
