@@ -8,7 +8,7 @@ MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PAT
 
 
 def use_cluster_token(address: str | None) -> None:
-    """Let this process show the cluster its token, if it has one; to be called before Ray is imported.
+    """Let this process show the cluster its token, if it has one; called before Ray is imported.
 
     ``ray start`` asks for the token by default wherever ``~/.ray/auth_token`` is, and every local
     Ray leaves one there; a process that connects shows it only where it is told to (Ray 2.60,
