@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bohb_study import StudyConfig, load_results, run_study
+from bohb_study.cli import command_line, compare, reproduce
 from bohb_study.running.options import RunOptions
 from bohb_study.store import load_study
 from bohb_study.store.parquet import ORIGIN, parquet_bytes
@@ -91,7 +92,7 @@ def running(pid: str) -> bool:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study, run once without trouble."""
     out = tmp_path_factory.mktemp("results")
-    done = run(COMPARE, *SMALL, "--out", out, "--csv")
+    done = run(COMPARE, *SMALL, "--out", out, "--csv", "--jobs", "1")
     assert done.returncode == 0, done.stderr
     (folder,) = out.glob("compare-*")
     for word in ("random", "bohb", "charged in epochs", f" {UNITS} ", str(folder)):
@@ -132,21 +133,21 @@ def test_again_runs_nothing_and_draws_the_same(finished: Path, tmp_path: Path) -
 
 def test_fresh_and_one_at_a_time_gives_the_same_rows(slow: list[str], finished_slow: Path) -> None:
     """In a new folder beside the first, which stays as it is."""
-    again = run(COMPARE, *slow, "--out", finished_slow.parent, "--fresh", "--jobs", "1")
-    assert again.returncode == 0, again.stderr
+    again = [*slow, "--out", str(finished_slow.parent), "--fresh", "--jobs", "1"]
+    assert command_line.run(compare.main, again) == 0
     second = finished_slow.with_name(finished_slow.name + ".2")
     assert hashes(second) == hashes(finished_slow)
 
 
 def test_a_real_ray_tune_gives_the_same_rows(
-    slow: list[str], finished_slow: Path, tmp_path: Path
+    slow: list[str], finished_slow: Path, tmp_path: Path, runtime: None
 ) -> None:
     """The default, at one worker, is the virtual clock: in a study of its own, equal."""
     records = load_study(finished_slow).cells.values()
     assert {record.engine for record in records} == {"virtual"}
     only_random = slow[:-1]
-    done = run(COMPARE, *only_random, "--out", tmp_path, "--engine", "tune")
-    assert done.returncode == 0, done.stderr
+    words = [*only_random, "--out", str(tmp_path), "--engine", "tune"]
+    assert command_line.run(compare.main, words) == 0
     (folder,) = tmp_path.iterdir()
     assert folder.name != finished_slow.name
     assert [record.engine for record in load_study(folder).cells.values()] == ["tune"]
@@ -259,7 +260,9 @@ def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         process.communicate()
 
 
-def test_reproduced_and_then_not(finished_slow: Path, tmp_path: Path) -> None:
+def test_reproduced_and_then_not(
+    finished_slow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Equal rows exit 0; one loss changed by hand, with its hash, exits 1 and is named."""
     study = shutil.copytree(finished_slow, tmp_path / finished_slow.name)
     equal = run(REPRODUCE, study, "--trust", "--jobs", "1", "--sample", "1")
@@ -275,6 +278,6 @@ def test_reproduced_and_then_not(finished_slow: Path, tmp_path: Path) -> None:
         record = json.loads(beside.read_text())
         record["sha256"] = hashlib.sha256(parquet.read_bytes()).hexdigest()
         beside.write_bytes(sealed_json(record))
-    different = run(REPRODUCE, study, "--trust", "--sample", "1")
-    assert different.returncode == 1, different.stderr
-    assert "row 4, column val_loss" in different.stderr
+    with in_process():
+        assert command_line.run(reproduce.main, [str(study), "--trust", "--sample", "1"]) == 1
+    assert "row 4, column val_loss" in capsys.readouterr().err

@@ -45,7 +45,7 @@ def masters(job: CellJob) -> Any:
 CASES = [
     # method, task, eta, generator, bands;
     # no curve, every job from scratch; and a curve on which promoted trials resume
-    ("hpbandster-hyperband", "counting-ones-8", 9, "stock", 2),
+    ("hpbandster-hyperband", "counting-ones-8", 9, "stock", 1),
     ("hpbandster-hyperband", "synthetic-curves", 3, "stock", 1),
     ("hpbandster-bohb", "counting-ones-8", 9, "stock", 1),
     # the same suggestions (test_generator.py) many times as fast

@@ -264,7 +264,7 @@ def test_one_micro_batch_is_a_plain_training_of_the_task(image_data: Path) -> No
 
 @pytest.mark.usefixtures("own_cache")
 def test_it_learns(image_data: Path) -> None:
-    small = task(image_data, subset=0, width=8)
+    small = task(image_data, subset=0, width=4)
     report = small.start({**CONFIG, "lr": 0.05, "batch_size": 32}, 0).advance(3)
     assert report.status == "ok"
     assert report.val_loss < 0.75  # guessing: 0.9
