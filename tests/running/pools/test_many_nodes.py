@@ -17,11 +17,9 @@ from ray.util import placement_group_table
 
 from bohb_study.cli import command_line, compare
 from bohb_study.engines import virtual
-from bohb_study.engines.base import CellJob, Finished
+from bohb_study.engines.base import CellJob
 from bohb_study.engines.placement import Placement, remove_groups
 from bohb_study.running.options import RunOptions
-from bohb_study.running.pools import cluster as pool
-from bohb_study.running.pools.nodes import Nodes
 from bohb_study.running.runner import StudyRun, run_study
 from bohb_study.schema import rows_hash
 from bohb_study.study import StudyConfig
@@ -348,26 +346,6 @@ def test_a_cell_on_actors_goes_on_where_one_of_their_nodes_dies(
     assert found["parallel"]["actors"] == 2
     again = any("is gone: Slow/bohb/0 is run again" in line for line in watcher.messages)
     assert again or found["parallel"]["deaths"] == 1
-
-
-def test_a_cell_that_crashes_by_itself_is_not_run_again(
-    workers: list[str],
-    connected: None,
-    busy_task: Any,
-    job: Callable[..., CellJob],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Its process is killed while all nodes live: run again, it would be killed again."""
-    monkeypatch.setattr(pool, "DEATH_SECONDS", 3.0)
-    nodes = Nodes()
-    monkeypatch.setattr(Nodes, "ids", tuple(workers))
-    (event,) = [
-        e
-        for e in pool.run_cells([job("random", busy_task(), seed=1)], 1, nodes)
-        if not isinstance(e, pool.Running)
-    ]
-    assert isinstance(event, Finished)
-    assert str(event.error).startswith("WorkerCrashedError: The worker died unexpectedly")
 
 
 def test_groups_of_a_task_that_is_lost_stay_until_they_are_removed(
