@@ -22,7 +22,6 @@ from bohb_study.store import load_study
 from bohb_study.store.parquet import ORIGIN, parquet_bytes
 from bohb_study.store.sealed import sealed_json
 from in_process import in_process
-from paper_figures import command
 from repository import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
@@ -125,10 +124,19 @@ def test_again_runs_nothing_and_draws_the_same(finished: Path, tmp_path: Path) -
     again = run(COMPARE, *SMALL, "--out", finished.parent)
     assert again.returncode == 0, again.stderr
     assert [(cell.stat().st_mtime_ns, cell.read_bytes()) for cell in cells] == before
-    only = ["--figures", "anytime", "--out", str(tmp_path)]
-    assert command_line.run(command.main, ["--study", str(finished), *only]) == 0
+    only = ["--figures", "anytime", "--out", tmp_path]
+    drawn = run("-m", "paper_figures", "--study", finished, *only)
+    assert drawn.returncode == 0, drawn.stderr
     for name in ("anytime.png", "anytime.pdf", "anytime.svg"):
         assert (tmp_path / name).read_bytes() == (finished / "figures" / name).read_bytes()
+
+
+def test_fresh_and_one_at_a_time_gives_the_same_rows(slow: list[str], finished_slow: Path) -> None:
+    """In a new folder beside the first, which stays as it is."""
+    again = [*slow, "--out", str(finished_slow.parent), "--fresh", "--jobs", "1"]
+    assert command_line.run(compare.main, again) == 0
+    second = finished_slow.with_name(finished_slow.name + ".2")
+    assert hashes(second) == hashes(finished_slow)
 
 
 def test_a_real_ray_tune_gives_the_same_rows(
@@ -220,12 +228,12 @@ def test_on_a_running_cluster(
     """
     monkeypatch.delenv("RAY_AUTH_MODE")
     there = ["--out", tmp_path, "--address", cluster_address]
-    done = run(COMPARE, *slow[:-1], *there)  # random
+    done = run(COMPARE, *slow, *there)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("compare-*")
-    assert hashes(folder).items() <= hashes(finished_slow).items()
+    assert hashes(folder) == hashes(finished_slow)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
-    refused = run(COMPARE, *slow[:-1], *there, "--fresh")
+    refused = run(COMPARE, *slow, *there, "--fresh")
     assert refused.returncode == 2
     assert "token" in refused.stderr.splitlines()[-1]
     assert "Traceback" not in refused.stderr

@@ -252,7 +252,7 @@ def test_cells_are_spread_and_a_node_that_joins_is_used_and_one_that_dies_costs_
     """Equal rows, a line for each of the two, and nothing of Ray's on stdout."""
     first, second = add(cluster), add(cluster)  # with the head, three
     config = StudyConfig(
-        tasks=(f"{home / 'slow.py'}:Slow",), methods=("random", "bohb"), budget=6, seeds=3
+        tasks=(f"{home / 'slow.py'}:Slow",), methods=("random", "bohb"), budget=6, seeds=4
     )
     added: list[Any] = []
 
