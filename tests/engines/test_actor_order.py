@@ -44,9 +44,11 @@ _another = count(1000)
 
 
 class Stateless(ToyEvaluation):
-    """A training whose state cannot be pickled."""
+    """A training whose state raises, or cannot be pickled."""
 
     def state(self) -> dict[str, Any]:
+        if self.task.breaks == "state":
+            raise ValueError("the function's state cannot be pickled")
         return {"level": lambda: self.level}
 
 
@@ -182,13 +184,14 @@ def test_a_pause_that_nobody_could_know_of(
     assert ChancePool.made.pop().trained == 12 * 9 + spent.repeated + spent.unused
 
 
+@pytest.mark.parametrize("breaks", ["state", ""])
 def test_a_state_that_nobody_needs_fails_no_training(
-    job: Any, monkeypatch: pytest.MonkeyPatch
+    breaks: str, job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is taken after each step here, in case that the actor dies, which some do."""
     monkeypatch.setattr(actor_trainers, "ActorPool", ChancePool)
     monkeypatch.setattr(actor_trainers, "SAVED_FROM", -1.0)
-    cell = job("asha", StatelessTask(), budget=12, workers=3)
+    cell = job("asha", StatelessTask(breaks=breaks), budget=12, workers=3)
     result = run_cell(replace(cell, actors=3))
     assert compare_frames(in_process(cell).frame, result.frame) is None
     assert result.failures == {}

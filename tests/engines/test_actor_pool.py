@@ -40,6 +40,20 @@ def test_a_state_whose_actor_or_ranks_died_is_lost_and_the_cell_goes_on(
     assert (other.state, other.saved) == ("newer", 3)
 
 
+def test_a_state_that_nobody_needed_and_could_not_be_had_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kept, it would stand for a level that it does not hold."""
+    answers = {"not saved": False, "saved": True}
+    monkeypatch.setattr(actor_pool.ray, "get", answers.__getitem__)
+    pool, found = object.__new__(ActorPool), {}
+    for done in answers:
+        training = Training("0", {}, state="s", saved=3)
+        pool._saved(done, training, "s")
+        found[done] = (training.state, training.saved)
+    assert found == {"not saved": (None, 0), "saved": ("s", 3)}
+
+
 def test_a_state_that_cannot_be_saved_fails_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in one process: what cannot be pickled is the task's own fault, each time."""
 
