@@ -7,7 +7,7 @@ from pathlib import Path
 from bohb_study.analysis import RULES, Axis
 from bohb_study.cli.flags import with_flags
 from bohb_study.errors import StudyError, UsageError
-from bohb_study.store.files import replace_files
+from bohb_study.files import replace_files
 from paper_figures.command import Draw
 from paper_figures.gallery_plan import PLAN, Item, items
 from paper_figures.paper_gallery import (

@@ -18,10 +18,10 @@ import pandas as pd
 
 from bohb_study.analysis import RULES, anytime, main_rule
 from bohb_study.benchmarking.measure import memory_mb
+from bohb_study.files import json_bytes, replace_files
 from bohb_study.schema import HP, Kind, columns_for, typed
 from bohb_study.store import load_study
 from bohb_study.store.compressed_records import records_json
-from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.store.names import PACKED_RECORDS, PACKED_ROWS, STUDY_FILE
 from bohb_study.store.parquet import parquet_bytes
 

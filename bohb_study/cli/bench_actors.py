@@ -16,7 +16,7 @@ from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import check_file
 from bohb_study.errors import UsageError
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.table import Column, Table, code, columns, row
 

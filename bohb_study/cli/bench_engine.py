@@ -21,7 +21,7 @@ from bohb_study.benchmarking.fresh import measure_all
 from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import check_file, check_repeats
 from bohb_study.errors import UsageError
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.files import json_bytes, replace_files
 from bohb_study.study import StudyConfig
 
 PEER_NOTES = (

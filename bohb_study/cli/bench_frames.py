@@ -18,7 +18,7 @@ from bohb_study.benchmarking.large_study import write_made_up
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file
 from bohb_study.errors import UsageError
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.files import json_bytes, replace_files
 
 MOST_ROWS = 50_000_000
 """In all: they are made up in memory, some 400 bytes each."""

@@ -15,7 +15,7 @@ from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line, listings
 from bohb_study.cli.given_paths import MOST_REPEATS, check_file, check_numbers
 from bohb_study.errors import UsageError
-from bohb_study.store.files import json_bytes, replace_files
+from bohb_study.files import json_bytes, replace_files
 from bohb_study.summaries.table import Table, columns, row
 from bohb_study.tasks.training.images.sources import SOURCES
 

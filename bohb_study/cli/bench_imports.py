@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     options = command_line.parse(ImportBenchmark, argv, __doc__ or "", "bohb-study bench imports")
     from bohb_study.benchmarking.circumstances import circumstances
     from bohb_study.benchmarking.import_times import measure_imports
-    from bohb_study.store.files import json_bytes, replace_files
+    from bohb_study.files import json_bytes, replace_files
     from bohb_study.summaries.table import Table, columns, rows
     from bohb_study.summaries.terminal import console
 

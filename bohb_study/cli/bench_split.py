@@ -14,9 +14,9 @@ import tyro
 from bohb_study.benchmarking.circumstances import circumstances
 from bohb_study.cli import command_line
 from bohb_study.cli.given_paths import check_file, check_numbers, check_repeats
+from bohb_study.files import json_bytes, replace_files
 from bohb_study.numbers import counted
 from bohb_study.numerics import in_force, named
-from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.table import Table, columns, row
 from bohb_study.summaries.terminal import console
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bohb_study.errors import StudyError
+from bohb_study.files import json_bytes, replace_files
 from bohb_study.paper.ablation_claims import ablations_report
 from bohb_study.paper.claims import ClaimsReport, claims_table
 from bohb_study.paper.counting_ones_claims import counting_ones_report
@@ -15,7 +16,6 @@ from bohb_study.paper.main_claims import main_report
 from bohb_study.paper.named_studies import paper_studies
 from bohb_study.store import load_study
 from bohb_study.store.checksums import write_packed
-from bohb_study.store.files import json_bytes, replace_files
 from bohb_study.summaries.markdown import to_markdown
 
 CLAIMS = "claims"

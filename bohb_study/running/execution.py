@@ -195,7 +195,7 @@ def _shared_storage(nodes: "Nodes | None", folder: Path) -> str | None:
     """Where states of paused trials are, reachable from every node; None where none is needed."""
     if nodes is None or not nodes.shares_folder:
         return None
-    from bohb_study.store.files import make_folder
+    from bohb_study.files import make_folder
 
     storage = make_folder(folder / ".scratch", folder).resolve()
     nodes.use_folder(storage)

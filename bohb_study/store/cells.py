@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from bohb_study.errors import StudyError
+from bohb_study.files import replace_files
 from bohb_study.schema import CELL, SCHEMA_VERSION, kinds_of, rows_hash, upgraded
 from bohb_study.store.cell_record import CellRecord
-from bohb_study.store.files import replace_files
 from bohb_study.store.parquet import check_frame, parquet_bytes, parquet_frame
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.verified_cells import (

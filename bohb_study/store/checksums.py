@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bohb_study.errors import StudyError
-from bohb_study.store.files import read_file, replace_files
+from bohb_study.files import read_file, replace_files
 from bohb_study.store.names import PACK_AGAIN, PACKED_RECORDS, SUMS_FILE
 
 __all__ = [

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bohb_study.errors import StudyError
+from bohb_study.files import read_file, replace_files
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import shapes
-from bohb_study.store.files import read_file, replace_files
 from bohb_study.store.sealed import MOST_JSON_BYTES, SELF, parsed, read_json, sealed_json
 
 CODE_FILE = "code.json"

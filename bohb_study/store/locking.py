@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from bohb_study.errors import StudyError
-from bohb_study.store.files import open_own
+from bohb_study.files import open_own
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 

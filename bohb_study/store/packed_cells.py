@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 
 from bohb_study.errors import StudyError
+from bohb_study.files import read_file
 from bohb_study.schema import CELL, CellKey, upgraded
 from bohb_study.store import shapes
 from bohb_study.store.cell_record import CellRecord, cell_record_of, check_record
 from bohb_study.store.cells import Origin
 from bohb_study.store.checksums import check_sums
 from bohb_study.store.compressed_records import records_of
-from bohb_study.store.files import read_file
 from bohb_study.store.names import PACK_AGAIN, PACKED_RECORDS, PACKED_ROWS
 from bohb_study.store.parquet import check_frame, opened_parquet, parquet_frame, stored_mismatch
 from bohb_study.store.sealed import SEALED_SINCE, read_json

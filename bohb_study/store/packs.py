@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.files import read_file, replace_files
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store.checksums import write_packed
 from bohb_study.store.compressed_records import records_json
-from bohb_study.store.files import read_file, replace_files
 from bohb_study.store.loading import LoadedStudy, loaded_study
 from bohb_study.store.names import PACKED_RECORDS, PACKED_ROWS, STUDY_FILE
 from bohb_study.store.packed_cells import pack_origin

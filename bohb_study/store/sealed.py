@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bohb_study.errors import StudyError
+from bohb_study.files import json_bytes, read_file
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store import shapes
-from bohb_study.store.files import json_bytes, read_file
 from bohb_study.store.shapes import Shape
 
 _OWNED = shapes.fields({"study": shapes.line})

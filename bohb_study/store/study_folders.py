@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bohb_study.errors import StudyError, UsageError
+from bohb_study.files import replace_files
 from bohb_study.schema import SCHEMA_VERSION
-from bohb_study.store.files import replace_files
 from bohb_study.store.method_facts import describe_method
 from bohb_study.store.names import STUDY_FILE
 from bohb_study.store.sealed import sealed_json

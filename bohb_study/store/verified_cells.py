@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
+from bohb_study.files import read_file
 from bohb_study.schema import (
     CELL,
     arrow_schema,
@@ -17,7 +18,6 @@ from bohb_study.schema import (
     stored_types,
 )
 from bohb_study.store.cell_record import CellRecord, cell_record_of, check_record
-from bohb_study.store.files import read_file
 from bohb_study.store.parquet import opened_parquet
 from bohb_study.store.sealed import SEALED_SINCE, read_json
 from bohb_study.study import Cell, StudyConfig, identity_id

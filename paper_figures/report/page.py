@@ -8,8 +8,8 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from bohb_study.errors import StudyError
+from bohb_study.files import replace_files
 from bohb_study.store import LoadedStudy
-from bohb_study.store.files import replace_files
 from bohb_study.store.sidecars.audit_json import read_audit
 from bohb_study.summaries.stored_table import summary_of
 from bohb_study.summaries.utilisation import utilisation_table

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from bohb_study.store.files import replace_files
+from bohb_study.files import replace_files
 from paper_figures.figure_study import Provenance
 from paper_figures.toolkit import style
 from paper_figures.toolkit.rounding import settle

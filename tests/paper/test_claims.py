@@ -11,6 +11,7 @@ import pytest
 
 from bohb_study.analysis import Estimate
 from bohb_study.errors import StudyError
+from bohb_study.files import json_bytes
 from bohb_study.paper.ablation_claims import ablations_report
 from bohb_study.paper.claims import (
     ClaimsReport,
@@ -38,7 +39,6 @@ from bohb_study.paper.reports import (
     write_report,
 )
 from bohb_study.store import LoadedStudy, StoredStudy, StoredTask, load_study
-from bohb_study.store.files import json_bytes
 from bohb_study.store.stored_study import StoredConfig
 from bohb_study.summaries.table import Table, columns, rows
 from repository import ROOT

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bohb_study.cli import command_line
+from bohb_study.files import replace_files
 from bohb_study.store.checksums import SUMS_FILE, seal_folder
-from bohb_study.store.files import replace_files
 from bohb_study.store.sealed import sealed_json
 from paper_figures import command_run as program
 from paper_figures import gallery_plan

@@ -17,10 +17,10 @@ from bohb_study.audit import study_audit
 from bohb_study.cli import command_line
 from bohb_study.cli.compare import main as compare_main
 from bohb_study.errors import StudyError
+from bohb_study.files import replace_files
 from bohb_study.running.options import RunOptions
 from bohb_study.running.runner import run_study
 from bohb_study.store import loading, locked
-from bohb_study.store.files import replace_files
 from bohb_study.store.locking import unwritable
 from bohb_study.study import StudyConfig
 from bohb_study.study import config as study_config

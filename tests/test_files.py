@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bohb_study.errors import StudyError
+from bohb_study.files import make_folder, read_file, replace_files
 from bohb_study.store import locked
-from bohb_study.store.files import make_folder, read_file, replace_files
 
 
 @pytest.fixture
