@@ -62,8 +62,13 @@ def replace_files(contents: Mapping[Path, bytes], within: Path | None = None) ->
 
 
 @contextmanager
-def opened_folder(folder: Path, within: Path) -> Iterator[int]:
-    """A descriptor of ``folder``, made if need be; no link below ``within`` is followed.
+def opened_folder(folder: Path, within: Path, *, make: bool = True) -> Iterator[int]:
+    """A descriptor of ``folder``; no link below ``within`` is followed.
+
+    Args:
+        folder: which.
+        within: a folder around it of which nothing is taken on trust.
+        make: whether it is made if need be.
 
     Raises:
         OSError: it cannot be made or opened; something in its place is a link; or it is not within.
@@ -71,12 +76,14 @@ def opened_folder(folder: Path, within: Path) -> Iterator[int]:
     parts = folder.relative_to(within).parts if folder.is_relative_to(within) else ("..",)
     if ".." in parts:
         raise OSError(errno.EINVAL, f"is outside {within}")
-    within.mkdir(parents=True, exist_ok=True)
+    if make:
+        within.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(within, _FOLDER)
     try:
         for part in parts:
-            with suppress(FileExistsError):
-                os.mkdir(part, dir_fd=descriptor)
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
             try:
                 below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
             except OSError:
@@ -99,13 +106,17 @@ def make_folder(folder: Path, within: Path) -> Path:
         return folder
 
 
-def open_own(name: str, folder: Path) -> int:
+def open_own(name: str, folder: Path | int) -> int:
     """A descriptor of the file ``name`` in ``folder``, to be read and written; made if not there.
+
+    Args:
+        name: of the file.
+        folder: its path, or a descriptor of it.
 
     Raises:
         OSError: it cannot be opened, or is a link, a pipe, a device or a folder.
     """
-    inside = os.open(folder, _FOLDER)
+    inside = os.open(folder, _FOLDER) if isinstance(folder, Path) else os.dup(folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(name, flags, 0o666, dir_fd=inside)

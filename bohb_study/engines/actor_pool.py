@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,7 +17,8 @@ from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, one_line
 from bohb_study.engines.guard import NoStateError
 from bohb_study.engines.ranks import RankError, RankGroup
-from bohb_study.engines.training_actor import StepTaken, Trained, TrainingActor
+from bohb_study.engines.training_actor import NOT_SAVED, Trained, TrainingActor
+from bohb_study.engines.virtual_trial import StepTaken
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Report
@@ -203,6 +205,13 @@ class ActorPool:
         done, training.state = save.remote(training.trial_id, needed)
         training.saved = training.level
         self._saving[training.state] = (done, training)
+
+    def saved_state(self, training: Training) -> Any:
+        """Its last saved state, as ``GuardedEvaluation`` has it; None where there is none yet."""
+        if training.state is None or training.state in self._saving:
+            return None
+        data = ray.get(training.state)
+        return pickle.loads(data) if data != NOT_SAVED else None
 
     def leave(self, training: Training) -> None:
         """Let its home forget it."""

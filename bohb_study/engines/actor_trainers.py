@@ -15,19 +15,20 @@ reached; this must give the losses that are known, and does not count in the bud
 """
 
 import math
+import pickle
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import ray
+
 from bohb_study.engines.actor_pool import Actor, ActorPool, Queue, Training
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, ParallelTraining
-from bohb_study.engines.trainers import Trainers
-from bohb_study.engines.training_actor import StepTaken, Trained
-from bohb_study.engines.virtual_trial import VirtualTrial, steps_of
-from bohb_study.errors import StudyError
+from bohb_study.engines.trainers import Known, Trainers, check_same
+from bohb_study.engines.training_actor import Trained
+from bohb_study.engines.virtual_trial import StepTaken, VirtualTrial, steps_of
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG
-from bohb_study.study import Cell
 from bohb_study.tasks import Report
 
 MOST_DEATHS = 10
@@ -119,6 +120,29 @@ class ActorTrainers(Trainers):
         training.lose_state()
         self._discard(training)
         self._leave(training)
+
+    def adopt(self, trial: VirtualTrial, known: Known) -> None:
+        """Go on with a trial that ran before these actors were there."""
+        training = Training(trial.trial_id, trial.hyperparameters, trial.config[FIRST_RUNG])
+        training.done = list(known.steps)
+        training.told = training.paid = len(known.steps)
+        training.failed = known.failed
+        level, state = known.level_and_state()
+        if level:
+            data = pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
+            training.state, training.saved = ray.put(data), level
+        self._trainings[trial.trial_id] = training
+
+    def state(self, trial: VirtualTrial) -> tuple[int, Any] | None:
+        """The last one that its actor has saved."""
+        training = self._trainings[trial.trial_id]
+        state = self._pool.saved_state(training)
+        return None if state is None else (training.saved, state)
+
+    @property
+    def repeated(self) -> int:
+        """Units that were trained again, not counted in the budget."""
+        return self._repeated
 
     def close(self) -> None:
         """End the actors."""
@@ -214,7 +238,7 @@ class ActorTrainers(Trainers):
             return
         known = [report for _, report in training.done][-len(answer.repeated) :]
         for before, again in zip(known, answer.repeated, strict=False):
-            _check_same(self._job.cell, training.trial_id, before, again)
+            check_same(self._job.cell, training.trial_id, before, again)
         self._hold(training, answer.report)
         if answer.report.seconds > SAVED_FROM and self._job.task.can_pause:
             self._pool.save(training, needed=False)
@@ -266,14 +290,3 @@ class ActorTrainers(Trainers):
         assert training.step is not None
         units, message = training.step.units, training.failed
         self._hold(training, self._job.task.failure(units, 0.0, message=message))
-
-
-def _check_same(cell: Cell, trial_id: str, known: Report, again: Report) -> None:
-    """Raise StudyError where a step that was trained again reports other numbers."""
-    for name in ("status", "val_loss", "test_loss", "extra"):
-        there, here = (repr(getattr(report, name)) for report in (known, again))
-        if here != there:
-            raise StudyError(
-                f"{cell}: an actor died, and trial {trial_id}, trained again, gave {name} {here} "
-                f"in place of {there}: the task's training is not the same each time"
-            )

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from bohb_study.budget import Account, units_allowed
+from bohb_study.engines.journal_place import JournalPlace
 from bohb_study.engines.placement import Placement
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
@@ -72,6 +73,8 @@ class CellJob:
     """Ray actors that train for engine virtual; 0: it trains in the process that runs the cell."""
     placement: Placement = field(default_factory=Placement)
     """Where its parts may run on a cluster."""
+    journal: JournalPlace | None = None
+    """Where its reports are recorded, to go on from if its process ends; None: nowhere."""
 
     @property
     def method(self) -> Method:
@@ -144,6 +147,18 @@ class ParallelTraining:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """How a cell went on that had been killed."""
+
+    times: int
+    """How often it was begun before."""
+    reports: int
+    """Taken from its journal instead of being trained."""
+    repeated: int
+    """Units trained again to go on from there, not counted in the budget."""
+
+
+@dataclass(frozen=True)
 class CellResult:
     """The rows of a cell, and what was measured while it ran."""
 
@@ -162,6 +177,10 @@ class CellResult:
     """``numerics.record`` of the process that ran it."""
     parallel: ParallelTraining | None = None
     """How its actors spent the time; None where it was trained in one process."""
+    resumed: Resumed | None = None
+    """How it went on where it had been killed; None where it ran in one go."""
+    journal_error: str = ""
+    """Why its journal could not be written to its end."""
     node: dict[str, str] = field(default_factory=dict)
     """Where Ray ran it: ``host``, and the ``id`` of the node; empty where Ray did not."""
 

@@ -2,7 +2,8 @@
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult
+from bohb_study.engines.journal import Journal
 from bohb_study.methods.base import Pair
 from bohb_study.methods.recording.recording_scheduler import Record
 from bohb_study.schema import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
@@ -46,8 +48,35 @@ def _as_json(task: Task) -> frozenset[str]:
     return frozenset(name for name, one in task.space(0).items() if column_kind(one)[1])
 
 
+@contextmanager
+def journal_of(job: CellJob) -> Iterator[Journal | None]:
+    """The open journal of ``job``; None where it has none.
+
+    Raises:
+        StudyError: it is not of this cell, or of other code, data or numerics.
+    """
+    if job.journal is None:
+        yield None
+        return
+    task, cell = job.task, job.cell
+    own = {
+        **asdict(cell),
+        "budget": job.budget,
+        "engine": job.engine,
+        "workers": job.workers,
+        "data_parallel": job.data_parallel,
+        "space": space_of_task(task),
+        "split": task.split_sha256(cell.seed),
+    }
+    journal = Journal(job.journal, own)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
 _REPORT_COLUMNS = {
-    **dict.fromkeys(("trial_row", "level", "units", "units_restart"), "q"),
+    **dict.fromkeys(("trial_row", "level", "units", "units_restart", "executed"), "q"),
     **dict.fromkeys(("rung", "decision", "status"), "b"),
     **dict.fromkeys(
         ("val_loss", "test_loss", "train_seconds", "search_seconds", "virtual_seconds"), "d"
@@ -164,6 +193,7 @@ class Recorder:
             "level": levels,
             "units": units,
             "units_restart": restarts,
+            "executed": executed,
             "rung": rungs,
             "decision": decisions,
             "status": [_STATUS_CODES[status] for status in statuses],
@@ -186,6 +216,30 @@ class Recorder:
         ok = np.array(self._reports["status"]) == _STATUS_CODES["ok"]
         losses = np.array(self._reports["val_loss"])[ok]
         return int(units.sum()), float(losses.min()) if len(losses) else None
+
+    @property
+    def reports(self) -> int:
+        """How many there are."""
+        return len(self._reports["level"]) + len(self._new)
+
+    @property
+    def trial_numbers(self) -> Sequence[int]:
+        """Of the trials in the order of their first reports."""
+        return self._trials["trial"]
+
+    @property
+    def config_ids(self) -> Sequence[str]:
+        """Of their configurations."""
+        return self._trials["config_id"]
+
+    def columns(self, start: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is kept of each report from number ``start`` on: a column each, and the extra ones.
+
+        ``trial_row`` is the trial's place in ``trial_numbers``, ``status`` a place in ``STATUSES``.
+        """
+        self._store()
+        own = {name: values[start:] for name, values in self._reports.items()}
+        return own, {name: values[start:] for name, values in self._extra.items()}
 
     def _meet(self, trial_id: str) -> _TrialState:
         """The trial's first report: keep what will not change."""

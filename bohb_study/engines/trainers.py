@@ -5,12 +5,17 @@ so rows do not depend on which of them do.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from bohb_study.engines.base import CellJob, ParallelTraining
-from bohb_study.engines.guard import GuardedEvaluation
+from bohb_study.engines.guard import GuardedEvaluation, NoStateError
 from bohb_study.engines.paused_states import States
-from bohb_study.engines.virtual_trial import VirtualTrial
+from bohb_study.engines.virtual_trial import StepTaken, VirtualTrial
+from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair
+from bohb_study.study import Cell
 from bohb_study.tasks import Report
 
 
@@ -49,10 +54,54 @@ class Trainers(ABC):
     def close(self) -> None:  # noqa: B027
         """Give back all that they hold, however the cell ended."""
 
+    def adopt(self, trial: VirtualTrial, known: "Known") -> None:
+        """``trial`` has run before, elsewhere, and goes on here: as if ``begin`` had been called.
+
+        Its steps are trained again from its last state on, once one that is not known is needed;
+        this must give the reports that are known.
+        """
+        raise NotImplementedError
+
+    def state(self, trial: VirtualTrial) -> tuple[int, Any] | None:
+        """A state of ``trial``, which has just reported, to go on from if it is lost.
+
+        Returns:
+            Its level, and the state as ``GuardedEvaluation`` has it; None where there is none.
+        """
+        return None
+
+    @property
+    def repeated(self) -> int:
+        """Units that were trained again, not counted in the budget."""
+        return 0
+
     @property
     def measured(self) -> ParallelTraining | None:
         """How busy they were; None where they are this process."""
         return None
+
+
+@dataclass
+class Known:
+    """What is known of a trial that is to go on."""
+
+    running: bool
+    """Whether it has a worker; else it is paused."""
+    steps: list[tuple[StepTaken, Report]]
+    """Its steps, with their reports."""
+    failed: str = ""
+    """Why no more of it is trained: its step was ended from outside."""
+    saved: Callable[[], tuple[int, Any] | None] = lambda: None
+    """Reads a level that it had, and its state there as ``GuardedEvaluation`` has it; None where it
+    must begin anew."""
+
+    def level_and_state(self) -> tuple[int, Any]:
+        """Where its training goes on from; 0 and None where it begins anew."""
+        if found := self.saved():
+            level, state = found
+            if any(step.level == level for step, _ in self.steps):
+                return level, state
+        return 0, None
 
 
 class InProcess(Trainers):
@@ -61,13 +110,20 @@ class InProcess(Trainers):
     def __init__(self, job: CellJob) -> None:
         """Train the trials of ``job``."""
         self._task, self._seed = job.task, job.cell.seed
+        self._cell = job.cell
         self._states = States()
+        self._known: dict[str, Known] = {}
+        """Of trials that were adopted and are paused."""
+        self._repeated = 0
 
     def begin(self, trial: VirtualTrial) -> None:
         """Set up its evaluation, from its state where it was paused."""
         trial.evaluation = GuardedEvaluation(self._task, trial.hyperparameters, self._seed)
         if trial.level:
-            trial.evaluation.restore(self._states.take(trial.trial_id))
+            if self._known and trial.trial_id in self._known:
+                self._catch_up(trial, self._known.pop(trial.trial_id))
+            else:
+                trial.evaluation.restore(self._states.take(trial.trial_id))
 
     def report(self, trial: VirtualTrial) -> Report:
         """Train now."""
@@ -81,10 +137,61 @@ class InProcess(Trainers):
     def end(self, trial: VirtualTrial) -> None:
         """Drop its state, if it was paused."""
         self._states.drop(trial.trial_id)
+        self._known.pop(trial.trial_id, None)
+
+    def adopt(self, trial: VirtualTrial, known: Known) -> None:
+        """Keep what is known of it; train it again only where it goes on."""
+        if known.running:
+            trial.evaluation = GuardedEvaluation(self._task, trial.hyperparameters, self._seed)
+            self._catch_up(trial, known)
+        else:
+            self._known[trial.trial_id] = known
+
+    def _catch_up(self, trial: VirtualTrial, known: Known) -> None:
+        """Bring its evaluation to where its last known report was made.
+
+        Raises:
+            StudyError: the same step gives another report.
+        """
+        evaluation = trial.evaluation
+        if known.failed:
+            evaluation.restore({"failed": known.failed, "state": None})
+            return
+        level, state = known.level_and_state()
+        if level:
+            evaluation.restore(state)
+        for step, report in known.steps:
+            if step.level > level:
+                again = evaluation.advance(*step)
+                check_same(self._cell, trial.trial_id, report, again)
+                self._repeated += again.units
+
+    def state(self, trial: VirtualTrial) -> tuple[int, Any] | None:
+        """That of its evaluation."""
+        try:
+            return trial.level, trial.evaluation.state(needed=False)
+        except NoStateError:
+            return None
+
+    @property
+    def repeated(self) -> int:
+        """Units that were trained again, not counted in the budget."""
+        return self._repeated
 
     def close(self) -> None:
         """Delete the states that are left."""
         self._states.close()
+
+
+def check_same(cell: Cell, trial_id: str, known: Report, again: Report) -> None:
+    """Raise StudyError where a step that was trained again reports other numbers."""
+    for name in ("status", "val_loss", "test_loss", "extra"):
+        there, here = (repr(getattr(report, name)) for report in (known, again))
+        if here != there:
+            raise StudyError(
+                f"{cell}: trial {trial_id}, trained again after its process had died, gave {name} "
+                f"{here} in place of {there}: the task's training is not the same each time"
+            )
 
 
 def trainers_for(job: CellJob, pair: Pair) -> Trainers:

@@ -9,19 +9,13 @@ import ray
 
 from bohb_study.engines.guard import CELL_ERRORS, GuardedEvaluation, NoStateError, interruptible
 from bohb_study.engines.ranks import RankError, RankGroup
+from bohb_study.engines.virtual_trial import StepTaken
 from bohb_study.numerics import Mode, check, is_portable
 from bohb_study.seeding import Config
 from bohb_study.tasks import Report, Task
 
 NOT_SAVED = b""
 """Stands for a state that could not be had."""
-
-
-class StepTaken(NamedTuple):
-    """A step: what it reaches, and what it costs."""
-
-    level: int
-    units: int
 
 
 class Trained(NamedTuple):

@@ -36,10 +36,13 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from bohb_study.budget import Ledger
-from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
+from bohb_study.engines.base import CellJob, CellResult, OnProgress, Resumed, no_exit
 from bohb_study.engines.garbage import older_objects_set_aside
 from bohb_study.engines.guard import interruptible
-from bohb_study.engines.recorder import Recorder
+from bohb_study.engines.journal import Journal
+from bohb_study.engines.journal_blocks import BlockWriter
+from bohb_study.engines.journalled_trainers import JournalledTrainers
+from bohb_study.engines.recorder import Recorder, journal_of
 from bohb_study.engines.trainers import Trainers, trainers_for
 from bohb_study.engines.virtual_trial import VirtualTrial, steps_of
 from bohb_study.errors import StudyError
@@ -68,6 +71,7 @@ class VirtualController:
         pair: Pair,
         progress: OnProgress | None = None,
         trainers: Trainers | None = None,
+        journal: Journal | None = None,
     ) -> None:
         """Run ``job`` with ``pair``.
 
@@ -76,6 +80,8 @@ class VirtualController:
             pair: its searcher and scheduler.
             progress: is called with how far the cell is.
             trainers: train its trials; by default those that ``job`` asks for.
+            journal: has the reports of the runs before that were killed, and gets those that
+                follow.
         """
         self.search_alg = _SearchAlgorithm(ConcurrencyLimiter(pair.searcher, job.workers))
         self.scheduler = pair.scheduler
@@ -94,6 +100,11 @@ class VirtualController:
         """Steps in flight, as a heap: virtual second at which it ends, worker, trial."""
         self._now = 0.0
         self._trainers = trainers or trainers_for(job, pair)
+        self._journal, self._blocks = journal, None
+        if journal is not None and job.task.computed:
+            self._blocks = BlockWriter(journal)
+        if journal is not None and (journal.replays or not job.task.computed):
+            self._trainers = JournalledTrainers(self._trainers, journal, job)
         self._early = self._trainers.early
         self._step_from = steps_of(job.task.ladder)
         self._duration = job.task.duration
@@ -141,9 +152,15 @@ class VirtualController:
             self._run()
         finally:
             self._trainers.close()
-        measured = self._trainers.measured
+        measured, journal = self._trainers.measured, self._journal
         at_once = measured.actors if measured else 1
-        result = self.recorder.result(self.ledger, perf_counter() - begin, at_once)
+        wall = perf_counter() - begin + (journal.before if journal else 0.0)
+        result = self.recorder.result(self.ledger, wall, at_once)
+        if journal is not None:
+            resumed = None
+            if journal.resumed:
+                resumed = Resumed(journal.resumed, journal.given, self._trainers.repeated)
+            result = replace(result, resumed=resumed, journal_error=journal.broken)
         return replace(result, parallel=measured)
 
     def _run(self) -> None:
@@ -154,8 +171,8 @@ class VirtualController:
                 continue
             if self._steps:
                 self._arrive()
-                if self._progress:
-                    self._tell(self._progress)
+                if self._progress or self._blocks:
+                    self._tell()
             elif self._exhausted and not self._live:
                 break
             else:
@@ -247,11 +264,15 @@ class VirtualController:
         else:
             self.stop_trial(trial)
 
-    def _tell(self, progress: OnProgress) -> None:
-        """Say how far the cell is, from time to time."""
-        if perf_counter() - self._told > TELL_SECONDS:
-            self._told = perf_counter()
-            progress(*self.recorder.progress)
+    def _tell(self) -> None:
+        """Say how far the cell is, from time to time, and record what is computed."""
+        now = perf_counter()
+        if now - self._told > TELL_SECONDS:
+            self._told = now
+            if self._progress:
+                self._progress(*self.recorder.progress)
+            if self._blocks:
+                self._blocks.write_sometimes(self.recorder)
 
 
 @contextmanager
@@ -292,7 +313,8 @@ def run_pair(
     with (
         interruptible(),
         no_exit(job.cell),
+        journal_of(job) as journal,
         _global_generator(job.problem.model_seed),
         collections,
     ):
-        return VirtualController(job, pair, progress, trainers).run()
+        return VirtualController(job, pair, progress, trainers, journal).run()

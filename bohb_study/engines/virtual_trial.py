@@ -49,6 +49,13 @@ class Step(NamedTuple):
     """What it is charged."""
 
 
+class StepTaken(NamedTuple):
+    """A step: what it reaches, and what it costs."""
+
+    level: int
+    units: int
+
+
 def steps_of(ladder: Ladder) -> Callable[[int, int], Step]:
     """(Level, first rung) -> the next step on ``ladder``."""
 
