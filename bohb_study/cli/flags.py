@@ -17,6 +17,7 @@ FORMER_FLAGS = {
 _GIVEN = (
     *("allow_missing", "anyway", "cpus_per_trial", "download", "engine", "fresh"),
     *("gpus_per_trial", "numerics", "workers", "task_options", "trust", "data_parallel"),
+    *("trial_timeout", "trial_memory"),
 )
 """Parameters that a message of the library may advise to set."""
 _KEYWORD = re.compile(

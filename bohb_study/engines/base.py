@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 from bohb_study.budget import Account, units_allowed
 from bohb_study.engines.journal_place import JournalPlace
 from bohb_study.engines.placement import Placement
+from bohb_study.engines.trial_limits import TrialLimits
 from bohb_study.errors import StudyError
 from bohb_study.methods import get_method
 from bohb_study.methods.base import Method, Pair, Problem
@@ -46,6 +47,10 @@ class Job(Protocol[Result]):
     def numerics(self) -> Mode:
         """By which kernels it is computed."""
 
+    @property
+    def journal(self) -> JournalPlace | None:
+        """Where it records how far it is, so that it can go on in another process."""
+
     def run(self, progress: OnProgress | None = None) -> Result:
         """Run it in this process."""
 
@@ -75,6 +80,8 @@ class CellJob:
     """Where its parts may run on a cluster."""
     journal: JournalPlace | None = None
     """Where its reports are recorded, to go on from if its process ends; None: nowhere."""
+    limits: TrialLimits = field(default_factory=TrialLimits)
+    """What a step of a trial may take."""
 
     @property
     def method(self) -> Method:
@@ -179,6 +186,8 @@ class CellResult:
     """How its actors spent the time; None where it was trained in one process."""
     resumed: Resumed | None = None
     """How it went on where it had been killed; None where it ran in one go."""
+    limited: int = 0
+    """Steps that failed since they were ended from outside: they took too long, say."""
     journal_error: str = ""
     """Why its journal could not be written to its end."""
     node: dict[str, str] = field(default_factory=dict)

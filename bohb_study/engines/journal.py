@@ -29,8 +29,9 @@ from bohb_study.tasks.base import Report
 FORMAT = 1
 SYNC_SECONDS = 1.0
 """After which a record is on the disk at the latest."""
-LOCK_SECONDS = 10.0
-"""How long a process of the run before may take to end."""
+LOCK_SECONDS = 120.0
+"""How long a process of the run before may take to end, or a file server to see that its machine is
+gone."""
 MOST_LINE = 2**20
 """Bytes of a record's text."""
 MOST_COLUMNS = 2**28
@@ -93,6 +94,8 @@ class Journal:
         """Last saved state of a trial: its level, and the sha256 of the file."""
         self.given = 0
         """Recorded reports that were taken."""
+        self.limited = 0
+        """Of these, how many are of steps that were ended from outside."""
         self.broken = ""
         self._began = time.monotonic()
         self._chain = b""
@@ -128,6 +131,7 @@ class Journal:
         assert self._ahead is not None
         entry, self._ahead = self._ahead, next(self._entries, None)
         self.given += 1
+        self.limited += entry.limited
         return entry
 
     def _read(self, head: Mapping[str, Any]) -> Iterator[Entry]:

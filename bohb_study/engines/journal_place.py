@@ -15,6 +15,9 @@ class JournalPlace:
     """The study's folder: no link below it is followed."""
     head: Mapping[str, Any] = field(default_factory=dict)
     """What its reports depend on, as far as the engine does not know it: JSON values."""
+    by_step: bool = True
+    """Whether each report is recorded by itself, and which step is under way; else once a second
+    what was computed until then."""
 
     @property
     def states(self) -> Path:

@@ -47,7 +47,7 @@ class JournalledTrainers(Trainers):
         self.early = inner.early
         self._replayed: dict[str, _Replayed] | None = {} if journal.replays else None
         """The trials that have not ended; None once no recorded report is left."""
-        self._by_itself = not job.task.computed
+        self._by_itself = journal.place.by_step
         """Whether each report is recorded by itself; else the recorder's columns are."""
         self._configs: dict[str, str] = {}
         self._states = SavedStates(journal) if self._by_itself and job.task.can_pause else None

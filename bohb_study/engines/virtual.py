@@ -101,9 +101,9 @@ class VirtualController:
         self._now = 0.0
         self._trainers = trainers or trainers_for(job, pair)
         self._journal, self._blocks = journal, None
-        if journal is not None and job.task.computed:
+        if journal is not None and not journal.place.by_step:
             self._blocks = BlockWriter(journal)
-        if journal is not None and (journal.replays or not job.task.computed):
+        if journal is not None and (journal.replays or journal.place.by_step):
             self._trainers = JournalledTrainers(self._trainers, journal, job)
         self._early = self._trainers.early
         self._step_from = steps_of(job.task.ladder)
@@ -160,7 +160,9 @@ class VirtualController:
             resumed = None
             if journal.resumed:
                 resumed = Resumed(journal.resumed, journal.given, self._trainers.repeated)
-            result = replace(result, resumed=resumed, journal_error=journal.broken)
+            result = replace(
+                result, resumed=resumed, limited=journal.limited, journal_error=journal.broken
+            )
         return replace(result, parallel=measured)
 
     def _run(self) -> None:

@@ -131,14 +131,18 @@ def execute(
         Each cell as it ends.
     """
     from bohb_study.engines.base import CellJob, Finished, Notice
+    from bohb_study.engines.trial_limits import TrialLimits
+    from bohb_study.running.journals import journals_of
 
-    config = study.config
+    config, limits = study.config, TrialLimits(options.trial_timeout, options.trial_memory)
     trials = trials_here(options)
     if nodes is not None and (options.address is not None or needs_actors(config, options)):
         trials = nodes.at_once(config.data_parallel)
     actors = actors_by_task(study, cells, options, trials)
     engines = {name: engine_of(config, study.tasks[name], options) for name in actors}
-    storage = _shared_storage(nodes, folder)
+    storage = _shared_storage(nodes, folder) if "tune" in engines.values() else None
+    shared = nodes is None or nodes.one_machine or nodes.shares_folder
+    journals = journals_of(study, cells, options, folder) if shared else {}
     jobs = [
         CellJob(
             cell=cell,
@@ -153,6 +157,8 @@ def execute(
             own_method=config.own_methods.get(cell.method),
             actors=actors[cell.task],
             data_parallel=config.data_parallel,
+            journal=journals.get(cell),
+            limits=limits,
         )
         for cell in cells
     ]

@@ -12,7 +12,10 @@ cluster all CPUs are kept busy where no number is given."""
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How and where a study is run; none of it changes a row."""
+    """How and where a study is run; none of it changes a row.
+
+    But for the limits of trials: one that exceeds a limit has failed.
+    """
 
     out: Path = Path("results")
     """Folder of all studies."""
@@ -37,6 +40,13 @@ class RunOptions:
     rows do not depend on it); 0: each cell trains in its own process. By default as many as there
     are CPUs for, after each cell has one; where that is one, a cell trains in its own process."""
 
+    trial_timeout: float | None = None
+    """Seconds that a step of a trial may take, from one report to the next; one that takes longer
+    has failed, and the cell goes on."""
+    trial_memory: float | None = None
+    """GB of memory that the process in which a trial trains may have, with what it imports; a trial
+    that takes more has failed, and the cell goes on."""
+
     def __post_init__(self) -> None:
         """Raise UsageError, naming the parameter, for a value that cannot be."""
         if not str(self.out):
@@ -51,6 +61,10 @@ class RunOptions:
         for parameter, value, least in (
             ("cpus_per_trial", self.cpus_per_trial, "above 0"),
             ("gpus_per_trial", self.gpus_per_trial, "0 or above"),
+            ("trial_timeout", self.trial_timeout, "above 0"),
+            ("trial_memory", self.trial_memory, "above 0"),
         ):
+            if value is None:
+                continue
             if not (0 < value < 1e6 or (value == 0 and least == "0 or above")):
                 raise UsageError(f"{value:g}: must be a number, {least}", parameter)

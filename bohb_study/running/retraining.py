@@ -86,7 +86,7 @@ def _trained(
     left: Sequence[TrainingJob], at_once: int, progress: Progress
 ) -> Generator[Final, None, None]:
     """Each training as it ends; what is the same training is run once."""
-    from bohb_study.engines.base import Finished
+    from bohb_study.engines.base import Finished, Notice
     from bohb_study.running.pools import local  # imports Ray's cloudpickle, which is slow
 
     twins: dict[tuple[str | int, ...], list[TrainingJob]] = {}
@@ -103,6 +103,9 @@ def _trained(
     began: dict[str, float] = {}
     with closing(local.run_cells(first, at_once)) as events:
         for event in events:
+            if isinstance(event, Notice):
+                progress.message(event.text)
+                continue
             name = str(event.cell)
             job = by_name[name]
             top = job.task.ladder.top

@@ -36,6 +36,8 @@ class TrainingJob:
     """By which kernels it is trained."""
     code: str = ""
     """Hash of the code that decides what comes of it."""
+    journal: None = None
+    """It makes one report, so there is nothing in it from which it could go on."""
 
     @property
     def key(self) -> tuple[str | int, ...]:

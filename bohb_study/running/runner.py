@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bohb_study.checkout import git_state
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
+from bohb_study.numbers import counted
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.running.engine_choice import idle_gpu
 from bohb_study.running.execution import Ended, allowed_units, execute, prepare, session
+from bohb_study.running.journals import check_journals
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
 from bohb_study.scores import Score
@@ -30,6 +32,7 @@ from bohb_study.store import (
     write_study,
 )
 from bohb_study.store.code_file import CODE_FILE, write_code
+from bohb_study.store.journals import journal_place, remove_journal
 from bohb_study.store.locking import unwritable
 from bohb_study.store.names import STUDY_FILE
 from bohb_study.study import Cell, Study, StudyConfig
@@ -103,6 +106,7 @@ def run_study(
             # all that can be refused is refused before anything is written
             if folder:
                 _refuse_others(folder, study, reused, gpus=options.gpus_per_trial > 0)
+                check_journals(study, left, options, folder)
             prepare(study, options)
             nodes = stack.enter_context(session(study, left, options, folder))
         if left or not folder:
@@ -230,6 +234,16 @@ def remarks(result: "CellResult", resumable: bool) -> list[str]:
             f"{result.parallel.deaths} of its actors died and were replaced; "
             f"{result.parallel.repeated} units were trained again and not counted in the budget"
         )
+    if (resumed := result.resumed) is not None:
+        lines.append(
+            f"went on after {counted(resumed.reports, 'reports')} of its journal; "
+            f"{counted(resumed.repeated, 'units')} were trained again and not counted in the budget"
+        )
+    if result.journal_error:
+        lines.append(
+            f"its journal could not be written ({result.journal_error}); killed, it would have "
+            "started over"
+        )
     if frame.loc[frame["status"] == "ok", "test_loss"].isna().all() and _best(frame) is not None:
         lines.append("the test loss is not defined in any row")
     if resumable and (pauses := resumption(frame)).starts_over:
@@ -275,6 +289,14 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
             record["parallel"] = asdict(result.parallel)
         if result.node:
             record["node"] = result.node
+        if result.resumed is not None:
+            record["resumed"] = asdict(result.resumed)
+        if result.limited:
+            record["limits"] = {
+                "trial_timeout": options.trial_timeout,
+                "trial_memory": options.trial_memory,
+                "steps": result.limited,
+            }
         record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()
         if broken:
@@ -283,6 +305,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
             error = f"no trial was run: method {cell.method} suggested no configuration"
     if error is None and result is not None:
         write_cell(run.path, cell, result.frame, record)
+        remove_journal(journal_place(run.path, cell))
         run.ran.append(cell)
     else:
         run.failed[cell] = str(error)

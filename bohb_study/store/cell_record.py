@@ -44,6 +44,13 @@ _FURTHER = {
     "parallel": shapes.table(shapes.number),
     "numerics": shapes.table(shapes.line),
     "node": shapes.table(shapes.line),
+    "resumed": shapes.fields(dict.fromkeys(("times", "reports", "repeated"), _COUNT)),
+    "limits": shapes.fields(
+        {
+            **dict.fromkeys(("trial_timeout", "trial_memory"), shapes.nullable(shapes.number)),
+            "steps": shapes.whole(1),
+        }
+    ),
 }
 _DONE = {
     "rows": shapes.whole(1),
@@ -104,6 +111,11 @@ class CellRecord:
     """Why trainings failed, by trial."""
     parallel: Mapping[str, float] = field(default_factory=dict)
     """How the cell's actors spent its time: the fields of ``engines.base.ParallelTraining``."""
+    resumed: Mapping[str, int] = field(default_factory=dict)
+    """How the cell went on that had been killed: the fields of ``engines.base.Resumed``."""
+    limits: Mapping[str, float | None] = field(default_factory=dict)
+    """Of its trials, where steps exceeded them, and how many ``steps`` did; a process that ended by
+    itself counts among them."""
     numerics: Mapping[str, str] = field(default_factory=dict)
     """``numerics.record`` of the process that ran it."""
     json: Mapping[str, Any] = field(default_factory=dict)

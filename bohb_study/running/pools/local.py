@@ -7,6 +7,7 @@ this process alone.
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,9 @@ from typing import Any
 
 from ray import cloudpickle
 
-from bohb_study.engines.base import Finished, Job, Result, Running
+from bohb_study.engines.base import CellJob, Finished, Job, Notice, Result, Running
 from bohb_study.numerics import Mode, environment
+from bohb_study.running.pools.trial_limits import Blame, StepWatch
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0
@@ -40,7 +42,10 @@ class WorkerProcess:
         self._temporary = tempfile.TemporaryDirectory(prefix="bohb-study-")
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bohb_study.running.pools.worker", str(theirs.fileno())],
+            [
+                *(sys.executable, "-m", "bohb_study.running.pools.worker"),
+                *(str(theirs.fileno()), str(os.getpid())),
+            ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             # as in engine tune: stdout is for results, and HpBandSter prints its densities there
@@ -57,10 +62,16 @@ class WorkerProcess:
         self.job: Job[Any] | None = None
         self.last: Running | None = None
         """The last report of the job that it runs."""
+        self.died = ""
+        """How it ended by itself, in a few words."""
+        self._watch: StepWatch | None = None
 
     def begin(self, job: Job[Any]) -> None:
         """Run ``job``; what comes of it arrives through ``pipe``."""
         self.job, self.last = job, None
+        self._watch = None
+        if isinstance(job, CellJob) and job.journal and job.limits:
+            self._watch = StepWatch(job.journal, job.limits)
         with contextlib.suppress(OSError):  # where it has died ``receive`` says so
             self.pipe.send_bytes(cloudpickle.dumps(job))
 
@@ -71,11 +82,17 @@ class WorkerProcess:
             message: Running | Finished[Any] = cloudpickle.loads(self.pipe.recv_bytes())
         except (EOFError, OSError):
             code = self._process.wait()
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            return Finished(self.job.cell, None, f"its process {how}")
+            self.died = (
+                f"was killed by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
+            )
+            return Finished(self.job.cell, None, f"its process {self.died}")
         if isinstance(message, Running):
             self.last = message
         return message
+
+    def exceeded(self) -> str:
+        """Which limit its trial exceeds, in a few words; empty where it exceeds none."""
+        return self._watch.exceeded(self._process.pid) if self._watch else ""
 
     def replaced(self) -> "WorkerProcess":
         """End it, and start another like it."""
@@ -86,6 +103,11 @@ class WorkerProcess:
     def alive(self) -> bool:
         """Whether it can take another job."""
         return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once: it may not listen."""
+        self._process.kill()
+        self._process.wait()
 
     def end(self) -> None:
         """End it, whatever it is doing."""
@@ -101,7 +123,7 @@ class WorkerProcess:
 
 def run_cells(
     jobs: Sequence[Job[Result]], at_once: int
-) -> Generator[Running | Finished[Result], None, None]:
+) -> Generator[Running | Finished[Result] | Notice, None, None]:
     """Run cells, or whatever jobs, side by side in processes of this machine.
 
     Args:
@@ -110,10 +132,18 @@ def run_cells(
 
     Yields:
         How far each is, at least every ``POLL_SECONDS``, and how it ended. A process that dies
-        fails its own job only.
+        fails its own job only, and not even that where the job can go on by its journal.
     """
     waiting = list(reversed(jobs))
     workers = [WorkerProcess(job.numerics) for job in jobs[:at_once]]
+    blame = Blame()
+
+    def go_on(worker: WorkerProcess, job: Job[Any]) -> WorkerProcess:
+        """Let another process run ``job``, in place of ``worker``."""
+        other = workers[workers.index(worker)] = worker.replaced()
+        other.begin(job)
+        return other
+
     try:
         for worker in workers:
             worker.begin(waiting.pop())
@@ -123,16 +153,42 @@ def run_cells(
                 yield from (w.last for w in busy.values() if w.last)
             for pipe in ready:
                 assert isinstance(pipe, Connection)
-                worker = busy[pipe]
+                worker = busy.pop(pipe)
                 message = worker.receive()
-                if isinstance(message, Finished):
-                    worker.job = None
-                    if waiting:
+                if not isinstance(message, Finished):
+                    yield message
+                    continue
+                job, worker.job = worker.job, None
+                assert job is not None
+                again, said = blame.after_death(job, worker.died) if worker.died else (None, "")
+                if again is not None:
+                    go_on(worker, again)
+                    yield Notice(said)
+                    continue
+                if waiting:
+                    if message.error or not worker.alive:
                         # a training may have broken more than itself, such as the environment
-                        if message.error or not worker.alive:
-                            workers[workers.index(worker)] = worker = worker.replaced()
+                        go_on(worker, waiting.pop())
+                    else:
                         worker.begin(waiting.pop())
                 yield message
+            for worker in busy.values():
+                if why := worker.exceeded():
+                    job = worker.job
+                    assert isinstance(job, CellJob)
+                    worker.kill()
+                    said = blame.after_limit(job, why)
+                    go_on(worker, job)
+                    if said:
+                        yield Notice(said)
     finally:
         for worker in workers:
             worker.end()
+
+
+def _signal(number: int) -> str:
+    """A signal by its name, where it has one."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

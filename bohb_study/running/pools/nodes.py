@@ -106,6 +106,11 @@ class Nodes:
         return tuple(sorted(self._usable)) if self._question else ()
 
     @property
+    def one_machine(self) -> bool:
+        """Whether there is no node but this machine."""
+        return self._question is None
+
+    @property
     def shares_folder(self) -> bool:
         """Whether all nodes that may run cells see the study's folder."""
         return self._folder is not None

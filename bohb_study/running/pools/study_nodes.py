@@ -41,7 +41,6 @@ def nodes_for(
         {cell.method for cell in cells if engines[cell.task] == "tune" and _pauses(study, cell)}
     )
     why = f"{' and '.join(by_tune)} under engine tune pauses trials" if by_tune else ""
-    tune = any(engines[name] == "tune" for name in names)
     origins = {
         Origin(
             cell.task,
@@ -60,7 +59,7 @@ def nodes_for(
         download=options.download,
     )
     try:
-        nodes.check(question, folder if tune else None, why)
+        nodes.check(question, folder, why)
     except UsageError as error:
         if error.parameter != "address":
             raise

@@ -1,18 +1,26 @@
 """A process that runs jobs for ``local``, one after the other.
 
-Started as ``python -m bohb_study.running.pools.worker FD``, where FD is its end of a pipe. It gets
-a ``Job`` at a time, pickled, and answers with ``Running`` now and then and one ``Finished``.
+Started as ``python -m bohb_study.running.pools.worker FD PARENT``, where FD is its end of a pipe
+and PARENT the process that has started it. It gets a ``Job`` at a time, pickled, and answers with
+``Running`` now and then and one ``Finished``.
 """
 
+import ctypes
+import os
+import signal
 import sys
 import warnings
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
 
 from bohb_study import streams
 from bohb_study.engines.base import Finished, Job, Running, one_line
+
+_PR_SET_PDEATHSIG = 1
 
 
 def serve(pipe: Connection) -> None:
@@ -41,7 +49,22 @@ def serve(pipe: Connection) -> None:
         send(finished)
 
 
+def _end_with_parent(parent: int) -> None:
+    """Let the kernel end this process when the one that started it is gone, however that ended.
+
+    And where memory runs out, let it end this process rather than that one, which would take all
+    cells with it.
+    """
+    with suppress(OSError, AttributeError):  # where there is no Linux, the pipe's end has to do
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("900")
+
+
 if __name__ == "__main__":
+    _end_with_parent(int(sys.argv[2]))
     streams.guard()
     # of statsmodels, for each model that stock BOHB fits; it would be written over the progress
     warnings.filterwarnings("ignore", "After 0.17 or January 2028", FutureWarning)
