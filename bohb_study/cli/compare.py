@@ -36,13 +36,14 @@ def main(argv: Sequence[str]) -> int:
     options = command_line.parse(Compare, argv, __doc__ or "", "bohb-study compare")
     if options.list or options.dry_run:
         from bohb_study.cli.plan_tables import list_tables, plan_tables
-        from bohb_study.running.engine_choice import check_actors, engine_of
+        from bohb_study.running.engine_choice import check_actors, check_limits, engine_of
         from bohb_study.summaries.terminal import console
 
         if not options.list:
             study = options.study.resolve()
             engines = {engine_of(study.config, t, options.run) for t in study.tasks.values()}
             check_actors(study, engines, options.run)
+            check_limits(study, engines, options.run)
         for table in list_tables() if options.list else plan_tables(options.study):
             console().print(table)
         return 0

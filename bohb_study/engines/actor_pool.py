@@ -3,6 +3,7 @@
 import heapq
 import math
 import pickle
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,12 +18,15 @@ from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, one_line
 from bohb_study.engines.guard import NoStateError
 from bohb_study.engines.ranks import RankError, RankGroup
-from bohb_study.engines.training_actor import NOT_SAVED, Trained, TrainingActor
+from bohb_study.engines.training_actor import NOT_SAVED, Started, Trained, TrainingActor
+from bohb_study.engines.trial_limits import exceeded
 from bohb_study.engines.virtual_trial import StepTaken
 from bohb_study.errors import StudyError
 from bohb_study.seeding import Config
 from bohb_study.tasks import Report
 
+LIMIT_POLL_SECONDS = 0.25
+"""How often limits of trials are looked at while nothing comes back."""
 MOST_STARTS = 3
 """Actors that may die one after the other before they have started."""
 
@@ -85,6 +89,12 @@ class Actor:
     """Whether it has started."""
     training: Training | None = None
     """What it trains now."""
+    since: float = 0.0
+    """When it was given that, by the monotonic clock."""
+    steps: int = 1
+    """How many steps that takes."""
+    process: int | None = None
+    """Its id, where it is a process of this machine."""
     queue: "Queue" = field(default_factory=lambda: Queue())
     """What has its home here and is to be trained."""
 
@@ -134,14 +144,14 @@ class Event(NamedTuple):
 class ActorPool:
     """Starts actors, passes calls on and says what came of them."""
 
-    def __init__(self, job: CellJob, time: ActorTime) -> None:
+    def __init__(self, job: CellJob, spent: ActorTime) -> None:
         """Start the actors of ``job``.
 
         Args:
             job: the cell.
-            time: is told when actors become free and when they are given work.
+            spent: is told when actors become free and when they are given work.
         """
-        self._job, self._time = job, time
+        self._job, self._time = job, spent
         self._record = numerics.record(job.numerics)
         self._calls: dict[Any, Actor] = {}
         """Who was asked to start or to train, by the reference of the answer."""
@@ -186,6 +196,7 @@ class ActorPool:
             again: steps to take again before it, from its state; None where it is at home there.
         """
         training.home, actor.training = actor, training
+        actor.since, actor.steps = time.monotonic(), 1 + len(again or ())
         self._time.free(-1)
         state = None if again is None else training.state
         call = actor.handle.train.remote(
@@ -228,7 +239,7 @@ class ActorPool:
         # a state that is waited for comes to this node, and outlives the one where it was saved
         pending = [*self._calls, *self._saving]
         if block:
-            ray.wait(pending)
+            ray.wait(pending, timeout=LIMIT_POLL_SECONDS if self._job.limits else None)
         done, _ = ray.wait(pending, num_returns=len(pending), timeout=0)
         found: list[Event] = []
         for reference in done:
@@ -250,7 +261,7 @@ class ActorPool:
 
     def _called(self, actor: Actor, reference: Any) -> Iterator[Event]:
         try:
-            answer: Trained | None = ray.get(reference)
+            answer: Trained | Started = ray.get(reference)
         except RayError as error:
             if actor.training is not None and _is_lost(error):
                 self._time.free(1)
@@ -261,10 +272,12 @@ class ActorPool:
                 yield self._replace(actor, error)
             return
         self._time.free(1)
-        if answer is not None:
+        if isinstance(answer, Trained):
             yield Event(actor, answer)
             return
         actor.ready, self._failed_starts = True, 0
+        if answer.node == ray.get_runtime_context().get_node_id():
+            actor.process = answer.process
 
     def _replace(self, actor: Actor, error: RayError) -> Event:
         """Start another actor for one that has died."""
@@ -280,6 +293,16 @@ class ActorPool:
         self._calls = {call: other for call, other in self._calls.items() if other is not actor}
         self.actors[self.actors.index(actor)] = self._start()
         return Event(actor, died=died)
+
+    def exceeded(self, actor: Actor) -> str:
+        """Which limit the training of an actor exceeds, in a few words; empty where none."""
+        return exceeded(
+            self._job.limits, time.monotonic() - actor.since, actor.steps, actor.process
+        )
+
+    def kill(self, actor: Actor) -> None:
+        """End an actor in the middle of what it does; ``events`` will say that it has died."""
+        ray.kill(actor.handle)
 
     def close(self) -> None:
         """End the actors."""

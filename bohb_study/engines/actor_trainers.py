@@ -139,6 +139,10 @@ class ActorTrainers(Trainers):
         state = self._pool.saved_state(training)
         return None if state is None else (training.saved, state)
 
+    def is_limited(self, trial: VirtualTrial) -> bool:
+        """Whether its step was ended, or has ended its actors."""
+        return bool(self._trainings[trial.trial_id].failed)
+
     @property
     def repeated(self) -> int:
         """Units that were trained again, not counted in the budget."""
@@ -214,6 +218,8 @@ class ActorTrainers(Trainers):
     def _collect(self, *, block: bool) -> None:
         """Take what has come back, and give free actors more; ``block``: wait for something."""
         self._dispatch()
+        if self._job.limits:
+            self._limit()
         for event in self._pool.events(block=block):
             training, event.actor.training = event.actor.training, None
             if event.died:
@@ -274,11 +280,20 @@ class ActorTrainers(Trainers):
         for training in dead.queue:
             self._train(training)
 
+    def _limit(self) -> None:
+        """End the actors whose training takes more than it may; it has failed."""
+        for actor in self._pool.actors:
+            training = actor.training
+            if training is not None and not training.failed:
+                training.failed = self._pool.exceeded(actor)
+                if training.failed:
+                    self._pool.kill(actor)
+
     def _interrupted(self, training: Training, died: str) -> None:
         """Its actor has died in the middle of a step: take it again, unless it is the reason."""
         training.home = None
         training.deaths += 1
-        if training.deaths >= MOST_DEATHS:
+        if training.deaths >= MOST_DEATHS and not training.failed:
             training.failed = f"its process died {training.deaths} times: {died}"
         if training.ended or len(training.done) >= training.paid:
             training.step = None  # nobody has paid for it

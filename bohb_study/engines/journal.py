@@ -95,7 +95,7 @@ class Journal:
         self.given = 0
         """Recorded reports that were taken."""
         self.limited = 0
-        """Of these, how many are of steps that were ended from outside."""
+        """Reports, taken or added, of steps that were ended from outside."""
         self.broken = ""
         self._began = time.monotonic()
         self._chain = b""
@@ -133,6 +133,22 @@ class Journal:
         self.given += 1
         self.limited += entry.limited
         return entry
+
+    def check(self, entry: Entry, step: Step) -> None:
+        """Raise StudyError where a recorded report is of another step than the cell takes now.
+
+        Args:
+            entry: the recorded one.
+            step: that is taken; its trial may be empty, where trials have other names at each run.
+        """
+        here = (step.trial or entry.trial, *step[1:])
+        if entry[:4] != here:
+            raise StudyError(
+                f"{self.place.path}: report {self.given} is of configuration {entry.config[:12]} "
+                f"at level {entry.level}, and the cell now takes {step.config} to level "
+                f"{step.level}: does the method draw from what no seed decides? Delete the file to "
+                "begin the cell again"
+            )
 
     def _read(self, head: Mapping[str, Any]) -> Iterator[Entry]:
         """All recorded reports; at the end the file ends behind the last good record."""
@@ -211,6 +227,7 @@ class Journal:
             limited: whether its step was ended from outside.
         """
         self._append(["report", *step, self.seconds, _said(report), limited])
+        self.limited += limited
 
     def add_state(self, trial: str, level: int, sha256: str) -> None:
         """The state of ``trial`` at ``level`` is in its file, whose hash is ``sha256``."""

@@ -14,7 +14,6 @@ from bohb_study.engines.journal import Journal, Step
 from bohb_study.engines.saved_states import SavedStates
 from bohb_study.engines.trainers import Known, Trainers
 from bohb_study.engines.virtual_trial import StepTaken, VirtualTrial
-from bohb_study.errors import StudyError
 from bohb_study.seeding import config_id
 from bohb_study.tasks import Report
 
@@ -43,7 +42,7 @@ class JournalledTrainers(Trainers):
             journal: of the cell.
             job: the cell.
         """
-        self._inner, self._journal, self._job = inner, journal, job
+        self._inner, self._journal = inner, journal
         self.early = inner.early
         self._replayed: dict[str, _Replayed] | None = {} if journal.replays else None
         """The trials that have not ended; None once no recorded report is left."""
@@ -96,7 +95,7 @@ class JournalledTrainers(Trainers):
         if not self.early:  # actors that die are another matter
             self._journal.add_step(step)
         report = self._inner.report(trial)
-        self._journal.add_report(step, report)
+        self._journal.add_report(step, report, limited=self._inner.is_limited(trial))
         if trial.step.time in self._rungs:
             self._journal.sync()
         if self._states is not None and self._states.is_due(trial.trial_id, report.seconds):
@@ -107,14 +106,9 @@ class JournalledTrainers(Trainers):
 
     def _recorded(self, trial: VirtualTrial, known: _Replayed) -> Report:
         entry, step = self._journal.next(), trial.step
-        here = (trial.trial_id, self._config(trial), step.target, step.units)
-        if entry[:4] != here:
-            raise StudyError(
-                f"{self._journal.place.path}: has trial {entry.trial[:8]} at level {entry.level} "
-                f"where {self._job.cell} now has trial {trial.trial_id} at level {step.target}: "
-                "does the method draw from what no seed decides? Delete the file to begin the cell "
-                "again"
-            )
+        self._journal.check(
+            entry, Step(trial.trial_id, self._config(trial), step.target, step.units)
+        )
         known.due = None
         known.steps.append((StepTaken(step.target, step.units), entry.report))
         if entry.limited:

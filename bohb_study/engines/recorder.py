@@ -48,6 +48,19 @@ def _as_json(task: Task) -> frozenset[str]:
     return frozenset(name for name, one in task.space(0).items() if column_kind(one)[1])
 
 
+def depends_on(job: CellJob) -> dict[str, Any]:
+    """What the reports of ``job`` depend on beside code, versions and numerics: JSON values."""
+    return {
+        **asdict(job.cell),
+        "budget": job.budget,
+        "engine": job.engine,
+        "workers": job.workers,
+        "data_parallel": job.data_parallel,
+        "space": space_of_task(job.task),
+        "split": job.task.split_sha256(job.cell.seed),
+    }
+
+
 @contextmanager
 def journal_of(job: CellJob) -> Iterator[Journal | None]:
     """The open journal of ``job``; None where it has none.
@@ -58,17 +71,7 @@ def journal_of(job: CellJob) -> Iterator[Journal | None]:
     if job.journal is None:
         yield None
         return
-    task, cell = job.task, job.cell
-    own = {
-        **asdict(cell),
-        "budget": job.budget,
-        "engine": job.engine,
-        "workers": job.workers,
-        "data_parallel": job.data_parallel,
-        "space": space_of_task(task),
-        "split": task.split_sha256(cell.seed),
-    }
-    journal = Journal(job.journal, own)
+    journal = Journal(job.journal, depends_on(job))
     try:
         yield journal
     finally:

@@ -70,6 +70,10 @@ class Trainers(ABC):
         """
         return None
 
+    def is_limited(self, trial: VirtualTrial) -> bool:
+        """Whether no more of ``trial`` is trained, since a step of it was ended from outside."""
+        return False
+
     @property
     def repeated(self) -> int:
         """Units that were trained again, not counted in the budget."""
@@ -183,7 +187,7 @@ class InProcess(Trainers):
         self._states.close()
 
 
-def check_same(cell: Cell, trial_id: str, known: Report, again: Report) -> None:
+def check_same(cell: Cell | str, trial_id: str, known: Report, again: Report) -> None:
     """Raise StudyError where a step that was trained again reports other numbers."""
     for name in ("status", "val_loss", "test_loss", "extra"):
         there, here = (repr(getattr(report, name)) for report in (known, again))

@@ -1,5 +1,6 @@
 """The actor of Ray that trains trials for the virtual clock, several of them in turn."""
 
+import os
 import pickle
 from collections.abc import Mapping, Sequence
 from time import perf_counter
@@ -16,6 +17,14 @@ from bohb_study.tasks import Report, Task
 
 NOT_SAVED = b""
 """Stands for a state that could not be had."""
+
+
+class Started(NamedTuple):
+    """Which process an actor is."""
+
+    node: str
+    """Ray's id of its node."""
+    process: int
 
 
 class Trained(NamedTuple):
@@ -49,12 +58,17 @@ class TrainingHost:
         self._evaluations: dict[str, GuardedEvaluation] = {}
         self._saving = 0.0
 
-    def check(self) -> None:
-        """Raise StudyError where this process computes by other kernels than the cell's."""
+    def check(self) -> Started:
+        """Get ready; says which process this is.
+
+        Raises:
+            StudyError: it computes by other kernels than the cell's.
+        """
         mode: Mode = "portable" if self._numerics["mode"] == "portable" else "native"
         check(mode, baseline=is_portable(self._numerics))
         if self._ranks is not None:
             self._ranks.open()  # who waits for their CPUs is given nothing to train
+        return Started(ray.get_runtime_context().get_node_id(), os.getpid())
 
     def train(
         self,

@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,16 +17,16 @@ from typing import Any
 import numpy as np
 import ray
 from ray import cloudpickle, tune
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
 from bohb_study import numerics
-from bohb_study.engines.base import CellJob, CellResult, OnProgress, no_exit
+from bohb_study.engines.base import CellJob, CellResult, OnProgress, Resumed, no_exit
 from bohb_study.engines.ledger_actor import LedgerActor
 from bohb_study.engines.placement import LostPartError, beside_this_process
 from bohb_study.engines.ranks import RankGroup
 from bohb_study.engines.ray_function import RayFunctionTrainable
-from bohb_study.engines.recorder import Recorder
+from bohb_study.engines.recorder import Recorder, depends_on
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair
@@ -149,6 +150,17 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     np.random.seed(job.problem.model_seed)  # noqa: NPY002
     here = beside_this_process()  # where the cell is lost anyway when the node dies
     ledger = LedgerActor.options(scheduling_strategy=here).remote(job.allowed)
+    try:
+        if job.journal:
+            ray.get(ledger.keep.remote(job.journal, depends_on(job)))
+        return _run(job, pair, ledger, progress)
+    except RayTaskError as error:
+        raise error.cause if isinstance(error.cause, StudyError) else error from None
+    finally:
+        ray.kill(ledger)  # and with it goes its hold on the journal
+
+
+def _run(job: CellJob, pair: Pair, ledger: Any, progress: OnProgress | None) -> CellResult:
     meter = _Meter()
     recorder = Recorder(job, pair)
     listener = _Listener(recorder, pair, meter, progress)
@@ -163,6 +175,7 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
         ledger=ledger,
         numerics=numerics.record(job.numerics),
         ranks=ranks,
+        journalled=job.journal is not None,
     )
     bundle = {"CPU": cpus, "GPU": gpus}
     # Ray keeps trainables by name, for all processes of a job together: by the name of its class,
@@ -198,6 +211,9 @@ def run_pair(job: CellJob, pair: Pair, progress: OnProgress | None = None) -> Ce
     if listener.errors:
         kind = LostPartError if listener.lost else StudyError
         raise kind(f"{len(listener.errors)} trials ended in Ray; first: {listener.errors[0]}")
-    account = ray.get(ledger.ledger.remote())
-    ray.kill(ledger)
-    return recorder.result(account, wall, at_once=job.workers)
+    account, facts = ray.get([ledger.ledger.remote(), ledger.journal.remote()])
+    if facts is None:
+        return recorder.result(account, wall, at_once=job.workers)
+    result = recorder.result(account, wall + facts.before, at_once=job.workers)
+    resumed = Resumed(facts.resumed, facts.given, facts.repeated) if facts.resumed else None
+    return replace(result, resumed=resumed, limited=facts.limited, journal_error=facts.broken)

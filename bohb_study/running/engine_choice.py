@@ -103,6 +103,24 @@ def check_actors(study: Study, engines: Collection["EngineName"], options: RunOp
         )
 
 
+def check_limits(study: Study, engines: Collection["EngineName"], options: RunOptions) -> None:
+    """Raise UsageError for limits of trials that nobody could see to."""
+    if "tune" not in engines:
+        return
+    if options.trial_memory is not None:
+        raise UsageError(
+            f"{options.trial_memory:g}: Ray runs the trials of engine tune; allowed with "
+            'engine="virtual"',
+            parameter="trial_memory",
+        )
+    if options.trial_timeout is not None and study.config.workers > 1:
+        raise UsageError(
+            f"{options.trial_timeout:g}: engine tune with several workers cannot go on behind a "
+            'trial; allowed with engine="virtual" or workers=1',
+            parameter="trial_timeout",
+        )
+
+
 def trials_here(options: RunOptions) -> int:
     """Trials that this machine has CPUs for at the same time."""
     return max(1, len(os.sched_getaffinity(0)) // math.ceil(options.cpus_per_trial))

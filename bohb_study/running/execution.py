@@ -13,6 +13,7 @@ from bohb_study.methods import check_fits
 from bohb_study.running.engine_choice import (
     actors_by_task,
     check_actors,
+    check_limits,
     engine_of,
     needs_actors,
     trials_here,
@@ -79,6 +80,7 @@ def session(
 
     engines = {engine_of(study.config, study.task(cell), options) for cell in cells}
     check_actors(study, engines, options)
+    check_limits(study, engines, options)
     by_ray = options.address is not None or "tune" in engines or needs_actors(study.config, options)
     by_ray = by_ray or any(actors_by_task(study, cells, options, trials_here(options)).values())
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():

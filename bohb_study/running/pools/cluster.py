@@ -38,6 +38,7 @@ from bohb_study.errors import StudyError
 from bohb_study.numerics import changes
 from bohb_study.running.pools.board import BoardActor
 from bohb_study.running.pools.nodes import DEATH_SECONDS, Node, Nodes
+from bohb_study.running.pools.step_watch import Blame, StepWatch
 from bohb_study.study import Cell
 
 POLL_SECONDS = 0.25
@@ -100,6 +101,7 @@ def run_cells(
             for reference in done:
                 yield from cells.end(reference)
             yield from cells.settle()
+            yield from cells.limit()
     finally:
         for reference in cells.running:
             ray.cancel(reference, force=True)
@@ -119,6 +121,8 @@ class _Attempt:
     """What its last start ended with, where a node may be the reason."""
     until: float = 0.0
     """When that reason is not looked for any longer."""
+    watch: StepWatch | None = None
+    """Watches its steps, where they are limited."""
 
     @property
     def cell(self) -> Cell:
@@ -139,6 +143,7 @@ class _Cells:
         self._unclear: list[_Attempt] = []
         self.running: dict[Any, _Attempt] = {}
         self._nobody_since: float | None = None
+        self._blame = Blame()
 
     @property
     def left(self) -> bool:
@@ -163,6 +168,8 @@ class _Cells:
                 # actors that the cell starts inherit it; a node's own environment may differ
                 runtime_env={"env_vars": changes(job.numerics)},
             )
+            if job.engine == "tune" and job.journal and job.limits:
+                attempt.watch = StepWatch(job.journal, job.limits)
             self.running[task.remote(job, board)] = attempt
 
     def wait(self) -> list[Any]:
@@ -191,6 +198,8 @@ class _Cells:
         elif lost and self._nodes.can_die(attempt.placement.nodes):
             attempt.until = time.monotonic() + DEATH_SECONDS
             self._unclear.append(attempt)
+        elif lost:
+            yield self._crashed(attempt)
         else:
             yield attempt.failed()
 
@@ -202,7 +211,7 @@ class _Cells:
                 yield self._again(attempt, dead[0])
             elif time.monotonic() > attempt.until:
                 self._unclear.remove(attempt)
-                yield attempt.failed()
+                yield self._crashed(attempt)
         for reference, attempt in list(self.running.items()):
             chosen = attempt.placement.nodes
             if chosen and not set(chosen) & set(self._nodes.ids):
@@ -213,6 +222,29 @@ class _Cells:
                     del self.running[reference]
                     remove_groups(attempt.placement.name)
                     yield self._again(attempt, dead[0])
+
+    def limit(self) -> Iterator[Notice]:
+        """End the cells whose trial takes longer than it may; they go on behind that step."""
+        for reference, attempt in list(self.running.items()):
+            why = attempt.watch.exceeded() if attempt.watch else ""
+            if not why or ray.wait([reference], timeout=0)[0]:
+                continue
+            ray.cancel(reference, force=True)
+            del self.running[reference]
+            remove_groups(attempt.placement.name)
+            said = self._blame.after_limit(attempt.job, why)
+            self._waiting.appendleft(attempt)
+            if said:
+                yield Notice(said)
+
+    def _crashed(self, attempt: _Attempt) -> Event:
+        """Run a cell again whose process, or a trial's, has ended; not if it always does."""
+        again, said = self._blame.after_death(attempt.job, "ended unexpectedly")
+        if again is None:
+            return attempt.failed()
+        attempt.job = again
+        self._waiting.appendleft(attempt)
+        return Notice(said)
 
     def _again(self, attempt: _Attempt, node: Node) -> Event:
         """Run a cell again whose node has died, unless that has happened too often."""

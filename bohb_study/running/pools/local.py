@@ -20,7 +20,7 @@ from ray import cloudpickle
 
 from bohb_study.engines.base import CellJob, Finished, Job, Notice, Result, Running
 from bohb_study.numerics import Mode, environment
-from bohb_study.running.pools.trial_limits import Blame, StepWatch
+from bohb_study.running.pools.step_watch import Blame, StepWatch
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0

@@ -11,14 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from bohb_study import interrupts
 from bohb_study.engines.base import CellJob, Job
 from bohb_study.engines.journal import Journal, Step
 from bohb_study.engines.journal_place import JournalPlace
-from bohb_study.engines.trial_limits import TrialLimits
+from bohb_study.engines.trial_limits import TrialLimits, exceeded
 from bohb_study.study import Cell
 
 MOST_DEATHS = 3
@@ -28,7 +26,6 @@ FROM_OUTSIDE = ("was killed by SIGKILL", "was killed by SIGTERM")
 """Ends of a process that any other may be the reason of."""
 _TAIL = 4096
 """Bytes at the end of a journal within which its last record begins, if it is that of a step."""
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class StepWatch:
@@ -41,11 +38,12 @@ class StepWatch:
         self._since: float | None = None
         """When the step was seen to begin; None between steps."""
 
-    def exceeded(self, process: int) -> str:
+    def exceeded(self, process: int | None = None) -> str:
         """Which limit is exceeded, in a few words; empty where none is.
 
         Args:
-            process: the id of the cell's process.
+            process: the id of the cell's process; None where it is not on this machine, so that
+                nobody can say what memory it has.
         """
         with contextlib.suppress(OSError):
             size = os.stat(self._place.path, follow_symlinks=False).st_size
@@ -54,14 +52,7 @@ class StepWatch:
                 self._since = time.monotonic() if self._in_step(size) else None
         if self._since is None:
             return ""
-        most, now = self._limits, time.monotonic()
-        if most.seconds is not None and now - self._since > most.seconds:
-            return f"took longer than trial_timeout={most.seconds:g} s"
-        if most.gigabytes is not None:
-            taken = _resident(process) / 1e9
-            if taken > most.gigabytes:
-                return f"took {taken:.2g} GB, more than trial_memory={most.gigabytes:g}"
-        return ""
+        return exceeded(self._limits, time.monotonic() - self._since, 1, process)
 
     def _in_step(self, size: int) -> bool:
         with open(self._place.path, "rb") as file:
@@ -146,12 +137,3 @@ def _read(job: CellJob) -> Iterator[Journal]:
         yield journal
     finally:
         journal.close()
-
-
-def _resident(process: int) -> int:
-    """Bytes of memory that a process and its descendants have."""
-    total = 0
-    for one in (process, *interrupts.descendants(process)):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * _PAGE
-    return total
