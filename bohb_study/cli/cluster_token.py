@@ -12,8 +12,8 @@ def use_cluster_token(address: str | None) -> None:
 
     ``ray start`` asks for the token by default wherever ``~/.ray/auth_token`` is, and every local
     Ray leaves one there; a process that connects shows it only where it is told to (Ray 2.60,
-    ``ray._private.authentication.authentication_token_setup``). A cluster that asks for none does
-    not mind.
+    ``ray._private.authentication.authentication_token_setup``). A cluster that asks for none lets
+    it in, but cannot start its actors: ``RAY_AUTH_MODE=disabled`` is for such.
 
     Args:
         address: of the cluster; nothing is done without one.

@@ -7,6 +7,7 @@ in the middle of a call it knows only after some missed heartbeats. So a cell of
 process is gone waits that long for its verdict, and others run meanwhile.
 """
 
+import os
 import re
 import socket
 import time
@@ -93,9 +94,11 @@ def run_cells(
             try:
                 states = ray.get(board.get.remote())
             except RayError as error:
+                advice = "run the same command again"
+                if os.environ.get("RAY_AUTH_MODE") == "token":
+                    advice += "; with RAY_AUTH_MODE=disabled, if the cluster asks for no token"
                 raise StudyError(
-                    f"Ray has ended ({one_line(error, 80)}); finished cells are kept: run the same "
-                    "command again"
+                    f"Ray has ended ({one_line(error, 80)}); finished cells are kept: {advice}"
                 ) from None
             yield from (state for state in states if state.cell in live)
             for reference in done:

@@ -69,7 +69,7 @@ def test_cells_come_back_and_failures_are_their_own(
     ended = finished(jobs, 1)
     assert set(ended) == {job.cell for job in jobs}
     killed, spaceless = ended.pop(jobs[1].cell), ended.pop(jobs[2].cell)
-    assert (killed.result, killed.error) == (None, "its process was killed by signal 9")
+    assert (killed.result, killed.error) == (None, "its process was killed by SIGKILL")
     assert spaceless.result is None
     assert spaceless.error == "LookupError: this task has no space"
     pids = set()

@@ -114,6 +114,8 @@ def address(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
     if ray.is_initialized():
         ray.shutdown()
     monkeypatch.setattr("bohb_study.running.pools.connection.check_address", lambda given: None)
+    # the cluster asks for no token, and one that this machine may have is not to be shown to it
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     given: str = cluster.address
     return given
 
@@ -311,8 +313,9 @@ def test_a_cell_of_engine_tune_is_run_again_where_its_trials_node_dies(
     run = run_study(config, RunOptions(out=tmp_path, jobs=1), watcher)
     assert run.failed == {}
     assert {name: one["rows_hash"] for name, one in records(run).items()} == rows_here(config)
-    (gone,) = watcher.messages
+    gone, resumed = watcher.messages
     assert f"({killed[0][:8]}) is gone: Slow/random/0 is run again" in gone
+    assert resumed.startswith("Slow/random/0: went on after ")
     assert not any(one["state"] != "REMOVED" for one in placement_group_table().values())
 
 
