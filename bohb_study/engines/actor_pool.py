@@ -224,6 +224,11 @@ class ActorPool:
         data = ray.get(training.state)
         return pickle.loads(data) if data != NOT_SAVED else None
 
+    def put(self, training: Training, level: int, state: Any) -> None:
+        """Give it a state, as of ``GuardedEvaluation`` at ``level``, to go on from."""
+        training.state = ray.put(pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL))
+        training.saved = level
+
     def leave(self, training: Training) -> None:
         """Let its home forget it."""
         assert training.home is not None

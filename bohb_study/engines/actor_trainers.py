@@ -15,12 +15,9 @@ reached; this must give the losses that are known, and does not count in the bud
 """
 
 import math
-import pickle
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-
-import ray
 
 from bohb_study.engines.actor_pool import Actor, ActorPool, Queue, Training
 from bohb_study.engines.actor_time import ActorTime
@@ -129,8 +126,7 @@ class ActorTrainers(Trainers):
         training.failed = known.failed
         level, state = known.level_and_state()
         if level:
-            data = pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
-            training.state, training.saved = ray.put(data), level
+            self._pool.put(training, level, state)
         self._trainings[trial.trial_id] = training
 
     def state(self, trial: VirtualTrial) -> tuple[int, Any] | None:

@@ -187,7 +187,7 @@ class CellResult:
     resumed: Resumed | None = None
     """How it went on where it had been killed; None where it ran in one go."""
     limited: int = 0
-    """Steps that failed since they were ended from outside: they took too long, say."""
+    """Trials of which a step was ended from outside: it took too long, say."""
     journal_error: str = ""
     """Why its journal could not be written to its end."""
     node: dict[str, str] = field(default_factory=dict)

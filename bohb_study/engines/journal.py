@@ -84,8 +84,6 @@ class Journal:
         self.place = place
         self.resumed = 0
         """How often the cell was begun before."""
-        self.before = 0.0
-        """Seconds that it had run before."""
         self.step: Step | None = None
         """The last one that was begun and has no report, of what was read."""
         self.deaths: list[str] = []
@@ -94,12 +92,13 @@ class Journal:
         """Last saved state of a trial: its level, and the sha256 of the file."""
         self.given = 0
         """Recorded reports that were taken."""
-        self.limited = 0
-        """Reports, taken or added, of steps that were ended from outside."""
+        self.limited: set[str] = set()
+        """Trials of which a step was ended from outside."""
         self.broken = ""
         self._began = time.monotonic()
         self._chain = b""
-        self._session = 0.0
+        self._sessions = self._session = 0.0
+        """Seconds of all runs before but the last one, and of that."""
         self._writes = False
         self.table: Any = None
         """Trials of the blocks, once there is a block."""
@@ -122,6 +121,11 @@ class Journal:
     # --- what was recorded ---
 
     @property
+    def before(self) -> float:
+        """Seconds that the cell had run before, of what was read."""
+        return self._sessions + self._session
+
+    @property
     def replays(self) -> bool:
         """Whether a recorded report is left."""
         return self._ahead is not None
@@ -131,7 +135,8 @@ class Journal:
         assert self._ahead is not None
         entry, self._ahead = self._ahead, next(self._entries, None)
         self.given += 1
-        self.limited += entry.limited
+        if entry.limited:
+            self.limited.add(entry.trial)
         return entry
 
     def check(self, entry: Entry, step: Step) -> None:
@@ -184,7 +189,7 @@ class Journal:
         kind, *rest = record
         if kind == "began":
             self.resumed += 1
-            self.before += self._session
+            self._sessions += self._session
             self._session = 0.0
         elif kind == "step":
             trial, config, level, units = rest
@@ -227,7 +232,8 @@ class Journal:
             limited: whether its step was ended from outside.
         """
         self._append(["report", *step, self.seconds, _said(report), limited])
-        self.limited += limited
+        if limited:
+            self.limited.add(step.trial)
 
     def add_state(self, trial: str, level: int, sha256: str) -> None:
         """The state of ``trial`` at ``level`` is in its file, whose hash is ``sha256``."""

@@ -13,7 +13,7 @@ class JournalPlace:
     path: Path
     within: Path
     """The study's folder: no link below it is followed."""
-    head: Mapping[str, Any] = field(default_factory=dict)
+    head: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What its reports depend on, as far as the engine does not know it: JSON values."""
     by_step: bool = True
     """Whether each report is recorded by itself, and which step is under way; else once a second

@@ -109,7 +109,7 @@ class LedgerHost:
         if one is None:
             return None
         return JournalFacts(
-            one.resumed, one.given, one.limited, self._repeated, one.before, one.broken
+            one.resumed, one.given, len(one.limited), self._repeated, one.before, one.broken
         )
 
 

@@ -161,7 +161,7 @@ class VirtualController:
             if journal.resumed:
                 resumed = Resumed(journal.resumed, journal.given, self._trainers.repeated)
             result = replace(
-                result, resumed=resumed, limited=journal.limited, journal_error=journal.broken
+                result, resumed=resumed, limited=len(journal.limited), journal_error=journal.broken
             )
         return replace(result, parallel=measured)
 

@@ -295,7 +295,7 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
             record["limits"] = {
                 "trial_timeout": options.trial_timeout,
                 "trial_memory": options.trial_memory,
-                "steps": result.limited,
+                "trials": result.limited,
             }
         record["failures"] = {str(trial): why for trial, why in result.failures.items()}
         broken = result.account.violations()

@@ -48,7 +48,7 @@ _FURTHER = {
     "limits": shapes.fields(
         {
             **dict.fromkeys(("trial_timeout", "trial_memory"), shapes.nullable(shapes.number)),
-            "steps": shapes.whole(1),
+            "trials": shapes.whole(1),
         }
     ),
 }
@@ -114,8 +114,8 @@ class CellRecord:
     resumed: Mapping[str, int] = field(default_factory=dict)
     """How the cell went on that had been killed: the fields of ``engines.base.Resumed``."""
     limits: Mapping[str, float | None] = field(default_factory=dict)
-    """Of its trials, where steps exceeded them, and how many ``steps`` did; a process that ended by
-    itself counts among them."""
+    """Of its trials, where some exceeded them, and how many ``trials`` did; those that ended their
+    process count among them."""
     numerics: Mapping[str, str] = field(default_factory=dict)
     """``numerics.record`` of the process that ran it."""
     json: Mapping[str, Any] = field(default_factory=dict)
