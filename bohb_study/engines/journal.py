@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from bohb_study.engines.journal_place import JournalPlace
 from bohb_study.errors import StudyError
@@ -108,6 +109,7 @@ class Journal:
         except OSError as error:
             raise StudyError(f"cannot open {place.path}: {error.strerror}") from None
         try:
+            _open.add(self)
             self._lock()
             self._good = 0
             head = json.loads(json.dumps({"format": FORMAT, **place.head, **(own or {})}))
@@ -315,10 +317,29 @@ class Journal:
 
     def close(self) -> None:
         """Flush and close it."""
+        _open.discard(self)
         if self._writes:
             self._flusher.close()
         self._reader.close()
         self._file.close()
+
+    def leave(self) -> None:
+        """This process is a fork of the one that has it, and would keep others from it."""
+        self.broken = "in a fork"
+        for file in (self._file, self._reader):
+            with suppress(OSError):
+                os.close(file.fileno())
+
+
+_open: WeakSet[Journal] = WeakSet()
+
+
+def _leave_all() -> None:
+    for one in list(_open):
+        one.leave()
+
+
+os.register_at_fork(after_in_child=_leave_all)
 
 
 class _Flusher:

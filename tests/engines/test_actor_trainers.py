@@ -19,6 +19,7 @@ from ray.exceptions import ObjectLostError
 from bohb_study.engines import actor_trainers
 from bohb_study.engines.actor_pool import ActorPool
 from bohb_study.engines.base import CellJob, CellResult, ParallelTraining, run_cell
+from bohb_study.engines.trial_limits import TrialLimits
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.seeding import Config
@@ -43,6 +44,7 @@ def by_value_too() -> Iterator[None]:
 
 
 POISONED = 0.4
+HOARD = 0.1
 
 
 def in_actor() -> bool:
@@ -58,6 +60,9 @@ class MovedEvaluation(ToyEvaluation):
         fatal = task.strikes() if task.kills else 0
         if fatal % 2 or (task.poison and self.config["x"] > POISONED and in_actor()):
             os.kill(os.getpid(), signal.SIGKILL)
+        if task.hog and self.config["x"] > POISONED and in_actor():
+            kept = bytearray(2 * 10**9) if self.config["y"] > HOARD else b""  # noqa: F841
+            time.sleep(600)
         if task.chance:
             self.memory += float(np.random.default_rng().normal())
         self.memory += np.random.random() + random.random()  # noqa: NPY002
@@ -80,6 +85,8 @@ class MovedTask(ToyTask):
     it, when the report is lost."""
     poison: bool = False
     """Whether x above ``POISONED`` kills its actor each time."""
+    hog: bool = False
+    """Whether x above ``POISONED`` hangs in an actor, and where y is above ``HOARD`` takes 2 GB."""
     chance: bool = False
     """Whether each training is another."""
 
@@ -162,6 +169,19 @@ def test_a_training_that_kills_its_process_fails_alone(job: Any, monkeypatch: An
     trials = frame.loc[fatal, "trial"].unique()
     assert set(result.failures) == set(trials)
     assert "its process died 2 times: " in result.failures[trials[0]]
+
+
+def test_trainings_that_hang_or_take_too_much_memory_fail_alone(job: Any) -> None:
+    """Their actor is ended and replaced; all others have the rows that they had."""
+    cell = job("random", MovedTask(hog=True), budget=3, workers=3)
+    result = on_actors(replace(cell, limits=TrialLimits(3.0, 1.5)), 2)
+    assert result.account.violations() == []
+    frame, known = result.frame, in_process(cell).frame
+    ended = (frame["hp.x"] > POISONED).to_numpy()
+    assert compare_frames(known[~ended], frame[~ended]) is None
+    assert (frame.loc[ended, "status"] == "failed").all()
+    said = {why.rpartition(" ")[0].partition("GB")[2] for why in result.failures.values()}
+    assert said == {"", ", more than"}, result.failures
 
 
 def test_a_state_that_is_lost_is_trained_again(job: Any, monkeypatch: Any) -> None:

@@ -1,6 +1,7 @@
 """Training functions through a real Ray Tune: those that call tune.report, and generators."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from bohb_study.engines import tune, virtual
 from bohb_study.engines.base import CellJob, CellResult
+from bohb_study.engines.journal_place import JournalPlace
 from bohb_study.errors import StudyError
 from bohb_study.running.reproduction import compare_frames
 from bohb_study.seeding import trial_seed
@@ -97,9 +99,21 @@ def accounting_passes(result: CellResult) -> bool:
     return account.violations() == [] and account.unspent == 0
 
 
-def test_a_function_with_checkpoints_goes_on_exactly() -> None:
-    """The example: weight and epoch after each pause are those of an unbroken descent."""
-    result = tune.run_cell(job(f"{EXAMPLES}/ray_function.py:task", "bohb", 4))
+def test_a_function_with_checkpoints_goes_on_exactly(tmp_path: Path) -> None:
+    """The example: weight and epoch after each pause are those of an unbroken descent.
+
+    Also where the cell was killed, and goes on by its journal: paused again where it was paused.
+    """
+    place = JournalPlace(tmp_path / "0.journal", tmp_path, {})
+    own = replace(job(f"{EXAMPLES}/ray_function.py:task", "bohb", 4), journal=place)
+    result = tune.run_cell(own)
+    records = place.path.read_bytes().splitlines(keepends=True)
+    place.path.write_bytes(b"".join(records[:60]))
+    again = tune.run_cell(own)
+    assert compare_frames(result.frame, again.frame) is None
+    assert again.resumed is not None
+    assert again.resumed.reports == 29
+    assert again.resumed.repeated > 0
     assert accounting_passes(result)
     frame = result.frame
     assert (frame["status"] == "ok").all()

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import ray
 from bohb_study.analysis.diagnostics.brackets import check_rungs, model_share
 from bohb_study.engines import virtual
 from bohb_study.engines.base import CellJob, CellResult
+from bohb_study.engines.journal_place import JournalPlace
 from bohb_study.engines.tune import run_cell, run_pair
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
@@ -218,6 +220,24 @@ def test_a_space_that_is_used_up_ends_the_cell(job: Any, finite_task: Any) -> No
     assert account.refused is None
     assert account.unspent == (10 - 6) * 9
     assert result.frame["config_id"].nunique() == 6
+
+
+def test_a_cell_that_was_killed_goes_on(job: Any, tmp_path: Path) -> None:
+    """By the journal, cut where it was killed: no more is trained than it takes to go on."""
+    place = JournalPlace(tmp_path / "0.journal", tmp_path, {"code": "x"})
+    own = replace(job("bohb"), journal=place)
+    whole = run_cell(own)
+    assert whole.resumed is None
+    records = place.path.read_bytes().splitlines(keepends=True)
+    place.path.write_bytes(b"".join(records[:101]))  # in the middle of a step
+    again = run_cell(own)
+    assert compare_frames(whole.frame, again.frame) is None
+    assert again.account == whole.account
+    assert again.resumed is not None
+    assert (again.resumed.times, again.resumed.reports) == (1, 49)
+    assert 0 < again.resumed.repeated < 49
+    with pytest.raises(StudyError, match="begun with code x, here y"):
+        run_cell(replace(own, journal=replace(place, head={"code": "y"})))
 
 
 def test_cells_side_by_side_keep_to_themselves(job: Any) -> None:

@@ -105,9 +105,10 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it at once: it may not listen."""
+        """End it at once, and what it has started: it may not listen."""
         self._process.kill()
         self._process.wait()
+        self._end_group()
 
     def end(self) -> None:
         """End it, whatever it is doing."""
@@ -118,7 +119,13 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._end_group()
         self._temporary.cleanup()
+
+    def _end_group(self) -> None:
+        """End what it has started and left behind."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def run_cells(
