@@ -6,7 +6,6 @@ Batches, networks and updates are those of the tasks; the images are made up. Wh
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bohb_study.benchmarking.passes import device_names, in_rounds, made_up, ratios, seconds_of
+from bohb_study.scratch import OwnedFolder
 from bohb_study.seeding import Config
 from bohb_study.tasks import make_task
 from bohb_study.tasks.training.denormals import flushed_denormals
@@ -250,7 +250,7 @@ def _own_compilations() -> Iterator[None]:
     key = "TORCHINDUCTOR_CACHE_DIR"
     before = os.environ.get(key)
     torch.compiler.reset()
-    with tempfile.TemporaryDirectory(prefix="bohb-compiled-") as folder:
+    with OwnedFolder("bohb-compiled-") as folder:
         os.environ[key] = folder
         try:
             yield

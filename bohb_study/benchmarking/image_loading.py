@@ -5,7 +5,6 @@ and both train the same network; the plain loop is that of the PyTorch tutorials
 set with transforms, one image at a time in Python.
 """
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from bohb_study.scratch import OwnedFolder
 from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.images.batches import PADDING, Images
 from bohb_study.tasks.training.images.decoded import load
@@ -139,7 +139,7 @@ def _pass(work: Work, batches: Batches, kernels: AbstractContextManager[None]) -
 @contextmanager
 def _plain_data_set(pixels: Tensor, labels: Tensor) -> Iterator[Any]:
     """Torchvision's own data set of these images, read from files as it expects them."""
-    with tempfile.TemporaryDirectory(prefix="bohb-images-") as root:
+    with OwnedFolder("bohb-images-") as root:
         folder = Path(root, "FashionMNIST", "raw")
         folder.mkdir(parents=True)
         for name in ("train", "t10k"):

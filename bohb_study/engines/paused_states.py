@@ -1,9 +1,10 @@
 """States of paused trials: in memory up to a limit, beyond it on disk."""
 
 import pickle
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from bohb_study.scratch import OwnedFolder
 
 LIMIT = 256 * 2**20
 """Bytes of states that a cell keeps in memory."""
@@ -22,7 +23,7 @@ class States:
         self._bytes = 0
         self._memory: dict[str, bytes] = {}
         self._files: dict[str, Path] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: OwnedFolder | None = None
 
     def put(self, key: str, state: Any) -> None:
         """Keep a picklable ``state`` under ``key``, which must be free."""
@@ -32,7 +33,7 @@ class States:
             self._bytes += len(data)
             return
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="bohb-states-")
+            self._folder = OwnedFolder("bohb-states-")
         self._files[key] = Path(self._folder.name, key)
         self._files[key].write_bytes(data)
 

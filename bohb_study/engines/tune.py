@@ -5,7 +5,6 @@ fix everything; with more, rows depend on the order in which results arrive.
 """
 
 import os
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from bohb_study.engines.recorder import Recorder, depends_on
 from bohb_study.engines.trainable import REFUSED, TaskTrainable
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair
+from bohb_study.scratch import OwnedFolder
 
 ENVIRONMENT = {
     # results recorded by a callback, nothing written beside it
@@ -185,7 +185,7 @@ def _run(job: CellJob, pair: Pair, ledger: Any, progress: OnProgress | None) -> 
     bundles = [bundle] if job.data_parallel == 1 else [{}, *[bundle] * job.data_parallel]
     tune.register_trainable(name, tune.with_resources(trainable, job.placement.bundles(bundles)))
     begin = perf_counter()
-    with tempfile.TemporaryDirectory(prefix="bohb-study-", dir=job.storage) as storage:
+    with OwnedFolder("bohb-study-", job.storage) as storage:
         tuner = tune.Tuner(
             name,
             tune_config=tune.TuneConfig(

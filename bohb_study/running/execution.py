@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from bohb_study.running.pools.nodes import Nodes
 
 
+SCRATCH = ".scratch"
+"""Folder in a study's, for states that all nodes must see; it is there only while it is run."""
+
+
 @dataclass(frozen=True)
 class Ended:
     """A cell that has ended, well or not."""
@@ -136,6 +140,8 @@ def execute(
     from bohb_study.engines.trial_limits import TrialLimits
     from bohb_study.running.journals import journals_of
 
+    # nobody but this process, which has the lock of the study, could be using it
+    shutil.rmtree(folder / SCRATCH, ignore_errors=True)
     config, limits = study.config, TrialLimits(options.trial_timeout, options.trial_memory)
     trials = trials_here(options)
     if nodes is not None and (options.address is not None or needs_actors(config, options)):
@@ -205,6 +211,6 @@ def _shared_storage(nodes: "Nodes | None", folder: Path) -> str | None:
         return None
     from bohb_study.files import make_folder
 
-    storage = make_folder(folder / ".scratch", folder).resolve()
+    storage = make_folder(folder / SCRATCH, folder).resolve()
     nodes.use_folder(storage)
     return str(storage)

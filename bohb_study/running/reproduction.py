@@ -1,6 +1,5 @@
 """Does a stored study come out again? Reruns its cells and compares row by row."""
 
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from bohb_study.running.rerun import (
     unavailable,
 )
 from bohb_study.running.runner import ProgressContext
+from bohb_study.scratch import OwnedFolder, remove_orphans
 from bohb_study.store.code_file import read_code
 from bohb_study.study import Cell
 
@@ -74,8 +74,9 @@ def reproduce(
     """
     study, cells = rerun.study, rerun.cells
     comparisons = {}
+    remove_orphans()
     with (
-        tempfile.TemporaryDirectory(prefix="bohb-reproduce-") as folder,
+        OwnedFolder("bohb-reproduce-") as folder,
         session(study, cells, options, Path(folder)) as nodes,
         open_progress() as progress,
     ):

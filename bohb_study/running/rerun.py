@@ -134,6 +134,12 @@ def prepare_rerun(
             "its rows depend on the order of arrival and cannot be reproduced"
         )
     cells = choose(study, None) if cells is None else cells
+    for cell in cells:
+        if study.cells[cell.task, cell.method, cell.seed].limits:
+            raise NotReproducibleError(
+                f"{study.path}: {cell}: some of its trials were ended by limits, or have ended "
+                "their process, which no other run need do"
+            )
     _check_hashes(study, cells)
     for file in files_of(study, cells).values():
         _check_file(study.path, file.task, file.sha256, read_own)

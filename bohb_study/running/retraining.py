@@ -14,6 +14,7 @@ from bohb_study.numerics import expected
 from bohb_study.running.progress import CellProgress, Progress, make_progress
 from bohb_study.running.retraining_plan import TrainingJob, plan
 from bohb_study.scores import Score
+from bohb_study.scratch import remove_orphans
 from bohb_study.seeding import config_id
 from bohb_study.store import load_study, locked
 from bohb_study.store.sidecars.finals_json import Final, read_finals, write_finals
@@ -48,6 +49,7 @@ def retrain_finals(
             the study, or a file cannot be written.
         KeyboardInterrupt: after the finished trainings have been stored.
     """
+    remove_orphans()
     with locked(folder):
         study = load_study(folder)
         study_id = study.study.id

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bohb_study import scratch
 from bohb_study.checkout import git_state
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_hash, code_parts, versions
@@ -84,6 +85,7 @@ def run_study(
         KeyboardInterrupt: after the finished cells have been stored.
     """
     options = options or RunOptions()
+    scratch.remove_orphans()
     study = config.resolve()
     if options.download:  # a folder that is given is known by its data
         prepare(study, options)

@@ -7,14 +7,20 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any, TextIO
 
 import ray
 
 from bohb_study.errors import UsageError
+from bohb_study.scratch import OwnedFolder
 
+MOST_PATH = 40
+"""Letters of a folder in which Ray's sockets, some 65 letters below it, can have their place."""
+REMOVALS = 20
+"""How often it is tried to remove that folder."""
 PROBE_SECONDS = 5.0
 """How long a host may take to accept a connection."""
 CONNECT_SECONDS = 60.0
@@ -76,18 +82,32 @@ def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
         yield
         return
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
-    else:
-        check_address(address)
-        ray.init(address=address, **quiet)
-    stdout: Any = _WithoutRay(sys.stdout)
-    with redirect_stdout(stdout):
-        try:
-            yield
-        finally:
-            stdout.ending = True
-            ray.shutdown()
+    with ExitStack() as stack:
+        if address is None:
+            # Ray leaves some MB in its own folder each time
+            folder = OwnedFolder("bohb-ray-")
+            stack.callback(_remove, folder)
+            own = {"_temp_dir": folder.name} if len(folder.name) <= MOST_PATH else {}
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **own, **quiet)
+        else:
+            check_address(address)
+            ray.init(address=address, **quiet)
+        stdout: Any = _WithoutRay(sys.stdout)
+        with redirect_stdout(stdout):
+            try:
+                yield
+            finally:
+                stdout.ending = True
+                ray.shutdown()
+
+
+def _remove(folder: OwnedFolder) -> None:
+    """Remove the folder of a Ray that has ended; its last processes may still write there."""
+    for _ in range(REMOVALS):
+        if folder.empty():
+            break
+        time.sleep(0.1)
+    folder.cleanup()
 
 
 def check_address(address: str) -> None:

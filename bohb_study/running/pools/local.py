@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -21,6 +20,7 @@ from ray import cloudpickle
 from bohb_study.engines.base import CellJob, Finished, Job, Notice, Result, Running
 from bohb_study.numerics import Mode, environment
 from bohb_study.running.pools.step_watch import Blame, StepWatch
+from bohb_study.scratch import OwnedFolder
 
 POLL_SECONDS = 0.25
 END_SECONDS = 5.0
@@ -39,7 +39,7 @@ class WorkerProcess:
         self._numerics = numerics
         self.pipe, theirs = Pipe()
         # of its own, so that nothing is left behind however it ends
-        self._temporary = tempfile.TemporaryDirectory(prefix="bohb-study-")
+        self._temporary = OwnedFolder("bohb-study-")
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             [
