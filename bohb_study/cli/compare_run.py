@@ -22,6 +22,8 @@ def compare(config: StudyConfig, run_options: RunOptions, *, csv: bool) -> int:
         csv: whether one CSV of all rows is written.
     """
     run = run_study(config, run_options)
+    for note in run.notes:
+        print(f"note: {note}", file=sys.stderr)
     study = load_study(run.path, allow_missing=True)
     for problem in study.problems:
         print(f"missing: {with_flags(problem)}", file=sys.stderr)

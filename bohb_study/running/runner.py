@@ -28,6 +28,7 @@ from bohb_study.store import (
     locked,
     newest_folder,
     read_study,
+    set_damaged_aside,
     study_folder,
     write_cell,
     write_study,
@@ -59,6 +60,8 @@ class StudyRun:
     """Cells that failed now, with one line each."""
     read_only: str | None = None
     """Why nothing can be written in the folder; None where something can."""
+    notes: list[str] = field(default_factory=list)
+    """What else is to be said, a line each."""
 
 
 ProgressContext = Callable[[], AbstractContextManager[Progress]]
@@ -93,9 +96,11 @@ def run_study(
     if not options.fresh:
         folder = newest_folder(options.out, options.name, config.id)
     read_only = unwritable(folder) if folder else None
+    notes: list[str] = []
     with ExitStack() as stack:
         if folder and not read_only:  # nobody writes where nobody can
             stack.enter_context(locked(folder))
+            notes += [note] if (note := set_damaged_aside(folder)) else []
         reused = _done(folder, study) if folder else []
         left = [cell for cell in study.cells if cell not in set(reused)]
         if left and read_only:
@@ -116,7 +121,7 @@ def run_study(
             if made != folder:
                 stack.enter_context(locked(made))
             folder = made
-        run = StudyRun(folder, reused=reused, read_only=read_only)
+        run = StudyRun(folder, reused=reused, read_only=read_only, notes=notes)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
             write_study(folder, options.name, config, study.tasks)

@@ -16,7 +16,12 @@ from bohb_study.store.locking import locked
 from bohb_study.store.packs import pack, write_csv
 from bohb_study.store.sidecars.finals_json import finals_frame, read_finals
 from bohb_study.store.stored_study import StoredStudy, StoredTask, read_study
-from bohb_study.store.study_folders import newest_folder, study_folder, write_study
+from bohb_study.store.study_folders import (
+    newest_folder,
+    set_damaged_aside,
+    study_folder,
+    write_study,
+)
 
 __all__ = [
     "CellRecord",
@@ -37,6 +42,7 @@ __all__ = [
     "read_cell",
     "read_finals",
     "read_study",
+    "set_damaged_aside",
     "study_folder",
     "write_cell",
     "write_csv",

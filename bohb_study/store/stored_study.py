@@ -18,6 +18,10 @@ Space = Mapping[str, Mapping[str, Any]]
 """A search space as ``tasks.fingerprints.describe_space`` gives it."""
 
 
+class DamagedError(StudyError):
+    """A study.json that is not as it was written."""
+
+
 @dataclass(frozen=True)
 class StoredTask:
     """What study.json says of a task; None where an early version did not say it."""
@@ -148,7 +152,7 @@ def find_study(folder: Path) -> StoredStudy | None:
     except FileNotFoundError:
         return None
     except ValueError as why:
-        raise StudyError(f"{path}: damaged: {why}; {advice_of(folder)}") from None
+        raise DamagedError(f"{path}: damaged: {why}; {advice_of(folder)}") from None
     return stored_study(study, path)
 
 

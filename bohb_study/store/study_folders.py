@@ -10,9 +10,9 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.files import replace_files
 from bohb_study.schema import SCHEMA_VERSION
 from bohb_study.store.method_facts import describe_method
-from bohb_study.store.names import STUDY_FILE
+from bohb_study.store.names import STUDY_FILE, is_packed
 from bohb_study.store.sealed import sealed_json
-from bohb_study.store.stored_study import StoredStudy, find_study, stored_study
+from bohb_study.store.stored_study import DamagedError, StoredStudy, find_study, stored_study
 from bohb_study.store.study_shape import PLAIN_NAME, check_study
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task
@@ -78,7 +78,10 @@ def write_study(
     given = _tasks_given(found, config)
     methods_given = _methods_given(found, config)
     methods = list(methods_given)
-    seeds = max(old.get("seeds", 0), config.seeds)
+    before = old.get("asked", {}) if found else _found_cells(folder)
+    seeds = max(
+        old.get("seeds", 0), config.seeds, *(n for of in before.values() for n in of.values())
+    )
     # only put together, never made a config: that would execute files which nobody named now
     merged = {
         "task": list(given.values()),
@@ -94,7 +97,7 @@ def write_study(
         "tasks": {**old.get("tasks", {}), **{n: _describe(task) for n, task in tasks.items()}},
         "methods": methods,
         "seeds": seeds,
-        "asked": _asked(old.get("asked", {}), config, list(given), methods),
+        "asked": _asked(before, config, list(given), methods),
     }
     if config.own_tasks:
         study["task_files"] = {
@@ -114,6 +117,32 @@ def write_study(
         raise StudyError(f"{path}: cannot be written: {why}") from None
     replace_files({path: sealed_json(study)}, folder)
     return stored_study(study, path)
+
+
+def set_damaged_aside(folder: Path) -> str:
+    """Rename a study.json that cannot be read, so that the study can go on: cells speak for theirs.
+
+    Returns:
+        What is to be said of it, in a line; empty where nothing is damaged.
+
+    Raises:
+        StudyError: a newer version wrote it, the study is packed, or it cannot be renamed.
+    """
+    path = folder / STUDY_FILE
+    try:
+        find_study(folder)
+    except DamagedError as why:
+        if is_packed(folder):
+            raise
+        aside = path.with_name(f"{STUDY_FILE}.damaged")
+        try:
+            path.replace(aside)
+        except OSError as error:
+            raise StudyError(f"{path}: damaged, and cannot be renamed: {error.strerror}") from why
+        return (
+            f"{path} was damaged: it is {aside.name} now, and is made anew from what is asked for"
+        )
+    return ""
 
 
 def _refuse_other(found: StoredStudy, config: StudyConfig, tasks: Mapping[str, Task]) -> None:
@@ -189,6 +218,17 @@ def _asked(
         return max(now, old.get(task, {}).get(method, 0))
 
     return {task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks}
+
+
+def _found_cells(folder: Path) -> dict[str, dict[str, int]]:
+    """For how many seeds there are cells in a folder whose study.json is gone, by task and method."""
+    found: dict[str, dict[str, int]] = {}
+    for path in folder.glob("cells/*/*/*.json"):
+        task, method, seed = path.parts[-3], path.parts[-2], path.stem
+        if seed.isascii() and seed.isdigit() and len(seed) < 6:
+            of = found.setdefault(task, {})
+            of[method] = max(of.get(method, 0), int(seed) + 1)
+    return found
 
 
 def _describe(task: Task) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def by_signal(*numbers: signal.Signals, first: float = 1.0) -> Fault:
 
     def inject(place: Place, dice: random.Random, seconds: float) -> bool:
         process = place.start()
-        time.sleep(dice.uniform(0.05, first) if first < 1 else dice.uniform(0.3, 1) * seconds)
+        time.sleep(dice.uniform(0.1, first) if first < 1 else dice.uniform(0.3, 1) * seconds)
         if _over(process):
             ended(process)
             return False

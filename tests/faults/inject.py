@@ -135,6 +135,7 @@ class Injection:
                     continue
             except AssertionError as error:
                 row.wrong.append(str(error).replace("\n", " ")[:200])
+                print(f"{place.mark} {name}: {row.wrong[-1]}", flush=True)
             hit.append(name)
             row.times += 1
         code, said = ended(place.start(), 300)
@@ -143,6 +144,7 @@ class Injection:
             row = self.rows[name]
             if code != 0:
                 row.wrong.append(f"exit {code}: {said.strip().splitlines()[-1:]}")
+                print(f"{place.mark} {name}: {row.wrong[-1]}", flush=True)
             row.processes += left
             row.files += len(files)
             if files:

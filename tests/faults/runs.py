@@ -93,7 +93,12 @@ class Place:
 
     def left_files(self) -> list[str]:
         """What lies around that is no part of a finished study."""
-        found = [path.name for path in self.temporary.iterdir()]
+        # Python tries a folder with an empty file of eight letters before it uses it
+        found = [
+            path.name
+            for path in self.temporary.iterdir()
+            if len(path.name) != 8 or path.stat().st_size
+        ]
         if self.study is not None:
             found += [path.name for path in self.study.rglob("*.tmp")]
             found += [n for n in ("journals", ".scratch") if (self.study / n).exists()]
