@@ -193,7 +193,7 @@ def advice_of(folder: Path) -> str:
     """What to do about a damaged study.json."""
     if is_packed(folder):
         return PACK_AGAIN
-    return "remove it and run the same command again: finished cells are kept"
+    return "run the same command again: finished cells are kept"
 
 
 def _task(task: Mapping[str, Any]) -> StoredTask:

@@ -79,9 +79,9 @@ def write_study(
     methods_given = _methods_given(found, config)
     methods = list(methods_given)
     before = old.get("asked", {}) if found else _found_cells(folder)
-    seeds = max(
-        old.get("seeds", 0), config.seeds, *(n for of in before.values() for n in of.values())
-    )
+    asked = _asked(before, config, list(given), methods)
+    most = max((n for of_task in asked.values() for n in of_task.values()), default=0)
+    seeds = max(old.get("seeds", 0), config.seeds, most)
     # only put together, never made a config: that would execute files which nobody named now
     merged = {
         "task": list(given.values()),
@@ -97,7 +97,7 @@ def write_study(
         "tasks": {**old.get("tasks", {}), **{n: _describe(task) for n, task in tasks.items()}},
         "methods": methods,
         "seeds": seeds,
-        "asked": _asked(before, config, list(given), methods),
+        "asked": asked,
     }
     if config.own_tasks:
         study["task_files"] = {
@@ -139,9 +139,7 @@ def set_damaged_aside(folder: Path) -> str:
             path.replace(aside)
         except OSError as error:
             raise StudyError(f"{path}: damaged, and cannot be renamed: {error.strerror}") from why
-        return (
-            f"{path} was damaged: it is {aside.name} now, and is made anew from what is asked for"
-        )
+        return f"{path} was damaged: it is {aside.name} now, and was made anew from what was asked"
     return ""
 
 
@@ -221,13 +219,14 @@ def _asked(
 
 
 def _found_cells(folder: Path) -> dict[str, dict[str, int]]:
-    """For how many seeds there are cells in a folder whose study.json is gone, by task and method."""
-    found: dict[str, dict[str, int]] = {}
+    """For how many seeds a folder without study.json has cells, by task and method."""
+    seeds: dict[tuple[str, str], set[str]] = {}
     for path in folder.glob("cells/*/*/*.json"):
-        task, method, seed = path.parts[-3], path.parts[-2], path.stem
-        if seed.isascii() and seed.isdigit() and len(seed) < 6:
-            of = found.setdefault(task, {})
-            of[method] = max(of.get(method, 0), int(seed) + 1)
+        seeds.setdefault((path.parts[-3], path.parts[-2]), set()).add(path.stem)
+    found: dict[str, dict[str, int]] = {}
+    for (task, method), names in seeds.items():
+        whole = next(n for n in range(len(names) + 1) if str(n) not in names)
+        found.setdefault(task, {})[method] = whole
     return found
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from bohb_study.store import (
     newest_folder,
     pack,
     read_study,
+    set_damaged_aside,
     study_folder,
     write_study,
 )
@@ -234,10 +236,14 @@ def test_a_damaged_study_json_is_healed_by_what_its_line_says(make_study: Any) -
         lambda: load_study(folder),
         lambda: write_study(folder, "x", asked, asked.resolve().tasks),
     ):
-        with pytest.raises(StudyError, match=r"study\.json: damaged: .*; remove it and run"):
+        with pytest.raises(StudyError, match=r"study\.json: damaged: .*; run the same command"):
             use()
-    path.unlink()
-    write_study(folder, "compare", asked, asked.resolve().tasks)
+    assert set_damaged_aside(folder) == (
+        f"{path} was damaged: it is study.json.damaged now, and was made anew from what was asked"
+    )
+    assert set_damaged_aside(folder) == ""
+    # one seed is asked for; that there are cells of another one is not forgotten
+    write_study(folder, "compare", replace(asked, seeds=1), asked.resolve().tasks)
     assert len(load_study(folder).cells) == 4
 
 
