@@ -26,6 +26,28 @@ def cpu_model() -> str:
     return found[1] if found else platform.machine()
 
 
+def git_diff(folder: Path = PACKAGE) -> bytes | None:
+    """What the checkout that ``folder`` (of code) belongs to has that its commit has not.
+
+    With new files of code. None where ``git_state`` knows nothing; empty where it is clean.
+    """
+    commit, dirty = _git_state(folder)
+    if commit is None or not dirty:
+        return b"" if commit else None
+    top = Path(_git(folder, "rev-parse", "--show-toplevel") or folder)
+    changed = _git(top, "diff", "--no-color", "--no-ext-diff", "HEAD") or ""
+    new = _git(top, "ls-files", "--others", "--exclude-standard", "--", "*.py") or ""
+    parts = [changed]
+    for name in new.splitlines():
+        try:
+            text = (top / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        lines = "".join(f"+{line}\n" for line in text.splitlines())
+        parts.append(f"new file {name}\n{lines}")
+    return "\n".join(parts).encode()
+
+
 @cache
 def _git_state(folder: Path) -> tuple[str | None, bool | None]:
     tracked = _git(folder, "ls-files", "--", "*.py")

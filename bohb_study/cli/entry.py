@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "bohb_study.cli.compare",
         "compare hyperparameter optimisers on identical budgets",
     ),
+    "status": (
+        "bohb_study.cli.status",
+        "say how far a running or finished study is, and what is left",
+    ),
     "reproduce": (
         "bohb_study.cli.reproduce",
         "run a stored study again and compare it row by row",

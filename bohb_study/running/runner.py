@@ -17,9 +17,11 @@ from bohb_study.numbers import counted
 from bohb_study.numerics import BASELINE, differences, expected, missing
 from bohb_study.running.engine_choice import idle_gpu
 from bohb_study.running.execution import Ended, allowed_units, execute, prepare, session
+from bohb_study.running.heartbeats import heartbeats
 from bohb_study.running.journals import check_journals
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress import Progress, make_progress
+from bohb_study.running.provenance import provenance
 from bohb_study.scores import Score
 from bohb_study.store import (
     Origin,
@@ -124,7 +126,8 @@ def run_study(
         run = StudyRun(folder, reused=reused, read_only=read_only, notes=notes)
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
-            write_study(folder, options.name, config, study.tasks)
+            made_with = provenance(options) if left else None
+            write_study(folder, options.name, config, study.tasks, made_with)
         if left:
             write_code(folder, code_parts())
             _run_left(study, options, run, left, progress, nodes)
@@ -197,7 +200,10 @@ def _run_left(
     nodes: "Nodes | None",
 ) -> None:
     scores = {name: Score.of(task.val_metric) for name, task in study.tasks.items()}
-    with open_progress() if open_progress else make_progress(scores=scores) as progress:
+    with (
+        open_progress() if open_progress else make_progress(scores=scores) as shown,
+        heartbeats(run.path, study.config.id, shown) as progress,
+    ):
         stored = {str(cell) for cell in run.reused}
         progress.start(allowed_units(study, study.cells), stored=stored)
         if hint := idle_gpu(study, options):

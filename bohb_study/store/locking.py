@@ -7,11 +7,12 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from bohb_study.errors import StudyError
-from bohb_study.files import open_own
+from bohb_study.files import open_own, read_file
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -57,6 +58,37 @@ def locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             _write(file, "")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who writes a study."""
+
+    process: str
+    """Its number, as it has said itself."""
+    host: str
+    here: bool
+    """Whether this machine's kernel knows of the lock: else it was held when it was last heard of,
+    on another machine, or is held in a container that does not show its number."""
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who holds the study in ``folder``; None where nobody does. Nothing is locked to find out."""
+    try:
+        text = read_file(folder / ".lock", 1000).decode(errors="replace")
+        found = os.stat(folder / ".lock")
+    except (OSError, ValueError):
+        return None
+    process, _, host = "".join(c for c in text.strip() if c.isprintable()).partition(" ")
+    key = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    with suppress(OSError):
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()  # number, kind, -, access, process, device and file, range
+            if len(words) > 5 and words[1] == "FLOCK" and words[5] == key:
+                return Holder(process or words[4], host or socket.gethostname(), here=True)
+    if not process or host == socket.gethostname():
+        return None
+    return Holder(process, host, here=False)
 
 
 def _write(file: IO[str], text: str) -> None:

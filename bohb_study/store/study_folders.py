@@ -13,7 +13,7 @@ from bohb_study.store.method_facts import describe_method
 from bohb_study.store.names import STUDY_FILE, is_packed
 from bohb_study.store.sealed import sealed_json
 from bohb_study.store.stored_study import DamagedError, StoredStudy, find_study, stored_study
-from bohb_study.store.study_shape import PLAIN_NAME, check_study
+from bohb_study.store.study_shape import MOST_RUNS, PLAIN_NAME, check_study
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task
 from bohb_study.tasks.fingerprints import describe_space
@@ -57,12 +57,17 @@ def newest_folder(out: Path, name: str, study_id: str) -> Path | None:
 
 
 def write_study(
-    folder: Path, name: str, config: StudyConfig, tasks: Mapping[str, Task]
+    folder: Path,
+    name: str,
+    config: StudyConfig,
+    tasks: Mapping[str, Task],
+    run: Mapping[str, Any] | None = None,
 ) -> StoredStudy:
     """Write study.json, merged with what was asked for in ``folder`` before, and return it.
 
     ``asked`` holds, for each task and method, for how many seeds it was ever asked for: asking for
     grid with 3 seeds and then for bohb with 10 does not leave seven cells of grid missing.
+    ``runs`` says of each run what it was made with, the last ones and the first.
     ``task_files``, where there are tasks of the user's own, says by name where each was and the
     sha256 of its file.
 
@@ -99,6 +104,8 @@ def write_study(
         "seeds": seeds,
         "asked": asked,
     }
+    if runs := [*old.get("runs", ()), *([run] if run else ())]:
+        study["runs"] = [runs[0], *runs[1:][-(MOST_RUNS - 1) :]]
     if config.own_tasks:
         study["task_files"] = {
             name: {"task": own.given, "sha256": own.sha256}

@@ -56,6 +56,31 @@ _CONFIG = shapes.fields(
         "task_option": shapes.array(shapes.line),
     },
 )
+_RUN = shapes.fields(
+    {
+        "began": shapes.line,
+        "command": shapes.line,
+        "python": shapes.line,
+        "packages": shapes.table(shapes.line, shapes.line),
+        "git": shapes.fields(
+            {}, {"commit": shapes.nullable(shapes.line), "dirty": shapes.nullable(shapes.flag)}
+        ),
+        "diff": shapes.nullable(
+            shapes.fields(
+                {
+                    "sha256": shapes.sha256,
+                    "bytes": shapes.whole(1),
+                    "zlib": shapes.nullable(shapes.line),
+                }
+            )
+        ),
+        "machine": shapes.table(shapes.anything),
+        "options": shapes.table(shapes.anything),
+        "environment": shapes.table(shapes.line, shapes.line),
+    }
+)
+MOST_RUNS = 20
+"""Runs that a study.json speaks of: the first one, and the last ones."""
 _STUDY = shapes.fields(
     {
         "name": shapes.matching(PLAIN_NAME, "a plain file name"),
@@ -68,6 +93,7 @@ _STUDY = shapes.fields(
     },
     {
         "identity": shapes.table(shapes.anything),
+        "runs": shapes.array(_RUN),
         "task_files": shapes.table(
             shapes.fields({"task": shapes.line, "sha256": shapes.sha256}), shapes.name
         ),

@@ -82,10 +82,15 @@ class Tally:
         ended = sum(self._allowed.get(cell, 0) for cell in self._ended)
         return ended + sum(progress.done for progress in self.running.values())
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the study is done, at the pace so far; None where nothing can be said."""
+        return self._pace.seconds_left(self.clock(), self.done, self.units)
+
     def left(self, cell: str | None = None) -> str:
         """Time left for a running cell, or for the study; empty where nothing can be said."""
         if cell is None:
-            seconds = self._pace.seconds_left(self.clock(), self.done, self.units)
+            seconds = self.seconds_left
         else:
             progress, pace = self.running[cell], self._paces[cell]
             seconds = pace.seconds_left(self.clock(), progress.done, progress.allowed)
