@@ -168,7 +168,10 @@ def ended(
 
 
 COMMANDS = [
-    *(f"experiments/{name}.py" for name in ("benchmark", "compare", "pack", "paper", "reproduce")),
+    *(
+        f"experiments/{name}.py"
+        for name in ("benchmark", "compare", "pack", "paper", "reproduce", "status")
+    ),
     "-m paper_figures",
     "-m bohb_study compare",
 ]

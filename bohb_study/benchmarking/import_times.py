@@ -27,7 +27,10 @@ LOOKS: Mapping[str, Sequence[str]] = {
     **{
         f"bohb-study {' '.join(words)}": words
         for words in (
-            *((name, "--help") for name in ("compare", "reproduce", "figures", "paper", "pack")),
+            *(
+                (name, "--help")
+                for name in ("compare", "status", "reproduce", "figures", "paper", "pack")
+            ),
             *((name, "--list") for name in ("compare", "figures", "paper")),
             ("compare", "--dry-run"),
         )

@@ -92,6 +92,8 @@ def _placeholder(name: str, hint: Any, *, optional: bool) -> str | None:
     kinds = get_args(hint)
     if tyro.conf.Positional in kinds:
         return f"[{name.upper()}]" if optional else name.upper()
+    if get_origin(hint) is Annotated:
+        kinds = get_args(kinds[0])
     if NoneType not in kinds:
         return None
     given = next(kind for kind in kinds if kind is not NoneType)

@@ -91,13 +91,13 @@ def test_it_says_what_it_can_do(installed: Path) -> None:
     found = called(installed, "-c", where, command="python").stdout.split()
     assert all(Path(file).is_relative_to(installed.parent) for file in found)
     overview = called(installed, "--help").stdout
-    for command in ("compare", "reproduce", "figures", "paper", "pack", "bench"):
+    for command in ("compare", "status", "reproduce", "figures", "paper", "pack", "bench"):
         assert f"\n  {command} " in overview
     assert called(installed, "--version").stdout == "bohb-study 0.1.0\n"
     assert "usage: bohb-study compare" in called(installed, "compare", "--help").stdout
     assert "27/9/3/1 at 1/3/9/27" in called(installed, "compare", "--dry-run").stdout
     unknown = called(installed, "comprae", code=2).stderr
-    assert unknown.startswith("error: comprae: no such command; allowed: compare, reproduce, ")
+    assert unknown.startswith("error: comprae: no such command; allowed: compare, status, ")
     assert called(installed, code=2).stdout == overview
 
 
