@@ -101,10 +101,10 @@ def read_cell(
         StudyError: it is not done, damaged, or of a newer version; says what to do.
     """
     record, data = _done(folder, cell, origin)
-    frame = upgraded(parquet_frame(data), record.schema)
     try:
+        frame = upgraded(parquet_frame(data), record.schema)
         check_rows(frame, cell)
-    except StudyError as why:
+    except (StudyError, ValueError) as why:
         # The file is as it was written, so running the cell again would not be offered.
         raise StudyError(f"{cell_paths(folder, cell)[0]}: {why}; use fresh=True") from None
     return frame, record

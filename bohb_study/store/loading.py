@@ -162,7 +162,11 @@ def _from_folder(path: Path, study: StoredStudy) -> LoadedStudy:
         except NotDoneError as found:
             problems.append(found.why)
         else:
-            frames[cell] = upgraded(parquet_frame(data), records[cell].schema)
+            try:
+                frames[cell] = upgraded(parquet_frame(data), records[cell].schema)
+            except ValueError as error:  # with a hash that holds, so it is not run again
+                del records[cell]
+                problems.append(f"{cell_paths(path, cell)[0]}: {error}; use fresh=True")
     misfits = _misfits(frames)
     for cell, why in misfits.items():
         del frames[cell], records[cell]

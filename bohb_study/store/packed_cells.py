@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from bohb_study.errors import StudyError
 from bohb_study.files import read_file
@@ -101,10 +100,7 @@ def opened_frame(data: bytes) -> pd.DataFrame:
     Raises:
         ValueError: it cannot be read; says why in one line.
     """
-    try:
-        return parquet_frame(data)
-    except (pa.ArrowException, ValueError) as why:
-        raise ValueError(" ".join(str(why).split())) from None
+    return parquet_frame(data)
 
 
 def pack_origin(study_id: str, frame: str, schema: int) -> dict[str, Any]:

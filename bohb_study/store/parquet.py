@@ -23,6 +23,8 @@ from bohb_study.schema import (
 
 ORIGIN = b"bohb_study"
 """Key of a parquet's own metadata: of what cell and study it is."""
+MALFORMED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
+"""What pyarrow and pandas raise, beside Arrow's own errors, for a file that is made up."""
 MOST_VALUES = 200_000_000
 """Of rows times columns in one file: 1.6 GB in memory."""
 
@@ -52,10 +54,19 @@ def table_bytes(table: pa.Table, origin: Mapping[str, Any] | None = None) -> byt
 
 
 def parquet_frame(data: bytes) -> pd.DataFrame:
-    """The frame that ``parquet_bytes`` wrote, types included."""
-    table = pq.read_table(pa.BufferReader(data))
-    # each column is freed as it is converted: a large study is in memory once, not twice
-    frame: pd.DataFrame = table.to_pandas(self_destruct=True)
+    """The frame that ``parquet_bytes`` wrote, types included.
+
+    Raises:
+        ValueError: it cannot be read, whatever its hash says; why, in one line.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+        # each column is freed as it is converted: a large study is in memory once, not twice
+        frame: pd.DataFrame = table.to_pandas(self_destruct=True)
+    except (pa.ArrowException, *MALFORMED) as why:
+        said = " ".join(str(why).split())
+        said = "".join(letter for letter in said if letter.isprintable())
+        raise ValueError(f"its rows cannot be read: {shorten(said, 120)}") from None
     return frame
 
 

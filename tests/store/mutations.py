@@ -8,9 +8,12 @@ ended in a traceback or took long.
 import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
 
 # isort: split
+import hashlib
+import io
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -22,13 +25,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
 
 from bohb_study.audit.study_audit import audit_folder, audit_study
 from bohb_study.cli.listings import summary_table
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import code_parts
+from bohb_study.running.heartbeats import heartbeats
+from bohb_study.running.options import RunOptions
+from bohb_study.running.progress.lines import LineProgress
+from bohb_study.running.provenance import provenance
+from bohb_study.running.status import lines_of, status_of
 from bohb_study.store import (
     LoadedStudy,
     Origin,
@@ -44,6 +56,7 @@ from bohb_study.store.sealed import SELF, sealed_json
 from bohb_study.store.sidecars.audit_json import read_audit
 from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
 from bohb_study.store.sidecars.finals_json import Final, Training, read_finals, write_finals
+from bohb_study.store.sidecars.heartbeat_json import read_heartbeat
 from bohb_study.store.sidecars.references_json import read_references, write_references
 from bohb_study.study import Cell, StudyConfig
 
@@ -58,6 +71,9 @@ REFUSED, AGAIN, ABSENT, HARMLESS, AS_WRITTEN = (
 )
 UNDETECTED, TRACEBACK, HANG = "UNDETECTED", "TRACEBACK", "HANG"
 BAD = (UNDETECTED, TRACEBACK, HANG)
+
+
+Damage = Callable[[Path, random.Random, "Made"], None]
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ def run_folder(home: Path, budget: float) -> tuple[Path, StudyConfig]:
     config = StudyConfig(("counting-ones-8",), ("random", "bohb"), budget=budget, seeds=2)
     folder, tasks = home / f"run-{budget:g}", config.resolve().tasks
     folder.mkdir()
-    write_study(folder, "compare", config, tasks)
+    write_study(folder, "compare", config, tasks, provenance(RunOptions()))
     for cell in config.cells():
         result = run_cell(CellJob(cell, tasks[cell.task], config.budget))
         record = {
@@ -108,6 +124,8 @@ def run_folder(home: Path, budget: float) -> tuple[Path, StudyConfig]:
         write_cell(folder, cell, result.frame, record)
     write_code(folder, code_parts())
     write_finals(folder, config.id, [_final(cell) for cell in config.cells()])
+    with heartbeats(folder, config.id, LineProgress(Console(file=io.StringIO()))) as progress:
+        progress.start({"counting-ones-8/bohb/0": 9})
     audit_folder(load_study(folder))
     return folder, config
 
@@ -153,7 +171,9 @@ def read_all(folder: Path) -> tuple[dict[str, Any], LoadedStudy]:
         "audit": read_audit(folder, study_id),
         "references": read_references(folder, study_id),
         "code": read_code(folder),
+        "heartbeat": read_heartbeat(folder, study_id),
     }
+    assert all(line.isprintable() for line in lines_of(status_of(folder)))
     told |= {name: _text(frame) for name, frame in read_derived(folder, study_id).items()}
     if (folder / TABLE_FILE).exists():
         told["table"] = (folder / TABLE_FILE).read_text()
@@ -354,8 +374,106 @@ def become(make: Callable[[Path], object]) -> Callable[[Path, random.Random, Mad
     return replace
 
 
+# Rows that are not as they were written, although all hashes say so: what reads parquet is reached
+
+
+def _damaged_rows(change: Callable[[bytes, random.Random], bytes]) -> Damage:
+    """The file's bytes are changed, and every hash of them is made anew."""
+
+    def damage(path: Path, rng: random.Random, of: Made) -> None:
+        path.write_bytes(change(path.read_bytes(), rng))
+        record = path.with_suffix(".json")
+        if record.exists() and "cells" in path.parts:
+            data = json.loads(record.read_bytes())
+            data["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+            _hashed(record, data)
+        elif (path.parent / SUMS_FILE).exists():
+            (path.parent / SUMS_FILE).unlink()
+            seal_folder(path.parent)
+
+    return damage
+
+
+def _flip(data: bytes, rng: random.Random) -> bytes:
+    """Anywhere, or in the metadata at the end, which say what is where."""
+    changed = bytearray(data)
+    size = int.from_bytes(data[-8:-4], "little")
+    begin = max(0, len(data) - 8 - size) if rng.random() < 0.6 else 0
+    for _ in range(rng.choice((1, 1, 2, 8))):
+        changed[rng.randrange(begin, len(data))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def _cut_inside(data: bytes, rng: random.Random) -> bytes:
+    """Some bytes are missing, and the end is where it was."""
+    at = rng.randrange(4, max(5, len(data) - 8))
+    return data[:at] + data[at + rng.choice((1, 4, 64)) :]
+
+
+def _other_table(data: bytes, rng: random.Random) -> bytes:
+    """Another table, with the metadata of the first."""
+    table = pq.read_table(pa.BufferReader(data))
+    number = rng.randrange(table.num_columns)
+    name = table.column_names[number]
+    rows = table.num_rows
+    values = rng.choice(OTHER_COLUMNS)(rows)
+    kind = rng.choice(("replaced", "added", "dropped", "renamed", "twice", "rows", "empty", "many"))
+    if kind == "replaced":
+        table = table.set_column(number, name, values)
+    elif kind == "added":
+        table = table.append_column(rng.choice(("x", "", "../x", "<b>", "a\nb", "hp.\0")), values)
+    elif kind == "dropped":
+        table = table.drop_columns([name])
+    elif kind == "renamed":
+        names = list(table.column_names)
+        names[number] = rng.choice(("", "x", names[0], "a" * 100_000))
+        table = table.rename_columns(names)
+    elif kind == "twice":
+        table = pa.concat_tables([table, table])
+    elif kind == "rows":
+        table = table.take(pa.array([rng.randrange(rows) for _ in range(rows)]))
+    elif kind == "empty":
+        table = table.slice(0, 0)
+    else:
+        table = pa.concat_tables([table] * 2000)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression=rng.choice(("zstd", "snappy", "gzip", "none")))
+    changed: bytes = sink.getvalue().to_pybytes()
+    return changed
+
+
+def _bomb(data: bytes, rng: random.Random) -> bytes:
+    """Some MB that unpack to many GB."""
+    rows = 20_000_000
+    table = pq.read_table(pa.BufferReader(data)).slice(0, 1)
+    wide = pa.array(["x" * 1000]).dictionary_encode()
+    codes = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), wide.dictionary)
+    bomb = pa.table(dict.fromkeys(table.column_names[:2], codes), metadata=None)
+    sink = pa.BufferOutputStream()
+    pq.write_table(bomb.replace_schema_metadata(table.schema.metadata), sink)
+    changed: bytes = sink.getvalue().to_pybytes()
+    return changed
+
+
+OTHER_COLUMNS: tuple[Callable[[int], Any], ...] = (
+    lambda n: pa.nulls(n),
+    lambda n: pa.array([[[1], [2]]] * n),
+    lambda n: pa.array([{"a": {"b": i}} for i in range(n)]),
+    lambda n: pa.array([2**63 - 1] * n),
+    lambda n: pa.array([float("nan")] * n),
+    lambda n: pa.array([float("inf")] * n),
+    lambda n: pa.array([-1] * n),
+    lambda n: pa.array([b"\x80\x04."] * n),
+    lambda n: pa.array(["<script>alert(1)</script>\x1b[2J"] * n),
+    lambda n: pa.array([-(2**62)] * n, pa.timestamp("ns", "Nowhere/Nothing")),
+    lambda n: pa.array([None, *["x"] * (n - 1)]),
+    lambda n: pa.array([2**31 - 1] * n, pa.date32()),
+    lambda n: pa.array([True] * n),
+)
+
+
 DEEP = b'{"a": ' * 10_000 + b"1" + b"}" * 10_000
-DAMAGES: dict[str, Callable[[Path, random.Random, Made], None]] = {
+DAMAGES: dict[str, Damage] = {
     "a bit flipped": flip_a_bit,
     "bytes deleted": delete_bytes,
     "a byte inserted": insert_a_byte,
@@ -372,6 +490,10 @@ DAMAGES: dict[str, Callable[[Path, random.Random, Made], None]] = {
     "rows and record from another study": pair_from_another_study,
     "removed": become(lambda path: None),
     "empty": become(lambda path: path.write_bytes(b"")),
+    "rows: bits flipped, hashes anew": _damaged_rows(_flip),
+    "rows: bytes missing, hashes anew": _damaged_rows(_cut_inside),
+    "rows: another table, hashes anew": _damaged_rows(_other_table),
+    "rows: a bomb, hashes anew": _damaged_rows(_bomb),
     "a fifo": become(lambda path: os.mkfifo(path)),
     "a folder": become(lambda path: path.mkdir()),
     "a link to a device": become(lambda path: path.symlink_to("/dev/zero")),
@@ -381,7 +503,11 @@ DAMAGES: dict[str, Callable[[Path, random.Random, Made], None]] = {
     "a sparse file of 1 TB": become(lambda path: (path.touch(), os.truncate(path, 10**12))),
     "not UTF-8": become(lambda path: path.write_bytes(b'{"a": "\xff"}')),
 }
-JSON_ALONE = {"a key renamed", *(kind for kind in DAMAGES if kind.endswith("hashes anew"))}
+ROWS_ALONE = {kind for kind in DAMAGES if kind.startswith("rows: ")}
+JSON_ALONE = {
+    "a key renamed",
+    *(kind for kind in DAMAGES if kind.endswith("hashes anew") and kind not in ROWS_ALONE),
+}
 
 
 def files(folder: Path) -> list[Path]:
@@ -398,7 +524,10 @@ def mutate(of: Made, count: int, seed: int) -> Iterator[Tried]:
     for number in range(count):
         kind = kinds[number % len(kinds)]
         jsons = [path for path in whole if path.suffix == ".json"]
-        path = rng.choice(jsons if kind in JSON_ALONE else list(whole))
+        rows = [path for path in whole if path.suffix == ".parquet"]
+        path = rng.choice(
+            jsons if kind in JSON_ALONE else rows if kind in ROWS_ALONE else list(whole)
+        )
         try:
             DAMAGES[kind](path, rng, of)
             yield Tried(
@@ -423,12 +552,12 @@ def _restore(folder: Path, whole: dict[Path, bytes]) -> None:
             path.write_bytes(data)
 
 
-def main(count: int) -> int:
+def main(count: int, seed: int = 1) -> int:
     """Try ``count`` damages of each form and print what they did; returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="mutations-") as home:
         bad: list[Tried] = []
         for name, of in zip(("run folder", "packed study"), made(Path(home)), strict=True):
-            tried = list(mutate(of, count, seed=1))
+            tried = list(mutate(of, count, seed))
             found = Counter((one.kind, one.outcome) for one in tried)
             print(f"{name}: {len(tried)} mutations of {len(files(of.folder))} files")
             for kind in DAMAGES:
@@ -439,10 +568,12 @@ def main(count: int) -> int:
             total = Counter(one.outcome for one in tried)
             print("  in all: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items())))
             bad += [one for one in tried if one.outcome in BAD]
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(f"most memory: {most:.1f} GB")
         for one in bad:
             print(f"{one.outcome}: {one.kind} of {one.file}: {one.said[:300]}")
     return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))
+    sys.exit(main(*map(int, sys.argv[1:3])) if len(sys.argv) > 1 else main(500))
