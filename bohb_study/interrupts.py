@@ -96,7 +96,15 @@ class _Guard:
 
     def unraisable(self, error: "sys.UnraisableHookArgs") -> None:
         """An interrupt that was raised where Python drops exceptions, in a destructor, say."""
-        if isinstance(error.exc_value, KeyboardInterrupt) and self.received and not self.closed:
+        value = error.exc_value
+        by_ray = isinstance(value, SystemExit) and value.code == signal.SIGTERM
+        if by_ray and self.begun and self.received is None and not self.closed:
+            # while Ray starts it takes SIGTERM for itself, and makes a SystemExit of it
+            self.received = signal.SIGTERM
+            self.patient_until = time.monotonic() + PATIENCE_SECONDS
+            _install(self)
+            self.later()
+        elif isinstance(value, KeyboardInterrupt) and self.received and not self.closed:
             self.later()
         else:
             sys.__unraisablehook__(error)

@@ -80,6 +80,11 @@ def as_ray(words):
     ready()
     time.sleep(60)
 
+def as_ray_where_it_is_dropped(words):
+    import signal
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+    destroys(words)
+
 def crashes(words):
     import ray, os
     class Thread:
@@ -224,8 +229,9 @@ def test_ending_that_takes_too_long_is_cut_short(toy: Path, own_signals: None) -
 
 
 def test_terminated_where_ray_takes_the_signal(toy: Path) -> None:
-    process = started(toy, "as_ray", modules=toy.parent)
-    assert ended(process, signal.SIGTERM) == (143, "terminated\n")
+    for how in ("as_ray", "as_ray_where_it_is_dropped"):
+        process = started(toy, how, modules=toy.parent)
+        assert ended(process, signal.SIGTERM) == (143, "terminated\n")
 
 
 def test_threads_of_ray_that_outlive_its_start_crash_nothing(toy: Path, own_signals: None) -> None:

@@ -67,11 +67,10 @@ def test_values_come_back(value: Any) -> None:
         torch.arange(6).reshape(2, 3).T,
         torch.tensor([1.5, float("nan")], dtype=torch.bfloat16),
         torch.tensor(True),
-        torch.randn(3, dtype=torch.float16),
+        torch.linspace(-1, 1, 3, dtype=torch.float16),
         torch.Generator().manual_seed(3).get_state(),
         torch.zeros(0, 4),
     ],
-    ids=str,
 )
 def test_arrays_and_tensors_come_back(value: Any) -> None:
     again = decoded(encoded({"one": [value]}))["one"][0]
@@ -110,7 +109,6 @@ def test_the_state_of_a_training_comes_back() -> None:
         type("Odd", (dict,), {})(),
         type("Odder", (float,), {})(1.0),
     ],
-    ids=lambda value: f"{type(value).__module__}.{type(value).__name__} {str(value)[:12]}",
 )
 def test_what_is_no_plain_data_is_not_written(value: Any) -> None:
     with pytest.raises(NotPlainError):

@@ -115,9 +115,7 @@ class Injection:
     def known(self, kind: str) -> tuple[dict[str, Any], float]:
         """The cells of a study that nothing happened to, and how long it took."""
         if kind not in self._known:
-            place = self.place("processes" if kind == "cluster" else kind)
-            if kind == "cluster":
-                place.more = ("--methods", "bohb", "--seeds", "4")
+            place = self.place(kind)
             began = time.monotonic()
             code, said = ended(place.start(), 300)
             assert code == 0, said
