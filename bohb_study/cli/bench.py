@@ -9,6 +9,7 @@ from bohb_study.errors import UsageError
 PARTS = {
     "engine": "CPU time and memory of each method, by workers and by budget",
     "actors": "training on Ray actors: whether rows are those of one process, how busy actors are",
+    "journal": "what a cell's journal costs, and what it saves a cell that is killed",
     "images": "images per second, against a plain DataLoader loop",
     "split": "a network in one piece, split over two devices, and with a pipeline",
     "devices": "LeNet and ResNet-20: channels last, mixed precision, torch.compile",
