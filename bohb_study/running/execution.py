@@ -148,7 +148,7 @@ def execute(
         trials = nodes.at_once(config.data_parallel)
     actors = actors_by_task(study, cells, options, trials)
     engines = {name: engine_of(config, study.tasks[name], options) for name in actors}
-    storage = _shared_storage(nodes, folder) if "tune" in engines.values() else None
+    storage = _shared_storage(nodes, folder)
     shared = nodes is None or nodes.one_machine or nodes.shares_folder
     journals = journals_of(study, cells, options, folder) if shared else {}
     jobs = [

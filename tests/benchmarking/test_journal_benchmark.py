@@ -11,8 +11,8 @@ def test_a_cell_that_goes_on_has_the_same_rows() -> None:
     assert found.equal
     assert found.reports == 24
     assert found.repeated == 24
-    assert 0 < found.replay
-    assert 0 < found.again
+    assert found.replay > 0
+    assert found.again > 0
 
 
 def test_what_a_journal_costs() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bohb_study.engines.paused_states import States
+from bohb_study.scratch import OWNER
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def size(state: Any) -> int:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != OWNER)
 
 
 def test_the_limit_is_in_bytes_and_what_is_above_goes_to_disk(disk: Path) -> None:

@@ -72,6 +72,7 @@ if "packages" in asked:
     sys.path.insert(0, asked["packages"])
 sys.addaudithook(audit)
 """
+AUTH = "RAY_AUTH_MODE"
 QUICK = {
     "health_check_initial_delay_ms": 500,
     "health_check_period_ms": 500,
@@ -103,6 +104,7 @@ def cluster(no_runtime_at_the_end: None) -> Iterator[Cluster]:
     if ray.is_initialized():
         ray.shutdown()
     made = Cluster(initialize_head=True, head_node_args=head)
+    made.auth_mode = os.environ.get(AUTH, "disabled")  # of its processes, as of all that connect
     yield made
     ray.shutdown()
     made.shutdown()
@@ -114,8 +116,8 @@ def address(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
     if ray.is_initialized():
         ray.shutdown()
     monkeypatch.setattr("bohb_study.running.pools.connection.check_address", lambda given: None)
-    # the cluster asks for no token, and one that this machine may have is not to be shown to it
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    # commands would show a token that this machine may have to a cluster that asks for none
+    monkeypatch.setenv(AUTH, cluster.auth_mode)
     given: str = cluster.address
     return given
 
