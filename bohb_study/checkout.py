@@ -29,23 +29,24 @@ def cpu_model() -> str:
 def git_diff(folder: Path = PACKAGE) -> bytes | None:
     """What the checkout that ``folder`` (of code) belongs to has that its commit has not.
 
-    With new files of code. None where ``git_state`` knows nothing; empty where it is clean.
+    With new files of code, in whatever encoding they are. None where ``git_state`` knows nothing;
+    empty where it is clean.
     """
     commit, dirty = _git_state(folder)
     if commit is None or not dirty:
         return b"" if commit else None
     top = Path(_git(folder, "rev-parse", "--show-toplevel") or folder)
-    changed = _git(top, "diff", "--no-color", "--no-ext-diff", "HEAD") or ""
-    new = _git(top, "ls-files", "--others", "--exclude-standard", "--", "*.py") or ""
-    parts = [changed]
-    for name in new.splitlines():
+    parts = [_git_bytes(top, "diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD") or b""]
+    new = _git_bytes(top, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py") or b""
+    for name in filter(None, new.split(b"\0")):
+        path = top / os.fsdecode(name)
         try:
-            text = (top / name).read_text(encoding="utf-8", errors="replace")
+            text = b"" if path.is_symlink() else path.read_bytes()
         except OSError:
             continue
-        lines = "".join(f"+{line}\n" for line in text.splitlines())
-        parts.append(f"new file {name}\n{lines}")
-    return "\n".join(parts).encode()
+        lines = b"".join(b"+" + line for line in text.splitlines(keepends=True))
+        parts.append(b"new file " + name + b"\n" + lines)
+    return b"\n".join(parts)
 
 
 @cache
@@ -60,13 +61,19 @@ def _git_state(folder: Path) -> tuple[str | None, bool | None]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git prints, stripped; None where it fails or is not there."""
+    printed = _git_bytes(folder, *arguments)
+    return None if printed is None else os.fsdecode(printed).strip()
+
+
+def _git_bytes(folder: Path, *arguments: str) -> bytes | None:
+    """What git prints: the text of files and their names may be in any encoding."""
     # GIT_DIR and its kin are set inside hooks, and would point at the repository of the hook.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
-            capture_output=True, text=True, timeout=30, check=True, env=environment,
+            capture_output=True, timeout=30, check=True, env=environment,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout

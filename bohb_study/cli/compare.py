@@ -5,7 +5,7 @@ draws which method was best at every moment. Cells that are done already are not
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -43,8 +43,9 @@ class Compare:
 def main(argv: Sequence[str]) -> int:
     """Run the study that the command line asks for; returns the exit code."""
     options = command_line.parse(Compare, argv, __doc__ or "", "bohb-study compare")
+    only = None
     if options.from_ is not None:
-        options = _stored(options)
+        options, only = _stored(options)
     if options.list or options.dry_run:
         from bohb_study.cli.plan_tables import list_tables, plan_tables
         from bohb_study.running.engine_choice import check_actors, check_limits, engine_of
@@ -62,14 +63,14 @@ def main(argv: Sequence[str]) -> int:
     from bohb_study.cli.compare_run import compare  # imports numpy, pandas and Ray
 
     try:
-        return compare(options.study, options.run, csv=options.csv)
+        return compare(options.study, options.run, csv=options.csv, only=only)
     except KeyboardInterrupt:
         on = command_line.again("compare", argv)
         raise KeyboardInterrupt(f"finished cells are kept; go on with: {on}") from None
 
 
-def _stored(options: Compare) -> Compare:
-    """The options with the study that ``--from`` names.
+def _stored(options: Compare) -> tuple[Compare, Mapping[str, Mapping[str, int]]]:
+    """The options with the study that ``--from`` names, and the seeds that it was asked for.
 
     Raises:
         UsageError: it would not be the same here, or options are given that are its own.
@@ -83,7 +84,7 @@ def _stored(options: Compare) -> Compare:
             "tasks, methods, budget, seeds and the like",
             parameter="from",
         )
-    config, notes = config_from(options.from_, trust=options.trust)
-    for note in notes:
+    again = config_from(options.from_, trust=options.trust)
+    for note in again.notes:
         print(f"note: {note}", file=sys.stderr)
-    return replace(options, study=config, from_=None)
+    return replace(options, study=again.config, from_=None), again.asked

@@ -1,6 +1,7 @@
 """``compare`` at work: run the study, print its results, write what belongs beside its cells."""
 
 import sys
+from collections.abc import Mapping
 
 from bohb_study.audit.study_audit import audit_study, store_audit
 from bohb_study.audit.verdict import Audit
@@ -13,15 +14,22 @@ from bohb_study.store.sidecars.audit_json import AUDIT_FILE
 from bohb_study.study import StudyConfig
 
 
-def compare(config: StudyConfig, run_options: RunOptions, *, csv: bool) -> int:
+def compare(
+    config: StudyConfig,
+    run_options: RunOptions,
+    *,
+    csv: bool,
+    only: Mapping[str, Mapping[str, int]] | None = None,
+) -> int:
     """Run, audit, print and draw a study; returns the exit code.
 
     Args:
         config: the study.
         run_options: how and where it is run.
         csv: whether one CSV of all rows is written.
+        only: seeds by task and method, where not all cells of ``config`` are asked for.
     """
-    run = run_study(config, run_options)
+    run = run_study(config, run_options, only=only)
     for note in run.notes:
         print(f"note: {note}", file=sys.stderr)
     study = load_study(run.path, allow_missing=True)

@@ -11,6 +11,7 @@ import platform
 import sys
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -57,7 +58,11 @@ def provenance(options: RunOptions) -> dict[str, Any]:
 
 def packages() -> dict[str, str]:
     """Every installed package with its version, by name."""
-    found = {one.metadata["Name"]: one.version for one in distributions()}
+    found = {}
+    for one in distributions():
+        # a folder of a package may be half removed: it has no name, or no metadata at all
+        with suppress(Exception):
+            found[str(one.metadata["Name"] or "")] = str(one.version)
     return {name: found[name] for name in sorted(found, key=str.lower) if name}
 
 

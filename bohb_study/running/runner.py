@@ -2,9 +2,9 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,7 @@ def run_study(
     config: StudyConfig,
     options: RunOptions | None = None,
     progress: ProgressContext | None = None,
+    only: Mapping[str, Mapping[str, int]] | None = None,
 ) -> StudyRun:
     """Run what is not done of a study, and store it cell by cell.
 
@@ -82,6 +83,7 @@ def run_study(
         config: the study.
         options: where and how.
         progress: opens the display of how far it is; that of a terminal by default.
+        only: seeds by task and method, where not all cells of ``config`` are asked for.
 
     Raises:
         UsageError: something asked for is not possible; nothing was run.
@@ -91,7 +93,7 @@ def run_study(
     """
     options = options or RunOptions()
     scratch.remove_orphans()
-    study = config.resolve()
+    study = replace(config.resolve(), only=only)
     if options.download:  # a folder that is given is known by its data
         prepare(study, options)
     folder = nodes = None
@@ -127,7 +129,7 @@ def run_study(
         # what was asked for before and is done needs no data any more
         if left or not (folder / STUDY_FILE).exists():
             made_with = provenance(options) if left else None
-            write_study(folder, options.name, config, study.tasks, made_with)
+            write_study(folder, options.name, config, study.tasks, made_with, only)
         if left:
             write_code(folder, code_parts())
             _run_left(study, options, run, left, progress, nodes)

@@ -2,31 +2,45 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import cell_parts, differences
+from bohb_study.methods.user.user_method import read_own_method
 from bohb_study.numerics import missing
 from bohb_study.running.provenance import packages
 from bohb_study.store import StoredStudy, read_study
 from bohb_study.store.code_file import read_code
+from bohb_study.store.method_facts import StoredMethod
 from bohb_study.store.names import STUDY_FILE
+from bohb_study.store.stored_study import TaskFile
 from bohb_study.study import StudyConfig
+from bohb_study.tasks.user.own_file import OwnFile
+from bohb_study.tasks.user.user_task import read_own
 
 _NAMED = 3
 """At most so many differences are named in one line."""
 
 
-def config_from(path: Path, *, trust: bool = False) -> tuple[StudyConfig, list[str]]:
-    """The config of a stored study, where it gives the same rows here.
+@dataclass(frozen=True)
+class SameAgain:
+    """A stored study that gives the same rows here."""
+
+    config: StudyConfig
+    asked: Mapping[str, Mapping[str, int]]
+    """Seeds that it was asked for, by task and method."""
+    notes: list[str]
+    """What differs without deciding a row, a line each."""
+
+
+def config_from(path: Path, *, trust: bool = False) -> SameAgain:
+    """A stored study as it can be run again.
 
     Args:
         path: its study.json, or its folder.
-        trust: the user's files that it names may be executed.
-
-    Returns:
-        The config; and what differs without deciding a row, a line each.
+        trust: the user's files that it names may be executed, where they are unchanged.
 
     Raises:
         UsageError: there is no such study, a file is not trusted, or code, versions, data or
@@ -41,6 +55,13 @@ def config_from(path: Path, *, trust: bool = False) -> tuple[StudyConfig, list[s
     if not trust and (files := [*stored.task_files.values(), *stored.method_files.values()]):
         names = ", ".join(str(getattr(one, "task", getattr(one, "method", ""))) for one in files)
         raise UsageError(f"{path}: would execute {names}; trust=True allows it", "from")
+    for file, own in _own_files(stored):
+        if file.sha256 != own.sha256:  # before anything of it is executed
+            raise UsageError(
+                f"{path}: {own.given} is not the file that it was run with: its sha256 is "
+                f"{own.sha256[:16]}, was {file.sha256[:16]}",
+                "from",
+            )
     config = StudyConfig.from_json(stored.config.json, trust=trust)
     if config.id != stored.id:
         raise UsageError(
@@ -55,7 +76,14 @@ def config_from(path: Path, *, trust: bool = False) -> tuple[StudyConfig, list[s
             f"{_how_to_get(stored)}",
             "from",
         )
-    return config, list(_harmless(stored))
+    return SameAgain(config, stored.asked, list(_harmless(stored)))
+
+
+def _own_files(stored: StoredStudy) -> Iterator[tuple[TaskFile | StoredMethod, OwnFile]]:
+    for task in stored.task_files.values():
+        yield task, read_own(task.task)
+    for method in stored.method_files.values():
+        yield method, read_own_method(method.method)
 
 
 def _data(stored: StoredStudy, config: StudyConfig) -> Iterator[str]:

@@ -62,11 +62,13 @@ def write_study(
     config: StudyConfig,
     tasks: Mapping[str, Task],
     run: Mapping[str, Any] | None = None,
+    only: Mapping[str, Mapping[str, int]] | None = None,
 ) -> StoredStudy:
     """Write study.json, merged with what was asked for in ``folder`` before, and return it.
 
     ``asked`` holds, for each task and method, for how many seeds it was ever asked for: asking for
     grid with 3 seeds and then for bohb with 10 does not leave seven cells of grid missing.
+    With ``only`` it is for those seeds, and not for all of ``config``, that it is asked for now.
     ``runs`` says of each run what it was made with, the last ones and the first.
     ``task_files``, where there are tasks of the user's own, says by name where each was and the
     sha256 of its file.
@@ -84,9 +86,9 @@ def write_study(
     methods_given = _methods_given(found, config)
     methods = list(methods_given)
     before = old.get("asked", {}) if found else _found_cells(folder)
-    asked = _asked(before, config, list(given), methods)
+    asked = _asked(before, config, only, list(given), methods)
     most = max((n for of_task in asked.values() for n in of_task.values()), default=0)
-    seeds = max(old.get("seeds", 0), config.seeds, most)
+    seeds = max(old.get("seeds", 0), config.seeds if only is None else 0, most)
     # only put together, never made a config: that would execute files which nobody named now
     merged = {
         "task": list(given.values()),
@@ -213,6 +215,7 @@ def _methods_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, 
 def _asked(
     old: Mapping[str, Mapping[str, int]],
     config: StudyConfig,
+    only: Mapping[str, Mapping[str, int]] | None,
     tasks: Iterable[str],
     methods: Iterable[str],
 ) -> dict[str, dict[str, int]]:
@@ -220,6 +223,8 @@ def _asked(
 
     def seeds(task: str, method: str) -> int:
         now = config.seeds if task in config.task_names and method in config.method_names else 0
+        if only is not None:
+            now = only.get(task, {}).get(method, 0)
         return max(now, old.get(task, {}).get(method, 0))
 
     return {task: {method: n for method in methods if (n := seeds(task, method))} for task in tasks}

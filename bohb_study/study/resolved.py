@@ -22,6 +22,8 @@ class Study:
     config: StudyConfig
     tasks: Mapping[str, Task]
     """By name, with their options and eta."""
+    only: Mapping[str, Mapping[str, int]] | None = None
+    """Seeds by task and method, where not all of the config is meant."""
 
     @cached_property
     def methods(self) -> Mapping[str, "Method"]:
@@ -40,6 +42,7 @@ class Study:
             for seed in range(self.config.seeds)
             for task in self.tasks
             for method in self.config.method_names
+            if self.only is None or seed < self.only.get(task, {}).get(method, 0)
         )
 
     def task(self, cell: Cell) -> Task:

@@ -61,7 +61,7 @@ class MovedEvaluation(ToyEvaluation):
         if fatal % 2 or (task.poison and self.config["x"] > POISONED and in_actor()):
             os.kill(os.getpid(), signal.SIGKILL)
         if task.hog and self.config["x"] > POISONED and in_actor():
-            kept = bytearray(2 * 10**9) if self.config["y"] > HOARD else b""  # noqa: F841
+            kept = bytearray(12 * 10**8) if self.config["y"] > HOARD else b""  # noqa: F841
             time.sleep(600)
         if task.chance:
             self.memory += float(np.random.default_rng().normal())
@@ -86,7 +86,7 @@ class MovedTask(ToyTask):
     poison: bool = False
     """Whether x above ``POISONED`` kills its actor each time."""
     hog: bool = False
-    """Whether x above ``POISONED`` hangs in an actor, and where y is above ``HOARD`` takes 2 GB."""
+    """Whether x above ``POISONED`` hangs in an actor; where y is above ``HOARD`` takes 1.2 GB."""
     chance: bool = False
     """Whether each training is another."""
 
@@ -174,7 +174,7 @@ def test_a_training_that_kills_its_process_fails_alone(job: Any, monkeypatch: An
 def test_trainings_that_hang_or_take_too_much_memory_fail_alone(job: Any) -> None:
     """Their actor is ended and replaced; all others have the rows that they had."""
     cell = job("random", MovedTask(hog=True), budget=3, workers=3)
-    result = on_actors(replace(cell, limits=TrialLimits(3.0, 1.5)), 2)
+    result = on_actors(replace(cell, limits=TrialLimits(8.0, 0.9)), 2)
     assert result.account.violations() == []
     frame, known = result.frame, in_process(cell).frame
     ended = (frame["hp.x"] > POISONED).to_numpy()

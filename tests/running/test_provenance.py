@@ -14,7 +14,7 @@ from bohb_study.cli import command_line, compare
 from bohb_study.errors import UsageError
 from bohb_study.identity import versions
 from bohb_study.running.options import RunOptions
-from bohb_study.running.provenance import diff_of, provenance
+from bohb_study.running.provenance import diff_of, packages, provenance
 from bohb_study.running.runner import run_study
 from bohb_study.running.same_again import config_from
 from bohb_study.store import read_study, write_study
@@ -75,12 +75,15 @@ def test_the_diff_of_a_dirty_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert checkout.git_diff(package) == b""
     (package / "code.py").write_text("one = 2\n")
     (package / "new.py").write_text("two = 3\n")
+    (package / "latin.py").write_bytes(b"# caf\xe9\n")
     (package / "secret.txt").write_text("token\n")
+    (package / "link.py").symlink_to("secret.txt")
     checkout._git_state.cache_clear()
     text = checkout.git_diff(package)
     assert text is not None
     assert b"-one = 1\n+one = 2" in text
     assert b"new file package/new.py\n+two = 3" in text
+    assert b"new file package/latin.py\n+# caf\xe9" in text
     assert b"token" not in text
     monkeypatch.setattr("bohb_study.running.provenance.git_diff", lambda folder: text)
     run = provenance(RunOptions())
@@ -92,6 +95,18 @@ def test_the_diff_of_a_dirty_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for wrong in ({"zlib": "AAAA"}, {"sha256": "0" * 64}, {"bytes": 3}, {"zlib": "!"}):
         with pytest.raises(ValueError, match="its diff"):
             diff_of({"diff": {**run["diff"], **wrong}})
+
+
+def test_packages_that_are_half_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left out: provenance ends no run."""
+    for name, text in (("no_name", b"Version: 1\n"), ("binary", b"\xff\xfe\x00"), ("none", None)):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        if text is not None:
+            (folder / "METADATA").write_bytes(text)
+    known = packages()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert packages() == known
 
 
 def test_so_many_runs_and_no_more(stored: tuple[Path, StudyConfig], tmp_path: Path) -> None:
@@ -111,9 +126,10 @@ def test_it_is_the_same_study(stored: tuple[Path, StudyConfig]) -> None:
     with pytest.raises(UsageError, match=r"would execute .*mine\.py:Mine; trust=True"):
         config_from(folder / "study.json")
     for given in (folder, folder / "study.json"):
-        again, notes = config_from(given, trust=True)
-        assert again == config
-        assert notes == []
+        again = config_from(given, trust=True)
+        assert again.config == config
+        assert again.asked == {name: {"random": 1} for name in ("Mine", "branin-mf")}
+        assert again.notes == []
 
 
 def test_what_would_give_other_rows_is_refused(
@@ -134,16 +150,17 @@ def test_what_would_give_other_rows_is_refused(
         write_code(folder, {**parts, "methods/bohb.py": "0" * 64})  # no cell of it
         here: Any = lambda: {"pip": "0"}  # noqa: E731
         monkeypatch.setattr("bohb_study.running.same_again.packages", here)
-        _, (note,) = config_from(folder, trust=True)
+        (note,) = config_from(folder, trust=True).notes
         assert note.startswith("packages that decide no row differ: ")
     finally:
         write_code(folder, parts)
     file = Path(read_study(folder).task_files["Mine"].task.rpartition(":")[0])
     text = file.read_text()
     try:
-        file.write_text(text.replace("/ level", "* level"))
-        with pytest.raises(UsageError, match=r"its files or data are not those"):
+        file.write_text(text + f"\nopen({str(file.parent / 'executed')!r}, 'w')\n")
+        with pytest.raises(UsageError, match=r"Mine is not the file that it was run with: its sha"):
             config_from(folder, trust=True)
+        assert not (file.parent / "executed").exists()
     finally:
         file.write_text(text)
 
@@ -167,3 +184,18 @@ def test_by_the_command(
         return {str(p.relative_to(folder)): json.loads(p.read_text())["rows_hash"] for p in paths}
 
     assert hashes(again) == hashes(stored[0]) != {}
+
+
+def test_cells_that_were_not_asked_for_are_not_run(tmp_path: Path) -> None:
+    """Two seeds of one method and one of another are three cells, not four."""
+    config = StudyConfig(tasks=("branin-mf",), methods=("random",), budget=2, seeds=2)
+    run_study(config, RunOptions(out=tmp_path / "first"))
+    grid = replace(config, methods=("grid",), seeds=1)
+    folder = run_study(grid, RunOptions(out=tmp_path / "first")).path
+    asked = {"branin-mf": {"random": 2, "grid": 1}}
+    assert config_from(folder).asked == asked
+    words = ["--from", str(folder), "--out", str(tmp_path / "second")]
+    assert command_line.run(compare.main, words) == 0
+    (again,) = (tmp_path / "second").iterdir()
+    assert read_study(again).asked == asked
+    assert len(list(again.glob("cells/*/*/*.json"))) == 3
