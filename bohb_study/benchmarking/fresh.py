@@ -41,7 +41,7 @@ def measure_fresh(case: Case) -> Cost:
         StudyError: the process failed; the line says how.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "bohb_study.benchmarking.measure", json.dumps(asdict(case))],
+        [sys.executable, "-P", "-m", "bohb_study.benchmarking.measure", json.dumps(asdict(case))],
         capture_output=True,
         text=True,
         check=False,

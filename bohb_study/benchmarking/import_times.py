@@ -89,7 +89,7 @@ def _timed(what: str, words: Sequence[str]) -> tuple[float, float]:
     """Wall and CPU seconds of one fresh Python."""
     before, began = os.times(), perf_counter()
     done = subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, "-P", *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

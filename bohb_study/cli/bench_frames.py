@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         print("making up the study", file=sys.stderr)
         write_made_up(Path(folder), options.methods, options.seeds, options.rows)
         print("measuring it", file=sys.stderr)
-        command = [sys.executable, "-m", "bohb_study.benchmarking.large_study", folder]
+        command = [sys.executable, "-P", "-m", "bohb_study.benchmarking.large_study", folder]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True
         )

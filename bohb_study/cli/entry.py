@@ -4,12 +4,14 @@ Nothing slow is imported before the guard is up: signals and output are taken ov
 process is held to the baseline's kernels, and only then is a command imported.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from bohb_study import start
+from bohb_study.checkout import PACKAGE
 from bohb_study.cli import overviews
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -89,6 +91,9 @@ def overview() -> str:
 
 
 def _guard(words: Sequence[str]) -> None:
+    here = os.getcwd()
+    if sys.path[0] == here and here != str(PACKAGE.parent):
+        del sys.path[0]  # ``python -m``, perhaps in a stranger's folder
     start.guard(computes=not {*LOOKING} & {*words})
 
 

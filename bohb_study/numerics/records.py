@@ -104,7 +104,7 @@ def _probe(mode: Mode, torch: bool) -> dict[str, str]:
     )
     search = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-P", "-c", script],
         capture_output=True,
         text=True,
         check=False,

@@ -96,6 +96,8 @@ def diff_of(run: Mapping[str, Any]) -> bytes | None:
     diff = run.get("diff") or {}
     if not diff.get("zlib"):
         return None
+    if len(diff["zlib"]) > 2 * MOST_DIFF:
+        raise ValueError("its diff is larger than any that is written")
     try:
         whole = zlib.decompressobj()
         text = whole.decompress(base64.b64decode(diff["zlib"], validate=True), int(diff["bytes"]))

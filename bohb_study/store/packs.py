@@ -76,6 +76,8 @@ def pack(study: Path | str | LoadedStudy, target: Path, rows: pd.DataFrame | Non
 
 
 def _content(path: Path) -> bytes | None:
+    if path.is_symlink():  # what it leads to may be the user's own, and not for others
+        raise StudyError(f"{path}: is a link; nothing but the study's own files is packed")
     try:
         return read_file(path)
     except FileNotFoundError:

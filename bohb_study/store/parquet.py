@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bohb_study.errors import StudyError
@@ -27,6 +28,8 @@ MALFORMED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeErro
 """What pyarrow and pandas raise, beside Arrow's own errors, for a file that is made up."""
 MOST_VALUES = 200_000_000
 """Of rows times columns in one file: 1.6 GB in memory."""
+MOST_BYTES = 8 * MOST_VALUES
+"""Of text in one file, counted for each row."""
 
 
 def parquet_bytes(frame: pd.DataFrame, origin: Mapping[str, Any] | None = None) -> bytes:
@@ -60,7 +63,7 @@ def parquet_frame(data: bytes) -> pd.DataFrame:
         ValueError: it cannot be read, whatever its hash says; why, in one line.
     """
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        table = _table(data)
         # each column is freed as it is converted: a large study is in memory once, not twice
         frame: pd.DataFrame = table.to_pandas(self_destruct=True)
     except (pa.ArrowException, *MALFORMED) as why:
@@ -68,6 +71,26 @@ def parquet_frame(data: bytes) -> pd.DataFrame:
         said = "".join(letter for letter in said if letter.isprintable())
         raise ValueError(f"its rows cannot be read: {shorten(said, 120)}") from None
     return frame
+
+
+def _table(data: bytes) -> pa.Table:
+    """All rows; text that stands once in the file, for very many rows, is counted for each first.
+
+    Raises:
+        ValueError: it would take too much memory.
+        pa.ArrowException and others: it is malformed.
+    """
+    schema = pq.read_schema(pa.BufferReader(data))
+    texts = [field.name for field in schema if field.type in (pa.string(), pa.large_string())]
+    table = pq.read_table(pa.BufferReader(data), read_dictionary=texts)
+    letters = 0
+    for name in texts:
+        for chunk in table.column(name).chunks:
+            lengths = pc.binary_length(chunk.dictionary)
+            letters += pc.sum(lengths.take(chunk.indices)).as_py() or 0
+    if letters > MOST_BYTES:
+        raise ValueError(f"holds {letters:,} bytes of text; no more than {MOST_BYTES:,} are read")
+    return table.cast(schema)
 
 
 def opened_parquet(data: bytes, origin: Mapping[str, Any] | None = None) -> pq.ParquetFile:
@@ -88,7 +111,7 @@ def opened_parquet(data: bytes, origin: Mapping[str, Any] | None = None) -> pq.P
     found = file.metadata
     groups = [found.row_group(i) for i in range(found.num_row_groups)]
     rows, unpacked = found.num_rows, sum(group.total_byte_size for group in groups)
-    if not 0 <= rows * max(1, found.num_columns) <= MOST_VALUES or unpacked > 8 * MOST_VALUES:
+    if not 0 <= rows * max(1, found.num_columns) <= MOST_VALUES or unpacked > MOST_BYTES:
         raise ValueError(
             f"says that it holds {rows:,} rows of {found.num_columns} columns; no more than "
             f"{MOST_VALUES:,} values are read"

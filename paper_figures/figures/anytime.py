@@ -25,6 +25,7 @@ from paper_figures.figures.anytime_data import panels
 from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import labels, legends, scales, step_lines, style
 from paper_figures.toolkit.curve_panel import REGRET, CurvePanel, better, span
+from paper_figures.toolkit.literal import draw_once
 
 LONGEST_LABEL, LONGEST_X_LABEL = 26, 32
 """Letters that fit beside and below one of two panels; longer labels take another line."""
@@ -139,7 +140,7 @@ def _name_lines(
         legends.shared_legend(drawn, everything)
         return
     title = drawn.suptitle(legends.spread_in_words(everything), fontsize=style.legend_size())
-    drawn.draw_without_rendering()
+    draw_once(drawn)
     if all(labels.fit(axes, own) for (axes, _), own in zip(lasts, ends, strict=True)):
         for (axes, _), own in zip(lasts, ends, strict=True):
             labels.end_labels(axes, own)

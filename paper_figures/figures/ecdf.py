@@ -18,6 +18,7 @@ from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import legends, scales, step_lines, style
 from paper_figures.toolkit.curve_panel import banded
 from paper_figures.toolkit.labels import LINE, End, end_labels
+from paper_figures.toolkit.literal import draw_once
 
 LEAST_HEIGHT, ROOM = 1.75, 0.62
 """Inches of a panel at least, and what its title and labels take."""
@@ -42,7 +43,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             strict=True,
         ):
             _draw(axes, panel)
-        drawn.draw_without_rendering()  # labels are placed by the height of the axes
+        draw_once(drawn)  # labels are placed by the height of the axes
         for panel, axes in zip(shown, drawn.axes, strict=True):
             end_labels(axes, [End(curve.method, curve.share[-1]) for curve in panel.curves])
     return drawn, _caption(study, shown)

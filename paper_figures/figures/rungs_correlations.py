@@ -14,6 +14,7 @@ from paper_figures.figures.rungs_data import (
 )
 from paper_figures.toolkit import legends, scales, style
 from paper_figures.toolkit.labels import End, end_labels
+from paper_figures.toolkit.literal import draw_once
 
 UNSELECTED: style.Settings = {"color": "black", "linewidth": 1.5, "zorder": 5}
 
@@ -52,7 +53,7 @@ def _name_lines(axes: Axes, panel: CorrelationPanel) -> None:
     # the limits are final; the size of the axes is not before something was laid out
     whole = axes.get_figure(root=True)
     if whole is not None:
-        whole.draw_without_rendering()
+        draw_once(whole)
     ends = []
     for line in panel.lines:
         last = [r.spearman.centre for r in line.rungs if np.isfinite(r.spearman.centre)]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from bohb_study.files import replace_files
 from paper_figures.figure_study import Provenance
 from paper_figures.toolkit import style
+from paper_figures.toolkit.literal import as_written
 from paper_figures.toolkit.rounding import settle
 
 FORMATS = ("pdf", "png", "svg")
@@ -33,6 +34,7 @@ def render(
     What it draws is rounded first, see ``rounding``. No date and no version of matplotlib is in the
     bytes, so that equal figures are equal files.
     """
+    as_written(figure)
     settle(figure)
     metadata = _metadata(title, caption, source)
     rendered = {}

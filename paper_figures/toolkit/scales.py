@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from bohb_study.arrays import Floats
 from bohb_study.numbers import stable, stables
+from paper_figures.toolkit.literal import draw_once
 
 LOG_FROM = 4.0
 """Largest over smallest value from which a logarithmic axis shows more than a linear one."""
@@ -121,7 +122,7 @@ def thin_ticks(drawn: Figure) -> None:
     To be called when all panels are drawn and have their limits. Ticks that were chosen one by
     one stay, and so do those of an axis without numbers.
     """
-    drawn.draw_without_rendering()
+    draw_once(drawn)
     for axes in drawn.axes:
         for axis, side in ((axes.xaxis, 0), (axes.yaxis, 1)):
             if not isinstance(axis.get_major_locator(), LogLocator):

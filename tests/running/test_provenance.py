@@ -92,7 +92,13 @@ def test_the_diff_of_a_dirty_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     large = provenance(RunOptions())
     assert large["diff"] == {**run["diff"], "zlib": None}
     assert diff_of(large) is None
-    for wrong in ({"zlib": "AAAA"}, {"sha256": "0" * 64}, {"bytes": 3}, {"zlib": "!"}):
+    for wrong in (
+        {"zlib": "AAAA"},
+        {"sha256": "0" * 64},
+        {"bytes": 3},
+        {"zlib": "!"},
+        {"zlib": "A" * 10**6},
+    ):
         with pytest.raises(ValueError, match="its diff"):
             diff_of({"diff": {**run["diff"], **wrong}})
 

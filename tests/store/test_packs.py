@@ -4,9 +4,13 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from bohb_study.errors import StudyError
 from bohb_study.store import load_study, pack
+from bohb_study.store.parquet import parquet_frame
 from bohb_study.store.sidecars.derived_frames import DERIVED_FILES, read_derived
 from bohb_study.store.sidecars.references_json import REFERENCES_FILE, read_references
 
@@ -45,3 +49,29 @@ def test_another_study_packed_over_it_removes_them(small_paper: Path, tmp_path: 
     assert not packed.is_compact
     assert read_derived(target, packed.study.id) == {}
     assert read_references(target, packed.study.id) == {}
+
+
+def test_nothing_that_a_link_leads_to_is_packed(small_paper: Path, tmp_path: Path) -> None:
+    """A stranger's study could have links to the files of whoever packs it."""
+    (tmp_path / "secret").write_text("token")
+    folder = shutil.copytree(small_paper.parent / "runs" / "one", tmp_path / "study")
+    for name in (REFERENCES_FILE, *DERIVED_FILES):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(tmp_path / "secret")
+        with pytest.raises(StudyError, match=f"{name}: is a link"):
+            pack(folder, tmp_path / "packed")
+        (folder / name).unlink()
+    assert not (tmp_path / "packed").exists()
+
+
+def test_text_that_stands_once_for_many_rows_is_counted_for_each() -> None:
+    """Eight kilobytes can hold a hundred gigabytes."""
+    text = pa.DictionaryArray.from_arrays(
+        pa.array([0] * 100_000, pa.int32()), pa.array(["x" * 1_000_000])
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"hp.x": text}), sink, store_schema=False)
+    data = sink.getvalue().to_pybytes()
+    assert len(data) < 100_000
+    with pytest.raises(ValueError, match=r"holds 100,000,000,000 bytes of text; no more than"):
+        parquet_frame(data)

@@ -9,13 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any, TextIO
 
 import ray
 
+from bohb_study.checkout import PACKAGE
 from bohb_study.errors import UsageError
 from bohb_study.scratch import OwnedFolder
+from bohb_study.store.names import STUDY_FILE
 
 MOST_PATH = 40
 """Letters of a folder in which Ray's sockets, some 65 letters below it, can have their place."""
@@ -88,10 +91,12 @@ def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
             folder = OwnedFolder("bohb-ray-")
             stack.callback(_remove, folder)
             own = {"_temp_dir": folder.name} if len(folder.name) <= MOST_PATH else {}
-            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **own, **quiet)
+            with _outside_studies():
+                ray.init(address="local", num_cpus=cpus, include_dashboard=False, **own, **quiet)
         else:
             check_address(address)
-            ray.init(address=address, **quiet)
+            with _outside_studies():
+                ray.init(address=address, **quiet)
         stdout: Any = _WithoutRay(sys.stdout)
         with redirect_stdout(stdout):
             try:
@@ -99,6 +104,17 @@ def connected(address: str | None, cpus: int | None = None) -> Iterator[None]:
             finally:
                 stdout.ending = True
                 ray.shutdown()
+
+
+@contextmanager
+def _outside_studies() -> Iterator[None]:
+    """Not in the folder of a study: Ray's workers import from the folder that it is started in."""
+    here = Path.cwd()
+    if any((folder / STUDY_FILE).exists() for folder in (here, *here.parents)):
+        with chdir(PACKAGE.parent):
+            yield
+    else:
+        yield
 
 
 def _remove(folder: OwnedFolder) -> None:
@@ -131,7 +147,7 @@ def check_address(address: str) -> None:
     script = "import ray, sys; ray.init(address=sys.argv[1], logging_level=50)"
     try:
         probe = subprocess.run(
-            [sys.executable, "-c", script, address],
+            [sys.executable, "-P", "-c", script, address],
             capture_output=True,
             text=True,
             timeout=CONNECT_SECONDS,

@@ -43,7 +43,7 @@ class WorkerProcess:
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "bohb_study.running.pools.worker"),
+                *(sys.executable, "-P", "-m", "bohb_study.running.pools.worker"),
                 *(str(theirs.fileno()), str(os.getpid())),
             ],
             pass_fds=[theirs.fileno()],

@@ -1,0 +1,97 @@
+"""A command that is called in a stranger's folder executes nothing of it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bohb_study.cli import entry
+from bohb_study.cli.command_line import run
+from bohb_study.running.options import RunOptions
+from bohb_study.running.pools.connection import _outside_studies
+from bohb_study.running.runner import run_study
+from bohb_study.study import StudyConfig
+from paper_figures import command
+
+BAITS = ("bohb_study", "numpy", "pandas", "ray", "multiprocessing", "pickle", "socket", "m", "t")
+
+LABELS = """
+class Own:
+    label = r"$\\frac$ <b>$</b> {{script}}"
+    def __init__(self, space, seed, levels):
+        self.space, self.level = space, levels[-1]
+        self.space.seed(seed)
+    def ask(self):
+        return self.space.sample_configuration(), self.level
+    def tell(self, configuration, level, loss, cost):
+        pass
+"""
+
+TASK = r"""
+from ConfigSpace import Categorical, Float
+from bohb_study.tasks import ComputedTask
+
+class Mine(ComputedTask):
+    '''Costs in $ and \frac{$.'''
+    hyperparameters = [Float(r"$\frac$ <script>", (0, 1)), Categorical(r"$\d$", [r"$\a$", "<b>"])]
+    levels = (1, 3, 9)
+    unit = r"$\frac$"
+    val_metric = r"cost $\frac$ in $"
+
+    def loss(self, config, level, seed):
+        return config[r"$\frac$ <script>"] / level
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study full of files that say when they are executed, and of names that are no formulas."""
+    home = tmp_path_factory.mktemp("strange")
+    (home / "m.py").write_text(LABELS)
+    (home / "t.py").write_text(TASK)
+    config = StudyConfig(
+        tasks=(f"{home / 't.py'}:Mine", "branin-mf"),
+        methods=("grid", "random", "bohb", f"{home / 'm.py'}:Own"),
+        budget=6,
+        seeds=1,
+    )
+    folder = run_study(config, RunOptions(out=home)).path
+    for name in BAITS:
+        (folder / f"{name}.py").write_text(f"open({str(home / 'executed')!r}, 'a').write({name!r})")
+    return folder
+
+
+def test_nothing_in_it_is_imported(folder: Path) -> None:
+    """By the command or by a process that it starts, which is where a cell is run again."""
+    program = Path(sys.executable).with_name("bohb-study")
+    for words in (["status", "."], ["reproduce", ".", "--sample", "1", "--trust"]):
+        done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "equal: " in done.stdout
+    assert not (folder.parent / "executed").exists()
+
+
+def test_python_does_not_search_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``python -m`` would, and so would the workers of a Ray that is started in it."""
+    monkeypatch.chdir(folder / "cells")
+    monkeypatch.setattr("bohb_study.start.guard", lambda **options: None)
+    monkeypatch.setattr(sys, "path", [os.getcwd(), *sys.path])
+    entry._guard([])
+    assert os.getcwd() not in sys.path
+    with _outside_studies():
+        assert folder not in Path.cwd().parents
+    assert Path.cwd() == folder / "cells"
+    monkeypatch.chdir(folder.parent)
+    with _outside_studies():
+        assert Path.cwd() == folder.parent
+
+
+def test_its_names_are_drawn_as_they_are_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither as formulas, which may be none, nor as HTML."""
+    assert run(command.main, ["--study", str(folder), "--out", str(tmp_path)]) == 0
+    assert "error" not in capsys.readouterr().err
+    assert len(list(tmp_path.glob("*.png"))) > 5
