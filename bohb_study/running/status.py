@@ -107,7 +107,7 @@ def status_of(folder: Path) -> Status:
 
 def lines_of(status: Status) -> Iterator[str]:
     """What a person is told of it."""
-    yield f"{status.title}: {status.done} of {counted(status.cells, 'cells')} done"
+    yield f"{status.title}: {status.done:,} of {counted(status.cells, 'cells')} done"
     if status.resumed:
         yield f"  {status.resumed} of them went on after they had been killed"
     yield f"  {_who(status)}"
