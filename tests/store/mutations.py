@@ -1,8 +1,8 @@
 """Damages a stored study in every way that files can be damaged, and tells what each one does.
 
-As a script: ``python tests/store/mutations.py 2000`` tries as many on a run folder and as many on a
-packed study, and prints a table; exit 1 where something changed what is loaded without a word,
-ended in a traceback or took long.
+As a script: ``python tests/store/mutations.py 2000`` tries as many on a run folder, as many on a
+packed study and as many on journals with saved states, and prints a table; exit 1 where something
+changed what is loaded without a word, ended in a traceback or took long.
 """
 
 import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,12 @@ from rich.console import Console
 
 from bohb_study.audit.study_audit import audit_folder, audit_study
 from bohb_study.cli.listings import summary_table
+from bohb_study.engines import journal as journal_module
+from bohb_study.engines import journal_blocks, saved_states
 from bohb_study.engines.base import CellJob, run_cell
+from bohb_study.engines.journal import Journal
+from bohb_study.engines.journal_place import JournalPlace
+from bohb_study.engines.saved_states import SavedStates
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.identity import code_parts
 from bohb_study.running.heartbeats import heartbeats
@@ -59,6 +65,7 @@ from bohb_study.store.sidecars.finals_json import Final, Training, read_finals, 
 from bohb_study.store.sidecars.heartbeat_json import read_heartbeat
 from bohb_study.store.sidecars.references_json import read_references, write_references
 from bohb_study.study import Cell, StudyConfig
+from bohb_study.tasks import make_task
 
 SECONDS = 5
 """After which reading is said to hang."""
@@ -69,6 +76,7 @@ REFUSED, AGAIN, ABSENT, HARMLESS, AS_WRITTEN = (
     "harmless: the same is loaded",
     "hashes made anew: read as it says",
 )
+UP_TO_THERE = "used up to the damage"
 UNDETECTED, TRACEBACK, HANG = "UNDETECTED", "TRACEBACK", "HANG"
 BAD = (UNDETECTED, TRACEBACK, HANG)
 
@@ -552,15 +560,167 @@ def _restore(folder: Path, whole: dict[Path, bytes]) -> None:
             path.write_bytes(data)
 
 
+# Journals, and the states beside them
+
+
+def journals(home: Path) -> Made:
+    """Journals of two cells as a run that was killed leaves them: by report, and by blocks."""
+    folder, task = home / "journals", make_task("synthetic-curves")
+    folder.mkdir()
+    with (
+        patched(saved_states, LEAST_SECONDS=0.0, TIMES=0.0),
+        patched(journal_blocks, BLOCK_SECONDS=0.0),
+    ):
+        for seed, by_step in enumerate((True, False)):
+            place = _place(folder, seed, by_step=by_step)
+            run_cell(CellJob(Cell(task.name, "hyperband", seed), task, 3, journal=place))
+    assert any(path.suffix == ".state" for path in files(folder))
+    return Made(folder, folder, None)
+
+
+def _place(folder: Path, seed: int, *, by_step: bool = True) -> JournalPlace:
+    head = {"code": "x", "cell": f"synthetic-curves/hyperband/{seed}"}
+    return JournalPlace(folder / f"{seed}.journal", folder, head, by_step)
+
+
+@contextmanager
+def patched(module: ModuleType, **values: float) -> Iterator[None]:
+    """A module with other values for as long as that lasts."""
+    before = {name: getattr(module, name) for name in values}
+    vars(module).update(values)
+    try:
+        yield
+    finally:
+        vars(module).update(before)
+
+
+def read_journals(folder: Path) -> list[list[str]]:
+    """All reports of each journal, and then the states that it names, as text."""
+    found = []
+    for seed in (0, 1):
+        journal = Journal(_place(folder, seed))
+        try:
+            entries = []
+            while journal.replays:
+                entries.append(repr(journal.next()))
+            states = SavedStates(journal)
+            entries += [f"state {trial}: {states.load(trial)!r}" for trial in journal.states]
+        finally:
+            journal.close()
+        found.append(entries)
+    return found
+
+
+def journal_outcome(of: Made, before: list[list[str]], *, anew: bool) -> tuple[str, str]:
+    """What became of what is read of journals."""
+    try:
+        with _limited():
+            now = read_journals(of.folder)
+    except StudyError as error:
+        said = str(error)
+        return (REFUSED if "\n" not in said and said.isprintable() else TRACEBACK), said
+    except TimeoutError:
+        return HANG, ""
+    except Exception as error:  # the very thing that must not be
+        if "--debug" in sys.argv:
+            raise
+        return TRACEBACK, f"{type(error).__name__}: {error}"
+    if now == before:
+        return HARMLESS, ""
+    known = [set(entries) for entries in before]
+    for entries, own, whole in zip(now, known, before, strict=True):
+        reports = [entry for entry in entries if not entry.startswith("state ")]
+        states = [entry for entry in entries if entry.startswith("state ")]
+        other = [one for one in states if one not in own and not one.endswith(": None")]
+        if reports != whole[: len(reports)] or (other and len(reports) == len(whole)):
+            return (AS_WRITTEN if anew else UNDETECTED), ""
+    return UP_TO_THERE, ""
+
+
+def change_a_record(path: Path, rng: random.Random, of: Made) -> None:
+    """A value, a key or the length of one record, and all hashes from there on."""
+    data, chain, out, number = path.read_bytes(), b"", b"", 0
+    count = data.count(b"\n")
+    which = rng.randrange(count)
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", at)
+        if end < 0:
+            break
+        text = data[at:end].partition(b" ")[2]
+        try:
+            record = json.loads(text)
+        except ValueError:
+            break
+        size = record[2] if isinstance(record, list) and record[0] == "block" else 0
+        columns = data[end + 1 : end + 1 + size]
+        if number == which:
+            text = _other_record(record, rng)
+            if rng.random() < 0.3 and columns:
+                columns = _flip(columns + bytes(8), rng)[: rng.choice((size, size, 0, 8))]
+        chain = journal_module._hashed(chain, text, columns).encode()
+        out += chain[: journal_module._HASH] + b" " + text + b"\n" + columns
+        at, number = end + 1 + size, number + 1
+    path.write_bytes(out)
+
+
+def _other_record(record: Any, rng: random.Random) -> bytes:
+    odd = (None, -1, 0, 10**30, 1e308, "../../x", "", [], {}, [[]], True, float("nan"), "9" * 5000)
+    value = rng.choice(odd)
+    holder, places = record, list(range(len(record))) if isinstance(record, list) else [*record]
+    while places:
+        key = rng.choice(places)
+        inside = holder[key]
+        if isinstance(inside, list | dict) and inside and rng.random() < 0.7:
+            holder = inside
+            places = list(range(len(inside))) if isinstance(inside, list) else [*inside]
+            continue
+        holder[key] = value
+        break
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+JOURNAL_DAMAGES: dict[str, Damage] = {
+    kind: damage
+    for kind, damage in DAMAGES.items()
+    if kind not in JSON_ALONE | ROWS_ALONE
+    and kind not in ("a cell copied over another", "rows and record from another study")
+    and kind != "from another study"
+} | {"a record changed, hashes anew": change_a_record}
+
+
+def mutate_journals(of: Made, count: int, seed: int) -> Iterator[Tried]:
+    """As ``mutate``, for journals and states."""
+    rng = random.Random(seed)
+    before = read_journals(of.folder)
+    whole = {path: path.read_bytes() for path in files(of.folder)}
+    kinds = list(JOURNAL_DAMAGES)
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        anew = kind.endswith("hashes anew")
+        own = [path for path in whole if path.suffix == ".journal"]
+        path = rng.choice(own if anew or rng.random() < 0.7 else list(whole))
+        try:
+            JOURNAL_DAMAGES[kind](path, rng, of)
+            told = journal_outcome(of, before, anew=anew)
+            yield Tried(kind, path.relative_to(of.folder).as_posix(), *told)
+        finally:
+            _restore(of.folder, whole)
+
+
 def main(count: int, seed: int = 1) -> int:
     """Try ``count`` damages of each form and print what they did; returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="mutations-") as home:
         bad: list[Tried] = []
-        for name, of in zip(("run folder", "packed study"), made(Path(home)), strict=True):
-            tried = list(mutate(of, count, seed))
+        forms = [
+            *(("run folder", mutate), ("packed study", mutate), ("journals", mutate_journals)),
+        ]
+        ways = zip(forms, [*made(Path(home)), journals(Path(home))], strict=True)
+        for (name, way), of in ways:
+            tried = list(way(of, count, seed))
             found = Counter((one.kind, one.outcome) for one in tried)
             print(f"{name}: {len(tried)} mutations of {len(files(of.folder))} files")
-            for kind in DAMAGES:
+            for kind in dict.fromkeys(one.kind for one in tried):
                 told = ", ".join(
                     f"{n} {what}" for (own, what), n in sorted(found.items()) if own == kind
                 )

@@ -31,6 +31,13 @@ def test_nothing_is_loaded_that_was_not_written(
         tried = list(mutations.mutate(form, 5 * len(mutations.DAMAGES), seed=0))
         assert [one for one in tried if one.outcome in mutations.BAD] == []
         outcomes.append({one.outcome for one in tried})
+    tried = list(
+        mutations.mutate_journals(
+            mutations.journals(tmp_path_factory.mktemp("journals")), 400, seed=0
+        )
+    )
+    assert [one for one in tried if one.outcome in mutations.BAD] == []
+    assert {mutations.REFUSED, mutations.UP_TO_THERE} <= {one.outcome for one in tried}
     run, packed = outcomes
     assert {mutations.REFUSED, mutations.AGAIN} <= run
     assert mutations.REFUSED in packed
