@@ -35,7 +35,7 @@ from rich.console import Console
 from bohb_study.audit.study_audit import audit_folder, audit_study
 from bohb_study.cli.listings import summary_table
 from bohb_study.engines import journal as journal_module
-from bohb_study.engines import journal_blocks, saved_states
+from bohb_study.engines import journal_blocks, saved_states, virtual
 from bohb_study.engines.base import CellJob, run_cell
 from bohb_study.engines.journal import Journal
 from bohb_study.engines.journal_place import JournalPlace
@@ -570,6 +570,7 @@ def journals(home: Path) -> Made:
     with (
         patched(saved_states, LEAST_SECONDS=0.0, TIMES=0.0),
         patched(journal_blocks, BLOCK_SECONDS=0.0),
+        patched(virtual, TELL_SECONDS=0.0),
     ):
         for seed, by_step in enumerate((True, False)):
             place = _place(folder, seed, by_step=by_step)
