@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "m.py").write_text(LABELS)
     (home / "t.py").write_text(TASK)
     config = StudyConfig(
-        tasks=(f"{home / 't.py'}:Mine", "branin-mf"),
+        tasks=(f"{home / 't.py'}:Mine",),
         methods=("grid", "random", "bohb", f"{home / 'm.py'}:Own"),
         budget=6,
         seeds=1,
@@ -66,9 +66,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_in_it_is_imported(folder: Path) -> None:
     """By the command or by a process that it starts, which is where a cell is run again."""
     program = Path(sys.executable).with_name("bohb-study")
-    for words in (["status", "."], ["reproduce", ".", "--sample", "1", "--trust"]):
-        done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    words = [program, "reproduce", ".", "--sample", "1", "--trust"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert "equal: " in done.stdout
     assert not (folder.parent / "executed").exists()
 

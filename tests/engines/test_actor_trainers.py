@@ -141,9 +141,9 @@ def test_rows_of_one_process_whatever_the_actors_take(job: Any) -> None:
 
 def test_actors_that_die_cost_no_row(job: Any, tmp_path: Path) -> None:
     """At random moments, before and after a step was trained: it is trained again."""
-    deaths = 5
-    kills = tuple(random.Random(0).sample(range(2, 60), deaths))
-    cell = job("bohb", MovedTask(folder=str(tmp_path), kills=kills), budget=8, workers=3)
+    deaths = 3
+    kills = tuple(random.Random(0).sample(range(2, 40), deaths))
+    cell = job("bohb", MovedTask(folder=str(tmp_path), kills=kills), budget=6, workers=3)
     result = on_actors(cell, 2)
     assert compare_frames(in_process(cell).frame, result.frame) is None
     assert result.account.violations() == []
@@ -174,7 +174,7 @@ def test_a_training_that_kills_its_process_fails_alone(job: Any, monkeypatch: An
 def test_trainings_that_hang_or_take_too_much_memory_fail_alone(job: Any) -> None:
     """Their actor is ended and replaced; all others have the rows that they had."""
     cell = job("random", MovedTask(hog=True), budget=3, workers=3)
-    result = on_actors(replace(cell, limits=TrialLimits(8.0, 0.9)), 2)
+    result = on_actors(replace(cell, limits=TrialLimits(6.0, 0.9)), 2)
     assert result.account.violations() == []
     frame, known = result.frame, in_process(cell).frame
     ended = (frame["hp.x"] > POISONED).to_numpy()

@@ -180,7 +180,7 @@ def test_a_training_that_fails_is_a_row(job: Any, toy_task: Any) -> None:
 
     What else is a failure is the guard's affair (test_guard.py), which both engines share.
     """
-    result = run_cell(job("bohb", task=toy_task(breaks="raises")))
+    result = run_cell(job("random", task=toy_task(breaks="raises"), budget=3))
     assert result.account.violations() == []
     frame = result.frame
     failed = frame["status"] == "failed"
@@ -225,17 +225,17 @@ def test_a_space_that_is_used_up_ends_the_cell(job: Any, finite_task: Any) -> No
 def test_a_cell_that_was_killed_goes_on(job: Any, tmp_path: Path) -> None:
     """By the journal, cut where it was killed: no more is trained than it takes to go on."""
     place = JournalPlace(tmp_path / "0.journal", tmp_path, {"code": "x"})
-    own = replace(job("bohb"), journal=place)
+    own = replace(job("bohb", budget=4), journal=place)
     whole = run_cell(own)
     assert whole.resumed is None
     records = place.path.read_bytes().splitlines(keepends=True)
-    place.path.write_bytes(b"".join(records[:101]))  # in the middle of a step
+    place.path.write_bytes(b"".join(records[:61]))  # in the middle of a step
     again = run_cell(own)
     assert compare_frames(whole.frame, again.frame) is None
     assert again.account == whole.account
     assert again.resumed is not None
-    assert (again.resumed.times, again.resumed.reports) == (1, 49)
-    assert 0 < again.resumed.repeated < 49
+    assert (again.resumed.times, again.resumed.reports) == (1, 29)
+    assert 0 < again.resumed.repeated < 29
     with pytest.raises(StudyError, match="begun with code x, here y"):
         run_cell(replace(own, journal=replace(place, head={"code": "y"})))
 

@@ -21,6 +21,7 @@ from bohb_study.store import read_study, write_study
 from bohb_study.store.code_file import read_code, write_code
 from bohb_study.store.study_shape import MOST_RUNS
 from bohb_study.study import StudyConfig
+from in_process import in_process
 
 TASK = """
 from ConfigSpace import Float
@@ -44,7 +45,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyConfig]
         tasks=(f"{home / 'mine.py'}:Mine", "branin-mf"), methods=("random",), budget=3, seeds=1
     )
     options = RunOptions(out=home / "results", trial_timeout=60.0)
-    return run_study(config, options).path, config
+    with in_process():
+        return run_study(config, options).path, config
 
 
 def test_a_run_says_what_it_was_made_with(stored: tuple[Path, StudyConfig]) -> None:
@@ -195,13 +197,14 @@ def test_by_the_command(
 def test_cells_that_were_not_asked_for_are_not_run(tmp_path: Path) -> None:
     """Two seeds of one method and one of another are three cells, not four."""
     config = StudyConfig(tasks=("branin-mf",), methods=("random",), budget=2, seeds=2)
-    run_study(config, RunOptions(out=tmp_path / "first"))
-    grid = replace(config, methods=("grid",), seeds=1)
-    folder = run_study(grid, RunOptions(out=tmp_path / "first")).path
+    with in_process():
+        run_study(config, RunOptions(out=tmp_path / "first"))
+        grid = replace(config, methods=("grid",), seeds=1)
+        folder = run_study(grid, RunOptions(out=tmp_path / "first")).path
     asked = {"branin-mf": {"random": 2, "grid": 1}}
     assert config_from(folder).asked == asked
-    words = ["--from", str(folder), "--out", str(tmp_path / "second")]
-    assert command_line.run(compare.main, words) == 0
-    (again,) = (tmp_path / "second").iterdir()
+    same = config_from(folder)
+    with in_process():
+        again = run_study(same.config, RunOptions(out=tmp_path / "second"), only=same.asked).path
     assert read_study(again).asked == asked
     assert len(list(again.glob("cells/*/*/*.json"))) == 3

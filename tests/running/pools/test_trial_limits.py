@@ -156,13 +156,18 @@ def test_a_cell_whose_process_is_killed_goes_on(job: Any, tmp_path: Path) -> Non
             elif isinstance(event, Finished):
                 break
             elif not lines and journal.path.exists() and _in_a_step(journal):
-                (child,) = interrupts.descendants(os.getpid())
+                children = interrupts.descendants(os.getpid())
+                (child,) = (one for one in children if "pools.worker" in _command(one))
                 os.kill(child, signal.SIGKILL)
     assert isinstance(event, Finished)
     assert event.result is not None
     (line,) = lines
     assert "its process was killed by SIGKILL in trial" in line
     assert compare_frames(run_cell(replace(cell, journal=None)).frame, event.result.frame) is None
+
+
+def _command(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text()
 
 
 def _in_a_step(place: JournalPlace) -> bool:
