@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import socket
 import sys
 import time
@@ -119,6 +120,8 @@ def command_words() -> str:
     """The words of this process but ``--fresh``, as a shell takes them, on one line."""
     given = [word for word in sys.argv if word != "--fresh"]
     words = [word if word.isprintable() else repr(word) for word in given]
+    if words and shutil.which(name := Path(words[0]).name) == words[0]:
+        words[0] = name  # as it was typed
     if words and words[0].endswith(".py"):
         words.insert(0, "python")
     return shlex.join(words)[:4000]

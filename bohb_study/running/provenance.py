@@ -45,7 +45,8 @@ def provenance(options: RunOptions) -> dict[str, Any]:
     given = asdict(options)
     return {
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command_words(),
+        # a study is passed on: whose home it was run in is nobody's business
+        "command": command_words().replace(str(Path.home()), "~"),
         "python": platform.python_version(),
         "packages": packages(),
         "git": git_state(),

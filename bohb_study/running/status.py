@@ -11,6 +11,7 @@ from bohb_study.errors import StudyError, UsageError
 from bohb_study.numbers import counted, number
 from bohb_study.running.progress.tally import duration
 from bohb_study.store import Origin, cell_record, cell_state, load_study, read_study
+from bohb_study.store.journals import journal_place
 from bohb_study.store.locking import Holder, holder
 from bohb_study.store.names import STUDY_FILE, is_packed
 from bohb_study.store.sidecars.heartbeat_json import Heartbeat, read_heartbeat
@@ -32,6 +33,8 @@ class Status:
     """Cells that have failed or are damaged, with one line each."""
     left: list[str]
     """Cells that were asked for and have not been run."""
+    begun: list[str] = field(default_factory=list)
+    """Of those, the ones that go on where they were."""
     resumed: int = 0
     """Of those that are done, how many went on after they had been killed."""
     heartbeat: Heartbeat | None = None
@@ -79,7 +82,7 @@ def status_of(folder: Path) -> Status:
         loaded = load_study(folder, allow_missing=True)
         return Status(folder, study.title, len(loaded.cells), {}, list(loaded.problems))
     origin = Origin(study.id, study.config.json)
-    done, resumed, failed, left = 0, 0, {}, []
+    done, resumed, failed, left, begun = 0, 0, {}, [], []
     for cell in study.cells():
         state, why = cell_state(folder, cell, origin)
         if state == "done":
@@ -87,6 +90,8 @@ def status_of(folder: Path) -> Status:
             resumed += bool(cell_record(folder, cell, origin).resumed)
         elif state == "missing":
             left.append(str(cell))
+            if journal_place(folder, cell).path.is_file():
+                begun.append(str(cell))
         else:
             failed[str(cell)] = why.partition(": ")[2] or why
     problems, heartbeat = [], None
@@ -102,7 +107,9 @@ def status_of(folder: Path) -> Status:
         except (ValueError, OverflowError):
             problems.append(f"{folder}: heartbeat.json says no time")
     held = holder(folder)
-    return Status(folder, study.title, done, failed, left, resumed, heartbeat, age, held, problems)
+    return Status(
+        folder, study.title, done, failed, left, begun, resumed, heartbeat, age, held, problems
+    )
 
 
 def lines_of(status: Status) -> Iterator[str]:
@@ -128,8 +135,10 @@ def lines_of(status: Status) -> Iterator[str]:
     yield from _more(len(status.failed))
     running = {cell.cell for cell in beat.running} if beat and status.holder else set()
     waiting = [cell for cell in status.left if cell not in running]
-    for cell_name in waiting[:_SHOWN]:
-        yield f"  left    {cell_name}"
+    begun = {*status.begun}
+    for cell_name in sorted(waiting, key=lambda name: name not in begun)[:_SHOWN]:
+        more = ": begun, goes on where it was" if cell_name in begun else ""
+        yield f"  left    {cell_name}{more}"
     yield from _more(len(waiting))
     for problem in status.problems:
         yield f"  {problem}"

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,11 @@ def test_cells_that_were_not_asked_for_are_not_run(tmp_path: Path) -> None:
         again = run_study(same.config, RunOptions(out=tmp_path / "second"), only=same.asked).path
     assert read_study(again).asked == asked
     assert len(list(again.glob("cells/*/*/*.json"))) == 3
+
+
+def test_nobodys_home_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor the folder of an environment; a study is passed on."""
+    program = str(Path(sys.executable).with_name("bohb-study"))
+    monkeypatch.setenv("PATH", str(Path(program).parent))
+    monkeypatch.setattr(sys, "argv", [program, "compare", "--out", str(Path.home() / "results")])
+    assert provenance(RunOptions())["command"] == "bohb-study compare --out ~/results"

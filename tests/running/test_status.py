@@ -18,6 +18,7 @@ from bohb_study.running.progress import CellProgress
 from bohb_study.running.runner import run_study
 from bohb_study.running.status import lines_of, status_of
 from bohb_study.store import read_study
+from bohb_study.store.journals import journal_place
 from bohb_study.store.locking import holder, locked
 from bohb_study.store.sidecars.heartbeat_json import (
     HEARTBEAT_FILE,
@@ -26,7 +27,7 @@ from bohb_study.store.sidecars.heartbeat_json import (
     read_heartbeat,
     write_heartbeat,
 )
-from bohb_study.study import StudyConfig
+from bohb_study.study import Cell, StudyConfig
 
 
 class Silent:
@@ -92,6 +93,9 @@ def test_a_killed_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (folder / "cells/branin-mf/bohb/0.json").unlink()
     damaged = folder / "cells/branin-mf/random/0.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-1])
+    journal = journal_place(folder, Cell("branin-mf", "bohb", 0)).path
+    journal.parent.mkdir(parents=True)
+    journal.touch()
     write_heartbeat(folder, study.id, BEAT)
     assert command_line.run(status.main, [str(folder)]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -99,7 +103,7 @@ def test_a_killed_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[1].startswith("  its command was killed after the last heartbeat, ")
     assert lines[2].startswith("  failed  branin-mf/random/0: damaged: ")
     assert lines[3:] == [
-        "  left    branin-mf/bohb/0",
+        "  left    branin-mf/bohb/0: begun, goes on where it was",
         "  go on with: bohb-study compare --tasks branin-mf",
     ]
 
