@@ -194,23 +194,35 @@ def _text(frame: pd.DataFrame) -> str:
     return frame.to_csv() + str(frame.dtypes.to_dict())
 
 
-def outcome(of: Made, before: dict[str, Any], *, anew: bool) -> tuple[str, str]:
-    """What became of what is read, and what was said."""
+def attempted(read: Callable[[], Any]) -> tuple[Any, tuple[str, str]]:
+    """What is read; and where nothing is, what became of it and what was said."""
     try:
         with _limited():
-            now, loaded = read_all(of.folder)
-            if anew:  # what is of the right form must not break those who use it either
-                audit_study(loaded)
-                summary_table(loaded)
+            return read(), ("", "")
     except (StudyError, UsageError) as error:
         said = str(error)
-        return (REFUSED if "\n" not in said and said.isprintable() else TRACEBACK), said
+        return None, (REFUSED if "\n" not in said and said.isprintable() else TRACEBACK, said)
     except TimeoutError:
-        return HANG, ""
+        return None, (HANG, "")
     except Exception as error:  # the very thing that must not be
         if "--debug" in sys.argv:
             raise
-        return TRACEBACK, f"{type(error).__name__}: {error}"
+        return None, (TRACEBACK, f"{type(error).__name__}: {error}")
+
+
+def outcome(of: Made, before: dict[str, Any], *, anew: bool) -> tuple[str, str]:
+    """What became of what is read, and what was said."""
+
+    def read() -> dict[str, Any]:
+        now, loaded = read_all(of.folder)
+        if anew:  # what is of the right form must not break those who use it either
+            audit_study(loaded)
+            summary_table(loaded)
+        return now
+
+    now, told = attempted(read)
+    if now is None:
+        return told
     if now == before:
         return HARMLESS, ""
     if of.origin and now["problems"]:
@@ -614,18 +626,9 @@ def read_journals(folder: Path) -> list[list[str]]:
 
 def journal_outcome(of: Made, before: list[list[str]], *, anew: bool) -> tuple[str, str]:
     """What became of what is read of journals."""
-    try:
-        with _limited():
-            now = read_journals(of.folder)
-    except StudyError as error:
-        said = str(error)
-        return (REFUSED if "\n" not in said and said.isprintable() else TRACEBACK), said
-    except TimeoutError:
-        return HANG, ""
-    except Exception as error:  # the very thing that must not be
-        if "--debug" in sys.argv:
-            raise
-        return TRACEBACK, f"{type(error).__name__}: {error}"
+    now, told = attempted(lambda: read_journals(of.folder))
+    if now is None:
+        return told
     if now == before:
         return HARMLESS, ""
     known = [set(entries) for entries in before]
