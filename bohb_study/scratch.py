@@ -28,8 +28,9 @@ PREFIXES = (
 """How the names of such folders begin."""
 OWNER = ".owner"
 """The file in them that is locked."""
-UNOWNED_SECONDS = 86400.0
-"""Age from which one without that file is removed: a younger one may just be being made."""
+UNOWNED_SECONDS = 10.0
+"""Age from which one without that file is removed: a younger one may just be being made. An older
+one was made anew by a process of Ray that ended after its folder was gone."""
 
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -48,12 +49,10 @@ class OwnedFolder:
             OSError: it cannot be made.
         """
         assert prefix in PREFIXES
-        self.name = tempfile.mkdtemp(prefix=prefix, dir=within)
-        # locked before it has its name, so that nobody finds it without the lock
-        new = os.path.join(self.name, f"{OWNER}.new")
-        self._lock = os.open(new, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        os.rename(new, os.path.join(self.name, OWNER))
+        try:
+            self.name, self._lock = _made(prefix, within)
+        except FileNotFoundError:  # this process stood still, and another took it for an orphan
+            self.name, self._lock = _made(prefix, within)
         _owned.add(self)
         self._finalizer = finalize(self, _end, self.name, self._lock, os.getpid())
 
@@ -89,6 +88,17 @@ class OwnedFolder:
         """Own it no more, and do not remove it."""
         if self._finalizer.detach():
             os.close(self._lock)
+
+
+def _made(prefix: str, within: str | os.PathLike[str] | None) -> tuple[str, int]:
+    """The path of a new folder, and the lock on it."""
+    name = tempfile.mkdtemp(prefix=prefix, dir=within)
+    # locked before it has its name, so that nobody finds it without the lock
+    new = os.path.join(name, f"{OWNER}.new")
+    lock = os.open(new, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.rename(new, os.path.join(name, OWNER))
+    return name, lock
 
 
 def _end(name: str, lock: int, process: int) -> None:

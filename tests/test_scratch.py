@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +83,7 @@ def test_a_fork_does_not_remove_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["link", "file", "young", "other", "owner is a link", "pipe"])
 def test_what_is_not_known_to_be_an_orphan_stays(what: str, tmp_path: Path) -> None:
-    """No link is followed, no pipe waited for, nothing younger than a day taken for left behind."""
+    """No link is followed, no pipe waited for, nothing that is just being made removed."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").touch()
@@ -112,3 +114,21 @@ def test_what_is_not_known_to_be_an_orphan_stays(what: str, tmp_path: Path) -> N
 
 def test_there_may_be_no_such_folder(tmp_path: Path) -> None:
     assert remove_orphans(tmp_path / "none") == []
+
+
+def test_one_that_is_taken_from_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a process stood still in the middle, and another removed what had no owner yet."""
+    make, made = tempfile.mkdtemp, []
+
+    def taken(**where: Any) -> str:
+        made.append(make(**where))
+        if len(made) == 1:
+            os.rmdir(made[0])
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", taken)
+    with OwnedFolder("bohb-study-", tmp_path) as name:
+        assert name == made[1]
+        assert os.listdir(name) == [OWNER]
