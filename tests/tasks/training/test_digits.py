@@ -1,7 +1,6 @@
 """Training on digits: exact, resumable, finite whatever happens, and without side effects."""
 
 import copy
-import json
 import math
 import pickle
 import random
@@ -20,7 +19,6 @@ from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.digits import TRAIN_IMAGES, Digits
 from bohb_study.tasks.training.digits_split import split_indices
 from bohb_study.tasks.training.digits_training import load_data, network, windows
-from fresh_python import printed
 
 TASK = Digits()
 CONFIG: Config = {"l1": 48, "l2": 24, "lr": 0.03, "batch_size": 64}
@@ -161,17 +159,6 @@ def test_stored_state_is_left_be_by_those_who_gave_and_took_it() -> None:
     taker.advance(3)
     assert equal(state, before)
     assert not equal(taker.state(), before)
-
-
-def test_another_process_gives_the_same_reports(straight: list[dict[str, Any]]) -> None:
-    code = (
-        "import json; from bohb_study.tasks.training.digits import Digits;"
-        f"evaluation = Digits().start({CONFIG!r}, 0);"
-        "reports = [evaluation.advance(epoch) for epoch in (1, 2, 3)];"
-        "print(json.dumps([[r.val_loss, r.test_loss, dict(r.extra)] for r in reports]))"
-    )
-    expected = [[r["val_loss"], r["test_loss"], r["extra"]] for r in straight[:3]]
-    assert json.loads(printed(code)) == expected
 
 
 @pytest.mark.parametrize(
