@@ -133,6 +133,7 @@ def run_study(
         if left:
             write_code(folder, code_parts())
             _run_left(study, options, run, left, progress, nodes)
+    scratch.remove_orphans()  # once more: processes of a run before may have ended since
     return run
 
 
