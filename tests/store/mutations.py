@@ -2,7 +2,8 @@
 
 As a script: ``python tests/store/mutations.py 2000`` tries as many on a run folder, as many on a
 packed study and as many on journals with saved states, and prints a table; exit 1 where something
-changed what is loaded without a word, ended in a traceback or took long.
+changed what is loaded without a word, ended in a traceback or took long. Words after the number
+name some of the forms: ``run``, ``packed``, ``journals``; a second number is the seed.
 """
 
 import bohb_study  # noqa: F401 (before numpy: it says by which kernels that computes)
@@ -19,7 +20,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -712,16 +713,23 @@ def mutate_journals(of: Made, count: int, seed: int) -> Iterator[Tried]:
             _restore(of.folder, whole)
 
 
-def main(count: int, seed: int = 1) -> int:
-    """Try ``count`` damages of each form and print what they did; returns the exit code."""
+FORMS: dict[str, Callable[[Made, int, int], Iterator[Tried]]] = {
+    "run": mutate,
+    "packed": mutate,
+    "journals": mutate_journals,
+}
+"""What can be damaged: a run folder, a packed study, journals; and how."""
+
+
+def main(count: int, seed: int = 1, forms: Sequence[str] = ()) -> int:
+    """Try ``count`` damages of each form, or of some; print what they did; the exit code."""
     with tempfile.TemporaryDirectory(prefix="mutations-") as home:
         bad: list[Tried] = []
-        forms = [
-            *(("run folder", mutate), ("packed study", mutate), ("journals", mutate_journals)),
-        ]
-        ways = zip(forms, [*made(Path(home)), journals(Path(home))], strict=True)
-        for (name, way), of in ways:
-            tried = list(way(of, count, seed))
+        run, packed = made(Path(home))
+        studies = {"run": run, "packed": packed, "journals": journals(Path(home))}
+        for name in forms or FORMS:
+            of = studies[name]
+            tried = list(FORMS[name](of, count, seed))
             found = Counter((one.kind, one.outcome) for one in tried)
             print(f"{name}: {len(tried)} mutations of {len(files(of.folder))} files")
             for kind in dict.fromkeys(one.kind for one in tried):
@@ -731,6 +739,7 @@ def main(count: int, seed: int = 1) -> int:
                 print(f"  {kind}: {told}")
             total = Counter(one.outcome for one in tried)
             print("  in all: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items())))
+            sys.stdout.flush()
             bad += [one for one in tried if one.outcome in BAD]
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(f"most memory: {most:.1f} GB")
@@ -740,4 +749,6 @@ def main(count: int, seed: int = 1) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:3])) if len(sys.argv) > 1 else main(500))
+    words = sys.argv[1:]
+    numbers = [int(word) for word in words if word.isdigit()]
+    sys.exit(main(*(numbers or [500]), forms=[word for word in words if word in FORMS]))
