@@ -165,7 +165,7 @@ class Journal:
                 continue
             try:
                 yield from self._understood(record, columns)
-            except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+            except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
                 return  # with a hash that holds: nobody's but this program's, or made up
 
     def _records(self) -> Iterator[tuple[Any, bytes]]:

@@ -172,6 +172,8 @@ def test_it_leads_nowhere(place: JournalPlace, tmp_path: Path) -> None:
         b"x" * 3_000_000,
         b"[" * 200_000 + b"]" * 200_000,
         b'["report"]',
+        b'["report","0","c",1,1,0.5,[0.5,0.5,1.0,1,"ok",null,""],false]',
+        b'["block",0,0,0.1,{"reports":1,"failures":3,"extra":[]}]',
         b'["report","0","c",1,1,0.5,[1,2,3,4,"odd",{},""],false]',
         b'["report","0","c",1,1,0.5,{"a":1},false]',
         b'["block",0,99999999999999,0.1,{}]',
