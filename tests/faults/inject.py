@@ -9,6 +9,7 @@ cell or row was lost or differs, something hung, or something was left behind.
 
 import argparse
 import json
+import os
 import random
 import shutil
 import signal
@@ -72,6 +73,8 @@ PLAN: tuple[tuple[str, str, Fault, int], ...] = (
 )
 """Kind, how cells are run, the fault, and its share of all faults."""
 NODES = ("SIGKILL of a node", 5)
+NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
+"""The cluster of several nodes asks for none, whatever token this machine has."""
 
 
 @dataclass
@@ -167,10 +170,9 @@ class Injection:
         """Kill a node of a Ray of three, while cells run there."""
         while self.rows[NODES[0]].times < times:
             with _cluster() as (cluster, said):
-                self.hit(
-                    self.place("cluster", "--address", said["address"]),
-                    [(NODES[0], _kill_node(cluster, said["raylets"]))],
-                )
+                place = self.place("cluster", "--address", said["address"])
+                place.environment.update(NO_TOKEN)
+                self.hit(place, [(NODES[0], _kill_node(cluster, said["raylets"]))])
 
 
 @contextmanager
@@ -181,6 +183,7 @@ def _cluster() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env={**os.environ, **NO_TOKEN},
     )
     assert process.stdout is not None
     try:
