@@ -185,6 +185,10 @@ def _from_json(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], schema
     }
     values = {name: row[name] for name in names}
     final = Final(training, **losses, **values, run=runs[row["run"]])
-    if final.config_id != row["config_id"]:
+    try:
+        found = final.config_id
+    except TypeError as why:
+        raise ValueError(f"{training}: {why}") from None
+    if found != row["config_id"]:
         raise ValueError(f"{training}: its configuration is not {row['config_id']}")
     return final
