@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ import pytest
 
 from bohb_study import StudyConfig, load_results, run_study
 from bohb_study.cli import command_line, compare, reproduce
+from bohb_study.engines.base import CellJob, CellResult, run_cell
 from bohb_study.running.options import RunOptions
 from bohb_study.store import load_study
 from bohb_study.store.parquet import ORIGIN, parquet_bytes
@@ -134,7 +136,8 @@ def test_again_runs_nothing_and_draws_the_same(finished: Path, tmp_path: Path) -
 def test_fresh_and_one_at_a_time_gives_the_same_rows(slow: list[str], finished_slow: Path) -> None:
     """In a new folder beside the first, which stays as it is."""
     again = [*slow, "--out", str(finished_slow.parent), "--fresh", "--jobs", "1"]
-    assert command_line.run(compare.main, again) == 0
+    with in_process():
+        assert command_line.run(compare.main, again) == 0
     second = finished_slow.with_name(finished_slow.name + ".2")
     assert hashes(second) == hashes(finished_slow)
 
@@ -200,18 +203,25 @@ def test_killed_half_way(
         time.sleep(0.05)
 
 
-def test_interrupted(started: tuple[subprocess.Popen[str], Path]) -> None:
+def test_interrupted(
+    slow: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     """Ctrl-C ends with one line that says how to go on; finished cells are kept."""
-    process, out = started
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in stderr
-    last = stderr.strip().splitlines()[-1]
+
+    def second(job: CellJob) -> CellResult:
+        if job.cell.method == "asha":
+            raise KeyboardInterrupt
+        return run_cell(job)
+
+    monkeypatch.setattr(CellJob, "run", second)
+    monkeypatch.setattr(sys, "argv", ["experiments/compare.py"])
+    with in_process():
+        assert command_line.run(compare.main, [*slow, "--out", str(tmp_path)]) == 130
+    last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("interrupted: finished cells are kept; go on with: python")
     assert "--budget 6" in last
-    (folder,) = out.iterdir()
-    assert len(load_study(folder, allow_missing=True).cells) >= 1
+    (folder,) = tmp_path.iterdir()
+    assert len(load_study(folder, allow_missing=True).cells) == 1
     assert not list(folder.rglob("*.tmp"))
 
 
