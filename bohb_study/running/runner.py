@@ -36,7 +36,7 @@ from bohb_study.store import (
     write_study,
 )
 from bohb_study.store.code_file import CODE_FILE, write_code
-from bohb_study.store.journals import journal_place, remove_journal
+from bohb_study.store.journals import journal_place, remove_empty, remove_journal
 from bohb_study.store.locking import unwritable
 from bohb_study.store.names import STUDY_FILE
 from bohb_study.study import Cell, Study, StudyConfig
@@ -133,6 +133,8 @@ def run_study(
         if left:
             write_code(folder, code_parts())
             _run_left(study, options, run, left, progress, nodes)
+        if not read_only:
+            remove_empty(folder)
     scratch.remove_orphans()  # once more: processes of a run before may have ended since
     return run
 

@@ -44,3 +44,16 @@ def remove_journal(place: JournalPlace) -> None:
                 shutil.rmtree(place.states.name, dir_fd=folder)
         for parent in list(place.path.parents)[:3]:
             os.rmdir(parent)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove folders of journals that hold none: a run that was killed in between left them.
+
+    Args:
+        folder: of the study, which is locked.
+    """
+    top = folder / JOURNALS
+    if not top.is_symlink():
+        for path, _, _ in os.walk(top, topdown=False):  # which follows no link
+            with suppress(OSError):
+                os.rmdir(path)
