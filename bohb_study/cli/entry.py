@@ -7,6 +7,7 @@ process is held to the baseline's kernels, and only then is a command imported.
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -91,9 +92,10 @@ def overview() -> str:
 
 
 def _guard(words: Sequence[str]) -> None:
-    here = os.getcwd()
-    if sys.path[0] == here and here != str(PACKAGE.parent):
-        del sys.path[0]  # ``python -m``, perhaps in a stranger's folder
+    with suppress(OSError):  # the current folder may be gone
+        here = os.getcwd()
+        if sys.path[0] == here and here != str(PACKAGE.parent):
+            del sys.path[0]  # ``python -m``, perhaps in a stranger's folder
     start.guard(computes=not {*LOOKING} & {*words})
 
 

@@ -45,8 +45,7 @@ def provenance(options: RunOptions) -> dict[str, Any]:
     given = asdict(options)
     return {
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
-        # a study is passed on: whose home it was run in is nobody's business
-        "command": command_words().replace(str(Path.home()), "~"),
+        "command": _without_home(command_words()),
         "python": platform.python_version(),
         "packages": packages(),
         "git": git_state(),
@@ -55,6 +54,12 @@ def provenance(options: RunOptions) -> dict[str, Any]:
         "options": {name: given[name] for name in _OPTIONS},
         "environment": {name: os.environ[name] for name in SETTINGS if name in os.environ},
     }
+
+
+def _without_home(text: str) -> str:
+    """A study is passed on: in whose home it was run is nobody's business."""
+    home = os.path.expanduser("~").rstrip("/")  # "~" where nobody knows it
+    return text.replace(f"{home}/", "~/") if home else text
 
 
 def packages() -> dict[str, str]:

@@ -77,11 +77,14 @@ def _table(data: bytes) -> pa.Table:
     """All rows; text that stands once in the file, for very many rows, is counted for each first.
 
     Raises:
-        ValueError: it would take too much memory.
+        ValueError: it would take too much memory, or has a column of neither numbers nor text.
         pa.ArrowException and others: it is malformed.
     """
     schema = pq.read_schema(pa.BufferReader(data))
     texts = [field.name for field in schema if field.type in (pa.string(), pa.large_string())]
+    for field in schema:
+        if field.name not in texts and not _is_plain(field.type):
+            raise ValueError(f"column {shorten(field.name, 40)} is of type {field.type}")
     table = pq.read_table(pa.BufferReader(data), read_dictionary=texts)
     letters = 0
     for name in texts:
@@ -91,6 +94,12 @@ def _table(data: bytes) -> pa.Table:
     if letters > MOST_BYTES:
         raise ValueError(f"holds {letters:,} bytes of text; no more than {MOST_BYTES:,} are read")
     return table.cast(schema)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether a value is a number of a fixed width, a flag, or nothing."""
+    checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
+    return any(check(kind) for check in checks)
 
 
 def opened_parquet(data: bytes, origin: Mapping[str, Any] | None = None) -> pq.ParquetFile:

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import ray
 
 from bohb_study.cli import entry
 from bohb_study.cli.command_line import run
 from bohb_study.running.options import RunOptions
+from bohb_study.running.pools import connection
 from bohb_study.running.pools.connection import _outside_studies
 from bohb_study.running.runner import run_study
 from bohb_study.study import StudyConfig
@@ -86,6 +88,33 @@ def test_python_does_not_search_it(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(folder.parent)
     with _outside_studies():
         assert Path.cwd() == folder.parent
+
+
+@pytest.mark.parametrize("address", [None, "here:1"])
+def test_ray_is_not_started_in_it(
+    address: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**options: object) -> None:
+        raise RuntimeError(os.getcwd())
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(connection, "check_address", lambda address: None)
+    with pytest.raises(RuntimeError) as caught, connection.connected(address):
+        pass
+    assert str(caught.value) != str(folder)
+    assert Path.cwd() == folder
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = Path(sys.executable).with_name("bohb-study")
+    script = 'cd "$1" && rmdir "$1" && exec "$2" --version'
+    words = ["sh", "-c", script, "sh", str(gone), str(program)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_its_names_are_drawn_as_they_are_written(

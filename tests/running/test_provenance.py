@@ -217,3 +217,23 @@ def test_nobodys_home_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(Path(program).parent))
     monkeypatch.setattr(sys, "argv", [program, "compare", "--out", str(Path.home() / "results")])
     assert provenance(RunOptions())["command"] == "bohb-study compare --out ~/results"
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # a user without one
+    assert provenance(RunOptions())["command"].startswith("bohb-study compare --out /")
+    monkeypatch.setattr("os.path.expanduser", lambda path: "/")
+    assert provenance(RunOptions())["command"].startswith("bohb-study compare --out /")
+
+
+def test_what_a_killed_run_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders of journals without one; a folder that nobody owns, however late it was made."""
+    config = StudyConfig(tasks=("branin-mf",), methods=("random",), budget=2, seeds=1)
+    with in_process():
+        folder = run_study(config, RunOptions(out=tmp_path)).path
+    (folder / "journals" / "branin-mf").mkdir(parents=True)
+    looked: list[bool] = []
+    monkeypatch.setattr(
+        "bohb_study.scratch.remove_orphans", lambda: looked.append((folder / "journals").exists())
+    )
+    run_study(config, RunOptions(out=tmp_path))
+    assert looked == [True, False]  # when it begins, and when all else is done

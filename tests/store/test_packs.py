@@ -75,3 +75,13 @@ def test_text_that_stands_once_for_many_rows_is_counted_for_each() -> None:
     assert len(data) < 100_000
     with pytest.raises(ValueError, match=r"holds 100,000,000,000 bytes of text; no more than"):
         parquet_frame(data)
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.binary(1000), pa.list_(pa.int64())])
+def test_what_is_neither_number_nor_text_is_not_read(kind: pa.DataType) -> None:
+    """It could stand once in the file as well; nothing that is stored here has such columns."""
+    value = [1] if kind == pa.list_(pa.int64()) else b"x" * 1000
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"hp.x": pa.array([value], kind)}), sink)
+    with pytest.raises(ValueError, match=r"its rows cannot be read: column hp\.x is of type "):
+        parquet_frame(sink.getvalue().to_pybytes())
