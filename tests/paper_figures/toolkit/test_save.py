@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from bohb_study.store.sealed import sealed_json
@@ -84,3 +85,18 @@ def test_fonts_are_embedded_as_type_42_and_come_with_matplotlib(study: FigureStu
     assert b"/Type3" not in pdf
     assert b"DejaVuSans" in pdf
     assert b"/FontFile2" in pdf
+
+
+def test_text_is_drawn_as_it_is_written_and_powers_as_powers(study: FigureStudy) -> None:
+    """A label with two dollars is no formula, and need not be one."""
+    drawn = Figure()
+    axes = drawn.add_subplot()
+    axes.plot([1, 1000], [1, 1], label=r"$\frac$ costs $")
+    axes.legend()
+    axes.set_xscale("log")
+    axes.set_title(r"$\bad{$")
+    assert render(drawn, "name", "caption", study.provenance, ["svg"])["svg"]
+    powers = [text for text in axes.get_xticklabels() if "10^" in text.get_text()]
+    assert powers
+    assert all(text.get_parse_math() for text in powers)
+    assert not axes.title.get_parse_math()
