@@ -321,3 +321,30 @@ def virtual_head(job: CellJob) -> Any:
     from bohb_study.engines.recorder import depends_on
 
     return depends_on(job)
+
+
+def test_a_report_at_a_rung_is_flushed_at_once(
+    job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them, and no other: there a trial may be stopped for good."""
+    flushed: list[int] = []
+    add_report, sync = Journal.add_report, Journal.sync
+    levels: list[int] = []
+
+    def add(journal: Journal, step: Step, report: Report, *, limited: bool = False) -> None:
+        add_report(journal, step, report, limited=limited)
+        levels.append(step.level)
+
+    def flush(journal: Journal) -> None:
+        sync(journal)
+        flushed.append(len(levels))
+
+    monkeypatch.setattr(Journal, "add_report", add)
+    monkeypatch.setattr(Journal, "sync", flush)
+    place = JournalPlace(tmp_path / "0.journal", tmp_path, {})
+    cell = replace(job("bohb", budget=4), journal=place)
+    frame = run_cell(cell).frame
+    at_rungs = frame["level"].isin(cell.task.ladder.costs)
+    assert flushed == [number for number, rung in enumerate(at_rungs, 1) if rung]
+    assert 0 < len(flushed) < len(frame)
+    assert at_rungs[frame["rung"].notna()].all()
