@@ -6,7 +6,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bohb_study import numerics
-from bohb_study.analysis import bootstrap_seed
 from bohb_study.store import LoadedStudy, finals_frame, loaded_study, read_finals
 from bohb_study.summaries.normalisation_references import stored_references
 from paper_figures.figure_study import FigureStudy, figure_study
@@ -52,7 +51,6 @@ def open_study(
     trained = read_finals(path, study_id)
     return loaded, figure_study(
         loaded,
-        bootstrap_seed(study_id),
         allow_missing=allow_missing,
         finals=finals_frame(trained) if trained else None,
         references=stored_references(path, study_id),

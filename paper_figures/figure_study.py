@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 import pandas as pd
 
-from bohb_study.analysis import Axis, Rule
+from bohb_study.analysis import BOOTSTRAP_SEED, Axis, Rule
 from bohb_study.analysis.comparisons.families import family_of
+from bohb_study.analysis.comparisons.spending import in_words, spent_shares, underspent
 from bohb_study.analysis.frame_cells import narrow
+from bohb_study.analysis.incumbents.retrained_losses import retrained_losses
 from bohb_study.analysis.statistics.normalisation import Reference
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.methods import ALL, get_method
@@ -16,6 +19,9 @@ from bohb_study.scores import Score
 from bohb_study.store import LoadedStudy
 from bohb_study.store.joining import join
 from paper_figures.toolkit import style
+
+MARK = "\N{DAGGER}"
+"""Beside the name of a task whose methods are not compared."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,19 @@ class FigureTask:
     """What ``test_loss`` measures."""
     budget: float = 50.0
     """Full evaluations that each cell was allowed."""
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """Method -> share of its budget that it spent, from ``spending.spent_shares``; of those that
+    are compared."""
+
+    @property
+    def underspent(self) -> dict[str, float]:
+        """The methods that spent too little to be compared, and their shares."""
+        return underspent(self.spent)
+
+    @property
+    def title(self) -> str:
+        """Its name, marked where its methods are not compared."""
+        return f"{self.name} {MARK}" if self.underspent else self.name
 
     @property
     def score(self) -> Score:
@@ -81,7 +100,7 @@ class FigureStudy:
     frame: pd.DataFrame
     tasks: tuple[FigureTask, ...]
     provenance: Provenance
-    bootstrap_seed: int = 0
+    bootstrap_seed: int = BOOTSTRAP_SEED
     allow_missing: bool = False
     """Draw although cells are missing; the caption then names them."""
     problems: tuple[str, ...] = ()
@@ -104,6 +123,40 @@ class FigureStudy:
     """What curves run along; default: what fits the number of workers."""
     venue: str = "neurips"
     """Whose page the figure is made for: a key of ``style.VENUES``."""
+
+    @property
+    def underspent(self) -> dict[str, dict[str, float]]:
+        """Task -> methods that spent too little of their budget, with its share: not compared."""
+        return {task.name: task.underspent for task in self.tasks if task.underspent}
+
+    @cached_property
+    def retrained(self) -> dict[str, pd.DataFrame]:
+        """Task -> losses of its final configurations, from ``retrained_losses``."""
+        compared = self.frame[~self.frame["method"].isin(list(self.larger_budgets))]
+        tops = {task.name: task.top for task in self.tasks}
+        return {} if compared.empty else retrained_losses(compared, tops, self.finals)
+
+    def at_equal_spend(self) -> "FigureStudy":
+        """The same study with the tasks on which every method had spent its budget.
+
+        Raises:
+            StudyError: there is none.
+        """
+        left = [task.name for task in self.tasks if task.name not in self.underspent]
+        if not left:
+            raise StudyError(f"nothing to compare: {self.unequal_spend}")
+        return self.of(left) if len(left) < len(self.tasks) else self
+
+    @property
+    def unequal_spend(self) -> str:
+        """Why tasks are not compared, as a caption says it; empty where all are."""
+        words = [f"{task} ({in_words(own)})" for task, own in self.underspent.items()]
+        return f"unequal spend of the budget: {'; '.join(words)}" if words else ""
+
+    @property
+    def mark_in_words(self) -> str:
+        """What the mark beside a task's name says; empty where none has one."""
+        return f"{MARK} Not compared, for {self.unequal_spend}." if self.underspent else ""
 
     def derived_frame(self, name: str) -> pd.DataFrame:
         """One of the derived frames; empty where the study does not have it."""
@@ -139,7 +192,11 @@ class FigureStudy:
             self,
             frame=cut(self.frame),
             derived={name: cut(frame) for name, frame in self.derived.items()},
-            tasks=tuple(task for task in self.tasks if task.name in kept["task"]),
+            tasks=tuple(
+                replace(task, spent={m: s for m, s in task.spent.items() if m in kept["method"]})
+                for task in self.tasks
+                if task.name in kept["task"]
+            ),
             larger_budgets={m: n for m, n in self.larger_budgets.items() if m in kept["method"]},
             finals=None if self.finals is None else cut(self.finals),
         )
@@ -197,7 +254,6 @@ def joined(studies: Sequence[FigureStudy]) -> FigureStudy:
 
 def figure_study(
     loaded: LoadedStudy,
-    bootstrap_seed: int,
     *,
     allow_missing: bool,
     finals: pd.DataFrame | None = None,
@@ -206,6 +262,8 @@ def figure_study(
     """A stored study as figures see it; tasks without rows are left out."""
     style.introduce(_labels(loaded))
     drawn = set(loaded.frame["task"])
+    ledgers = {key: record.ledger for key, record in loaded.cells.items()}
+    spent = spent_shares({key: account for key, account in ledgers.items() if account})
     tasks = tuple(
         FigureTask(
             name,
@@ -215,6 +273,7 @@ def figure_study(
             facts.optimum,
             facts.test_metric,
             loaded.study.config.budget,
+            {m: s for m, s in spent.get(name, {}).items() if m not in loaded.larger_budgets},
         )
         for name, facts in loaded.study.tasks.items()
         if name in drawn
@@ -229,13 +288,12 @@ def figure_study(
         loaded.frame,
         tasks,
         provenance,
-        bootstrap_seed,
-        allow_missing,
-        tuple(loaded.problems),
-        loaded.study.config.workers,
-        finals,
-        loaded.larger_budgets,
-        references or {},
+        allow_missing=allow_missing,
+        problems=tuple(loaded.problems),
+        workers=loaded.study.config.workers,
+        finals=finals,
+        larger_budgets=loaded.larger_budgets,
+        references=references or {},
     )
 
 

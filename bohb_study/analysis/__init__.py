@@ -8,14 +8,15 @@ from bohb_study.analysis.incumbents.rules import RULES, Rule, can_validate, main
 from bohb_study.analysis.incumbents.step_functions import Axis, StepFunction
 from bohb_study.analysis.incumbents.traces import IncumbentTrace, incumbent, trace, traces
 from bohb_study.analysis.statistics.aggregate import (
+    BOOTSTRAP_SEED,
     Aggregate,
     Estimate,
     aggregate,
-    bootstrap_seed,
     estimate,
 )
 
 __all__ = [
+    "BOOTSTRAP_SEED",
     "RULES",
     "Aggregate",
     "AnytimeData",
@@ -28,7 +29,6 @@ __all__ = [
     "aggregate",
     "align",
     "anytime",
-    "bootstrap_seed",
     "can_validate",
     "estimate",
     "final_incumbents",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis import bootstrap_seed, main_rule
+from bohb_study.analysis import BOOTSTRAP_SEED, main_rule
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
 from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, number
@@ -40,7 +40,6 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
         name = f"bohb, {_setting(other)}"
         labels[name] = _setting(other)
         found = pd.concat([found, mine[mine["method"] == "bohb"].assign(method=name)])
-    seed = bootstrap_seed(base.study.id)
     tasks = list(base.study.tasks)
     rows, numbers = [], dict[str, dict[str, Any]]()
     for method in [m for m in labels if m in set(found["method"])]:
@@ -49,7 +48,7 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
             if not ((found["task"] == task) & (found["method"] == method)).any():
                 cells.append(Cell(NONE))
                 continue
-            gain, wins = paired_gain(found, task, "bohb", method, 1.0, seed)
+            gain, wins = paired_gain(found, task, "bohb", method, 1.0, BOOTSTRAP_SEED)
             numbers.setdefault(method, {})[task] = {
                 "gain": gain.centre, "low": gain.low, "high": gain.high, "share": wins,
             }  # fmt: skip

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis import Estimate, bootstrap_seed
+from bohb_study.analysis import BOOTSTRAP_SEED, Estimate
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
 from bohb_study.numbers import fixed, stable, with_error
 from bohb_study.paper.claims import (
@@ -60,7 +60,7 @@ def counting_ones_report(study: LoadedStudy, reference: LoadedStudy) -> ClaimsRe
     """The claims of the paper on ``study``, and ``reference`` beside the reference values."""
     end = float(study.study.config.budget)
     found = regrets(study, sorted({1.0, START, EARLY, 50.0, end}))
-    gains = _Gains(found, bootstrap_seed(study.study.id))
+    gains = _Gains(found, BOOTSTRAP_SEED)
     means = _means(found)
     claims = (*_claims(gains, list(study.study.methods), end), *_references(reference))
     notes = (

@@ -1,35 +1,38 @@
 """The main study: what was found on all tasks, beside the rank agreement of their fidelities.
 
-Nothing is claimed by a test over tasks: there are too few families for one. Verdicts on a task
-follow from the whole interval of the paired differences between two methods.
+Tasks are compared where every method had spent its budget. What is bold and what is counted goes by
+the declared tests (``comparisons.endpoint``), after Holm's correction over the tasks; final
+configurations that were retrained are compared by what they were then worth. Nothing is claimed by
+a test over families: there are too few.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis import Estimate, bootstrap_seed, estimate, main_rule
+from bohb_study.analysis import BOOTSTRAP_SEED, Estimate, estimate
+from bohb_study.analysis.comparisons.endpoint import SHARES, PairTest, over_tasks, task_tests
 from bohb_study.analysis.comparisons.families import family_of
 from bohb_study.analysis.comparisons.mean_ranks import RankCurves, common_methods, rank_curves
+from bohb_study.analysis.comparisons.spending import in_words, spent_shares, underspent
 from bohb_study.analysis.diagnostics.rung_correlation import correlation_frame
 from bohb_study.analysis.frame_cells import narrow
-from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
+from bohb_study.analysis.incumbents.retrained_losses import CHOSEN, RETRAINED, retrained_losses
+from bohb_study.analysis.statistics.aggregate import kind_of, label_of
+from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.errors import StudyError
-from bohb_study.numbers import NONE, fixed, stable, stables
-from bohb_study.paper.claims import ClaimsReport, Verdict, above_zero, written
-from bohb_study.store import LoadedStudy
+from bohb_study.numbers import NONE, counted, fixed, stables
+from bohb_study.paper.claims import ClaimsReport, Verdict, written
+from bohb_study.store import LoadedStudy, finals_frame, read_finals
 from bohb_study.store.joining import join
 from bohb_study.store.sidecars.derived_frames import read_derived
 from bohb_study.summaries.table import Cell, Column, Given, Table, bold, code, columns, rows
 
 METHOD = "bohb"
 OTHERS = ("random", "asha", "hyperband", "hpbandster-bohb", "tpe")
-"""What it is compared with, task by task."""
-SHARES = (0.1, 0.3, 1.0)
-"""Of the budget, at which ranks are printed."""
+"""What it is compared with, task by task; the first is the primary endpoint."""
 WEAK = 0.3
 """Spearman's correlation below which a lowest rung is called a poor predictor."""
 
@@ -38,15 +41,27 @@ WEAK = 0.3
 class TaskGain:
     """How much lower ``METHOD`` ended than another method on one task."""
 
-    task: str
-    other: str
-    gain: Estimate
-    wins: float
+    test: PairTest
+    """As seen from ``METHOD``."""
+    p: float
+    """After Holm's correction over the tasks; NaN of what is not tested."""
+
+    @property
+    def gain(self) -> Estimate:
+        """Of the paired differences."""
+        one = self.test
+        undefined = 1 if np.isnan(one.gain) else 0
+        return Estimate(
+            one.gain, one.gain_low, one.gain_high, kind_of(one.pairs), label_of(one.pairs),
+            one.pairs, undefined,
+        )  # fmt: skip
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it is lower, by the whole interval."""
-        return above_zero(self.gain)
+        """Whether it is lower, by the test."""
+        if not self.p <= ALPHA:
+            return "not decided"
+        return "yes" if self.test.better == METHOD else "no"
 
 
 def main_report(*studies: LoadedStudy) -> ClaimsReport:
@@ -56,13 +71,13 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         studies: in the order of ``STUDIES``; those with several workers are left to a figure.
 
     Raises:
-        StudyError: cells are missing, or a task's rank correlations are.
+        StudyError: cells are missing, or a task's rank correlations are, or no task is at equal
+            spend.
     """
     compared = [study for study in studies if not study.study.name.startswith("workers")]
     frame = join(_without_larger_budgets(study) for study in compared)
     tops = {name: top for study in compared for name, top in study.study.tops.items()}
     budgets = {name: study.study.config.budget for study in compared for name in study.study.tasks}
-    seed = bootstrap_seed(" ".join(study.study.id for study in compared))
     correlations = pd.concat(
         [correlation_frame([])]
         + [
@@ -72,42 +87,63 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         ],
         ignore_index=True,
     )
+    spent = {task: own for study in compared for task, own in _spent(study).items()}
+    unequal = {task: own for task, shares in spent.items() if (own := underspent(shares))}
+    retrained = {task: own for study in compared for task, own in _retrained(study).items()}
     with_bohb = sorted(frame.loc[frame["method"] == METHOD, "task"].unique())
-    gains = list(
-        chain.from_iterable(_gains(frame, task, tops, budgets, seed) for task in with_bohb)
-    )
-    ladders = frame[frame["task"].isin(with_bohb)]
-    ranks = rank_curves(ladders, tops, budgets, seed)
-    single = rank_curves(_common(frame), tops, budgets, seed)
+    level = frame[~frame["task"].isin(unequal)]
+    tested = [task for task in with_bohb if task not in unequal]
+    if not tested:
+        raise StudyError("on no task had every method spent its budget: nothing to compare")
+    gains, beside = _gains(level, tested, tops, budgets, retrained)
+    ladders = level[level["task"].isin(tested)]
+    ranks = rank_curves(ladders, tops, budgets, BOOTSTRAP_SEED, retrained=retrained)
+    single = rank_curves(_common(level), tops, budgets, BOOTSTRAP_SEED, retrained=retrained)
     guides = {task: _lowest(correlations, task) for task in with_bohb}
     return ClaimsReport(
         "main",
         claims=(),
         tables=(
             _guide_table(correlations, with_bohb),
-            _gain_table(gains, guides),
+            *([_spend_table(spent, unequal)] if unequal else []),
+            _gain_table(gains, beside, tested),
             _rank_table("Mean ranks on tasks with several fidelities", ranks),
             _rank_table("Mean ranks of the methods that fit every task", single),
         ),
-        notes=tuple(_sentences(gains, ranks, single, guides)),
+        notes=tuple(_sentences(gains, ranks, single, guides, len(unequal))),
         numbers={
             "gains": [
                 {
-                    "task": one.task,
-                    "other": one.other,
+                    "task": one.test.task,
+                    "other": one.test.other,
+                    "basis": one.test.basis,
                     "gain": one.gain.centre,
                     "low": one.gain.low,
                     "high": one.gain.high,
-                    "wins": one.wins,
+                    "wins": one.test.wins,
+                    "p": one.test.p,
+                    "holm": one.p,
                     "verdict": one.verdict,
                 }
-                for one in gains
+                for one in (*gains, *beside)
             ],
+            "spent": unequal,
             "lowest_rung": guides,
             "ranks": _ranks_json(ranks),
             "ranks_every_task": _ranks_json(single),
         },
     )
+
+
+def _spent(study: LoadedStudy) -> dict[str, dict[str, float]]:
+    """Task -> method -> share of its budget that it spent, without methods of a larger one."""
+    accounts = {key: record.account for key, record in study.cells.items()}
+    return spent_shares({k: a for k, a in accounts.items() if k[1] not in study.larger_budgets})
+
+
+def _retrained(study: LoadedStudy) -> dict[str, pd.DataFrame]:
+    finals = finals_frame(read_finals(study.path, study.study.id))
+    return retrained_losses(_without_larger_budgets(study), study.study.tops, finals)
 
 
 def _without_larger_budgets(study: LoadedStudy) -> pd.DataFrame:
@@ -121,14 +157,37 @@ def _common(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gains(
-    frame: pd.DataFrame, task: str, tops: dict[str, int], budgets: dict[str, float], seed: int
-) -> Iterable[TaskGain]:
-    own = frame[frame["task"] == task]
-    budget = budgets[task]
-    readings = incumbent_at(own, main_rule(own), tops, [budget], budget)
-    for other in OTHERS:
-        if other in set(own["method"]):
-            yield TaskGain(task, other, *paired_gain(readings, task, METHOD, other, budget, seed))
+    frame: pd.DataFrame,
+    tasks: Sequence[str],
+    tops: Mapping[str, int],
+    budgets: Mapping[str, float],
+    retrained: Mapping[str, pd.DataFrame],
+) -> tuple[list[TaskGain], list[TaskGain]]:
+    """What is tested at the end of the budget; and beside it, what chosen trainings would say."""
+    tests = [
+        task_tests(
+            frame[frame["task"] == task],
+            tops[task],
+            budgets[task],
+            BOOTSTRAP_SEED,
+            (METHOD, OTHERS[0]),
+            methods=(METHOD, *OTHERS),
+            retrained=retrained.get(task),
+        )
+        for task in tasks
+    ]
+    adjusted = over_tasks(tests)
+    gains, beside = [], []
+    for own in tests:
+        for one in (own.primary, *own.family):
+            if one.share == SHARES[-1] and one.method == METHOD:
+                gains.append(TaskGain(one, adjusted[one.task, METHOD, one.other, one.share]))
+        beside += [
+            TaskGain(replace(one, adjusted=float("nan")), float("nan"))
+            for one in own.chosen
+            if one.method == METHOD
+        ]
+    return gains, beside
 
 
 def _guide(correlations: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -170,15 +229,39 @@ def _guide_table(correlations: pd.DataFrame, tasks: Sequence[str]) -> Table:
     )
 
 
-def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> Table:
-    by_pair = {(one.task, one.other): one for one in gains}
-    found = [
-        (code(task), *(_cell(by_pair.get((task, other))) for other in OTHERS)) for task in guides
-    ]
+def _spend_table(
+    spent: Mapping[str, Mapping[str, float]], unequal: Mapping[str, Mapping[str, float]]
+) -> Table:
+    found = []
+    for task, short in unequal.items():
+        others = [share for method, share in spent[task].items() if method not in short]
+        least = f"{100 * min(others):.0f} %" if others else NONE
+        rest = f"{least} or more" if len(set(others)) > 1 else least
+        found.append((code(task), in_words(short), rest))
+    return Table(
+        "Tasks that are not compared, as methods had spent unequal shares of their budget there",
+        columns("task", "had spent under 90 %", "all others"),
+        rows(found),
+    )
+
+
+def _gain_table(
+    gains: Sequence[TaskGain], beside: Sequence[TaskGain], tasks: Sequence[str]
+) -> Table:
+    tested = {(one.test.task, one.test.other): one for one in gains}
+    other = {(one.test.task, one.test.other): one for one in beside}
+    found: list[Sequence[Given]] = []
+    for task in tasks:
+        again = any(one.test.task == task for one in beside)
+        cells = [_cell(tested.get((task, method))) for method in OTHERS]
+        found.append((f"`{task}`, {RETRAINED}" if again else code(task), *cells))
+        if again:
+            cells = [_cell(other.get((task, method))) for method in OTHERS]
+            found.append((f"`{task}`, {CHOSEN}: not tested", *cells))
     return Table(
         "By how much BOHB's incumbent is lower than that of another method at the end of the "
-        "budget (paired by seed, interquartile mean [95 %]; bold: the whole interval is on one "
-        "side of 0)",
+        "budget (paired by seed, interquartile mean [95 %], p of Wilcoxon's signed-rank test after "
+        f"Holm's correction over the {len(tasks)} tasks; bold: p at most {ALPHA})",
         (Column("task"), *columns(*(f"than {other}" for other in OTHERS), align="right")),
         rows(found),
     )
@@ -187,12 +270,13 @@ def _gain_table(gains: Sequence[TaskGain], guides: dict[str, float]) -> Table:
 def _cell(one: TaskGain | None) -> Cell:
     if one is None:
         return Cell(NONE)
-    text = written(one.gain)
+    p = "" if np.isnan(one.p) else f"; p {one.p:.2g}"
+    text = f"{written(one.gain)}{p}"
     return Cell(text) if one.verdict == "not decided" else bold(text)
 
 
 def _rank_table(title: str, ranks: RankCurves) -> Table:
-    at = [_at(ranks, share) for share in SHARES]
+    at = [ranks.at(share) for share in SHARES]
     order = np.argsort(stables(ranks.centre[:, -1]), kind="stable")
     found: list[Sequence[Given]] = [
         (
@@ -217,7 +301,7 @@ def _rank_table(title: str, ranks: RankCurves) -> Table:
 
 
 def _ranks_json(ranks: RankCurves) -> dict[str, dict[str, list[float]]]:
-    at = [_at(ranks, share) for share in SHARES]
+    at = [ranks.at(share) for share in SHARES]
     return {
         method: {
             f"{share:g}": [float(part[i, j]) for part in (ranks.centre, ranks.low, ranks.high)]
@@ -228,44 +312,50 @@ def _ranks_json(ranks: RankCurves) -> dict[str, dict[str, list[float]]]:
 
 
 def _sentences(
-    gains: Sequence[TaskGain], ranks: RankCurves, single: RankCurves, guides: dict[str, float]
+    gains: Sequence[TaskGain],
+    ranks: RankCurves,
+    single: RankCurves,
+    guides: Mapping[str, float],
+    unequal: int,
 ) -> Iterable[str]:
-    """The interpretation in three sentences, by rules that were fixed before the results."""
+    """The interpretation in sentences, by rules that were fixed before the results."""
+    tasks = len({one.test.task for one in gains})
     against = "; ".join(f"against {other}, {_verdicts(gains, other)}" for other in OTHERS)
+    left_out = f", without {unequal} at unequal spend" if unequal else ""
     yield (
-        f"Of {len(guides)} tasks with several fidelities, BOHB's incumbent at the end of the "
-        f"budget is lower / undecided / higher by the whole interval: {against}."
+        f"On {counted(tasks, 'tasks')} with several fidelities{left_out}, BOHB's incumbent at the "
+        "end of the budget is lower / undecided / higher by the declared tests, after Holm's "
+        f"correction over the tasks: {against}."
     )
     end = {m: ranks.centre[i, -1] for i, m in enumerate(ranks.methods)}
-    early = {m: ranks.centre[i, _at(ranks, SHARES[0])] for i, m in enumerate(ranks.methods)}
-    alone = {m: single.centre[i, -1] for i, m in enumerate(single.methods)}
     yield (
         f"Averaged over families, the best mean rank at {100 * SHARES[0]:.0f} % of the budget is "
-        f"{_best(early)} and at its end {_best(end)}, where BOHB has {fixed(end[METHOD])} among "
-        f"{len(end)} methods; over all tasks, among the {len(alone)} methods that fit each of "
-        f"them, it is {_best(alone)}."
+        f"{_best(ranks, SHARES[0])}, and at its end {_best(ranks, 1.0)}, where BOHB has "
+        f"{fixed(end[METHOD])} among {len(end)} methods; over all tasks, among the "
+        f"{len(single.methods)} methods that fit each of them, it is {_best(single, 1.0)}."
     )
     poor = {task: value for task, value in guides.items() if value < WEAK}
-    lost = sorted({g.task for g in gains if g.other == "random" and g.verdict == "no"})
+    lost = sorted({g.test.task for g in gains if g.test.other == "random" and g.verdict == "no"})
     named = ", ".join(f"{task} ({fixed(value)})" for task, value in poor.items()) or "none"
-    families = len({family_of(str(task)) for task in ranks.final.index})
+    families = len({family_of(task) for task in ranks.by_task})
     yield (
         f"Where the lowest rung hardly predicts the ranking at the top (Spearman below {WEAK}: "
         f"{named}), no gain from early stopping should be expected"
         f"{', and BOHB is behind random search on ' + ', '.join(lost) if lost else ''}; intervals "
-        f"are over seeds of these tasks, and {families} families are too few for a test over tasks."
+        f"are over seeds of these tasks, and {counted(families, 'families')} are too few for a "
+        "test over tasks."
     )
 
 
-def _at(ranks: RankCurves, share: float) -> int:
-    return int(np.abs(ranks.shares - share).argmin())
-
-
 def _verdicts(gains: Sequence[TaskGain], other: str) -> str:
-    found = [one.verdict for one in gains if one.other == other]
+    found = [one.verdict for one in gains if one.test.other == other]
     return " / ".join(str(found.count(verdict)) for verdict in ("yes", "not decided", "no"))
 
 
-def _best(ranks: dict[str, float]) -> str:
-    method = min(ranks, key=lambda name: stable(ranks[name]))
-    return f"{method}'s ({fixed(ranks[method])})"
+def _best(ranks: RankCurves, share: float) -> str:
+    """Who leads, and which single task the lead rests on."""
+    method, rank = ranks.leader(share)
+    without = {task: ranks.leader(share, task)[0] for task in ranks.by_task}
+    others = [f"{other}'s without {task}" for task, other in without.items() if other != method]
+    rests = f", but {' and '.join(others)}" if others else ""
+    return f"{method}'s ({fixed(rank)}{rests})"

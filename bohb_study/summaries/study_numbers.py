@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from bohb_study.analysis import Estimate, bootstrap_seed, summary
+from bohb_study.analysis import Estimate, summary
 from bohb_study.analysis.comparisons.final_results import Which, loss_over_seeds
 from bohb_study.numerics import unportable
 from bohb_study.scores import Score
@@ -27,18 +27,11 @@ class StudyNumbers:
         return self.study.study.tops
 
     @cached_property
-    def bootstrap_seed(self) -> int:
-        """Of all intervals of the study."""
-        return bootstrap_seed(self.study.study.id)
-
-    @cached_property
     def found(self) -> pd.DataFrame:
         """``analysis.summary``, indexed by task and method; what is missing is left out."""
         ledgers = {key: record.account for key, record in self.study.cells.items()}
         frame = self.study.frame
-        return summary(
-            frame, ledgers, self.tops, self.bootstrap_seed, allow_missing=True
-        ).set_index(["task", "method"])
+        return summary(frame, ledgers, self.tops, allow_missing=True).set_index(["task", "method"])
 
     @property
     def several(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from bohb_study.analysis import final_incumbents, finals_summary
+from bohb_study.analysis import BOOTSTRAP_SEED, final_incumbents, finals_summary
 from bohb_study.analysis.comparisons.final_results import Which
 from bohb_study.analysis.diagnostics.brackets import BracketCheck
 from bohb_study.audit.checks.planned_rungs import bracket_checks
@@ -89,7 +89,7 @@ def retrained_table(study: LoadedStudy) -> Table:
     again = finals_summary(
         final_incumbents(study.frame, numbers.tops),
         finals_frame(read_finals(study.path, study.study.id)),
-        numbers.bootstrap_seed,
+        BOOTSTRAP_SEED,
     )
     tested = _tested(numbers)
     by_method = {(row["task"], row["method"]): row for _, row in again.iterrows()}

@@ -74,7 +74,7 @@ def _a_row_a_task(study: FigureStudy, rows: Rows) -> Figure:
                 axes = drawn.add_subplot(place, sharey=first)
                 rule, gap = panel.data.rule, "\n" if columns > 1 else " "
                 _draw(axes, panel, f"rule {rule}:{gap}{RULES[rule]}")
-                axes.set_ylabel(f"{panel.task.name}\n{fill(panel.quantity, LONGEST_LABEL)}")
+                axes.set_ylabel(f"{panel.task.title}\n{fill(panel.quantity, LONGEST_LABEL)}")
                 axes.label_outer()
                 if _timed(rows):  # the row below, which would bear the labels, has another axis
                     _show_x(axes, panel)
@@ -100,7 +100,7 @@ def _tasks_in_a_grid(study: FigureStudy, rows: Rows) -> Figure:
         counted = [panel for panel in shown if panel.axis == "full_evals"]
         for i, panel in enumerate(shown):
             axes = drawn.add_subplot(lines, columns, i + 1)
-            name = panel.task.name
+            name = panel.task.title
             _draw(axes, panel, name if alike else f"{name}\nrule {panel.data.rule}")
             if i % columns and panel.quantity == shown[i - 1].quantity:
                 axes.set_ylabel("")  # the panel beside says it
@@ -202,6 +202,7 @@ def _caption(study: FigureStudy, rows: Rows) -> str:
         *(legends.rule_sentence(rule) for rule in rules),
         f"{legends.spread_sentence(everything)}",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
+        study.mark_in_words,
         *(legends.larger_budget_in_words(*one) for one in study.larger_budgets.items()),
         f"Without such a stretch: {', '.join(undefined)}." if undefined else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",

@@ -20,6 +20,8 @@ from paper_figures.toolkit.curve_panel import banded
 from paper_figures.toolkit.labels import LINE, End, end_labels
 from paper_figures.toolkit.literal import draw_once
 
+_FIRST = " Below: from its first touch on, be it lost again."
+"""Of panels that count the first touch."""
 LEAST_HEIGHT, ROOM = 1.75, 0.62
 """Inches of a panel at least, and what its title and labels take."""
 
@@ -71,13 +73,14 @@ def _draw(axes: Axes, panel: EcdfPanel) -> None:
     scales.plain_log_ticks(axes.xaxis, first, last)
     axes.set_ylim(0, min(1.0, 1.06 * max(curve.share[-1] for curve in panel.curves) + 0.01))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    axes.set_title(panel.group.title)
+    what = "reached and held" if panel.held else "first reached, be it lost again"
+    axes.set_title(f"{panel.group.title}: {what}" if panel.group.title else what)
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel("targets reached")
 
 
 def _caption(study: FigureStudy, shown: list[EcdfPanel]) -> str:
-    tasks = [task for panel in shown for task in panel.group.tasks]
+    tasks = [task for panel in shown if panel.held for task in panel.group.tasks]
     without = [task.name for task in study.tasks if task.name not in study.references]
     missing = missing_cells(study.frame)
     sources = _sources(study, shown)
@@ -86,8 +89,10 @@ def _caption(study: FigureStudy, shown: list[EcdfPanel]) -> str:
         f"Share of all targets reached so far, over tasks and {_seeds(study)} "
         f"(higher is better). {len(LEVELS)} targets per task, evenly spaced on a "
         f"logarithmic scale from {highest:g}, the loss of the median random configuration, to "
-        f"{lowest:g} of its distance to the best known; reached where the running minimum of the "
-        "incumbent's value is at or below it (after Hansen et al., COCO, 2021).",
+        f"{lowest:g} of its distance to the best known (after Hansen et al., COCO, 2021). A target "
+        "counts from where the incumbent's value is at or below it and stays so to the end."
+        + ("" if all(panel.held for panel in shown) else _FIRST),
+        f"Left out, for {study.unequal_spend}." if study.unequal_spend else "",
         "Families of tasks have equal weights, and so have the tasks within a family.",
         _bands(shown),
         f"Tasks: {', '.join(task.name for task in tasks)}." if len(sources) == 1 else "",
@@ -127,7 +132,7 @@ def _rules(study: FigureStudy, tasks: list[FigureTask]) -> list[Rule]:
 
 def _sources(study: FigureStudy, shown: list[EcdfPanel]) -> list[str]:
     """Where the references come from, each said once, with its tasks where there are several."""
-    names = [task.name for panel in shown for task in panel.group.tasks]
+    names = [task.name for panel in shown if panel.held for task in panel.group.tasks]
     by_source: dict[str, list[str]] = {}
     for name in names:
         by_source.setdefault(study.references[name].source, []).append(name)

@@ -1,6 +1,6 @@
 """What the figure of reached targets shows, computed and not drawn: one panel a group of tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -40,30 +40,50 @@ class EcdfPanel:
     group: Group
     curves: tuple[Curve, ...]
     x_label: str
+    held: bool = True
+    """Whether a target counts from where it is held to the end, or else from its first touch."""
 
 
 def panels(study: FigureStudy) -> list[EcdfPanel]:
-    """What the figure draws, the tasks with most methods first.
+    """What the figure draws, the tasks with most methods first; those at equal spend.
+
+    Below targets that are reached and held stand those that were reached at all, where they differ.
 
     Raises:
-        StudyError: no task has a reference, methods have unequal seeds and that is not allowed, or
-            tasks are to be shown on seconds together.
+        StudyError: no task has a reference, on none all methods had spent their budget, methods
+            have unequal seeds and that is not allowed, or tasks are to be shown on seconds
+            together.
     """
     if not study.references:
         raise StudyError("no task has a reference: there are no targets, so no ecdf")
-    times = runtimes(
-        study.frame,
-        {task.name: task.top for task in study.tasks},
-        study.references,
-        study.rule,
-        axis=_axis(study),
-        larger_budgets=study.larger_budgets,
-        allow_missing=study.allow_missing,
+    study = study.at_equal_spend()
+    named = {task.name for task in study.tasks}
+    references = {task: one for task, one in study.references.items() if task in named}
+    if not references:
+        raise StudyError("no task that is compared has a reference: no ecdf")
+    held, first = (
+        runtimes(
+            study.frame,
+            {task.name: task.top for task in study.tasks},
+            references,
+            study.rule,
+            axis=_axis(study),
+            larger_budgets=study.larger_budgets,
+            allow_missing=study.allow_missing,
+            held=to_the_end,
+        )
+        for to_the_end in (True, False)
     )
-    shown = groups(study, study.references)
+    shown = groups(study, references)
     if _axis(study) == "virtual_seconds" and any(len(group.tasks) > 1 for group in shown):
         raise StudyError("virtual seconds of several tasks have no common axis: name one task")
-    return [_panel(study, group, times) for group in shown]
+    drawn = []
+    for group in shown:
+        drawn.append(_panel(study, group, held))
+        of_group = held["task"].isin([task.name for task in group.tasks])
+        if not held[of_group].equals(first[of_group]):
+            drawn.append(replace(_panel(study, group, first), held=False))
+    return drawn
 
 
 def _axis(study: FigureStudy) -> Axis:

@@ -102,7 +102,7 @@ def _small(columns: int) -> style.Settings:
 
 def _tidy(axes: Axes, panel: CurvePanel, inches: float) -> None:
     """Thinner lines, and a title no wider than the panel's place."""
-    axes.set_title(legends.wrapped(panel.task.name, inches))
+    axes.set_title(legends.wrapped(panel.task.title, inches))
     for line in axes.get_lines():
         line.set_linewidth(0.75 * line.get_linewidth())
         line.set_markersize(0.7 * line.get_markersize())
@@ -150,6 +150,7 @@ def _caption(study: FigureStudy, shown: list[CurvePanel], everything: list[Metho
         if any(panel.axis == "virtual_seconds" for panel in shown)
         else "",
         legends.spread_sentence(everything),
+        study.mark_in_words,
         "A regret of 0 lies below a logarithmic axis."
         if any(panel.quantity == "regret" for panel in shown)
         else "",

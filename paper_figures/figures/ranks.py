@@ -130,6 +130,11 @@ def _caption(study: FigureStudy, shown: Ranks) -> str:
         if shown.not_ranked
         else "",
         f"Left out for a missing cell: {', '.join(curves.left_out)}." if curves.left_out else "",
+        f"Left out, for {shown.left_out}." if shown.left_out else "",
+        f"At the end of the budget incumbents of {', '.join(shown.retrained)} are ranked by their "
+        "retrained validation loss, before it by that of the training that was chosen."
+        if shown.retrained
+        else "",
         _verdict(shown.tests),
         f"Source: {study.provenance}.",
     ]

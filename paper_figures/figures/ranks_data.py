@@ -25,6 +25,10 @@ class Ranks:
     """Methods that some task lacks; methods of a larger budget are not among them."""
     tests: BlockTests | str
     """Or the reason why there are none."""
+    left_out: str
+    """Tasks that are not compared, and why; empty where all are."""
+    retrained: tuple[str, ...]
+    """Tasks ranked at the end by retrained losses."""
 
 
 def ranks(study: FigureStudy) -> Ranks:
@@ -32,12 +36,14 @@ def ranks(study: FigureStudy) -> Ranks:
 
     Raises:
         StudyError: there are no rows, fewer than two methods on all tasks, seconds are asked for,
-            or methods have unequal seeds and that is not allowed.
+            methods have unequal seeds and that is not allowed, or on no task all had spent their
+            budget.
     """
     if study.frame.empty:
         raise StudyError("no rows: nothing to rank")
     if study.axis == "virtual_seconds":
         raise StudyError("ranks are taken along full evaluations: cells end at other seconds")
+    left_out, study = study.unequal_spend, study.at_equal_spend()
     methods = common_methods(study.frame, study.larger_budgets)
     if len(methods) < 2:
         raise StudyError("ranks need two methods that every task has; choose fewer tasks")
@@ -50,6 +56,7 @@ def ranks(study: FigureStudy) -> Ranks:
         study.bootstrap_seed,
         rule=study.rule,
         allow_missing=study.allow_missing,
+        retrained=study.retrained,
     )
     alike = len(set(budgets.values())) == 1
     workers = f", {study.workers} workers (order of arrival)" if study.workers > 1 else ""
@@ -62,4 +69,6 @@ def ranks(study: FigureStudy) -> Ranks:
         tuple(sorted({task.family for task in study.tasks})),
         tuple(sorted(set(study.methods) - set(methods) - set(study.larger_budgets))),
         block_tests(curves.final),
+        left_out,
+        tuple(study.retrained),
     )

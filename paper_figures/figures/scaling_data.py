@@ -100,9 +100,9 @@ def _target(panel: CurvePanel) -> float:
 
 
 def _time(cell: StepFunction, target: float) -> tuple[float, bool]:
-    """When a cell reaches the target, or else ends; and whether it does."""
-    first = float(cell.first_at_or_below(np.array([target]))[0])
-    return (first, True) if np.isfinite(first) else (float(cell.x[-1]), False)
+    """When a cell reaches the target for good, or else ends; and whether it does."""
+    held = float(cell.held_at_or_below(np.array([target]))[0])
+    return (held, True) if np.isfinite(held) else (float(cell.x[-1]), False)
 
 
 def _reached(workers: int, times: Floats, happened: Bools, seed: int) -> Reached:
@@ -111,7 +111,7 @@ def _reached(workers: int, times: Floats, happened: Bools, seed: int) -> Reached
     n = len(times)
     if kind_of(n) == "95 % interval":
         medians = resampled_medians(times, happened, resampled_counts(n, seed))
-        low, high = observed_interval(medians, medians)
+        low, high = observed_interval(medians, medians, n)
     else:
         seconds = np.where(happened, times, np.inf)
         low, high = float(seconds.min()), float(seconds.max())

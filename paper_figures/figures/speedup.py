@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bohb_study.analysis import main_rule
-from bohb_study.analysis.comparisons.speed_ups import SHARES
+from bohb_study.analysis.comparisons.speed_ups import FIRST, SHARES
 from bohb_study.analysis.frame_cells import missing_cells
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.speedup_data import Speedups, plotted, speedup_dots
@@ -46,6 +46,8 @@ DOT: dict[str, Any] = {
     "markersize": 3.2,
     "markeredgewidth": 0.7,
 }
+TOUCH: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 3.5, "alpha": 0.7}
+"""Of the speed-up by first touches, where it differs."""
 LATE, EARLY, NEITHER = "<", ">", "x"
 OPEN: dict[str, Any] = {"linestyle": "none", "markersize": 2.0, "markeredgewidth": 0}
 """Marks as keyword arguments of ``plot`` and ``Line2D``."""
@@ -74,7 +76,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     heights = [
         LINE_INCHES * len(group.methods)
         + PANEL_INCHES
-        + TITLE_INCHES * (max(len(task.name) for task in tasks) > letters)
+        + TITLE_INCHES * (max(len(task.title) for task in tasks) > letters)
         for group, tasks in rows
     ]
     settings = style.page(1, 2, study.venue)
@@ -87,7 +89,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
         for i, (group, tasks) in enumerate(rows):
             for j, task in enumerate(tasks):
                 axes = drawn.add_subplot(grid[i, j])
-                _draw(axes, shown, group, task.name, ends, letters)
+                _draw(axes, shown, group, task.name, task.title, ends, letters)
                 if j:
                     axes.tick_params(axis="y", labelleft=False)
         drawn.supxlabel(
@@ -103,6 +105,7 @@ def _draw(
     shown: Speedups,
     group: Group,
     task: str,
+    title: str,
     ends: tuple[float, float],
     letters: int,
 ) -> None:
@@ -128,7 +131,7 @@ def _draw(
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    axes.set_title(fill(task, letters))
+    axes.set_title(fill(title, letters))
     span = high / low
     subs = (1.0, 2.0, 5.0) if span < CLOSE else (1.0, 3.0) if span < FAR else (1.0,)
     base = 10 if span < FARTHEST else 100
@@ -158,6 +161,9 @@ def _mark(
     ):
         if is_open:
             axes.plot([end], [y], label=f"_open/{name}", **look, **OPEN | {"marker": marker})
+    first = own[FIRST + "speedup"]
+    if np.isfinite(first) and first != own["speedup"]:
+        axes.plot([first], [y], label=f"_first/{name}", **look, **TOUCH)
     censored = late or random_late
     marker = LATE if late else EARLY if censored else "o"
     axes.plot([own["bound" if censored else "speedup"]], [y], **look, **dot | {"marker": marker})
@@ -179,13 +185,22 @@ def _legend(drawn: Figure, shown: Speedups) -> None:
         Line2D([], [], color=GREY, **DOT | {"marker": marker}, label=label)
         for marker, label in _arrows(shown).items()
     ]
-    drawn.legend(
-        handles=[one for one in chain(*zip_longest(targets, arrows)) if one],  # column by column
+    if _touches(shown):
+        arrows.insert(0, Line2D([], [], color=GREY, **TOUCH, label="first touch of it"))
+    nothing = Line2D([], [], linestyle="none", label=" ")
+    drawn.legend(  # column by column, a line of each
+        handles=list(chain(*zip_longest(targets, arrows, fillvalue=nothing))),
         loc="outside upper center",
-        ncols=len(targets),
+        ncols=max(len(targets), len(arrows)),
         handlelength=1.2,
         columnspacing=1.4,
     )
+
+
+def _touches(shown: Speedups) -> bool:
+    """Whether some speed-up would be another by the first touch of its target."""
+    first = shown.found[FIRST + "speedup"]
+    return bool((np.isfinite(first) & (first != shown.found["speedup"])).any())
 
 
 def _arrows(shown: Speedups) -> dict[str, str]:
@@ -211,9 +226,14 @@ def _caption(study: FigureStudy, shown: Speedups) -> str:
     parts = [
         f"Speed-up over random search (right of 1: faster), in {shown.time}: Kaplan-Meier median "
         "of random's times over that of the method's. Target: random's interquartile mean over "
-        "seeds at 25, 50 or 100 % of the budget; a cell's time is that of the first report at "
-        "which the running minimum of the incumbent's value is at or below it, censored where its "
-        "budget ends.",
+        "seeds at 25, 50 or 100 % of the budget; a cell's time is that of the report from which on "
+        "the incumbent's value stays at or below it, censored where its budget ends."
+        + (
+            " Small strokes: the same by the first touch of the target, be it lost again."
+            if _touches(shown)
+            else ""
+        ),
+        study.mark_in_words,
         f"Dots: over {' or '.join(map(str, counts))} seed{'s' if counts != [1] else ''}, the "
         "fuller the harder the target; bars: "
         f"{' or '.join(map(_KINDS.__getitem__, kinds))}, with an arrow where one is open because a "

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis.comparisons.speed_ups import BASE, SHARES, speedups
+from bohb_study.analysis.comparisons.speed_ups import BASE, FIRST, SHARES, speedups
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from paper_figures.figure_study import FigureStudy
@@ -70,6 +70,10 @@ def speedup_dots(study: FigureStudy) -> Speedups:
 
 def plotted(found: pd.DataFrame) -> Floats:
     """All finite numbers that have a mark: speed-ups, bounds and the ends of intervals."""
-    values = found[["speedup", "bound", "low", "high"]].to_numpy(dtype=np.float64).ravel()
+    values = (
+        found[["speedup", "bound", "low", "high", FIRST + "speedup"]]
+        .to_numpy(dtype=np.float64)
+        .ravel()
+    )
     shown: Floats = values[np.isfinite(values) & (values > 0)]
     return shown

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 import numpy as np
+import pandas as pd
 
 from bohb_study.analysis import Estimate, Rule, estimate, final_incumbents, finals_summary
 from bohb_study.analysis.frame_cells import narrow, require_complete
@@ -35,6 +36,9 @@ class FinalResult:
     test: Estimate | None
     """Their test loss; None where the task has no test part."""
     retrained: Estimate | None
+    """Validation loss of the incumbents, retrained, by which methods are compared; None where not
+    all of a task were."""
+    retrained_test: Estimate | None
     """Test loss of the incumbents under rule full, retrained; None where they were not."""
 
 
@@ -72,6 +76,7 @@ def finals(study: FigureStudy) -> list[FinalResult]:
                     regret,
                     estimate(losses, study.bootstrap_seed),
                     estimate(tests, study.bootstrap_seed) if tested else None,
+                    _of(study.retrained.get(task.name), method, study.bootstrap_seed),
                     again.get((task.name, method)),
                 )
             )
@@ -81,38 +86,56 @@ def finals(study: FigureStudy) -> list[FinalResult]:
 def table(study: FigureStudy) -> Table:
     """One row per task and method; the best of a task is bold.
 
-    Methods of a larger budget are not among those that may be the best.
+    Where all incumbents were retrained the best is by that loss. Methods of a larger budget are not
+    among those that may be the best, and on a task at unequal spend there is none.
 
     Raises:
         StudyError: as ``finals``.
     """
     found = finals(study)
     tests = any(one.test is not None for one in found)
-    again = any(one.retrained is not None for one in found)
+    losses = any(one.retrained is not None for one in found)
+    again = any(one.retrained_test is not None for one in found)
     rows = []
     for task in study.tasks:
         own = [one for one in found if one.task is task]
         regret = any(one.regret for one in own)
-        measured: list[tuple[list[Estimate | None], Score]] = [
-            ([one.loss for one in own], Score(REGRET) if regret else task.score)
+        score = Score(REGRET) if regret else task.score
+        by_retrained = any(one.retrained is not None for one in own)
+        measured: list[tuple[list[Estimate | None], Score, bool]] = [
+            ([one.loss for one in own], score, not by_retrained)
         ]
-        measured += [([one.test for one in own], task.test_score)] if tests else []
-        measured += [([one.retrained for one in own], task.test_score)] if again else []
-        compared = [one.method not in study.larger_budgets for one in own]
-        cells = [_column(column, score, compared) for column, score in measured]
+        measured += [([one.retrained for one in own], score, True)] if losses else []
+        test = task.test_score
+        measured += [([one.test for one in own], test, not by_retrained)] if tests else []
+        measured += [([one.retrained_test for one in own], test, True)] if again else []
+        compared = [one.method not in study.larger_budgets and not task.underspent for one in own]
+        cells = [
+            _column(column, score, [decides and one for one in compared])
+            for column, score, decides in measured
+        ]
         for i, one in enumerate(own):
-            name = task.name if not i else ""
+            name = task.title if not i else ""
             label = style.line(one.method).label
             rows.append(row([name, label, *(column[i] for column in cells)]))
     headings = ["final loss"]
+    headings += ["final loss, retrained"] if losses else []
     headings += ["test loss"] if tests else []
-    headings += ["retrained"] if again else []
+    headings += ["test loss, retrained"] if again else []
     return Table(
         "Final results",
         (*columns("task", "method"), *columns(*headings, align="right")),
         tuple(rows),
         tuple(_notes(study, found)),
     )
+
+
+def _of(losses: pd.DataFrame | None, method: str, seed: int) -> Estimate | None:
+    """The retrained losses of one method over its seeds."""
+    if losses is None or method not in losses:
+        return None
+    values = losses[method].to_numpy(dtype=np.float64)
+    return estimate(np.where(np.isfinite(values), values, np.nan), seed)
 
 
 def _retrained(study: FigureStudy) -> dict[tuple[str, str], Estimate]:
@@ -160,18 +183,22 @@ def _notes(study: FigureStudy, found: list[FinalResult]) -> Iterable[str]:
     )
     yield (
         f"{labels.capitalize()} over {counts} seed{'s' if counts != '1' else ''} [{kinds}]; lower "
-        f"is better{_higher(study)}; the best of a task is bold."
+        f"is better{_higher(study)}; the best of a task is bold, which is no test."
     )
     for rule in sorted({one.rule for one in found}):
         yield f"Rule {rule}: {_names(one for one in found if one.rule == rule)}."
     if any(one.regret for one in found):
         regret = _names(one for one in found if one.regret)
         yield f"Final loss is regret, the distance to the optimum, on {regret}."
-    if any(one.retrained is not None for one in found):
+    if any(one.retrained_test is not None for one in found):
         yield (
-            f"Retrained, {OUTSIDE_BUDGET}: test loss of the final configurations under rule full, "
-            "retrained with fresh training seeds; the mean for each seed, then as above."
+            f"Retrained, {OUTSIDE_BUDGET}: loss of the final configurations under rule full, "
+            "retrained with fresh training seeds; the mean for each seed, then as above. Where all "
+            "were retrained the best is by that loss: that of the training that was chosen "
+            "flatters itself."
         )
+    if study.underspent:
+        yield study.mark_in_words
     for method, factor in study.larger_budgets.items():
         yield f"{style.line(method).label}: {larger_budget(factor)}."
     if missing := require_complete(study.frame, study.allow_missing):

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan
 
-from bohb_study.analysis.comparisons.endpoint import PAIR, SHARES, PairTest, TaskTests, task_tests
+from bohb_study.analysis.comparisons.endpoint import (
+    PAIR,
+    SHARES,
+    PairTest,
+    TaskTests,
+    over_tasks,
+    task_tests,
+)
+from bohb_study.analysis.incumbents.retrained_losses import CHOSEN, RETRAINED
+from bohb_study.analysis.statistics.aggregate import kind_of
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.errors import StudyError
-from bohb_study.numbers import NONE, fixed, number
+from bohb_study.numbers import NONE, fixed, interval, number
 from bohb_study.summaries.table import Cell, Given, Table, bold, columns, row
 from paper_figures.figure_study import FigureStudy
 from paper_figures.registry import TableSpec
@@ -28,7 +37,9 @@ class Pairwise:
     tests: tuple[TaskTests, ...]
     """One a task that has both methods of the primary endpoint."""
     untested: tuple[str, ...]
-    """The other tasks."""
+    """Tasks that lack one of the two."""
+    not_compared: str
+    """Tasks at unequal spend, and what was spent; empty where there are none."""
 
 
 def pairwise(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Pairwise:
@@ -39,8 +50,10 @@ def pairwise(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Pairwise:
         pair: the two methods of the primary endpoint.
 
     Raises:
-        StudyError: no task has both, or methods have unequal seeds and that is not allowed.
+        StudyError: no task has both, on none all methods had spent their budget, or methods have
+            unequal seeds and that is not allowed.
     """
+    not_compared, study = study.unequal_spend, study.at_equal_spend()
     methods = style.in_order(set(study.methods) - set(study.larger_budgets))
     tests, untested = [], []
     for task in study.tasks:
@@ -58,11 +71,12 @@ def pairwise(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Pairwise:
                 rule=study.rule,
                 methods=methods,
                 allow_missing=study.allow_missing,
+                retrained=study.retrained.get(task.name),
             )
         )
     if not tests:
         raise StudyError(f"no task has both {' and '.join(pair)}: nothing to test")
-    return Pairwise(tuple(tests), tuple(untested))
+    return Pairwise(tuple(tests), tuple(untested), not_compared)
 
 
 def table(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Table:
@@ -79,8 +93,13 @@ def table(study: FigureStudy, pair: tuple[str, str] = PAIR) -> Table:
     for tests in found.tests:
         own = [one for one in (tests.primary, *tests.family) if one.share == SHARES[-1]]
         own = [one for one in own if pair[0] in (one.method, one.other)]
+        name = f"{tests.task}, {RETRAINED}" if tests.chosen else tests.task
         for i, one in enumerate(own):
-            rows.append(row([tests.task if not i else "", *_cells(one, pair[0])]))
+            rows.append(row([name if not i else "", *_cells(one, pair[0])]))
+        beside = [one for one in tests.chosen if pair[0] in (one.method, one.other)]
+        for i, one in enumerate(beside):
+            name = f"{tests.task}, {CHOSEN}" if not i else ""
+            rows.append(row([name, *map(_plain, _cells(one, pair[0]))]))
     rows += _over_tasks(study, found, pair)
     name = style.line(pair[0]).label
     return Table(
@@ -99,17 +118,25 @@ def _cells(one: PairTest, method: str) -> tuple[Given, ...]:
     probable = [one.probability, one.low, one.high]
     if swap:
         probable = [1 - one.probability, 1 - one.high, 1 - one.low]
+    gain = [one.gain, one.gain_low, one.gain_high]
+    if swap:
+        gain = [-one.gain, -one.gain_high, -one.gain_low]
     p = f"{one.adjusted:.2g}"
     return (
         bold(other) if one.primary else other,
         str(one.nonzero),
-        number(-one.gain if swap else one.gain, 3, sign=True),
+        interval(*gain, sign=True),
         number(one.detectable, 3) if isfinite(one.detectable) else NONE,
         f"{100 * won:.0f} %",
         _spread(probable),
         bold(p) if one.adjusted <= ALPHA else p,
         f"{one.smallest:.2g}" + (" !" if one.smallest > ALPHA else ""),
     )
+
+
+def _plain(given: Given) -> Given:
+    """The same cell, not bold: it is no test."""
+    return given.text if isinstance(given, Cell) else given
 
 
 def _over_tasks(
@@ -152,8 +179,14 @@ def _notes(study: FigureStudy, found: Pairwise, pair: tuple[str, str]) -> list[s
         f"their p is after Holm's correction. Bold p: at most {ALPHA}.",
         f"Incumbents under rule {rules}; an undefined one is worse than any defined one, and no "
         f"pair is dropped. n: pairs that differ, of {' or '.join(map(str, seeds))} seeds.",
-        f"Gain: interquartile mean of the differences, positive where {first} is better, "
-        f"'{NONE}' where a seed has no incumbent. "
+        f"{RETRAINED.capitalize()}: at the whole budget the final configurations' validation loss "
+        "in fresh trainings is compared, and tested; by the training that was chosen, which "
+        "flatters the method that chose among more, stands below, without correction and not "
+        "tested."
+        if any(tests.chosen for tests in found.tests)
+        else "",
+        f"Gain: interquartile mean of the differences [{_kinds(seeds)}], positive where {first} is "
+        f"better, '{NONE}' where a seed has no incumbent. "
         "Detectable: the least mean difference that these pairs would have shown with a "
         "probability of 80 % at 0.05 over the number of tests, if differences were normal with "
         f"the observed standard deviation ('{NONE}': none could, or an incumbent is undefined). "
@@ -161,6 +194,8 @@ def _notes(study: FigureStudy, found: Pairwise, pair: tuple[str, str]) -> list[s
         "improvement over all pairs of runs [95 % interval]; over tasks, their mean.",
         "Smallest p: the smallest value that the pairs that differ allow, number of tests x 2 / 2^n"
         + ("; '!': 0.05 cannot be reached." if _short(found) else "; 0.05 is within reach of all."),
+        _holm_sentence(found),
+        f"Not tested, for {found.not_compared}." if found.not_compared else "",
         f"Not tested, as one of the two is missing: {', '.join(found.untested)}."
         if found.untested
         else "",
@@ -168,6 +203,25 @@ def _notes(study: FigureStudy, found: Pairwise, pair: tuple[str, str]) -> list[s
         f"Source: {study.provenance}.",
     ]
     return [note for note in notes if note]
+
+
+def _kinds(seeds: Sequence[int]) -> str:
+    return " or ".join(dict.fromkeys(map(kind_of, seeds)))
+
+
+def _holm_sentence(found: Pairwise) -> str:
+    """On which tasks the primary endpoint holds when all tasks are one family."""
+    if len(found.tests) < 2:
+        return ""
+    adjusted = over_tasks(found.tests)
+    primary = [tests.primary for tests in found.tests]
+    held = [
+        one.task for one in primary if adjusted[one.task, one.method, one.other, one.share] <= ALPHA
+    ]
+    return (
+        f"After Holm's correction over the {len(primary)} tasks, p of the primary endpoint is at "
+        f"most {ALPHA} on {len(held)}{': ' if held else ''}{', '.join(held)}."
+    )
 
 
 def _short(found: Pairwise) -> bool:

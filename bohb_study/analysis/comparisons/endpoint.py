@@ -3,6 +3,10 @@
 The primary endpoint is declared before: one pair of methods at the whole budget, tested at 0.05.
 All other comparisons (other pairs, and every pair at 10 and 30 % of the budget) are one family
 under Holm's correction. Undefined incumbents are worse than any defined one; no pair is dropped.
+
+At the whole budget incumbents are compared by their retrained loss where they were retrained; what
+the chosen trainings say stands beside it and is in no family. Over several tasks the primary
+endpoints are one family, and all other tests another.
 """
 
 from collections.abc import Sequence
@@ -16,8 +20,9 @@ from statsmodels.stats.multitest import multipletests
 
 from bohb_study.analysis.frame_cells import require_complete
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, values_of
+from bohb_study.analysis.incumbents.retrained_losses import CHOSEN, RETRAINED
 from bohb_study.analysis.incumbents.rules import Rule, main_rule
-from bohb_study.analysis.statistics.aggregate import iqm
+from bohb_study.analysis.statistics.aggregate import estimate
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import ALPHA, detectable, smallest_p
 from bohb_study.arrays import Floats
@@ -49,6 +54,9 @@ class PairTest:
     """Share of the seeds in which ``method`` is lower, ties counting one half."""
     gain: float
     """Interquartile mean of other - method; NaN where an incumbent is undefined."""
+    gain_low: float
+    """Of its interval, or of the range of the seeds; see ``aggregate.estimate``."""
+    gain_high: float
     p: float
     """Wilcoxon signed-rank, two-sided."""
     adjusted: float
@@ -66,6 +74,13 @@ class PairTest:
     low: float
     """Of its 95 % interval; NaN under ten seeds."""
     high: float
+    basis: str = CHOSEN
+    """By which loss incumbents are compared: that of the training that was chosen, or retrained."""
+
+    @property
+    def better(self) -> str:
+        """The method that ``p`` speaks for; empty where the seeds are even."""
+        return self.method if self.wins > 0.5 else self.other if self.wins < 0.5 else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +97,9 @@ class TaskTests:
     losses: pd.DataFrame
     """At the whole budget: one row a seed, one column a method; infinite where undefined, NaN
     where the cell is missing."""
+    chosen: tuple[PairTest, ...] = ()
+    """The pairs at the whole budget by the chosen trainings, where ``losses`` are retrained; p is
+    not corrected, as it decides nothing."""
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -99,6 +117,7 @@ def task_tests(
     rule: Rule | None = None,
     methods: Sequence[str] | None = None,
     allow_missing: bool = False,
+    retrained: pd.DataFrame | None = None,
 ) -> TaskTests:
     """Test every pair of methods on one task.
 
@@ -106,11 +125,13 @@ def task_tests(
         frame: rows of the task, in any order, without methods of a larger budget.
         top: units of one full evaluation.
         budget: full evaluations that each cell was allowed.
-        seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
+        seed: of the bootstrap; see ``aggregate.BOOTSTRAP_SEED``.
         pair: methods of the primary endpoint.
         rule: how incumbents are chosen; default: the task's main rule.
         methods: what is compared, in this order; default: all, sorted.
         allow_missing: pair the seeds that two methods share; the missing cells are then named.
+        retrained: losses of the final configurations, from ``retrained_losses``: one row a seed,
+            one column a method, among which all compared are. None: they were not retrained.
 
     Raises:
         StudyError: methods have unequal seeds, there is none of the pair, or no seed is shared.
@@ -134,15 +155,47 @@ def task_tests(
     in_order = [method for method in methods or present if method in present]
     others = [one for one in combinations(in_order, 2) if set(one) != set(pair)]
     asked = [(share, one) for share in SHARES[::-1] for one in (pair, *others)]
+    sizes = [1, *[len(asked) - 1] * (len(asked) - 1)]
+    end, chosen = SHARES[-1], list[PairTest]()
+    bases = dict.fromkeys(SHARES, CHOSEN)
+    if retrained is not None:
+        chosen = [
+            _compare(task, one, share, values[share], seed, size, CHOSEN)
+            for (share, one), size in zip(asked, sizes, strict=True)
+            if share == end
+        ]
+        values[end], bases[end] = retrained[present], RETRAINED
     primary, *rest = [
-        _compare(task, one, share, values[share], seed, len(asked) - 1 if i else 1)
-        for i, (share, one) in enumerate(asked)
+        _compare(task, one, share, values[share], seed, size, bases[share])
+        for (share, one), size in zip(asked, sizes, strict=True)
     ]
-    return TaskTests(task, rule, primary, _holm(rest), missing, values[SHARES[-1]])
+    return TaskTests(task, rule, primary, _holm(rest), missing, values[end], tuple(chosen))
+
+
+def over_tasks(tests: Sequence[TaskTests]) -> dict[tuple[str, str, str, float], float]:
+    """Give p of every test after Holm's correction over all tasks: what counts over tasks go by.
+
+    The primary endpoints are one family, all other tests of all tasks another.
+
+    Returns:
+        (task, method, other, share of the budget) -> p.
+    """
+    found = [_holm([one.primary for one in tests]), _holm([t for one in tests for t in one.family])]
+    return {
+        (one.task, one.method, one.other, one.share): one.adjusted
+        for family in found
+        for one in family
+    }
 
 
 def _compare(
-    task: str, pair: tuple[str, str], share: float, values: pd.DataFrame, seed: int, family: int
+    task: str,
+    pair: tuple[str, str],
+    share: float,
+    values: pd.DataFrame,
+    seed: int,
+    family: int,
+    basis: str,
 ) -> PairTest:
     """One comparison, p not yet adjusted; the primary endpoint is a family of one."""
     both = values[list(pair)].dropna().to_numpy(dtype=np.float64)
@@ -154,6 +207,7 @@ def _compare(
     nonzero = gains[gains != 0]
     defined = bool(np.isfinite(both).all())
     p = signed_rank(nonzero)
+    over = estimate(gains if defined else np.full(1, np.nan), seed)
     return PairTest(
         task,
         *pair,
@@ -162,13 +216,16 @@ def _compare(
         pairs=len(both),
         nonzero=len(nonzero),
         wins=float(np.mean((gains > 0) + 0.5 * (gains == 0))),
-        gain=float(iqm(gains[:, None])[0]) if defined else float("nan"),
+        gain=over.centre,
+        gain_low=over.low,
+        gain_high=over.high,
         p=p,
         adjusted=p,
         family=family,
         smallest=smallest_p(family, len(nonzero)),
         detectable=_least_effect(nonzero, family) if defined else float("nan"),
         **improvement([mine], [others], seed)._asdict(),
+        basis=basis,
     )
 
 
@@ -204,5 +261,7 @@ def _least_effect(nonzero: Floats, family: int) -> float:
 
 
 def _holm(compared: Sequence[PairTest]) -> tuple[PairTest, ...]:
+    if not compared:
+        return ()
     adjusted = multipletests([one.p for one in compared], method="holm")[1]
     return tuple(replace(one, adjusted=float(p)) for one, p in zip(compared, adjusted, strict=True))

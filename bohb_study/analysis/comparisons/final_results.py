@@ -8,7 +8,7 @@ import pandas as pd
 
 from bohb_study.analysis.frame_cells import require_complete
 from bohb_study.analysis.incumbents.traces import IncumbentTrace, traces
-from bohb_study.analysis.statistics.aggregate import Estimate, estimate
+from bohb_study.analysis.statistics.aggregate import BOOTSTRAP_SEED, Estimate, estimate
 from bohb_study.budget import Account
 from bohb_study.errors import StudyError
 from bohb_study.schema import CellKey
@@ -21,7 +21,7 @@ def summary(
     frame: pd.DataFrame,
     ledgers: Mapping[CellKey, Account],
     tops: Mapping[str, int],
-    bootstrap_seed: int = 0,
+    bootstrap_seed: int = BOOTSTRAP_SEED,
     *,
     allow_missing: bool = False,
 ) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def summary(
         frame: the tidy frame of a study, rows in any order.
         ledgers: the account of each (task, method, seed).
         tops: units of one full evaluation, by task.
-        bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
+        bootstrap_seed: of the intervals; see ``aggregate.BOOTSTRAP_SEED``.
         allow_missing: go on where methods have unequal seeds; ``seeds`` then says so.
 
     Returns:

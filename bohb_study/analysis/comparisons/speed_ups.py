@@ -1,9 +1,11 @@
 """How many times sooner than random search a method reaches what random search reaches.
 
 The target is random's interquartile mean over seeds at a share of the budget. A cell's time is that
-of the first report at which the running minimum of its plotted value is at or below the target; the
-cell is censored where its budget ended first. The speed-up is the Kaplan-Meier median of random's
-times over that of the method's. Random goes through the same estimator, so that its own is 1.
+of the report from which on its plotted value stays at or below the target; the cell is censored
+where there is none before its budget ends. Where an incumbent's value may rise, as its noise-free
+loss may, the first touch of a target says little: one early draw that looked good and was given up
+again would count. It is reported beside. The speed-up is the Kaplan-Meier median of random's times
+over that of the method's. Random goes through the same estimator, so that its own is 1.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -54,7 +56,7 @@ def speedups(
         tops: units of one full evaluation, by task.
         budgets: full evaluations that each cell was allowed, by task. What was left of them after
             the last report was too little for another step: a cell ends with them.
-        bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
+        bootstrap_seed: of the intervals; see ``aggregate.BOOTSTRAP_SEED``.
         rule: how incumbents are chosen; default: each task's main rule.
         axis: what times are counted in. The targets are those at a share of the full evaluations.
         larger_budgets: methods with another budget, which are left out.
@@ -64,16 +66,18 @@ def speedups(
         One row a task, method and share, sorted:
 
         * ``task, method, share``, and the ``target`` as a loss;
-        * ``seeds, reached``: their number, and that of those that reached the target;
+        * ``seeds, reached``: their number, and that of those that reached the target and held it;
         * ``median, base_median``: Kaplan-Meier medians of the method's times and of random's, in
           units of the axis; infinite where censored;
         * ``speedup``: their ratio; NaN where one of them is censored;
         * ``bound``: what the ratio is below where the method's median is censored, above where
           random's is, as the cells ended; NaN where it is neither or both;
-        * ``low, high``: from 10 seeds a 95 % percentile bootstrap over paired seeds, else the range
+        * ``low, high``: from 10 seeds a 95 % bootstrap over paired seeds, else the range
           of the seeds' own ratios; ``kind`` says which. Where a median is censored, its resample
           counts with the least, or the most, that the ratio can be: ``low`` is 0 or
-          ``high`` is infinite where the interval is open.
+          ``high`` is infinite where the interval is open;
+        * all but the first three and ``seeds`` again with ``first_`` before them: of the times at
+          which the target was first reached, be it lost again.
 
         A target that random has not in every seed is left out.
 
@@ -98,9 +102,11 @@ def speedups(
     return found.sort_values(["task", "method", "share"], ignore_index=True)
 
 
+_OUTCOME = ("reached", "median", "base_median", "speedup", "bound", "low", "high", "kind")
+FIRST = "first_"
+"""Before the names of columns that are of the first time that a target was reached."""
 _COLUMNS = (
-    "method", "share", "target", "seeds", "reached", "median", "base_median", "speedup", "bound",
-    "low", "high", "kind",
+    "method", "share", "target", "seeds", *_OUTCOME, *(FIRST + name for name in _OUTCOME)
 )  # fmt: skip
 
 
@@ -112,16 +118,17 @@ def _of_task(
         target = target_at([own.steps() for own in methods[BASE].values()], share * budget)
         if np.isnan(target):
             continue
-        base = _times(methods[BASE], seeds, target, budget, axis)
+        base, first_base = _times(methods[BASE], seeds, target, budget, axis)
         for method, cells in methods.items():
-            own = _times(cells, seeds, target, budget, axis)
+            own, first = _times(cells, seeds, target, budget, axis)
+            at_first = _speedup(first_base, first, seed)
             yield {
                 "method": method,
                 "share": share,
                 "target": target,
                 "seeds": len(cells),
-                "reached": int(own.reached.sum()),
                 **_speedup(base, own, seed),
+                **{FIRST + name: value for name, value in at_first.items()},
             }
 
 
@@ -150,16 +157,20 @@ def _times(
     target: float,
     budget: float,
     axis: Axis,
-) -> _Times:
-    """When each seed reached the target; a cell that is missing is NaN."""
-    first, ends = np.full((2, len(seeds)), np.nan)
+) -> tuple[_Times, _Times]:
+    """When each seed reached the target for good, and first; a cell that is missing is NaN."""
+    held, first, ends = np.full((3, len(seeds)), np.nan)
+    level = np.array([target])
     for i, seed in enumerate(seeds):
         if seed in cells:
             own = cells[seed].steps(axis)
-            first[i] = own.first_at_or_below(np.array([target]))[0]
+            held[i], first[i] = own.held_at_or_below(level)[0], own.first_at_or_below(level)[0]
             ends[i] = max(own.x[-1], budget) if axis == "full_evals" else own.x[-1]
-    reached = np.isfinite(first)
-    return _Times(np.where(reached, first, ends), reached)
+    both = []
+    for time in (held, first):
+        reached = np.isfinite(time)
+        both.append(_Times(np.where(reached, time, ends), reached))
+    return both[0], both[1]
 
 
 def _speedup(base: _Times, own: _Times, seed: int) -> dict[str, Any]:
@@ -171,6 +182,7 @@ def _speedup(base: _Times, own: _Times, seed: int) -> dict[str, Any]:
     if both.any() and not both.all():
         bound = (others / np.nanmax(own.time)) if both[1] else (np.nanmax(base.time) / mine)
     return {
+        "reached": int(own.reached.sum()),
         "median": mine,
         "base_median": others,
         "speedup": others / mine if both.all() else float("nan"),
@@ -187,7 +199,7 @@ def _median(times: _Times) -> float:
 
 
 def _interval(base: _Times, own: _Times, seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the ratio over resampled seeds, open where censored."""
+    """The 95 % interval of the ratio over resampled seeds, open where censored."""
     # Sorted as pairs, the order of the seeds changes nothing.
     order = np.lexsort([own.reached, own.time, base.reached, base.time])
     counts = resampled_counts(len(order), seed)
@@ -198,7 +210,7 @@ def _interval(base: _Times, own: _Times, seed: int) -> tuple[float, float]:
         return resampled_medians(time[there], reached[there], counts[:, there])
 
     ends = float(np.nanmax(base.time)), float(np.nanmax(own.time))
-    return observed_interval(*_bounds(medians(base), medians(own), *ends))
+    return observed_interval(*_bounds(medians(base), medians(own), *ends), len(order))
 
 
 def _range(base: _Times, own: _Times) -> tuple[float, float]:

@@ -36,6 +36,7 @@ def runtimes(
     larger_budgets: Mapping[str, int] | None = None,
     allow_missing: bool = False,
     levels: Floats = LEVELS,
+    held: bool = True,
 ) -> pd.DataFrame:
     """What each cell paid for each target, on the tasks that have a reference.
 
@@ -49,11 +50,13 @@ def runtimes(
             divided by it.
         allow_missing: go on where methods have unequal seeds.
         levels: the targets as normalised losses, shape (k,).
+        held: a target counts from where it is held to the end of the cell; else from where it is
+            first reached, be it lost again.
 
     Returns:
-        k rows a cell: ``task, method, seed, target, runtime``, the place of the first report at
-        which the running minimum of the incumbent's value is at or below the target; infinite
-        where it never is.
+        k rows a cell: ``task, method, seed, target, runtime``, the place of the report from which
+        on the incumbent's value stays at or below the target, or first is; infinite where it never
+        does.
 
     Raises:
         StudyError: methods of a task have unequal seeds, or no task has a reference.
@@ -67,8 +70,9 @@ def runtimes(
         reference = references[task]
         losses = reference.best + levels * (reference.median - reference.best)
         steps = own.steps(axis, (larger_budgets or {}).get(method, 1))
+        when = steps.held_at_or_below if held else steps.first_at_or_below
         cell = {"task": task, "method": method, "seed": seed, "target": levels}
-        parts.append(pd.DataFrame({**cell, "runtime": steps.first_at_or_below(losses)}))
+        parts.append(pd.DataFrame({**cell, "runtime": when(losses)}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -102,7 +106,7 @@ def reached_spread(times: pd.DataFrame, at: Floats, seed: int) -> Spread:
     Args:
         times: from ``runtimes``, of one method.
         at: the costs, shape (g,), ascending.
-        seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
+        seed: of the bootstrap; see ``aggregate.BOOTSTRAP_SEED``.
 
     Returns:
         Ends of shape (g,): of the bootstrap over seeds, drawn anew within each task, or of the

@@ -15,7 +15,7 @@ from bohb_study.analysis.incumbents.alignment import align
 from bohb_study.analysis.incumbents.rules import Rule
 from bohb_study.analysis.incumbents.step_functions import Axis, StepFunction
 from bohb_study.analysis.incumbents.traces import traces
-from bohb_study.analysis.statistics.aggregate import Aggregate, aggregate
+from bohb_study.analysis.statistics.aggregate import BOOTSTRAP_SEED, Aggregate, aggregate
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def anytime(
     frame: pd.DataFrame,
     rule: Rule,
     tops: Mapping[str, int],
-    bootstrap_seed: int = 0,
+    bootstrap_seed: int = BOOTSTRAP_SEED,
     *,
     axis: Axis = "full_evals",
     allow_missing: bool = False,
@@ -64,7 +64,7 @@ def anytime(
         frame: the tidy frame of a study, rows in any order.
         rule: how incumbents are chosen.
         tops: units of one full evaluation, by task.
-        bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
+        bootstrap_seed: of the intervals; see ``aggregate.BOOTSTRAP_SEED``.
         axis: what the curves run along.
         allow_missing: go on where methods have unequal seeds; the gaps are then named.
         larger_budgets: methods with a multiple of the budget, and that multiple: their axis is

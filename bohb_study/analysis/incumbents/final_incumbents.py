@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.incumbents.traces import traces
-from bohb_study.analysis.statistics.aggregate import estimate
+from bohb_study.analysis.statistics.aggregate import BOOTSTRAP_SEED, estimate
 from bohb_study.errors import StudyError
 from bohb_study.schema import CELL
 
@@ -41,7 +41,7 @@ def final_incumbents(frame: pd.DataFrame, tops: Mapping[str, int]) -> pd.DataFra
 
 
 def finals_summary(
-    incumbents: pd.DataFrame, finals: pd.DataFrame, bootstrap_seed: int = 0
+    incumbents: pd.DataFrame, finals: pd.DataFrame, bootstrap_seed: int = BOOTSTRAP_SEED
 ) -> pd.DataFrame:
     """What each method's final configurations are worth on the test part, retrained.
 
@@ -52,7 +52,7 @@ def finals_summary(
     Args:
         incumbents: of all cells, from ``final_incumbents``.
         finals: one row a training, from ``store.finals_frame``.
-        bootstrap_seed: of the intervals; see ``aggregate.bootstrap_seed``.
+        bootstrap_seed: of the intervals; see ``aggregate.BOOTSTRAP_SEED``.
 
     Returns:
         One row per task and method that was retrained, sorted:
@@ -68,7 +68,7 @@ def finals_summary(
     Raises:
         StudyError: a training is not of its cell's incumbent.
     """
-    _check(incumbents, finals)
+    check_finals(incumbents, finals)
     return pd.DataFrame(
         [
             {"task": task, "method": method} | _method(own, _seeds(incumbents, own), bootstrap_seed)
@@ -77,7 +77,7 @@ def finals_summary(
     )
 
 
-def _check(incumbents: pd.DataFrame, finals: pd.DataFrame) -> None:
+def check_finals(incumbents: pd.DataFrame, finals: pd.DataFrame) -> None:
     """Raise StudyError for a training that is not of its cell's incumbent."""
     chosen = incumbents.set_index(list(CELL))["config_id"].to_dict()
     for row in finals.to_dict("records"):

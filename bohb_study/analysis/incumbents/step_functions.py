@@ -50,9 +50,31 @@ class StepFunction:
         Returns:
             Shape (k,); infinite where it never is.
         """
-        held = np.append(self.x[1:] != self.x[:-1], True)
-        lowest = np.minimum.accumulate(np.where(np.isnan(self.y), np.inf, self.y)[held])
-        # rounded: a target is a mean, whose last bits are not to decide whether it was reached
-        # the negative ascends: the first that is not above -level from the left
-        at = np.searchsorted(-stables(lowest), -stables(levels), side="left")
-        return np.append(self.x[held], np.inf)[at]
+        x, y = self._steps()
+        return _first(x, np.minimum.accumulate(y), levels)
+
+    def held_at_or_below(self, levels: Floats) -> Floats:
+        """From where on the value is at or below each level, and stays so to the end.
+
+        Args:
+            levels: of any order, shape (k,); NaN is never reached.
+
+        Returns:
+            Shape (k,); infinite where the last value is above. Where values never rise it is
+            ``first_at_or_below``.
+        """
+        x, y = self._steps()
+        return _first(x, np.maximum.accumulate(y[::-1])[::-1], levels)
+
+    def _steps(self) -> tuple[Floats, Floats]:
+        """Each place once, with what holds from there on; infinite while there is no incumbent."""
+        last = np.append(self.x[1:] != self.x[:-1], True)
+        return self.x[last], np.where(np.isnan(self.y), np.inf, self.y)[last]
+
+
+def _first(x: Floats, falling: Floats, levels: Floats) -> Floats:
+    """The first x at which values that never rise are at or below each level."""
+    # rounded: a target is a mean, whose last bits are not to decide whether it was reached
+    # the negative ascends: the first that is not above -level from the left
+    at = np.searchsorted(-stables(falling), -stables(levels), side="left")
+    return np.append(x, np.inf)[at]

@@ -2,8 +2,8 @@
 
 The centre is the interquartile mean (Agarwal et al., NeurIPS 2021). Under 4 seeds trimming a
 quarter removes nothing: it is the mean, and called so. From 10 seeds the spread is a 95 %
-percentile bootstrap interval; with fewer such an interval does not cover (72 % at n = 3, 90 % at
-n = 5), so the range of the seeds stands in, and is called a range.
+bootstrap interval (``bootstrap``); with fewer a plain one does not cover (72 % at n = 3, 90 % at
+n = 5), and the range of the seeds stands in, and is called a range.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ TRIM = 0.25
 """Share of the seeds that the interquartile mean leaves out at either end."""
 LEAST_FOR_INTERVAL = 10
 """Seeds from which a bootstrap interval is given."""
+BOOTSTRAP_SEED = seeding.derive("bootstrap")
+"""Of all resampling: the same values have the same interval wherever they are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +79,6 @@ class _Spread(NamedTuple):
     high: Floats
 
 
-def bootstrap_seed(study_id: str) -> int:
-    """The seed of all resampling in a study: its figures and tables show the same intervals."""
-    return seeding.derive("bootstrap", study_id)
-
-
 def label_of(n: int) -> Label:
     """What trimming a quarter of ``n`` seeds at either end leaves."""
     return "interquartile mean" if int(TRIM * n) else "mean"
@@ -103,7 +100,7 @@ def aggregate(aligned: pd.DataFrame, seed: int) -> Aggregate:
 
     Args:
         aligned: g rows indexed by x, one column a seed, from ``align``.
-        seed: of the bootstrap; see ``bootstrap_seed``.
+        seed: of the bootstrap, usually ``BOOTSTRAP_SEED``.
 
     Raises:
         StudyError: there is no seed, or a seed has a gap in the middle.
@@ -150,8 +147,9 @@ def _spread(values: Floats, seed: int) -> _Spread:
     if not ordered.shape[1]:
         return _Spread(np.empty(0), np.empty(0), np.empty(0))
     low, high = ordered[0], ordered[-1]
-    if kind_of(len(values)) == "95 % interval":
-        low, high = interval(_weights(resampled_counts(len(values), seed)) @ ordered)
+    n = len(values)
+    if kind_of(n) == "95 % interval":
+        low, high = interval(_weights(resampled_counts(n, seed)) @ ordered, [n])
     return _Spread(iqm(ordered)[back], low[back], high[back])
 
 

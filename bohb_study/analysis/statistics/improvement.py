@@ -26,12 +26,12 @@ def improvement(mine: Sequence[Floats], others: Sequence[Floats], seed: int) -> 
     rliable's probability of improvement (Agarwal et al., NeurIPS 2021, section 4.3; its
     ``metrics.probability_of_improvement``, there of scores, here of losses): all n x m pairs of
     runs, not those of equal seeds, then the mean over tasks. The interval is its stratified
-    percentile bootstrap: the runs of either method are drawn anew within each task.
+    bootstrap: the runs of either method are drawn anew within each task.
 
     Args:
         mine: one array of losses a task, shape (n,); infinite where undefined.
         others: the same of the other method, shape (m,).
-        seed: of the bootstrap; see ``aggregate.bootstrap_seed``.
+        seed: of the bootstrap; see ``aggregate.BOOTSTRAP_SEED``.
 
     Raises:
         StudyError: there is no task, or a method has no run on one.
@@ -52,5 +52,5 @@ def improvement(mine: Sequence[Floats], others: Sequence[Floats], seed: int) -> 
         resampled += sums / better.size / len(mine)
     if min(map(len, [*mine, *others])) < LEAST_FOR_INTERVAL:
         return Improvement(centre, float("nan"), float("nan"))
-    low, high = interval(resampled)
+    low, high = interval(resampled, [*map(len, mine), *map(len, others)])
     return Improvement(centre, float(low), float(high))

@@ -45,7 +45,7 @@ def spread(runs: Mapping[str, Runs], weights: Mapping[str, float], seed: int) ->
     Args:
         runs: of each task.
         weights: what each task counts for.
-        seed: of the bootstrap, stratified by task; see ``aggregate.bootstrap_seed``.
+        seed: of the bootstrap, stratified by task; see ``aggregate.BOOTSTRAP_SEED``.
 
     Raises:
         StudyError: seeds are few, and none has all tasks: there is no range.
@@ -66,7 +66,7 @@ def _interval(
         flat = flat[np.lexsort(flat.T)]
         drawn = resampled_counts(len(flat), seed, number) * (weights[task] / len(flat))
         resampled += drawn @ flat
-    low, high = interval(resampled)
+    low, high = interval(resampled, [len(own.seeds) for own in runs.values()])
     return low.reshape(shape), high.reshape(shape)
 
 
