@@ -11,6 +11,7 @@ import pandas as pd
 
 from bohb_study.analysis.diagnostics.brackets import Plan
 from bohb_study.arrays import Bools, Ints
+from bohb_study.methods.base import Halving
 from bohb_study.schema import CELL, CellKey
 from bohb_study.store import CellRecord
 
@@ -29,6 +30,8 @@ class TaskFacts:
     space: Mapping[str, Mapping[str, Any]] | None
     """``tasks.fingerprints.describe_space``; None where it was not recorded."""
     only_engine: str | None = None
+    eta: int = 3
+    """Factor of successive halving."""
 
     @property
     def top(self) -> int:
@@ -45,6 +48,7 @@ class MethodFacts:
     model_after: Callable[[int], int] | None = None
     budget_factor: int = 1
     known_defect: str | None = None
+    halving: Halving | None = None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ def _task_facts(study: LoadedStudy, name: str) -> TaskFacts:
         ladder.resumable,
         stored.space,
         stored.only_engine,
+        ladder.eta,
     )
 
 
@@ -109,4 +110,6 @@ def _method_facts(study: LoadedStudy, method: Method) -> MethodFacts:
         if method.plan and len(ladder.costs) > 1:
             band = method.plan(ladder)
             plans[name] = [[(rung.level, rung.trials) for rung in bracket] for bracket in band]
-    return MethodFacts(plans, method.model_after, method.budget_factor, method.known_defect)
+    return MethodFacts(
+        plans, method.model_after, method.budget_factor, method.known_defect, method.halving
+    )

@@ -1,4 +1,4 @@
-"""Proof that each run did what its paper says: nine checks of a whole study.
+"""Proof that each run did what its paper says: twelve checks of a whole study.
 
 They read what is stored and nothing else, so a packed study can be audited years later, without
 its task, its data or Ray.
@@ -10,19 +10,25 @@ from typing import Any
 
 from bohb_study.audit.checks.accounting import check_ledger
 from bohb_study.audit.checks.completeness import check_complete
+from bohb_study.audit.checks.equal_spend import check_spend
 from bohb_study.audit.checks.finite_losses import check_finite
 from bohb_study.audit.checks.incumbent_rules import check_incumbents
 from bohb_study.audit.checks.model_use import check_model
 from bohb_study.audit.checks.planned_rungs import check_brackets
+from bohb_study.audit.checks.promoted_trials import check_promotions
 from bohb_study.audit.checks.report_order import check_order
 from bohb_study.audit.checks.same_problem import check_same_problem
+from bohb_study.audit.checks.told_losses import check_told
 from bohb_study.audit.checks.value_ranges import check_range
 from bohb_study.audit.evidence import Checked, Evidence, Finding
 
 CHECKS: dict[str, Callable[[Evidence], Checked]] = {
     "ledger": check_ledger,
     "same-problem": check_same_problem,
+    "spend": check_spend,
+    "told": check_told,
     "rungs": check_brackets,
+    "promotions": check_promotions,
     "range": check_range,
     "model": check_model,
     "finite": check_finite,

@@ -22,6 +22,7 @@ from typing import Any
 from bohb_study.engines.actor_pool import Actor, ActorPool, Queue, Training
 from bohb_study.engines.actor_time import ActorTime
 from bohb_study.engines.base import CellJob, ParallelTraining
+from bohb_study.engines.sealed_report import SealedReport
 from bohb_study.engines.trainers import Known, Trainers, check_same
 from bohb_study.engines.training_actor import Trained
 from bohb_study.engines.virtual_trial import StepTaken, VirtualTrial, steps_of
@@ -87,7 +88,7 @@ class ActorTrainers(Trainers):
             self._train(training)
         self._collect(block=False)
 
-    def report(self, trial: VirtualTrial) -> Report:
+    def report(self, trial: VirtualTrial) -> SealedReport:
         """Wait until it is trained."""
         training = self._trainings[trial.trial_id]
         while not training.held:
@@ -96,7 +97,7 @@ class ActorTrainers(Trainers):
         assert step.level == trial.step.target
         training.told += 1
         self._time.held(-1)
-        return report
+        return SealedReport(report)
 
     def pause(self, trial: VirtualTrial) -> None:
         """Let its home save its state and forget it."""

@@ -166,6 +166,16 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a method was told of the reports of a cell."""
+
+    losses: int
+    """Losses that its searcher and its scheduler were given."""
+    otherwise: int
+    """Those of them that are not the validation loss of the trial's row: none, by right."""
+
+
+@dataclass(frozen=True)
 class CellResult:
     """The rows of a cell, and what was measured while it ran."""
 
@@ -180,6 +190,8 @@ class CellResult:
     """sha256 of the search space, made where the cell ran."""
     split: str | None
     """sha256 of the data split, made there too; None where nothing is split."""
+    told: Told | None = None
+    """What its method was told."""
     numerics: dict[str, str] = field(default_factory=dict)
     """``numerics.record`` of the process that ran it."""
     parallel: ParallelTraining | None = None

@@ -12,6 +12,7 @@ from functools import partial
 from bohb_study.engines.base import CellJob, ParallelTraining
 from bohb_study.engines.journal import Journal, Step
 from bohb_study.engines.saved_states import SavedStates
+from bohb_study.engines.sealed_report import SealedReport, opened
 from bohb_study.engines.trainers import Known, Trainers
 from bohb_study.engines.virtual_trial import StepTaken, VirtualTrial
 from bohb_study.seeding import config_id
@@ -79,7 +80,7 @@ class JournalledTrainers(Trainers):
         else:
             self._replayed[trial.trial_id].due = due
 
-    def report(self, trial: VirtualTrial) -> Report:
+    def report(self, trial: VirtualTrial) -> SealedReport:
         """The recorded report, or that of who trains.
 
         Raises:
@@ -87,14 +88,15 @@ class JournalledTrainers(Trainers):
         """
         if self._replayed is not None:
             if self._journal.replays:
-                return self._recorded(trial, self._replayed[trial.trial_id])
+                return SealedReport(self._recorded(trial, self._replayed[trial.trial_id]))
             self._train_on(self._replayed)
         if not self._by_itself:
             return self._inner.report(trial)
         step = Step(trial.trial_id, self._config(trial), trial.step.target, trial.step.units)
         if not self.early:  # actors that die are another matter
             self._journal.add_step(step)
-        report = self._inner.report(trial)
+        sealed = self._inner.report(trial)
+        report = opened(sealed)
         self._journal.add_report(step, report, limited=self._inner.is_limited(trial))
         if trial.step.time in self._rungs:
             self._journal.sync()
@@ -102,7 +104,7 @@ class JournalledTrainers(Trainers):
             trial.level = trial.step.target  # as the clock is about to say
             if (state := self._inner.state(trial)) is not None:
                 self._states.save(trial.trial_id, *state)
-        return report
+        return sealed
 
     def _recorded(self, trial: VirtualTrial, known: _Replayed) -> Report:
         entry, step = self._journal.next(), trial.step

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bohb_study.budget import Ledger
-from bohb_study.engines.base import CellJob, CellResult
+from bohb_study.engines.base import CellJob, CellResult, Told
 from bohb_study.engines.journal import Journal
-from bohb_study.methods.base import Pair
+from bohb_study.engines.sealed_report import SealedReport, opened
+from bohb_study.methods.base import WORST, Pair
 from bohb_study.methods.recording.recording_scheduler import Record
 from bohb_study.schema import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
 from bohb_study.seeding import Config, config_id
-from bohb_study.tasks import Report, Task
+from bohb_study.tasks import Task
 from bohb_study.tasks.fingerprints import column_kind, space_sha256, stored_value
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class _TrialState:
     level: int = 0
     paused: bool = False
     """At its last report it stood at a milestone of a scheduler that pauses trials."""
+    seen: float = math.nan
+    """The loss that methods were to be told of its last report."""
 
 
 class Recorder:
@@ -141,13 +144,15 @@ class Recorder:
         """Reports that are not in the columns yet."""
         self._restarts = pair.scheduler.restarts
         self._extra: dict[str, Any] = {name: array("d") for name in job.task.extra_names}
+        self._told_by = (pair.scheduler.told, pair.searcher.told)
+        self._told = self._told_otherwise = 0
 
     def add(
         self,
         trial_id: str,
         level: int,
         units: int,
-        report: Report,
+        report: SealedReport,
         record: Record | None,
         arrival: float | None = None,
     ) -> None:
@@ -172,6 +177,8 @@ class Recorder:
         if len(self._new) == _BATCH:
             self._store()
         trial.level = level
+        trial.seen = report.val_loss if report.status == "ok" else WORST
+        self._compare(trial_id, trial.seen)
         trial.paused = self._restarts and record is not None and record.rung is not None
 
     def _store(self) -> None:
@@ -182,7 +189,9 @@ class Recorder:
             *self._new, strict=True
         )
         self._new.clear()
-        val, test, seconds, executed, statuses, extras, messages = zip(*reports, strict=True)
+        val, test, seconds, executed, statuses, extras, messages = zip(
+            *map(opened, reports), strict=True
+        )
         self.executed += sum(executed)
         if any(messages):
             for row, message in zip(rows, messages, strict=True):
@@ -266,9 +275,18 @@ class Recorder:
         self._clock += task.duration(self._configs[trial.row], begin, level)
         return self._clock
 
+    def _compare(self, trial_id: str, seen: float) -> None:
+        """Count what scheduler and searcher were told of a trial's last report."""
+        for told in self._told_by:
+            if trial_id in told:
+                values = told.pop(trial_id)
+                self._told += len(values)
+                self._told_otherwise += sum(value != seen for value in values)
+
     def forget(self, trial_id: str) -> None:
         """The trial has ended; its rows stay."""
-        self._known.pop(trial_id, None)
+        if trial := self._known.pop(trial_id, None):
+            self._compare(trial_id, trial.seen)
 
     def result(self, ledger: Ledger, wall: float, at_once: int = 1) -> CellResult:
         """What the cell gave.
@@ -279,6 +297,8 @@ class Recorder:
             at_once: how many trainings shared that time.
         """
         self._store()
+        for trial_id, trial in self._known.items():
+            self._compare(trial_id, trial.seen)
         training = math.fsum(self._reports["train_seconds"])
         searching = math.fsum(self._reports["search_seconds"])
         searching += self._pair.searcher.take_seconds()
@@ -297,6 +317,7 @@ class Recorder:
             seconds,
             space_of_task(self._job.task),
             self._split,
+            told=Told(self._told, self._told_otherwise),
         )
 
     def frame(self) -> "pd.DataFrame":

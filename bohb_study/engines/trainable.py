@@ -8,6 +8,7 @@ from ray import tune
 
 from bohb_study.engines.guard import GuardedEvaluation, interruptible
 from bohb_study.engines.ranks import RankGroup
+from bohb_study.engines.sealed_report import SealedReport
 from bohb_study.engines.trainers import check_same
 from bohb_study.methods.base import seen
 from bohb_study.methods.recording.recording_scheduler import FIRST_RUNG, without_first_rung
@@ -121,7 +122,7 @@ class TaskTrainable(tune.Trainable):
             REFUSED: False,
             "level": target,
             "units": units,
-            "report": report,
+            "report": SealedReport(report),
         }
 
     def _catch_up(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from bohb_study.engines.base import CellJob, ParallelTraining
 from bohb_study.engines.guard import GuardedEvaluation, NoStateError
 from bohb_study.engines.paused_states import States
+from bohb_study.engines.sealed_report import SealedReport
 from bohb_study.engines.virtual_trial import StepTaken, VirtualTrial
 from bohb_study.errors import StudyError
 from bohb_study.methods.base import Pair
@@ -36,7 +37,7 @@ class Trainers(ABC):
         """The step of ``trial`` is paid; its report counts at the virtual second ``due``."""
 
     @abstractmethod
-    def report(self, trial: VirtualTrial) -> Report:
+    def report(self, trial: VirtualTrial) -> SealedReport:
         """Its report, as soon as it is trained.
 
         Raises:
@@ -116,37 +117,45 @@ class InProcess(Trainers):
         self._task, self._seed = job.task, job.cell.seed
         self._cell = job.cell
         self._states = States()
+        self._evaluations: dict[str, GuardedEvaluation] = {}
+        """Of the trials that run."""
         self._known: dict[str, Known] = {}
         """Of trials that were adopted and are paused."""
         self._repeated = 0
 
     def begin(self, trial: VirtualTrial) -> None:
         """Set up its evaluation, from its state where it was paused."""
-        trial.evaluation = GuardedEvaluation(self._task, trial.hyperparameters, self._seed)
+        evaluation = self._start(trial)
         if trial.level:
             if self._known and trial.trial_id in self._known:
                 self._catch_up(trial, self._known.pop(trial.trial_id))
             else:
-                trial.evaluation.restore(self._states.take(trial.trial_id))
+                evaluation.restore(self._states.take(trial.trial_id))
 
-    def report(self, trial: VirtualTrial) -> Report:
+    def _start(self, trial: VirtualTrial) -> GuardedEvaluation:
+        evaluation = GuardedEvaluation(self._task, trial.hyperparameters, self._seed)
+        self._evaluations[trial.trial_id] = evaluation
+        return evaluation
+
+    def report(self, trial: VirtualTrial) -> SealedReport:
         """Train now."""
-        return trial.evaluation.advance(trial.step.target, trial.step.units)
+        evaluation = self._evaluations[trial.trial_id]
+        return SealedReport(evaluation.advance(trial.step.target, trial.step.units))
 
     def pause(self, trial: VirtualTrial) -> None:
         """Keep its state, as bytes."""
-        self._states.put(trial.trial_id, trial.evaluation.state())
-        del trial.evaluation
+        self._states.put(trial.trial_id, self._evaluations.pop(trial.trial_id).state())
 
     def end(self, trial: VirtualTrial) -> None:
         """Drop its state, if it was paused."""
+        self._evaluations.pop(trial.trial_id, None)
         self._states.drop(trial.trial_id)
         self._known.pop(trial.trial_id, None)
 
     def adopt(self, trial: VirtualTrial, known: Known) -> None:
         """Keep what is known of it; train it again only where it goes on."""
         if known.running:
-            trial.evaluation = GuardedEvaluation(self._task, trial.hyperparameters, self._seed)
+            self._start(trial)
             self._catch_up(trial, known)
         else:
             self._known[trial.trial_id] = known
@@ -157,7 +166,7 @@ class InProcess(Trainers):
         Raises:
             StudyError: the same step gives another report.
         """
-        evaluation = trial.evaluation
+        evaluation = self._evaluations[trial.trial_id]
         if known.failed:
             evaluation.restore({"failed": known.failed, "state": None})
             return
@@ -173,7 +182,7 @@ class InProcess(Trainers):
     def state(self, trial: VirtualTrial) -> tuple[int, Any] | None:
         """That of its evaluation."""
         try:
-            return trial.level, trial.evaluation.state(needed=False)
+            return trial.level, self._evaluations[trial.trial_id].state(needed=False)
         except NoStateError:
             return None
 

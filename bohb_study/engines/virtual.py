@@ -62,8 +62,21 @@ class _SearchAlgorithm:
         self.on_trial_complete = searcher.on_trial_complete
 
 
+class ControllerView:
+    """What schedulers see of Ray's controller: trials and searcher, no reports and no task."""
+
+    __slots__ = ("get_live_trials", "get_trials", "search_alg", "stop_trial")
+
+    def __init__(self, controller: "VirtualController", searcher: Searcher) -> None:
+        """Show of ``controller`` what its public methods say."""
+        self.search_alg = _SearchAlgorithm(searcher)
+        self.get_trials = controller.get_trials
+        self.get_live_trials = controller.get_live_trials
+        self.stop_trial = controller.stop_trial
+
+
 class VirtualController:
-    """Runs one cell; to searcher and scheduler it is Ray's controller."""
+    """Runs one cell; to searcher and scheduler its view is Ray's controller."""
 
     def __init__(
         self,
@@ -83,7 +96,8 @@ class VirtualController:
             journal: has the reports of the runs before that were killed, and gets those that
                 follow.
         """
-        self.search_alg = _SearchAlgorithm(ConcurrencyLimiter(pair.searcher, job.workers))
+        self._view = ControllerView(self, ConcurrencyLimiter(pair.searcher, job.workers))
+        self.search_alg = self._view.search_alg
         self.scheduler = pair.scheduler
         self.ledger = Ledger(job.allowed)
         self.recorder = Recorder(job, pair)
@@ -127,10 +141,10 @@ class VirtualController:
         """End a trial, as Ray does: the status changes last."""
         if trial.status == Trial.RUNNING:
             last = seen(trial.report, trial.step.time)
-            self.scheduler.on_trial_complete(self, trial, last)
+            self.scheduler.on_trial_complete(self._view, trial, last)
             self.search_alg.on_trial_complete(trial.trial_id, result=last)
         else:
-            self.scheduler.on_trial_remove(self, trial)
+            self.scheduler.on_trial_remove(self._view, trial)
             self.search_alg.on_trial_complete(trial.trial_id)
             self._pending -= trial.status == Trial.PENDING
         trial.status = Trial.TERMINATED
@@ -205,13 +219,13 @@ class VirtualController:
             self._suggested += 1
             self._next_id = str(self._suggested)
             self._pending += 1
-            self.scheduler.on_trial_add(self, trial)
+            self.scheduler.on_trial_add(self._view, trial)
             if self._early:
                 self._trainers.expect(trial)
 
     def _start_one(self) -> bool:
         """Give a free worker to the trial that the scheduler chooses, if it chooses one."""
-        trial = self.scheduler.choose_trial_to_run(self)
+        trial = self.scheduler.choose_trial_to_run(self._view)
         if trial is None:
             return False
         self._pending -= trial.status == Trial.PENDING
@@ -251,7 +265,7 @@ class VirtualController:
             self._go_on(trial, worker)
             return
         result = seen(report, step.time)
-        decision = self.scheduler.on_trial_result(self, trial, result)
+        decision = self.scheduler.on_trial_result(self._view, trial, result)
         if decision != TrialScheduler.STOP:
             self.search_alg.on_trial_result(trial.trial_id, result)
         record = self.scheduler.records.pop(trial.trial_id)

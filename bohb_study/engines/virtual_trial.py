@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 from ray.tune.experiment import Trial
 
-from bohb_study.engines.guard import GuardedEvaluation
+from bohb_study.engines.sealed_report import SealedReport
 from bohb_study.seeding import Config
-from bohb_study.tasks import Ladder, Report
+from bohb_study.tasks import Ladder
 
 
 class VirtualTrial:
     """What a scheduler sees of one of Ray's trials, and what the engine keeps of it."""
 
     __slots__ = (
-        "config", "evaluation", "hyperparameters", "is_saving", "level", "report", "status", "step",
+        "config", "hyperparameters", "is_saving", "level", "report", "status", "step",
         "trial_id",
     )  # fmt: skip
 
@@ -28,10 +28,8 @@ class VirtualTrial:
         self.status: str = Trial.PENDING
         self.is_saving = False
         self.level = 0
-        self.report: Report
+        self.report: SealedReport
         """At ``level``; none at 0."""
-        self.evaluation: GuardedEvaluation
-        """While it runs in this process; trainers elsewhere leave it unset."""
         self.step: Step
         """The one in flight, else the last one."""
 

@@ -25,4 +25,5 @@ METHOD = Method(
     uses_fidelity=True,
     source="Li et al., arXiv 1810.05934; ray.tune.schedulers.ASHAScheduler",
     build=_build,
+    halving="stopping",
 )

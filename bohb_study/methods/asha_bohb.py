@@ -22,5 +22,6 @@ METHOD = Method(
     uses_fidelity=True,
     source="the combination that Syne Tune calls BOHB; arXiv 1807.01774 and 1810.05934",
     build=_build,
+    halving="stopping",
     model_after=bohb_model_after,
 )

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bohb_study.losses import LOSS_LIMIT
 from bohb_study.seeding import model_seed, space_seed
-from bohb_study.tasks import Ladder, Report, Task
+from bohb_study.tasks import Ladder, Task
+from bohb_study.tasks.base import Status
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -30,7 +31,19 @@ is ranked last; and sums, means and percentiles of it do not overflow.
 """
 
 
-def seen(report: Report, time: int) -> dict[str, Any]:
+class Visible(Protocol):
+    """What of a report methods may see; what has a test loss is sealed when it comes here."""
+
+    @property
+    def val_loss(self) -> float:
+        """NaN where ``status`` is not ok."""
+
+    @property
+    def status(self) -> Status:
+        """Whether there is a result."""
+
+
+def seen(report: Visible, time: int) -> dict[str, Any]:
     """What searcher and scheduler see of a report at scheduler time ``time``; never a test loss."""
     loss = report.val_loss if report.status == "ok" else WORST
     return {METRIC: loss, TIME: time, STATUS: report.status}
@@ -112,6 +125,11 @@ class Rung:
     """How many trials reach it."""
 
 
+Halving = Literal["brackets", "stopping", "promotion"]
+"""How it is decided who goes on from a rung, always by the lowest validation losses: the planned
+number of a bracket's rung once all have reported; at once, who is among the best 1 / eta so far
+(ASHA as Ray has it); or, when a worker is free, whoever is by then (ASHA as its paper has it)."""
+
 Plan = Callable[[Ladder], list[list[Rung]]]
 """The brackets of one band, in the order in which they are opened."""
 
@@ -140,6 +158,9 @@ class Method:
     budget_factor: int = 1
     """Multiple of the study's budget that each of its cells gets. Above 1 it is a baseline with a
     larger budget: drawn, and left out of tests and tables of equal budgets."""
+    halving: Halving | None = None
+    """Who goes on from a rung; None where nobody is halved, or by a rule that is not one of these.
+    """
     pauses: bool = False
     """Whether it pauses trials and resumes some of them."""
     known_defect: str | None = None

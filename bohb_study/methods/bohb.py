@@ -30,5 +30,6 @@ METHOD = Method(
     build=_build,
     plan=ray_plan,
     model_after=bohb_model_after,
+    halving="brackets",
     pauses=True,
 )

@@ -30,6 +30,7 @@ METHOD = Method(
     build=_build,
     plan=ray_plan,
     model_after=bohb_model_after,
+    halving="brackets",
     pauses=True,
     known_defect="at one trial at a time it stops halving after its first bracket",
 )

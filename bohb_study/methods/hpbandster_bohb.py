@@ -27,5 +27,6 @@ METHOD = Method(
     build=_build,
     plan=hpbandster_plan,
     model_after=bohb_model_after,
+    halving="brackets",
     pauses=True,
 )

@@ -24,5 +24,6 @@ METHOD = Method(
     source="Li et al., arXiv 1603.06560; hpbandster.optimizers.HyperBand",
     build=_build,
     plan=hpbandster_plan,
+    halving="brackets",
     pauses=True,
 )

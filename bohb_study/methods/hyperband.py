@@ -24,5 +24,6 @@ METHOD = Method(
     source="Li et al., arXiv 1603.06560; ray.tune.schedulers.HyperBandForBOHB",
     build=_build,
     plan=ray_plan,
+    halving="brackets",
     pauses=True,
 )

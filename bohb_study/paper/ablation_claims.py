@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis import BOOTSTRAP_SEED, main_rule
-from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain
+from bohb_study.analysis.comparisons.endpoint import holm, signed_rank
+from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain, values_of
+from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.errors import StudyError
 from bohb_study.numbers import NONE, number
-from bohb_study.paper.claims import ClaimsReport, above_zero, written
+from bohb_study.paper.claims import ClaimsReport, written
 from bohb_study.store import LoadedStudy
 from bohb_study.summaries.table import Cell, Table, bold, code, columns, row
 
@@ -42,18 +44,27 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
         found = pd.concat([found, mine[mine["method"] == "bohb"].assign(method=name)])
     tasks = list(base.study.tasks)
     rows, numbers = [], dict[str, dict[str, Any]]()
-    for method in [m for m in labels if m in set(found["method"])]:
+    methods = [m for m in labels if m in set(found["method"])]
+    compared = [
+        (method, task)
+        for method in methods
+        for task in tasks
+        if ((found["task"] == task) & (found["method"] == method)).any()
+    ]
+    p = dict(zip(compared, holm([_p(found, *one) for one in compared]), strict=True))
+    for method in methods:
         cells: list[Cell] = []
         for task in tasks:
-            if not ((found["task"] == task) & (found["method"] == method)).any():
+            if (method, task) not in p:
                 cells.append(Cell(NONE))
                 continue
             gain, wins = paired_gain(found, task, "bohb", method, 1.0, BOOTSTRAP_SEED)
             numbers.setdefault(method, {})[task] = {
                 "gain": gain.centre, "low": gain.low, "high": gain.high, "share": wins,
+                "holm": p[method, task],
             }  # fmt: skip
             text = f"{written(gain)}, {wins:.0%}"
-            cells.append(Cell(text) if above_zero(gain) == "not decided" else bold(text))
+            cells.append(bold(text) if p[method, task] <= ALPHA else Cell(text))
         rows.append(row([labels[method], code(method), *cells]))
     scale = [number(_median(found, task, "bohb")) for task in tasks]
     rows.append(row(["(median regret of bohb itself)", code("bohb"), *scale]))
@@ -62,10 +73,12 @@ def ablations_report(base: LoadedStudy, *others: LoadedStudy) -> ClaimsReport:
         (*columns("changed", "method"), *columns(*tasks, align="right")),
         tuple(rows),
     )
-    return ClaimsReport("ablations", (), (table,), tuple(_notes(base, others)), {"gains": numbers})
+    return ClaimsReport(
+        "ablations", (), (table,), tuple(_notes(base, others, len(compared))), {"gains": numbers}
+    )
 
 
-def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
+def _notes(base: LoadedStudy, others: Iterable[LoadedStudy], tests: int) -> Iterable[str]:
     study = base.study
     yield (
         f"{study.title}: {study.seeds} seeds, {study.config.budget:g} "
@@ -78,9 +91,20 @@ def _notes(base: LoadedStudy, others: Iterable[LoadedStudy]) -> Iterable[str]:
         "lower (ties count one half)"
     )
     yield (
-        "bold: the whole interval is above or below zero. Many comparisons were made and none was "
-        "corrected for: this is a description, not a test"
+        f"bold: p at most {ALPHA} by Wilcoxon's signed-rank test, after Holm's correction over the "
+        f"{tests} comparisons of the table"
     )
+
+
+def _p(found: pd.DataFrame, method: str, task: str) -> float:
+    """Of ``bohb`` against a variant, an undefined incumbent being worse than any other."""
+    mine, others = (
+        values_of(found, task, name, 1.0).fillna(np.inf).to_numpy(dtype=np.float64)
+        for name in ("bohb", method)
+    )
+    with np.errstate(invalid="ignore"):
+        differences = np.where(mine == others, 0.0, others - mine)
+    return signed_rank(differences[differences != 0])
 
 
 def _setting(study: LoadedStudy) -> str:

@@ -13,7 +13,8 @@ from bohb_study.analysis import Estimate
 from bohb_study.summaries.markdown import to_markdown
 from bohb_study.summaries.table import Table, columns, rows
 
-Verdict = Literal["yes", "no", "not decided"]
+Verdict = Literal["yes", "no", "not decided", "by construction"]
+"""Whether a claim holds; "by construction" is what no run could have contradicted."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Claim:
     ours: str
     """What is found here, with intervals."""
     holds: str
-    """"yes", "no" or "not decided", with where, if not everywhere."""
+    """A verdict, with where, if not everywhere."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def together(verdicts: Mapping[str, Verdict]) -> str:
     said: dict[Verdict, list[str]] = {}
     for place, verdict in verdicts.items():
         said.setdefault(verdict, []).append(place)
-    order: Sequence[Verdict] = ("yes", "no", "not decided")
+    order: Sequence[Verdict] = ("yes", "no", "not decided", "by construction")
     return "; ".join(
         f"{verdict}: {', '.join(said[verdict])}" for verdict in order if verdict in said
     )

@@ -307,6 +307,8 @@ def _store(config: StudyConfig, options: RunOptions, run: StudyRun, event: Ended
             record["parallel"] = asdict(result.parallel)
         if result.node:
             record["node"] = result.node
+        if result.told is not None:
+            record["told"] = asdict(result.told)
         if result.resumed is not None:
             record["resumed"] = asdict(result.resumed)
         if result.limited:

@@ -44,6 +44,7 @@ _FURTHER = {
     "parallel": shapes.table(shapes.number),
     "numerics": shapes.table(shapes.line),
     "node": shapes.table(shapes.line),
+    "told": shapes.fields(dict.fromkeys(("losses", "otherwise"), _COUNT)),
     "resumed": shapes.fields(dict.fromkeys(("times", "reports", "repeated"), _COUNT)),
     "limits": shapes.fields(
         {
@@ -113,6 +114,8 @@ class CellRecord:
     """How the cell's actors spent its time: the fields of ``engines.base.ParallelTraining``."""
     resumed: Mapping[str, int] = field(default_factory=dict)
     """How the cell went on that had been killed: the fields of ``engines.base.Resumed``."""
+    told: Mapping[str, int] = field(default_factory=dict)
+    """What its method was told: the fields of ``engines.base.Told``."""
     limits: Mapping[str, float | None] = field(default_factory=dict)
     """Of its trials, where some exceeded them, and how many ``trials`` did; those that ended their
     process count among them."""
@@ -190,7 +193,7 @@ def cell_record_of(record: Mapping[str, Any], where: str, advice: str) -> CellRe
     method = present_method(method, record["schema"])
     ledger, git = record.get("ledger"), record.get("git", {})
     known = ("study", "engine", "gpus_per_trial", "versions", "code", "space", "split")
-    tables = ("seconds", "failures", "numerics", "parallel")
+    tables = ("seconds", "failures", "numerics", "parallel", "told", "resumed", "limits")
     return CellRecord(
         Cell(task, method, seed),
         record["schema"],

@@ -260,8 +260,11 @@ def _least_effect(nonzero: Floats, family: int) -> float:
     return detectable(len(nonzero), ALPHA / family) * spread
 
 
+def holm(p: Sequence[float]) -> list[float]:
+    """Each p after Holm's correction for all of them."""
+    return [float(one) for one in multipletests(p, method="holm")[1]] if len(p) else []
+
+
 def _holm(compared: Sequence[PairTest]) -> tuple[PairTest, ...]:
-    if not compared:
-        return ()
-    adjusted = multipletests([one.p for one in compared], method="holm")[1]
-    return tuple(replace(one, adjusted=float(p)) for one, p in zip(compared, adjusted, strict=True))
+    adjusted = holm([one.p for one in compared])
+    return tuple(replace(one, adjusted=p) for one, p in zip(compared, adjusted, strict=True))

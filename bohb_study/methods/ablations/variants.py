@@ -60,6 +60,7 @@ def _variant(**fields: Any) -> Method:
         source="an ablation of bohb",
         plan=ray_plan,
         model_after=bohb_model_after,
+        halving="brackets",
         pauses=True,
         **fields,
     )

@@ -12,7 +12,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from bohb_study.errors import UsageError
-from bohb_study.methods.base import TIME
+from bohb_study.methods.base import METRIC, TIME
 from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.seeding import Config, plain
 from bohb_study.tasks import Ladder
@@ -77,6 +77,8 @@ class RecordingScheduler(TrialScheduler):
         self.scheduler = scheduler
         self.ladder = ladder
         self.records: dict[str, Record] = {}
+        self.told: dict[str, list[Any]] = {}
+        """Losses that the scheduler was given, by trial, until the recorder has compared them."""
         self.bracket_numbers: dict[str, int | None] = {}
         """Running number of each trial's bracket, in the order in which brackets are opened."""
         self.seconds = 0.0
@@ -144,6 +146,7 @@ class RecordingScheduler(TrialScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass through, timed, and record what was decided on this report."""
+        self.told.setdefault(trial.trial_id, []).append(result.get(METRIC))
         due = self.due(trial)
         time = result[TIME]
         at_rung = due is not None and time >= due
@@ -175,6 +178,8 @@ class RecordingScheduler(TrialScheduler):
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Pass the call through, timed."""
+        if METRIC in result:
+            self.told.setdefault(trial.trial_id, []).append(result[METRIC])
         self._timed(self.scheduler.on_trial_complete, tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

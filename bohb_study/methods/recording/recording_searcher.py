@@ -12,6 +12,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from bohb_study.methods.base import METRIC
 from bohb_study.seeding import Config, plain
 
 Decode = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -43,6 +44,8 @@ class RecordingSearcher(Searcher):
         self._decode = decode
         self.suggestions: dict[str, Suggestion] = {}
         """Of the trials that were not forgotten."""
+        self.told: dict[str, list[Any]] = {}
+        """Losses that the searcher was given, by trial, until the recorder has compared them."""
         self.suggested = 0
         self.seconds = 0.0
         self.full = False
@@ -82,6 +85,7 @@ class RecordingSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass through, timed: this is where a model is refitted."""
+        self.told.setdefault(trial_id, []).append(result.get(METRIC))
         begin = perf_counter()
         self.searcher.on_trial_result(trial_id, result)
         self.seconds += perf_counter() - begin
@@ -90,6 +94,8 @@ class RecordingSearcher(Searcher):
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Pass the call through, timed."""
+        if result and METRIC in result:
+            self.told.setdefault(trial_id, []).append(result[METRIC])
         self.full = False
         begin = perf_counter()
         self.searcher.on_trial_complete(trial_id, result=result, error=error)
