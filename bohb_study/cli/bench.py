@@ -14,6 +14,7 @@ PARTS = {
     "split": "a network in one piece, split over two devices, and with a pipeline",
     "devices": "LeNet and ResNet-20: channels last, mixed precision, torch.compile",
     "frames": "how long a large study takes to load and to aggregate",
+    "intervals": "how often the intervals of tables and figures hold what they should",
     "imports": "how long importing the public modules and asking the commands for help takes",
 }
 """What can be measured; each has a module of its own."""

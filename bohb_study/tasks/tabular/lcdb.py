@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bohb_study.seeding import Config, trial_seed
+from bohb_study.errors import UsageError
+from bohb_study.seeding import Config, split_seed, trial_seed
 from bohb_study.tasks.base import Evaluation, Report
 from bohb_study.tasks.computed import ComputedEvaluation, ComputedTask
 from bohb_study.tasks.tabular.lcdb_curves import LEARNERS, Curves, accuracies, load_curves
@@ -31,6 +32,10 @@ seeds, the top is the largest of which this is true, and it is at least 512.
 """
 
 
+SPLITS = ("own", "common")
+"""How a learner's pair of seeds is drawn."""
+
+
 @dataclass(frozen=True)
 class LCDB(ComputedTask):
     """Which of 20 classifiers is best, by measured learning curves (Mohr et al., ECML PKDD 2022).
@@ -38,15 +43,30 @@ class LCDB(ComputedTask):
     The only hyperparameter is the ``learner``: a bandit problem with 20 arms, for methods that stop
     early; for the density model of BOHB it is degenerate. A rung is a training from scratch on that
     many examples. An evaluation draws one of the stored pairs of (outer, inner) seeds, which stand
-    for the split, by the trial's seed: the same pair at every rung. The losses are the errors
-    (1 - accuracy) on the validation and on the test part. Where the drawn training is missing from
-    the database, the evaluation has failed.
+    for the split, by the trial's seed: the same pair at every rung. So by default each learner of a
+    cell has a split of its own, the same under every method: it is chosen for its split as well, as
+    where every training draws its own hold-out. With ``splits=common`` all learners of a cell have
+    one split, drawn by the study's seed. The losses are the errors (1 - accuracy) on the validation
+    and on the test part. Where the drawn training is missing from the database, the evaluation has
+    failed.
     """
+
+    splits: str = "own"
+    """Which pair of seeds: "own", each learner its own, or "common", one for all of a cell."""
 
     val_metric = "validation error"
     test_metric = "test error"
     eta_of_levels = 2
     unit = "training example"
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where there is no such way to draw a split."""
+        if self.splits not in SPLITS:
+            raise UsageError(
+                f"{self.name}.splits={self.splits}: must be {' or '.join(SPLITS)}",
+                parameter="task_options",
+            )
+        super().__post_init__()
 
     @property
     def openml_id(self) -> int:
@@ -91,7 +111,9 @@ class LCDB(ComputedTask):
     def place(self, config: Config, level: int, seed: int) -> tuple[int, int, int]:
         """Where ``curves`` has this evaluation: learner, rung, pair of seeds."""
         pairs = self.curves.val_error.shape[-1]
-        drawn = np.random.default_rng(trial_seed(self.name, seed, config)).integers(pairs)
+        common = self.splits == "common"
+        of = split_seed(self.name, seed) if common else trial_seed(self.name, seed, config)
+        drawn = np.random.default_rng(of).integers(pairs)
         return (*self._cell(config, level), int(drawn))
 
     def loss(self, config: Config, level: int, seed: int) -> float:

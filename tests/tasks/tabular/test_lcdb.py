@@ -161,3 +161,21 @@ def test_without_the_package_it_is_listed_and_says_what_to_install(
         task.space(0)
     with pytest.raises(UsageError, match=r"pip install 'bohb-study\[lcdb\]'$"):
         task.start({"learner": "SVC_rbf"}, 0)
+
+
+@needs_data
+def test_learners_draw_a_split_each_or_share_the_seeds() -> None:
+    """The third number of a place is the pair of seeds that stands for the split."""
+    own, common = curves_of(44), make_task("lcdb-44", {"splits": "common"})
+    assert isinstance(common, LCDB)
+    configs: list[Config] = [{"learner": learner} for learner in LEARNERS]
+    level = own.levels[-1]
+    assert len({own.place(config, level, 0)[2] for config in configs}) > 5
+    for seed in range(5):
+        assert len({common.place(config, level, seed)[2] for config in configs}) == 1
+    assert len({common.place(configs[0], level, seed)[2] for seed in range(100)}) > 15
+
+
+def test_another_way_to_draw_splits_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"lcdb-44\.splits=all: must be own or common"):
+        make_task("lcdb-44", {"splits": "all"})
