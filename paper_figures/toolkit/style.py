@@ -36,7 +36,7 @@ METHODS: dict[str, Line] = {
     "hyperband": Line("Hyperband", _BLUE, (0, (5, 1.5)), "s"),
     "asha": Line("ASHA", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
     "asha-promotion": Line(
-        "ASHA (promotion)", _NAVY, (0, (4, 1, 4, 1, 1, 1)), (3, 1, 90), size=4.2
+        "ASHA (promotion)", _NAVY, (0, (1, 1, 1, 1, 1, 3.5)), (2, 1, 90), size=5.4
     ),
     "asha-bohb": Line("ASHA-BOHB", _VIOLET, (0, (12, 1.5)), "*", size=5.6),
     "median": Line("Median rule", _BLACK, (0, (4, 3)), "d", size=4.2),
