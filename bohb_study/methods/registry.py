@@ -12,8 +12,9 @@ _PACKAGE = "bohb_study.methods"
 _METHOD = re.compile(r"^METHOD\b", re.MULTILINE)
 
 FIRST = (
-    *("grid", "random", "random-2x", "median", "asha", "asha-bohb", "hyperband", "bohb"),
-    *("bohb-stock", "hpbandster-hyperband", "hpbandster-bohb", "tpe", "tpe-univariate", "gp"),
+    *("grid", "random", "random-2x", "median", "asha", "asha-promotion", "asha-bohb"),
+    *("hyperband", "bohb", "bohb-stock", "hpbandster-hyperband", "hpbandster-bohb"),
+    *("tpe", "tpe-univariate", "gp"),
 )
 """Names that are listed before all others, in this order; the others follow by name."""
 

@@ -26,6 +26,7 @@ _BLUE, _ORANGE, _GREEN, _VERMILION, _PINK, _BROWN, _, _, _, _SKY = sns.color_pal
 _INDIGO, _WINE = "#332288", "#882255"
 # Far from all of these under either kind of colour blindness; a light grey for the baseline.
 _VIOLET, _PURPLE, _BLACK, _LIGHT_GREY = "#5533ff", "#6f4a8e", "#000000", "#a0a0a0"
+_NAVY = "#001ca6"
 
 _LONG_DOT_DOT = (0, (9, 1.2, 1, 1.2, 1, 1.2))  # not dots: Random has them
 
@@ -34,6 +35,9 @@ METHODS: dict[str, Line] = {
     "bohb": Line("BOHB", _VERMILION, "solid", "o", width=1.9, zorder=4.0),
     "hyperband": Line("Hyperband", _BLUE, (0, (5, 1.5)), "s"),
     "asha": Line("ASHA", _GREEN, (0, (5, 1.2, 1, 1.2)), "^"),
+    "asha-promotion": Line(
+        "ASHA (promotion)", _NAVY, (0, (1, 1, 1, 1, 1, 3.5)), (2, 1, 90), size=5.4
+    ),
     "asha-bohb": Line("ASHA-BOHB", _VIOLET, (0, (12, 1.5)), "*", size=5.6),
     "median": Line("Median rule", _BLACK, (0, (4, 3)), "d", size=4.2),
     "random": Line("Random", "#4d4d4d", (0, (1, 1.2)), "D"),

@@ -337,7 +337,7 @@ def test_dry_run_prints_cells_units_and_planned_rungs(shown: Refused) -> None:
         "grid": full,
         "random": full,
         "random-2x": ["4", "2700 epochs", "100 trials of 27 epochs"],
-        **dict.fromkeys(("median", "asha", "asha-bohb"), rungs),
+        **dict.fromkeys(("median", "asha", "asha-promotion", "asha-bohb"), rungs),
         "hyperband": halving,
         "bohb": halving,
         "bohb-stock": halving,

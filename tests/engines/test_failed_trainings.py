@@ -116,7 +116,10 @@ def decisions(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=["val_loss", "test_loss", "train_seconds", "search_seconds"])
 
 
-WITH_WORKERS = ("median", "asha", "asha-bohb", "hyperband", "bohb", "hpbandster-bohb", "tpe")
+WITH_WORKERS = (
+    *("median", "asha", "asha-promotion", "asha-bohb"),
+    *("hyperband", "bohb", "hpbandster-bohb", "tpe"),
+)
 """One of each kind, beside all with one worker."""
 CELLS = [*((method, 1) for method in ALL), *((method, 3) for method in WITH_WORKERS)]
 
@@ -181,7 +184,7 @@ def test_hpbandster_fills_the_places_of_crashes_as_planned() -> None:
         assert all(check.passes for check in checks)
 
 
-@pytest.mark.parametrize("method", ["random", "asha", "bohb"])
+@pytest.mark.parametrize("method", ["random", "asha", "asha-promotion", "bohb"])
 def test_no_failure_becomes_the_incumbent(method: str) -> None:
     frame = frame_of(method, Failing(scale=2.0**996))
     for rule in RULES:
@@ -190,7 +193,9 @@ def test_no_failure_becomes_the_incumbent(method: str) -> None:
         assert (frame["status"].to_numpy()[held[held >= 0]] == "ok").all()
 
 
-@pytest.mark.parametrize("method", ["random", "hyperband", "hpbandster-bohb", "median", "tpe"])
+@pytest.mark.parametrize(
+    "method", ["random", "asha-promotion", "hyperband", "hpbandster-bohb", "median", "tpe"]
+)
 def test_nothing_but_failures_ends_as_any_other(method: str) -> None:
     frame = frame_of(method, Hopeless())
     assert (frame["status"] == "failed").all()

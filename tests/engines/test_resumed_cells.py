@@ -105,7 +105,7 @@ def test_rows_of_a_cell_that_was_not_killed(
 
 
 @pytest.mark.parametrize("task", [RungTask(), FiniteTask(), ToyTask(breaks="raises")], ids=str)
-@pytest.mark.parametrize("method", ["asha", "bohb"])
+@pytest.mark.parametrize("method", ["asha", "asha-promotion", "bohb"])
 def test_tasks_of_other_kinds(
     method: str, task: Any, job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,8 @@ def test_another_seed_gives_other_rows(job: Any) -> None:
 
 def test_random_asha_hyperband_draw_the_same_candidates(job: Any) -> None:
     """And train them identically: the same configuration has the same losses everywhere."""
-    frames = [virtual.run_cell(job(m)).frame for m in ("random", "asha", "hyperband")]
+    methods = ("random", "asha", "hyperband", "asha-promotion")
+    frames = [virtual.run_cell(job(m)).frame for m in methods]
     task = job("random").task
     space = task.space(space_seed(task.name, 0))
     expected = [config_id(dict(space.sample_configuration())) for _ in range(200)]
@@ -145,7 +146,7 @@ def test_rungs_that_are_paid_whole(method: str, job: Any, rung_task: Any) -> Non
     if not get_method(method).uses_fidelity:
         assert frame["level"].tolist() == [81] * 7 * get_method(method).budget_factor
         assert result.account.unspent == 0
-    if method in {"median", "asha", "asha-bohb"}:
+    if method in {"median", "asha", "asha-promotion", "asha-bohb"}:
         assert set(first["level"]) == {9}
     if method in {"hyperband", "bohb"}:
         brackets = [{level for level, _ in bracket} for bracket in plan(cell)]
@@ -211,15 +212,21 @@ def test_a_task_that_forgets_is_caught(job: Any, toy_task: Any) -> None:
     assert any("executed" in line for line in result.account.violations())
 
 
-def test_a_space_that_is_used_up_ends_the_cell(job: Any, finite_task: Any) -> None:
-    """Of grid and others by engine virtual: test_virtual.py."""
-    result = run_cell(job("random", task=finite_task, budget=10))
+@pytest.mark.parametrize("method", ["random", "asha-promotion"])
+def test_a_space_that_is_used_up_ends_the_cell(method: str, job: Any, finite_task: Any) -> None:
+    """Also where trials are paused. Of grid and others by engine virtual: test_virtual.py."""
+    cell = job(method, task=finite_task, budget=10)
+    result = run_cell(cell)
     account = result.account
     assert account.violations() == []
     assert account.ended == "space"
     assert account.refused is None
-    assert account.unspent == (10 - 6) * 9
     assert result.frame["config_id"].nunique() == 6
+    if method == "random":
+        assert account.unspent == (10 - 6) * 9
+    else:
+        assert (result.frame["decision"] == "pause").sum() > 6
+        assert compare_frames(virtual.run_cell(cell).frame, result.frame) is None
 
 
 def test_a_cell_that_was_killed_goes_on(job: Any, tmp_path: Path) -> None:

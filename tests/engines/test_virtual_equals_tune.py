@@ -34,6 +34,7 @@ FEWER = {
     "random": ("counting-ones-8",),
     "random-2x": ("counting-ones-8",),  # random with another ledger
     "asha": ("synthetic-curves",),
+    "asha-promotion": ("synthetic-curves", "digits", "counting-ones-8"),
     "hyperband": ("synthetic-curves",),
     "bohb-stock": ("counting-ones-8",),
     "median": ("synthetic-curves",),
@@ -52,7 +53,7 @@ def test_same_rows_as_real_ray(name: str, method: str, runtime: None) -> None:
     options, budget = TASKS[name]
     if method in OPTUNA:
         budget = 14
-    elif method in ("asha", "median", "hyperband", "hpbandster-hyperband"):
+    elif method in ("asha", "asha-promotion", "median", "hyperband", "hpbandster-hyperband"):
         budget = 2  # without a model
     job = CellJob(Cell(name, method, 1), make_task(name, options), budget)
     real, ours = tune.run_cell(job), virtual.run_cell(job)

@@ -33,7 +33,7 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "curves": {
         "tasks": ("synthetic-curves",),
-        "methods": ("asha", "median", "hyperband", "hpbandster-hyperband"),
+        "methods": ("asha", "asha-promotion", "median", "hyperband", "hpbandster-hyperband"),
         "budget": 6,
     },
     "digits": {"tasks": ("digits",), "methods": ("random", "bohb"), "budget": 2},

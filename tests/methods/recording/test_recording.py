@@ -56,6 +56,7 @@ HPBANDSTER_LOSES = {(3, 5), (9, 5), (10, 1), (10, 2), (10, 3), (10, 4), (10, 6)}
         *((method, HPBANDSTER_LOSES) for method in HPBANDSTERS),
         ("asha", ASHA_LOSES),
         *((method, set()) for method in FULL_FIDELITY),
+        ("asha-promotion", set()),
         ("asha-bohb", ASHA_LOSES),
         ("median", set()),
     ],
@@ -106,6 +107,7 @@ def test_the_refusal_names_scheduler_and_rungs_in_one_line(
     [
         *((method, [2] * 40) for method in FULL_FIDELITY),
         ("asha", [0] * 40),
+        ("asha-promotion", [0] * 40),
         ("asha-bohb", [0] * 40),
         ("median", [0] * 40),
         # brackets of 9, 5 and 3 trials begin at rungs 0, 1 and 2; then the next band

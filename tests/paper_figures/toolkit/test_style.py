@@ -25,7 +25,7 @@ BLINDNESS = {
     ],
 }
 MAIN = ("grid", "random", "asha", "hyperband", "bohb")
-LATER = ("asha-bohb", "median", "random-2x", "tpe-univariate")
+LATER = ("asha-promotion", "asha-bohb", "median", "random-2x", "tpe-univariate")
 
 
 def linear(color: str) -> np.ndarray:
@@ -39,6 +39,7 @@ def test_looks_are_declared_of_methods_that_are_there_and_named_like_them() -> N
     in_words = {
         "random-2x": "random, 2x budget",
         "median": "median rule",
+        "asha-promotion": "asha (promotion)",
         "tpe-univariate": "tpe (univariate)",
     }
     for name, look in style.METHODS.items():
