@@ -26,5 +26,6 @@ METHOD = Method(
     uses_fidelity=True,
     source="Li et al., arXiv 1810.05934, Algorithm 2",
     build=_build,
+    halving="promotion",
     pauses=True,
 )

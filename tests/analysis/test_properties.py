@@ -18,6 +18,7 @@ from bohb_study.analysis.incumbents.at_moment import incumbent_at
 from bohb_study.analysis.incumbents.rules import Rule
 from bohb_study.analysis.incumbents.traces import trace
 from bohb_study.analysis.statistics.aggregate import estimate
+from bohb_study.analysis.statistics.bootstrap import ends
 
 Cell = Callable[..., pd.DataFrame]
 Reports = list[tuple[int, float]]
@@ -141,17 +142,17 @@ def rliable_interval(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray
     for _ in range(4000):
         drawn = scores[rng.integers(0, runs, (runs, tasks)), np.arange(tasks)]
         values.append(trim_mean(drawn, proportiontocut=0.25, axis=None))
-    return np.percentile(values, [2.5, 97.5])
+    return np.percentile(values, ends(runs))
 
 
 @pytest.mark.parametrize("n", [10, 20, 50])
-def test_the_interval_of_the_interquartile_mean_is_rliables(n: int) -> None:
+def test_the_interval_is_of_rliables_resamples_of_the_interquartile_mean(n: int) -> None:
     losses = np.random.default_rng(n).gamma(2.0, 1.0, n)
     got = estimate(losses, 0)
     theirs = rliable_interval(losses[:, None], np.random.default_rng(1))
     assert got.centre == pytest.approx(trim_mean(losses, proportiontocut=0.25, axis=None))
-    # a 2.5 % point of 2,000 resamples is known to about 4 % of the interval's width
-    np.testing.assert_allclose([got.low, got.high], theirs, atol=0.06 * np.ptp(theirs))
+    # a 1 % point of 2,000 resamples is known to about 6 % of the interval's width
+    np.testing.assert_allclose([got.low, got.high], theirs, atol=0.08 * np.ptp(theirs))
 
 
 @settings(max_examples=20, deadline=None)

@@ -12,7 +12,13 @@ from scipy.stats import PermutationMethod, mannwhitneyu, norm, wilcoxon
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from bohb_study.analysis.comparisons.endpoint import TaskTests, signed_rank, task_tests
+from bohb_study.analysis.comparisons.endpoint import (
+    TaskTests,
+    over_tasks,
+    signed_rank,
+    task_tests,
+)
+from bohb_study.analysis.statistics.aggregate import estimate
 from bohb_study.analysis.statistics.improvement import improvement
 from bohb_study.analysis.statistics.power import critical, detectable, smallest_p
 from bohb_study.errors import StudyError
@@ -240,3 +246,68 @@ def test_the_signed_rank_test_is_scipys_exact_one_without_ties() -> None:
 
 def test_an_infinite_difference_has_the_highest_rank() -> None:
     assert signed_rank(np.array([1.0, 2.0, -np.inf])) == signed_rank(np.array([1.0, 2.0, -3.0]))
+
+
+def test_at_the_end_what_was_retrained_is_compared_and_the_other_stands_beside(
+    study: Make,
+) -> None:
+    again = pd.DataFrame({"bohb": LOSSES["random"], "random": LOSSES["bohb"]})
+    again["asha"] = LOSSES["asha"]
+    plain, found = compare(study(LOSSES)), compare(study(LOSSES), retrained=again)
+    assert (found.primary.basis, plain.primary.basis) == ("retrained", "chosen training")
+    assert found.primary.gain == pytest.approx(-plain.primary.gain)
+    assert found.primary.p == plain.primary.p
+    np.testing.assert_array_equal(found.losses["bohb"], LOSSES["random"])
+    # earlier moments have nothing that was retrained
+    for one, other in zip(found.family, plain.family, strict=True):
+        if one.share < 1:
+            assert (one.basis, one.gain, one.p) == ("chosen training", other.gain, other.p)
+        else:
+            assert one.basis == "retrained"
+    assert plain.chosen == ()
+    pairs = [(one.method, one.other) for one in found.chosen]
+    assert pairs == [("bohb", "random"), ("asha", "bohb"), ("asha", "random")]
+    assert {one.basis for one in found.chosen} == {"chosen training"}
+    assert found.chosen[0].gain == plain.primary.gain
+    assert len(found.family) == len(plain.family)
+
+
+def test_a_final_configuration_that_failed_again_is_worse_than_any(study: Make) -> None:
+    again = pd.DataFrame({name: np.array(own) for name, own in LOSSES.items()})
+    again.loc[0, "bohb"] = np.inf
+    found = compare(study(LOSSES), retrained=again).primary
+    assert np.isnan(found.gain)
+    assert found.pairs == 10
+
+
+def test_a_gain_has_the_interval_of_its_differences(study: Make) -> None:
+    one = compare(study(LOSSES)).primary
+    over = estimate(LOSSES["random"] - LOSSES["bohb"], 0)
+    assert (one.gain, one.gain_low, one.gain_high) == pytest.approx(
+        (over.centre, over.low, over.high)
+    )
+
+
+def test_over_tasks_primary_endpoints_are_one_family_and_all_else_another(study: Make) -> None:
+    shifted = {name: own + i for i, (name, own) in enumerate(LOSSES.items())}
+    tests = [
+        compare(study(losses).assign(task=task))
+        for task, losses in (("one", LOSSES), ("two", shifted), ("three", LOSSES))
+    ]
+    found = over_tasks(tests)
+    primary = multipletests([own.primary.p for own in tests], method="holm")[1]
+    for own, p in zip(tests, primary, strict=True):
+        assert found[own.task, "bohb", "random", 1.0] == pytest.approx(p)
+    rest = [one for own in tests for one in own.family]
+    adjusted = multipletests([one.p for one in rest], method="holm")[1]
+    for one, p in zip(rest, adjusted, strict=True):
+        assert found[one.task, one.method, one.other, one.share] == pytest.approx(p)
+    assert len(found) == 3 * (1 + len(tests[0].family))
+
+
+def test_who_is_better_is_said_of_the_seeds(study: Make) -> None:
+    apart = {"bohb": np.arange(10.0), "random": np.arange(10.0) + 1}
+    assert compare(study(apart)).primary.better == "bohb"
+    turned = {"bohb": apart["random"], "random": apart["bohb"]}
+    assert compare(study(turned)).primary.better == "random"
+    assert compare(study({"bohb": apart["bohb"], "random": apart["bohb"]})).primary.better == ""

@@ -183,3 +183,25 @@ def test_properties(study: Study, data: st.DataObject, n: int) -> None:
     less = speedups(frame[frame["method"] != "tpe"], TOPS, {"toy": BUDGET}, 0)
     same = expected[expected["method"] != "tpe"].reset_index(drop=True)
     pd.testing.assert_frame_equal(less, same)
+
+
+def test_a_target_that_is_lost_again_counts_from_where_it_is_held(cell: Cell) -> None:
+    """Noise-free losses may rise: asha touches random's at 1 and has it for good from 4 on."""
+    random = [2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]
+    lucky = [0.5, 3.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    gone = [0.5, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
+
+    def of(method: str, true: list[float]) -> pd.DataFrame:
+        # of equal levels a lower loss takes the place, whatever it is worth
+        reports = [(9, 1.0 - i / 10) for i in range(8)]
+        return pd.concat(cell(reports, method=method, seed=n, true=true) for n in range(5))
+
+    frame = pd.concat([of("random", random), of("asha", lucky), of("tpe", gone)])
+    rows = found(frame)
+    own = rows.loc["asha"]
+    assert own[["median", "base_median", "speedup"]].tolist() == [4, 6, 1.5]
+    assert own[["first_median", "first_base_median", "first_speedup"]].tolist() == [1, 6, 6]
+    assert own[["reached", "first_reached"]].tolist() == [5, 5]
+    assert rows.loc["tpe", ["reached", "first_reached"]].tolist() == [0, 5]
+    assert np.isinf(rows.loc["tpe", "median"])
+    assert rows.loc["random", ["speedup", "first_speedup"]].tolist() == [1, 1]

@@ -98,3 +98,10 @@ def test_the_spread_is_of_the_seeds_own_shares(cell: Cell) -> None:
     assert (found.low[0], found.high[0]) == (0, 0)
     for low, high, share in zip(found.low[1:], found.high[1:], steps.loc[at[1:]], strict=True):
         assert 0 < low < share < high < 1
+
+
+def test_a_target_counts_from_where_it_is_held_or_from_its_first_touch(cell: Cell) -> None:
+    frame = cell([(9, 2.0), (9, 1.0), (9, 0.9)], true=[0.3, 0.6, 0.05])
+    levels = np.array([1.0, 0.5, 0.1])
+    assert times(frame, levels=levels)["runtime"].tolist() == [1, 3, 3]
+    assert times(frame, levels=levels, held=False)["runtime"].tolist() == [1, 1, 3]

@@ -83,3 +83,21 @@ def test_the_last_bit_of_a_target_does_not_decide_whether_it_is_reached() -> Non
     cell = StepFunction(x, np.array([np.nan, 0.3, 0.2]))
     levels = [math.nextafter(0.3, 0), 0.3, math.nextafter(0.3, 1), 0.299999, 0.1, np.nan]
     assert cell.first_at_or_below(np.array(levels)).tolist() == [2.0, 2.0, 2.0, 3.0, np.inf, np.inf]
+
+
+def test_a_target_is_held_from_where_it_is_never_lost_again() -> None:
+    steps = StepFunction(*np.array([[1, 2, 3, 4, 5], [np.nan, 5, 7, 4.0, 6.0]]))
+    levels = np.array([9.0, 7.0, 6.0, 5.0, np.nan])
+    assert steps.held_at_or_below(levels).tolist() == [2, 2, 4, np.inf, np.inf]
+    assert steps.first_at_or_below(levels).tolist() == [2, 2, 2, 2, np.inf]
+
+
+def test_where_values_never_rise_first_reached_is_held() -> None:
+    steps = StepFunction(np.arange(6.0), np.array([np.nan, 5, 5, 3, 3, 1]))
+    levels = np.array([6.0, 5, 4, 3, 2, 1, 0.5])
+    np.testing.assert_array_equal(steps.held_at_or_below(levels), steps.first_at_or_below(levels))
+
+
+def test_what_another_worker_undoes_at_once_is_not_held() -> None:
+    steps = StepFunction(*np.array([[1, 2, 2], [9, 4, 7.0]]))
+    assert steps.held_at_or_below(np.array([8.0, 5.0])).tolist() == [2, np.inf]

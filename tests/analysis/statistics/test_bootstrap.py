@@ -1,11 +1,14 @@
 """The one draw behind all intervals."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
 from bohb_study.analysis.statistics.bootstrap import (
     RESAMPLES,
+    ends,
     interval,
     observed_interval,
     resampled_counts,
@@ -19,7 +22,25 @@ def test_they_are_the_resamples_of_scipy() -> None:
     )
     means = resampled_counts(12, 7) @ values / 12
     np.testing.assert_allclose(means, theirs.bootstrap_distribution, rtol=1e-12)
-    assert interval(means) == pytest.approx(tuple(theirs.confidence_interval))
+
+
+def test_ends_are_hesterbergs_expanded_percentiles() -> None:
+    """By the formula of his section on expanded percentile intervals, by hand for n = 10.
+
+    t_{0.025, 9} = 2.2622, sqrt(10 / 9) = 1.05409: at Phi(-2.3845) = 0.855 % and 99.145 %.
+    """
+    assert ends(10) == pytest.approx((0.855, 99.145), abs=0.001)
+    # with ever more observations, the plain ones; several samples share the smallest's lack
+    assert ends(100_000) == pytest.approx((2.5, 97.5), abs=0.001)
+    few, several = ends(10)[0], ends(10, 10, 10)[0]
+    assert few < several < ends(30)[0]
+    assert ends(10, 30) == ends(30, 10)
+
+
+def test_an_interval_goes_from_end_to_end() -> None:
+    resampled = np.random.default_rng(0).normal(size=(RESAMPLES, 3))
+    low, high = interval(resampled, [10])
+    np.testing.assert_array_equal([low, high], np.percentile(resampled, ends(10), axis=0))
 
 
 @pytest.mark.parametrize("n", [1, 3, 20])
@@ -41,5 +62,6 @@ def test_each_number_of_the_seed_gives_another_draw_and_none_can_be_changed() ->
 
 def test_ends_of_order_statistics_are_values_among_them() -> None:
     low, high = np.arange(2000.0), np.append(np.arange(1990.0), [np.inf] * 10)
-    assert observed_interval(low, high) == (49.0, 1950.0)
-    assert observed_interval(low, np.full(2000, np.inf)) == (49.0, np.inf)
+    first, last = (percent / 100 * 1999 for percent in ends(20))
+    assert observed_interval(low, high, 20) == (math.floor(first), math.ceil(last))
+    assert observed_interval(low, np.full(2000, np.inf), 20) == (math.floor(first), np.inf)
