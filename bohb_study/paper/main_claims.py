@@ -276,7 +276,7 @@ def _cell(one: TaskGain | None) -> Cell:
 
 
 def _rank_table(title: str, ranks: RankCurves) -> Table:
-    at = [ranks.at(share) for share in SHARES]
+    at = [ranks.at(share) for share in ranks.read]
     order = np.argsort(stables(ranks.centre[:, -1]), kind="stable")
     found: list[Sequence[Given]] = [
         (
@@ -294,18 +294,20 @@ def _rank_table(title: str, ranks: RankCurves) -> Table:
         f"families: {', '.join(families)}; 1 is best, [95 %] over seeds)",
         (
             Column("method"),
-            *columns(*(f"at {100 * share:.0f} % of the budget" for share in SHARES), align="right"),
+            *columns(
+                *(f"at {100 * share:.0f} % of the budget" for share in ranks.read), align="right"
+            ),
         ),
         rows(found),
     )
 
 
 def _ranks_json(ranks: RankCurves) -> dict[str, dict[str, list[float]]]:
-    at = [ranks.at(share) for share in SHARES]
+    at = [ranks.at(share) for share in ranks.read]
     return {
         method: {
             f"{share:g}": [float(part[i, j]) for part in (ranks.centre, ranks.low, ranks.high)]
-            for share, j in zip(SHARES, at, strict=True)
+            for share, j in zip(ranks.read, at, strict=True)
         }
         for i, method in enumerate(ranks.methods)
     }
@@ -327,10 +329,11 @@ def _sentences(
         "end of the budget is lower / undecided / higher by the declared tests, after Holm's "
         f"correction over the tasks: {against}."
     )
+    early = ranks.read[0]
     end = {m: ranks.centre[i, -1] for i, m in enumerate(ranks.methods)}
     yield (
-        f"Averaged over families, the best mean rank at {100 * SHARES[0]:.0f} % of the budget is "
-        f"{_best(ranks, SHARES[0])}, and at its end {_best(ranks, 1.0)}, where BOHB has "
+        f"Averaged over families, the best mean rank at {100 * early:.0f} % of the budget is "
+        f"{_best(ranks, early)}, and at its end {_best(ranks, 1.0)}, where BOHB has "
         f"{fixed(end[METHOD])} among {len(end)} methods; over all tasks, among the "
         f"{len(single.methods)} methods that fit each of them, it is {_best(single, 1.0)}."
     )
@@ -355,7 +358,8 @@ def _verdicts(gains: Sequence[TaskGain], other: str) -> str:
 def _best(ranks: RankCurves, share: float) -> str:
     """Who leads, and which single task the lead rests on."""
     method, rank = ranks.leader(share)
-    without = {task: ranks.leader(share, task)[0] for task in ranks.by_task}
+    several = len(ranks.by_task) > 1
+    without = {task: ranks.leader(share, task)[0] for task in ranks.by_task if several}
     others = [f"{other}'s without {task}" for task, other in without.items() if other != method]
     rests = f", but {' and '.join(others)}" if others else ""
     return f"{method}'s ({fixed(rank)}{rests})"

@@ -48,6 +48,7 @@ def store(folder: Path, config: StudyConfig) -> Path:
             "split": result.split,
             "seconds": result.seconds,
             "study": config.id,
+            "told": asdict(result.told) if result.told else {},
         }
         write_cell(folder, cell, result.frame, record)
     return folder
@@ -121,11 +122,11 @@ def test_the_table_says_how_often_the_model_picked_at_each_fidelity(study: Loade
 
 def test_the_verdict_is_one_line(study: LoadedStudy) -> None:
     audit = audit_study(study)
-    assert audit.lines() == ["audit: passes (9 checks, 6 cells)"]
+    assert audit.lines() == ["audit: passes (12 checks, 6 cells)"]
     assert list(audit.checks) == list(CHECKS)
     study.frame["test_loss"] = np.inf
     (verdict, *lines) = audit_study(replace(study)).lines()  # evidence is built once a study
-    assert verdict == "audit: fails: finite (9 checks, 6 cells)"
+    assert verdict == "audit: fails: finite (12 checks, 6 cells)"
     assert len(lines) == 6
 
 
@@ -277,7 +278,10 @@ def test_one_promotion_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_Bracket, "successive_halving", halve_less)
     config = StudyConfig(("branin-mf",), ("hyperband",), 16, 1)
     found = violated(audit_study(load_study(store(tmp_path / "study", config))))
-    assert list(found) == ["rungs"]
+    assert list(found) == ["rungs", "promotions"]
+    (line,) = found["promotions"]
+    assert "bracket 0, level 1: trial" in line
+    assert "where the 27 lowest are at most" in line
     (line,) = found["rungs"]
     assert line.startswith("branin-mf/hyperband: seed 0, bracket 0: 81/28/")
     assert "of 81/27/9/3/1 at 1/3/9/27/81" in line
@@ -516,8 +520,9 @@ def test_a_study_of_before_there_was_an_audit_passes() -> None:
     assert audit.passes, audit.lines()
     assert not audit.findings
     states = {name: checked.state for name, checked in audit.checks.items()}
-    assert states.pop("range") == "not applicable"
+    assert [states.pop(name) for name in ("range", "told")] == ["not applicable"] * 2
     assert set(states.values()) == {"holds"}
+    assert audit.checks["told"].notes == ["not recorded in 20 of 20 cells"]
     assert audit.checks["range"].notes == ["fashion-mnist: the space was not recorded"]
     assert [note[:19] for note in audit.checks["same-problem"].notes] == [
         "space: not recorded",
@@ -547,7 +552,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     words += ["--seeds", "1", "--out", str(tmp_path)]
     assert command_line.run(compare.main, words) == 0  # a known defect is reported, and no failure
     lines = capsys.readouterr().out.splitlines()
-    assert "audit: passes (9 checks, 2 cells)" in lines
+    assert "audit: passes (12 checks, 2 cells)" in lines
     assert sum(line.startswith("rungs: branin-mf/bohb-stock: ") for line in lines) == 1
     (path,) = tmp_path.iterdir()
     stored = json.loads((path / "audit.json").read_text())
@@ -559,7 +564,7 @@ def test_compare_audits_and_exits_1_where_it_does_not_hold(
     write_cell(path, cell, frame, record.json)  # its hash is right again
     assert command_line.run(compare.main, words) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "audit: fails: order (9 checks, 2 cells)" in lines
+    assert "audit: fails: order (12 checks, 2 cells)" in lines
     assert "order: branin-mf/random/0: row 0: full_evals 3 at 81 units, not 1" in lines
     stored = json.loads((path / "audit.json").read_text())
     assert stored["holds"] is False
@@ -625,7 +630,7 @@ def test_a_study_without_any_result_does_not_hold(tmp_path: Path) -> None:
     study = load_study(store(tmp_path / "study", config))
     audit = audit_study(study)
     assert audit.lines() == [
-        "audit: fails: complete (9 checks, 2 cells)",
+        "audit: fails: complete (12 checks, 2 cells)",
         "complete: restarts/bohb: none of its 11 trainings has a result",
         "complete: restarts/random: none of its 3 trainings has a result",
     ]

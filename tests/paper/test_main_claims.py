@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 
+from bohb_study.analysis import BOOTSTRAP_SEED, estimate
+from bohb_study.analysis.comparisons.endpoint import signed_rank
 from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes
-from bohb_study.numbers import interval
 from bohb_study.paper.claims import ClaimsReport
 from bohb_study.paper.main_claims import OTHERS, main_report
 from bohb_study.store import CellRecord, LoadedStudy, load_study
 from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
 from bohb_study.summaries.markdown import to_markdown
+from repository import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -45,11 +48,6 @@ def final(study: LoadedStudy, task: str, method: str) -> npt.NDArray[np.float64]
     )
 
 
-def verdict(gains: npt.NDArray[np.float64]) -> str:
-    """Two seeds: the interval is their range."""
-    return "yes" if gains.min() > 0 else "no" if gains.max() < 0 else "not decided"
-
-
 def gains_of(packs: Mapping[str, LoadedStudy]) -> dict[tuple[str, str], npt.NDArray[np.float64]]:
     return {
         (task, other): final(packs[name], task, other) - final(packs[name], task, "bohb")
@@ -58,45 +56,116 @@ def gains_of(packs: Mapping[str, LoadedStudy]) -> dict[tuple[str, str], npt.NDAr
     }
 
 
-def test_gains_are_paired_differences_bold_where_one_sided(
-    report: ClaimsReport, packs: dict[str, LoadedStudy]
+def with_more_seeds(study: LoadedStudy, times: int) -> LoadedStudy:
+    """The same cells so often, each time as others: two seeds alone decide nothing."""
+    seeds = study.frame["seed"].nunique()
+    frames = [study.frame.assign(seed=study.frame["seed"] + i * seeds) for i in range(times)]
+    cells = {
+        (task, method, seed + i * seeds): record
+        for i in range(times)
+        for (task, method, seed), record in study.cells.items()
+    }
+    return replace(study, frame=pd.concat(frames, ignore_index=True), cells=cells)
+
+
+@pytest.fixture(scope="module")
+def decided(packs: dict[str, LoadedStudy]) -> ClaimsReport:
+    """The report of ten seeds, of which every five are one."""
+    return main_report(*(with_more_seeds(packs[name], 5) for name in ("one", "two")))
+
+
+def test_gains_are_paired_differences_bold_by_the_declared_tests(
+    decided: ClaimsReport, packs: dict[str, LoadedStudy]
 ) -> None:
-    table = report.tables[1]
+    table = decided.tables[1]
     assert table.headings == ("task", *(f"than {other}" for other in OTHERS))
     cells = {row[0].text: dict(zip(OTHERS, row[1:], strict=True)) for row in table.rows}
     assert list(cells) == ["counting-ones-8", "mfh3-good"]
-    said = {(one["task"], one["other"]): one for one in report.numbers["gains"]}
+    said = {(one["task"], one["other"]): one for one in decided.numbers["gains"]}
     expected = gains_of(packs)
     assert set(said) == set(expected)
+    p = {
+        other: multipletests([said[task, other]["p"] for task in TOPS], method="holm")[1]
+        for other in ("random",)
+    }
     for (task, other), gains in expected.items():
         one, cell = said[task, other], cells[task][other]
-        assert one["gain"] == pytest.approx(gains.mean())
-        assert (one["low"], one["high"]) == pytest.approx((gains.min(), gains.max()))
+        ten = np.tile(gains, 5)
+        assert one["gain"] == pytest.approx(estimate(ten, BOOTSTRAP_SEED).centre)
         assert one["wins"] == np.mean((gains > 0) + 0.5 * (gains == 0))
-        assert one["verdict"] == verdict(gains)
-        assert interval(gains.mean(), gains.min(), gains.max(), sign=True) == cell.text
-        assert (cell.emphasis == "bold") == (verdict(gains) != "not decided")
+        assert one["p"] == pytest.approx(signed_rank(ten[ten != 0]))
+        assert one["holm"] >= one["p"]
+        assert one["basis"] == "chosen training"
+        side = "yes" if one["wins"] > 0.5 else "no"
+        assert one["verdict"] == (side if one["holm"] <= 0.05 else "not decided")
+        assert f"; p {one['holm']:.2g}" in cell.text
+        assert (cell.emphasis == "bold") == (one["holm"] <= 0.05)
         assert cells[task]["tpe"].text == cells[task]["asha"].text == "-"
+    holm = [said[task, "random"]["holm"] for task in TOPS]
+    assert holm == pytest.approx(list(p["random"]))
     # both kinds are among them, else the above says little
-    assert {verdict(gains) for gains in expected.values()} >= {"yes", "not decided"}
+    assert len({one["verdict"] for one in said.values()}) > 1
 
 
-def test_the_sentences_count_the_verdicts(
-    report: ClaimsReport, packs: dict[str, LoadedStudy]
-) -> None:
-    assert len(report.notes) == 3
-    assert report.notes[0].startswith("Of 2 tasks with several fidelities, ")
+def test_two_seeds_decide_nothing(report: ClaimsReport) -> None:
+    assert {one["verdict"] for one in report.numbers["gains"]} == {"not decided"}
+
+
+def test_the_sentences_count_the_verdicts(decided: ClaimsReport) -> None:
+    assert len(decided.notes) == 3
+    assert decided.notes[0].startswith("On 2 tasks with several fidelities, BOHB's incumbent")
     for other in ("random", "hyperband"):
-        found = [verdict(gains) for (_, o), gains in gains_of(packs).items() if o == other]
+        found = [one["verdict"] for one in decided.numbers["gains"] if one["other"] == other]
         counts = " / ".join(str(found.count(v)) for v in ("yes", "not decided", "no"))
-        assert f"against {other}, {counts}" in report.notes[0]
-    end = {method: at["1"][0] for method, at in report.numbers["ranks"].items()}
+        assert f"against {other}, {counts}" in decided.notes[0]
+    end = {method: at["1"][0] for method, at in decided.numbers["ranks"].items()}
     best = min(end, key=lambda method: end[method])
-    assert (
-        f"at its end {best}'s ({end[best]:.2f}), where BOHB has {end['bohb']:.2f} among 3 methods"
-        in (report.notes[1])
+    assert f"at its end {best}'s ({end[best]:.2f}" in decided.notes[1]
+    assert f"where BOHB has {end['bohb']:.2f} among 3 methods" in decided.notes[1]
+    assert "2 families are too few for a test over tasks" in decided.notes[2]
+
+
+def test_a_task_at_unequal_spend_is_named_and_compared_nowhere(
+    packs: dict[str, LoadedStudy],
+) -> None:
+    two = packs["two"]
+    cells = {
+        key: _ended_early(record) if key[1] == "hyperband" else record
+        for key, record in two.cells.items()
+    }
+    found = main_report(packs["one"], replace(two, cells=cells))
+    assert {gain["task"] for gain in found.numbers["gains"]} == {"mfh3-good"}
+    assert found.numbers["spent"] == {"counting-ones-8": {"hyperband": pytest.approx(0.4, abs=0.1)}}
+    assert found.tables[1].texts()[0][:2] == ("counting-ones-8", "hyperband 40 %")
+    assert found.tables[1].texts()[0][2].startswith("100 %")
+    assert "1 tasks of 1 families: mfh;" in found.tables[3].title
+    assert "1 task with several fidelities, without 1 at unequal spend" in found.notes[0]
+    with pytest.raises(StudyError, match="on no task had every method spent its budget"):
+        main_report(replace(two, cells=cells))
+
+
+def _ended_early(record: CellRecord) -> CellRecord:
+    account = record.account
+    charged = round(0.4 * account.allowed)
+    unspent = account.allowed - charged
+    early = replace(account, charged=charged, unspent=unspent, refused=None, ended="space")
+    return replace(record, ledger=early)
+
+
+def test_what_was_retrained_is_tested_and_what_was_chosen_stands_beside() -> None:
+    """On the committed rows of digits: +0.0034 where the chosen trainings said +0.0279."""
+    found = main_report(load_study(ROOT / "results/paper/digits"))
+    own = {(one["other"], one["basis"]): one for one in found.numbers["gains"]}
+    again, chosen = own["random", "retrained"], own["random", "chosen training"]
+    assert (again["gain"], chosen["gain"]) == pytest.approx((0.003393, 0.02790), abs=5e-6)
+    assert (again["p"], chosen["p"]) == pytest.approx((0.922, 0.0137), abs=5e-4)
+    assert (again["verdict"], chosen["holm"]) == ("not decided", pytest.approx(np.nan, nan_ok=True))
+    (first, second) = found.tables[1].rows
+    assert (first[0].text, second[0].text) == (
+        "`digits`, retrained",
+        "`digits`, chosen training: not tested",
     )
-    assert "2 families are too few for a test over tasks" in report.notes[2]
+    assert all(not cell.emphasis or cell.emphasis == "plain" for cell in second[1:])
 
 
 def test_ranks_at_the_end_are_those_of_the_final_incumbents(
@@ -111,11 +180,12 @@ def test_ranks_at_the_end_are_those_of_the_final_incumbents(
     for method in methods:
         assert report.numbers["ranks"][method]["1"][0] == pytest.approx(expected[method])
     table = report.tables[2]
-    assert "(3 methods, 2 tasks of 2 families: counting-ones, mfh3;" in table.title
+    assert "(3 methods, 2 tasks of 2 families: counting-ones, mfh;" in table.title
     order = table.column("method")
     assert [expected[method] for method in order] == sorted(expected)
     assert set(order) == set(methods)
-    assert table.headings[1:] == tuple(f"at {n} % of the budget" for n in (10, 30, 100))
+    # at 10 % of five full evaluations no cell has spent one
+    assert table.headings[1:] == tuple(f"at {n} % of the budget" for n in (30, 100))
 
 
 def test_rungs_are_worth_what_is_stored_beside_the_packs(
@@ -188,8 +258,8 @@ def test_a_task_that_bohb_does_not_fit_counts_among_common_methods_alone(
     assert {gain["task"] for gain in found.numbers["gains"]} == {"mfh3-good"}
     assert set(found.numbers["ranks"]) == {"bohb", "hyperband", "random"}
     assert set(found.numbers["ranks_every_task"]) == {"hyperband", "random"}
-    assert "(3 methods, 1 tasks of 1 families: mfh3;" in found.tables[2].title
-    assert "(2 methods, 2 tasks of 2 families: counting-ones, mfh3;" in found.tables[3].title
+    assert "(3 methods, 1 tasks of 1 families: mfh;" in found.tables[2].title
+    assert "(2 methods, 2 tasks of 2 families: counting-ones, mfh;" in found.tables[3].title
 
 
 def test_it_is_json_and_markdown_without_claims(report: ClaimsReport) -> None:
@@ -197,7 +267,7 @@ def test_it_is_json_and_markdown_without_claims(report: ClaimsReport) -> None:
     assert said["name"] == "main"
     assert said["claims"] == []
     assert said["notes"] == list(report.notes)
-    assert set(said["numbers"]) == {"gains", "lowest_rung", "ranks", "ranks_every_task"}
+    assert set(said["numbers"]) == {"gains", "spent", "lowest_rung", "ranks", "ranks_every_task"}
     text = report.markdown()
     assert text.startswith("**Rank agreement between rungs")
     for table in report.tables:

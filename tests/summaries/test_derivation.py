@@ -117,7 +117,7 @@ def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
     is_compact = load_study(tmp_path)
     with pytest.raises(StudyError, match="packed without the rows"):
         derive(is_compact)
-    seen = figure_study(is_compact, 0, allow_missing=False)
+    seen = figure_study(is_compact, allow_missing=False)
     without = with_derived(seen, is_compact)
     assert without.derived_frame("suggestions").empty
     assert len(without.derived_frame("seconds")) == len(study.cells)
@@ -131,7 +131,7 @@ def test_a_thinned_pack_shows_what_was_derived_of_all_rows(
 def test_of_a_study_with_all_rows_it_is_computed(
     study: LoadedStudy, derived: dict[str, pd.DataFrame]
 ) -> None:
-    got = with_derived(figure_study(study, 0, allow_missing=False), study)
+    got = with_derived(figure_study(study, allow_missing=False), study)
     assert len(got.derived_frame("whole")) == len(study.frame)
     pd.testing.assert_frame_equal(got.derived_frame("brackets"), derived["brackets"])
     suggestions = got.derived_frame("suggestions")

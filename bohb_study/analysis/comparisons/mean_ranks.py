@@ -68,6 +68,11 @@ class RankCurves:
         best = int(np.argmin(stables(ranks)))
         return self.methods[best], float(ranks[best])
 
+    @property
+    def read(self) -> tuple[float, ...]:
+        """Those of ``SHARES`` by which every cell had spent one full evaluation."""
+        return tuple(share for share in SHARES if share in self.shares)
+
     def at(self, share: float) -> int:
         """Where ``shares`` has one of ``SHARES``.
 
