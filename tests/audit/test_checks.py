@@ -18,6 +18,7 @@ from bohb_study.study import Cell
 
 LR = {"kind": "float", "lower": 0.1, "upper": 1.0, "conditional": False}
 UNITS = {"kind": "int", "lower": 1, "upper": 9, "conditional": True}
+CONSTANT = {"kind": "categorical", "choices": ["sgd"], "conditional": False}
 KIND = {"kind": "categorical", "choices": [32, 64, True, "sgd"], "conditional": False}
 
 
@@ -249,11 +250,36 @@ def test_thirty_suggestions_show_that_there_is_no_model() -> None:
 
 def test_a_model_needs_observations_by_what_varies() -> None:
     """A constant is no dimension; without a record of the space all hyperparameters are."""
-    constant = {"kind": "constant", "choices": ["sgd"], "conditional": False}
-    wide = {"lr": LR, "units": UNITS, "optimizer": constant}
+    wide = {"lr": LR, "units": UNITS, "optimizer": CONSTANT}
     assert check_model(modelled(3, by_model=1, space=wide)).findings != []
     assert check_model(modelled(4, by_model=1, space=wide)).findings == []
     assert check_model(modelled(1, by_model=1)).findings == []
+    # of the task itself
+    one, two = (modelled(1, by_model=1, key=(task, "bohb", 0)) for task in ("a", "b"))
+    wider = replace(two.records["b", "bohb", 0], hyperparameters={"lr": "float", "n": "int"})
+    both = check_model(together(one, replace(two, records={("b", "bohb", 0): wider})))
+    assert [finding.where for finding in both.findings] == ["b/bohb/0"]
+
+
+@pytest.mark.parametrize(
+    ("space", "known"),
+    [
+        ({"kind": KIND}, True),
+        ({"kind": KIND, "optimizer": CONSTANT}, True),
+        ({"lr": LR}, False),
+        ({"kind": KIND, "other": KIND}, False),
+        ({"kind": KIND, "lr": LR}, False),
+        (None, False),
+    ],
+)
+def test_no_model_is_known_of_a_space_of_one_categorical(space: Any, known: bool) -> None:
+    study = modelled(40, space=space)
+    (wrong,) = check_model(study).findings
+    assert (wrong.known is not None and "degenerate" in wrong.known) == known
+    declared = replace(study.methods["random"], known_defect="it has none")
+    (wrong,) = check_model(replace(study, methods={"random": declared})).findings
+    assert wrong.known is not None
+    assert (wrong.known == "it has none") != known
 
 
 def test_every_method_with_a_model_is_in_the_table_and_the_others_are_named_once() -> None:
@@ -268,3 +294,11 @@ def test_every_method_with_a_model_is_in_the_table_and_the_others_are_named_once
     assert checked.places == 2
     assert checked.notes == ["not applicable: random: no model"]
     assert check_model(together(*models)).notes == []
+
+
+def test_a_trial_of_which_nobody_knows_is_not_the_models() -> None:
+    study = modelled(2, by_model=1)
+    study.frame["model_based"] = study.frame["model_based"].astype("boolean")
+    study.frame.loc[1:3, "model_based"] = pd.NA
+    (row,) = check_model(study).table
+    assert (row["trials"], row["model_based"]) == (5, 1)
