@@ -9,6 +9,7 @@ import pytest
 from bohb_study.audit.checks.accounting import check_ledger
 from bohb_study.audit.checks.completeness import check_complete
 from bohb_study.audit.checks.model_use import check_model
+from bohb_study.audit.checks.report_order import check_order
 from bohb_study.audit.checks.value_ranges import check_range
 from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
 from bohb_study.budget import Account
@@ -302,3 +303,20 @@ def test_a_trial_of_which_nobody_knows_is_not_the_models() -> None:
     study.frame.loc[1:3, "model_based"] = pd.NA
     (row,) = check_model(study).table
     assert (row["trials"], row["model_based"]) == (5, 1)
+
+
+# Order
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_every_cell_ends_with_its_last_row(cut: int) -> None:
+    """The first and the last of a study as those between; rows before may say what they like."""
+    cells = []
+    for seed in range(3):
+        ends = ["stop", "stop" if seed == cut else "end"]
+        cells.append(
+            of_status("ok", "ok", key=("toy", "random", seed), decision=ends, full_evals=[1.0, 2.0])
+        )
+    (wrong,) = check_order(together(*cells)).findings
+    said = "row 1: the last decision is stop, not end"
+    assert str(wrong) == f"order: toy/random/{cut}: {said}"
