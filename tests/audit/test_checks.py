@@ -1,31 +1,46 @@
 """The checks on rows made by hand, where a whole study would not show the case."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from bohb_study.audit.checks.accounting import check_ledger
+from bohb_study.audit.checks.completeness import check_complete
+from bohb_study.audit.checks.model_use import check_model
+from bohb_study.audit.checks.report_order import check_order
 from bohb_study.audit.checks.value_ranges import check_range
 from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
 from bohb_study.budget import Account
+from bohb_study.schema import CellKey
 from bohb_study.store import CellRecord
 from bohb_study.study import Cell
 
 LR = {"kind": "float", "lower": 0.1, "upper": 1.0, "conditional": False}
 UNITS = {"kind": "int", "lower": 1, "upper": 9, "conditional": True}
+CONSTANT = {"kind": "categorical", "choices": ["sgd"], "conditional": False}
 KIND = {"kind": "categorical", "choices": [32, 64, True, "sgd"], "conditional": False}
 
 
+TOY: CellKey = ("toy", "random", 0)
+
+
 def study(
-    space: Any = None, resumable: bool = True, curve: bool = True, **columns: Any
+    space: Any = None,
+    resumable: bool = True,
+    curve: bool = True,
+    key: CellKey = TOY,
+    costs: tuple[int, ...] = (1, 3, 9),
+    **columns: Any,
 ) -> Evidence:
     """One cell of two trials that climb to levels 1 and 3, and whatever columns are given."""
+    task, method, seed = key
     rows = pd.DataFrame(
         {
-            "task": "toy",
-            "method": "random",
-            "seed": 0,
+            "task": task,
+            "method": method,
+            "seed": seed,
             "seq": range(4),
             "trial": [0, 1, 0, 1],
             "level": [1, 1, 3, 3],
@@ -35,14 +50,28 @@ def study(
     )
     rows["units_total"] = rows["units"].cumsum()
     charged = int(rows["units"].sum())
-    ledger = Account(9, charged, charged, 9 - charged, 9, "budget")
-    record = CellRecord(Cell("toy", "random", 0), 2, len(rows), "", "", {}, (), ledger=ledger)
+    top = costs[-1]
+    ledger = Account(top, charged, charged, top - charged, top, "budget")
+    record = CellRecord(Cell(*key), 2, len(rows), "", "", {}, (), ledger=ledger)
     return evidence(
         rows,
-        records={("toy", "random", 0): record},
-        asked=[("toy", "random", 0)],
-        tasks={"toy": TaskFacts((1, 3, 9), curve, resumable, space)},
-        methods={"random": MethodFacts()},
+        records={key: record},
+        asked=[key],
+        tasks={task: TaskFacts(costs, curve, resumable, space)},
+        methods={method: MethodFacts()},
+        budget=1,
+        workers=1,
+    )
+
+
+def together(*parts: Evidence) -> Evidence:
+    """One study of the cells of several."""
+    return evidence(
+        pd.concat([part.frame for part in parts], ignore_index=True),
+        records={key: record for part in parts for key, record in part.records.items()},
+        asked=[key for part in parts for key in part.asked],
+        tasks={name: task for part in parts for name, task in part.tasks.items()},
+        methods={name: method for part in parts for name, method in part.methods.items()},
         budget=1,
         workers=1,
     )
@@ -109,3 +138,185 @@ def test_levels_between_rungs_are_for_curves() -> None:
     assert check_ledger(study(**between)).findings == []
     (wrong,) = check_ledger(study(curve=False, **between)).findings
     assert wrong.what == "row 0: level 2 is not on the ladder; and 1 more"
+
+
+def test_a_cell_without_a_record_has_no_account() -> None:
+    (wrong,) = check_ledger(replace(study(), records={})).findings
+    assert str(wrong) == "ledger: toy/random/0: its account was not recorded"
+
+
+def test_every_task_has_a_ladder_of_its_own() -> None:
+    """A level is looked for on that of its task, and one task does not hide what another has."""
+    steep: Any = {"level": [2, 2, 4, 4], "units": [2, 2, 2, 2]}
+    other = study(curve=False, key=("b", "random", 0), costs=(2, 4, 16), **steep)
+    assert check_ledger(together(study(curve=False, key=("a", "random", 0)), other)).findings == []
+    off: Any = {"level": [2, 2, 3, 3], "units": [2, 2, 1, 1]}
+    wrong = study(curve=False, key=("a", "random", 0), **off)
+    found = [str(one) for one in check_ledger(together(wrong, other)).findings]
+    assert found == ["ledger: a/random/0: row 0: level 2 is not on the ladder; and 1 more"]
+
+
+# Completeness
+
+
+def of_status(*status: str, key: CellKey = TOY, **columns: Any) -> Evidence:
+    """One cell of trials that are trained at once, and how each ended."""
+    n = len(status)
+    trials: Any = {"seq": range(n), "trial": range(n), "level": [9] * n, "units": [9] * n}
+    return study(key=key, **{**trials, "status": list(status), **columns})
+
+
+def incomplete(evidence: Evidence) -> list[str]:
+    return [str(finding) for finding in check_complete(evidence).findings]
+
+
+def test_a_cell_is_done_where_there_are_rows_and_a_record() -> None:
+    whole = of_status("ok")
+    gone = "complete: toy/random/1: asked for, but not done"
+    asked = [*whole.asked, ("toy", "random", 1)]
+    assert incomplete(replace(whole, asked=asked)) == [gone]
+    only_rows = together(whole, replace(of_status("ok", key=("toy", "random", 1)), records={}))
+    assert incomplete(only_rows) == [gone]
+    record = whole.records[TOY]
+    only_record = {**whole.records, ("toy", "random", 1): record}
+    assert incomplete(replace(whole, asked=asked, records=only_record)) == [gone]
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(1, "1 seed"), (2, "2 seeds")])
+def test_seeds_are_counted_within_a_task(seeds: int, said: str) -> None:
+    """What another task was asked for says nothing of this one."""
+    asked = {("a", "asha"): 3, ("a", "random"): seeds, ("b", "asha"): 4, ("b", "random"): 4}
+    cells = [of_status("ok", key=(*pair, i)) for pair, n in asked.items() for i in range(n)]
+    assert incomplete(together(*cells)) == [
+        f"complete: a/random: {said}, where others have 3 (known: no more were asked for)"
+    ]
+
+
+def test_the_end_of_a_training_is_its_last_row_in_its_cell() -> None:
+    """Cells follow each other, and the next may begin with the trial that ended the one before."""
+    failed = of_status("failed", key=("toy", "asha", 0))
+    assert incomplete(together(failed, of_status("ok"))) == [
+        "complete: toy/asha: none of its 1 trainings has a result"
+    ]
+    assert incomplete(together(of_status("ok", key=("toy", "asha", 0)), of_status("failed"))) == [
+        "complete: toy/random: none of its 1 trainings has a result"
+    ]
+    # a result at a low level is none where the training fails later; two trials take turns
+    climb: Any = {"trial": [0, 1, 0, 1], "level": [1, 1, 3, 3], "units": [1, 1, 2, 2]}
+    assert incomplete(of_status("ok", "ok", "failed", "failed", **climb)) == [
+        "complete: toy/random: none of its 2 trainings has a result"
+    ]
+    assert incomplete(of_status("ok", "ok", "failed", "ok", **climb)) == []
+
+
+def test_the_first_reason_of_a_method_without_result_is_said() -> None:
+    both = of_status("failed", "failed")
+    record = replace(both.records[TOY], failures={"0": "ValueError: one", "1": "ValueError: two"})
+    assert incomplete(replace(both, records={TOY: record})) == [
+        "complete: toy/random: none of its 2 trainings has a result; the first: ValueError: one"
+    ]
+
+
+# The model
+
+
+def modelled(
+    suggestions: int, by_model: int = 0, key: CellKey = TOY, space: Any = None, needs: int = 3
+) -> Evidence:
+    """A cell of full evaluations; after the third a model that needs so many can suggest."""
+    n = 3 + suggestions
+    made = of_status(
+        *["ok"] * n,
+        key=key,
+        rung=pd.array([pd.NA] * n, dtype="Int64"),
+        model_based=pd.array([i >= n - by_model for i in range(n)], dtype="boolean"),
+    )
+    facts = MethodFacts(model_after=lambda dimensions: needs * dimensions)
+    record = replace(made.records[key], hyperparameters={"lr": "float"})
+    return replace(
+        made,
+        methods={key[1]: facts},
+        records={key: record},
+        tasks={key[0]: replace(made.tasks[key[0]], space=space)},
+    )
+
+
+def test_thirty_suggestions_show_that_there_is_no_model() -> None:
+    """At 29 chance might have drawn them all, so it is not said."""
+    assert check_model(modelled(29)).findings == []
+    (wrong,) = check_model(modelled(30)).findings
+    assert wrong.what == "none of 30 suggestions by the model once it could exist"
+    assert check_model(modelled(30, by_model=1)).findings == []
+
+
+def test_a_model_needs_observations_by_what_varies() -> None:
+    """A constant is no dimension; without a record of the space all hyperparameters are."""
+    wide = {"lr": LR, "units": UNITS, "optimizer": CONSTANT}
+    assert check_model(modelled(3, by_model=1, space=wide)).findings != []
+    assert check_model(modelled(4, by_model=1, space=wide)).findings == []
+    assert check_model(modelled(1, by_model=1)).findings == []
+    # of the task itself
+    one, two = (modelled(1, by_model=1, key=(task, "bohb", 0)) for task in ("a", "b"))
+    wider = replace(two.records["b", "bohb", 0], hyperparameters={"lr": "float", "n": "int"})
+    both = check_model(together(one, replace(two, records={("b", "bohb", 0): wider})))
+    assert [finding.where for finding in both.findings] == ["b/bohb/0"]
+
+
+@pytest.mark.parametrize(
+    ("space", "known"),
+    [
+        ({"kind": KIND}, True),
+        ({"kind": KIND, "optimizer": CONSTANT}, True),
+        ({"lr": LR}, False),
+        ({"kind": KIND, "other": KIND}, False),
+        ({"kind": KIND, "lr": LR}, False),
+        (None, False),
+    ],
+)
+def test_no_model_is_known_of_a_space_of_one_categorical(space: Any, known: bool) -> None:
+    study = modelled(40, space=space)
+    (wrong,) = check_model(study).findings
+    assert (wrong.known is not None and "degenerate" in wrong.known) == known
+    declared = replace(study.methods["random"], known_defect="it has none")
+    (wrong,) = check_model(replace(study, methods={"random": declared})).findings
+    assert wrong.known is not None
+    assert (wrong.known == "it has none") != known
+
+
+def test_every_method_with_a_model_is_in_the_table_and_the_others_are_named_once() -> None:
+    keys = [("a", "bohb", 0), ("b", "bohb", 0)]
+    plain = [of_status("ok", key=("a", "random", 0)), of_status("ok", key=("b", "random", 0))]
+    models = [modelled(1, 1, key=key) for key in keys]
+    checked = check_model(together(*models, *plain))
+    assert checked.table == [
+        {"task": task, "method": "bohb", "level": 9, "trials": 4, "model_based": 1}
+        for task, _, _ in keys
+    ]
+    assert checked.places == 2
+    assert checked.notes == ["not applicable: random: no model"]
+    assert check_model(together(*models)).notes == []
+
+
+def test_a_trial_of_which_nobody_knows_is_not_the_models() -> None:
+    study = modelled(2, by_model=1)
+    study.frame["model_based"] = study.frame["model_based"].astype("boolean")
+    study.frame.loc[1:3, "model_based"] = pd.NA
+    (row,) = check_model(study).table
+    assert (row["trials"], row["model_based"]) == (5, 1)
+
+
+# Order
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_every_cell_ends_with_its_last_row(cut: int) -> None:
+    """The first and the last of a study as those between; rows before may say what they like."""
+    cells = []
+    for seed in range(3):
+        ends = ["stop", "stop" if seed == cut else "end"]
+        cells.append(
+            of_status("ok", "ok", key=("toy", "random", seed), decision=ends, full_evals=[1.0, 2.0])
+        )
+    (wrong,) = check_order(together(*cells)).findings
+    said = "row 1: the last decision is stop, not end"
+    assert str(wrong) == f"order: toy/random/{cut}: {said}"

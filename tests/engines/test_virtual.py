@@ -2,12 +2,15 @@
 
 import itertools
 import sys
+from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
 
 from bohb_study.analysis.diagnostics.brackets import check_rungs
 from bohb_study.engines import trainers, virtual
@@ -15,6 +18,8 @@ from bohb_study.engines.base import CellJob, CellResult, run_cell
 from bohb_study.engines.paused_states import States
 from bohb_study.errors import StudyError
 from bohb_study.methods import METHODS, get_method
+from bohb_study.methods.base import TIME
+from bohb_study.methods.ray.full_fidelity import FullFidelity
 from bohb_study.methods.recording.recording_scheduler import RecordingScheduler
 from bohb_study.methods.recording.recording_searcher import RecordingSearcher
 from bohb_study.running.reproduction import compare_frames
@@ -22,6 +27,7 @@ from bohb_study.schema import rows_hash, validate
 from bohb_study.study import Cell
 from bohb_study.tasks import make_task
 from fresh_python import printed
+from toy_cells import FiniteTask, RungTask
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 
@@ -249,6 +255,74 @@ def test_a_tie_is_broken_by_the_worker_and_not_by_the_trial(job: Any, steady_tas
     assert any(trials != sorted(trials) for trials in by_second)
 
 
+class PausesAtThree(FullFidelity):
+    """Pauses every trial at level 3 until all that there are wait; then they go on as they came.
+
+    Asked while nothing runs, it first ends as many trials as ``ends`` says, one each time, and
+    chooses none.
+    """
+
+    ends = 0
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        decision = super().on_trial_result(tune_controller, trial, result)
+        return TrialScheduler.PAUSE if result[TIME] == 3 else decision
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        trials = tune_controller.get_trials()
+        pending = [trial for trial in trials if trial.status == Trial.PENDING]
+        below = [t for t in trials if t.status == Trial.RUNNING and t.level < 3]
+        if pending or below:
+            return pending[0] if pending else None
+        waiting = [trial for trial in trials if trial.status == Trial.PAUSED]
+        if self.ends and waiting:
+            self.ends -= 1
+            tune_controller.stop_trial(waiting[0])
+            return None
+        return waiting[0] if waiting else None
+
+
+def paused_at_three(cell: CellJob, ends: int = 0) -> CellResult:
+    """A cell whose method is given that scheduler."""
+    pair = get_method(cell.cell.method).build(cell.problem)
+    pair.scheduler.scheduler = PausesAtThree(TIME, cell.task.ladder.max_time)
+    pair.scheduler.scheduler.ends = ends
+    return virtual.run_pair(cell, pair)
+
+
+@dataclass(frozen=True)
+class FreedInTurn(FiniteTask):
+    """The first epochs take long, and of each configuration otherwise; all others take a second."""
+
+    order: tuple[int, ...] = ()
+    """Trials as they reach level 3."""
+
+    name: ClassVar[str] = "toy-freed"
+    came: ClassVar[dict[Any, int]] = {}
+
+    def duration(self, config: Any, start: int, end: int) -> float:
+        trial = self.came.setdefault(tuple(config.items()), len(self.came))
+        return (end - start) * (10.0 + self.order.index(trial) if start < 3 else 1.0)
+
+
+@pytest.mark.parametrize("order", [(4, 0, 1, 5, 2, 3), (0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)])
+def test_whoever_was_freed_first_the_lowest_free_worker_is_taken(
+    order: tuple[int, ...], job: Any
+) -> None:
+    """Six that were freed in any order are given out from the lowest on: reports of one second
+    come in the order in which the trials were chosen."""
+    FreedInTurn.came.clear()
+    cell = job("grid", task=FreedInTurn(order=order), budget=10, workers=6)
+    frame = paused_at_three(cell).frame
+    at_three = frame.loc[frame["level"] == 3]
+    assert at_three["decision"].eq("pause").all()
+    assert at_three["trial"].tolist() == list(order)
+    later = frame[frame["level"] > 3]
+    expected = [(trial, level) for level in range(4, 10) for trial in range(6)]
+    assert list(zip(later["trial"], later["level"], strict=True)) == expected
+    assert later["virtual_seconds"].tolist() == [45.0 + s for s in range(1, 7) for _ in range(6)]
+
+
 def test_steps_in_flight_at_the_refusal_count(job: Any, steady_task: Any) -> None:
     """153 epochs in rounds of three: the first of the last round is refused its next step, and
     nobody decides about the other two any more."""
@@ -275,6 +349,53 @@ def test_coarse_steps_in_flight_at_the_refusal_count(job: Any, rung_task: Any) -
         27,
         81,
     )
+
+
+# Seconds
+
+
+@dataclass(frozen=True)
+class SteepTask(FiniteTask):
+    """Epoch n takes n seconds."""
+
+    name: ClassVar[str] = "toy-steep"
+
+    def duration(self, config: Any, start: int, end: int) -> float:
+        return sum(range(start + 1, end + 1))
+
+
+@dataclass(frozen=True)
+class SteepRungTask(RungTask):
+    """A training takes a second a unit, and starts over at each rung."""
+
+    name: ClassVar[str] = "toy-steep-rungs"
+
+    def duration(self, config: Any, start: int, end: int) -> float:
+        return float(end - start)
+
+
+def test_a_training_that_goes_on_takes_what_is_left_of_it(job: Any) -> None:
+    """From the level at which it paused: the parts of a training add up to the whole."""
+    frame = paused_at_three(job("grid", task=SteepTask(), budget=10)).frame
+    assert frame["decision"].eq("pause").sum() == 6
+    took = np.diff(frame["virtual_seconds"], prepend=0)
+    assert took.tolist() == frame["level"].tolist()  # epoch n takes n seconds
+    assert (pd.Series(took).groupby(frame["trial"]).sum() == 45).all()
+
+
+def test_a_training_that_starts_over_takes_all_of_it_again(job: Any) -> None:
+    frame = run_cell(job("hyperband", task=SteepRungTask(), budget=7)).frame
+    again = frame.groupby("trial").cumcount() > 0
+    assert again.sum() >= 3
+    took = np.diff(frame["virtual_seconds"], prepend=0)
+    assert took.tolist() == frame["level"].tolist()
+
+
+def test_a_step_may_take_no_time(job: Any, toy_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy_task, "duration", lambda *_: 0.0)
+    frame = run_cell(job("random", budget=2, workers=2)).frame
+    assert len(frame) == 18
+    assert frame["virtual_seconds"].eq(0).all()
 
 
 # What methods get
@@ -381,6 +502,48 @@ def test_a_scheduler_that_chooses_no_trial_is_an_error_and_no_endless_loop(
     with pytest.raises(StudyError) as error:
         virtual.run_pair(cell, pair)
     assert str(error.value) == f"toy/random/0: {workers} trials wait and none is chosen"
+
+
+@pytest.mark.parametrize("ends", [0, 2])
+def test_trials_that_wait_when_the_space_is_used_up_are_run_on(ends: int, job: Any) -> None:
+    """Also where the scheduler, asked while nothing runs, ends some of them and chooses none."""
+    result = paused_at_three(job("grid", task=FiniteTask(), budget=10, workers=8), ends)
+    reached = result.frame.groupby("trial")["level"].max().tolist()
+    assert reached == [3] * ends + [9] * (6 - ends)
+    account = result.account
+    assert account.violations() == []
+    assert (account.ended, account.charged) == ("space", 3 * ends + 9 * (6 - ends))
+
+
+def test_a_scheduler_that_ends_all_that_it_has_is_asked_about_the_next(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time another trial has been suggested, so this is no standstill, and no end."""
+    cell = job("random", budget=2)
+    pair = get_method("random").build(cell.problem)
+    choose = pair.scheduler.choose_trial_to_run
+
+    def ends_two(controller: Any) -> Any:
+        trial = choose(controller)
+        if int(trial.trial_id) < 2:
+            controller.stop_trial(trial)
+            return None
+        return trial
+
+    monkeypatch.setattr(pair.scheduler, "choose_trial_to_run", ends_two)
+    result = virtual.run_pair(cell, pair)
+    assert result.frame["trial"].tolist() == [2] * 9 + [3] * 9
+    assert result.account.ended == "budget"
+
+
+def test_a_searcher_that_never_suggests_is_an_error_and_no_end(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = job("random")
+    pair = get_method("random").build(cell.problem)
+    monkeypatch.setattr(pair.searcher, "suggest", lambda trial_id: None)
+    with pytest.raises(StudyError, match=r"^toy/random/0: 0 trials wait and none is chosen$"):
+        virtual.run_pair(cell, pair)
 
 
 # What it keeps

@@ -408,6 +408,23 @@ def test_a_record_of_the_wrong_form_is_damaged_and_run_again(
     assert cell_state(tmp_path, cell)[0] == "done"
 
 
+@pytest.mark.parametrize("key", ["rows", "sha256", "rows_hash", "hyperparameters", "extra"])
+def test_a_record_that_vouches_for_nothing_is_damaged(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame], key: str
+) -> None:
+    """Rows without a hash, above all, are never taken for done: as stored now, and as schema 1."""
+    write_cell(tmp_path, cell, frame_of(cell), {})
+    json_path = cell_paths(tmp_path, cell)[1]
+    record = read_json(json_path)
+    del record[key]
+    for text in (sealed_json(record), json.dumps({**record, "schema": 1}).encode()):
+        json_path.write_bytes(text)
+        assert cell_state(tmp_path, cell) == ("damaged", f"{json_path}: damaged: lacks {key}")
+        for read in (read_cell, cell_record):
+            with pytest.raises(StudyError, match=f"lacks {key}; run the same command: a damaged"):
+                read(tmp_path, cell)
+
+
 def test_a_key_that_a_record_lacks_is_named_by_whoever_needs_it(
     tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
 ) -> None:
