@@ -8,11 +8,15 @@ import pytest
 
 from bohb_study.audit.checks.accounting import check_ledger
 from bohb_study.audit.checks.completeness import check_complete
+from bohb_study.audit.checks.equal_spend import check_spend
 from bohb_study.audit.checks.model_use import check_model
+from bohb_study.audit.checks.promoted_trials import check_promotions
 from bohb_study.audit.checks.report_order import check_order
+from bohb_study.audit.checks.told_losses import check_told
 from bohb_study.audit.checks.value_ranges import check_range
 from bohb_study.audit.evidence import Evidence, MethodFacts, TaskFacts, evidence
 from bohb_study.budget import Account
+from bohb_study.methods.base import Halving
 from bohb_study.schema import CellKey
 from bohb_study.store import CellRecord
 from bohb_study.study import Cell
@@ -320,3 +324,168 @@ def test_every_cell_ends_with_its_last_row(cut: int) -> None:
     (wrong,) = check_order(together(*cells)).findings
     said = "row 1: the last decision is stop, not end"
     assert str(wrong) == f"order: toy/random/{cut}: {said}"
+
+
+# Who had spent its budget, what methods were told
+
+
+def spending(**charged: int) -> Evidence:
+    """One cell a method, of 10 allowed units, that ended as its space was used up."""
+    parts = []
+    for method, units in charged.items():
+        part = study(key=("toy", method.replace("_", "-"), 0))
+        (record,) = part.records.values()
+        account = Account(10, units, units, 10 - units, None, "space")
+        key = record.key
+        parts.append(replace(part, records={key: replace(record, ledger=account)}))
+    return together(*parts)
+
+
+def test_a_task_at_unequal_spend_is_named_and_explained() -> None:
+    checked = check_spend(spending(bohb=10, asha=2, grid=8))
+    assert checked.state == "known"
+    assert [str(one) for one in checked.findings] == [
+        "spend: toy: unequal spend of the budget: asha 20 %, grid 80 % (known: such a task is left "
+        "out of ranks, counts and tests)"
+    ]
+    assert {row["method"]: row["spent"] for row in checked.table} == {
+        "asha": 0.2, "bohb": 1.0, "grid": 0.8,
+    }  # fmt: skip
+    assert check_spend(spending(bohb=10, asha=9)).state == "holds"
+
+
+def test_a_baseline_with_a_larger_budget_is_compared_with_none() -> None:
+    whole = spending(bohb=10, random_2x=5)
+    methods = {**whole.methods, "random-2x": MethodFacts(budget_factor=2)}
+    assert check_spend(replace(whole, methods=methods)).state == "holds"
+    assert check_spend(whole).state == "known"
+
+
+def told(**counts: int) -> Evidence:
+    part = study()
+    (record,) = part.records.values()
+    known = {"told": {}} if counts else {}
+    return replace(part, records={TOY: replace(record, told=counts, json=known)})
+
+
+def test_a_loss_that_is_no_validation_loss_is_a_violation() -> None:
+    assert check_told(told(losses=4, otherwise=0)).state == "holds"
+    checked = check_told(told(losses=4, otherwise=1))
+    assert checked.state == "violated"
+    assert str(checked.findings[0]).startswith("told: toy/random/0: 1 of 4 losses")
+
+
+def test_cells_of_before_it_was_recorded_say_nothing() -> None:
+    checked = check_told(told())
+    assert checked.state == "not applicable"
+    assert checked.notes == ["not recorded in 1 of 1 cells"]
+
+
+# Who went on
+
+
+def promoted(
+    rule: Halving, rows: list[tuple[int, int, float, str]], costs: tuple[int, ...] = (1, 3, 9)
+) -> list[str]:
+    """What is found in rows of (trial, level, loss, decision), all of bracket 0 and at rungs."""
+    trial, level, loss, decision = zip(*rows, strict=True)
+    frame = pd.DataFrame(
+        {
+            "task": "toy", "method": "asha", "seed": 0, "seq": range(len(rows)), "trial": trial,
+            "level": level, "val_loss": loss, "decision": decision, "bracket": 0,
+            "rung": [costs.index(one) for one in level],
+            "status": ["failed" if one != one else "ok" for one in loss],
+        }
+    )  # fmt: skip
+    plan = [[(1, 3), (3, 1)]]
+    checked = check_promotions(
+        evidence(
+            frame,
+            records={},
+            asked=[],
+            tasks={"toy": TaskFacts(costs, True, True, None, eta=2)},
+            methods={"asha": MethodFacts({"toy": plan}, halving=rule)},
+            budget=9,
+            workers=1,
+        )
+    )
+    assert checked.places == 1
+    return [one.what for one in checked.findings]
+
+
+NONE = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("losses", "goes_on", "said"),
+    [
+        ((0.3, 0.1, 0.2), 1, []),
+        ((0.3, 0.1, 0.1), 2, []),  # of equals either may
+        ((0.3, 0.1, 0.2), 0, ["trial 0 went on with 0.3, where the 1 lowest are at most 0.1"]),
+        ((NONE, 0.1, 0.2), 0, ["trial 0 went on with inf, where the 1 lowest are at most 0.1"]),
+        ((NONE, NONE, NONE), 0, []),  # there is no other
+    ],
+)
+def test_of_a_bracket_the_lowest_go_on(
+    losses: tuple[float, ...], goes_on: int, said: list[str]
+) -> None:
+    rows = [(i, 1, loss, "pause") for i, loss in enumerate(losses)]
+    found = promoted("brackets", [*rows, (goes_on, 3, 0.05, "end")])
+    assert [line.partition("level 1: ")[2] for line in found] == said
+
+
+def test_a_bracket_that_was_cut_off_may_have_run_fewer() -> None:
+    assert promoted("brackets", [(0, 1, 0.3, "pause"), (1, 1, 0.1, "pause")]) == []
+
+
+def test_two_that_go_on_where_one_may_are_one_too_many() -> None:
+    rows = [(i, 1, loss, "pause") for i, loss in enumerate((0.3, 0.1, 0.2))]
+    (line,) = promoted("brackets", [*rows, (1, 3, 0.1, "stop"), (2, 3, 0.1, "end")])
+    assert "trial 2 went on with 0.2" in line
+
+
+@pytest.mark.parametrize(
+    ("decisions", "said"),
+    [
+        # the first goes on; then whoever is not above the median of those before
+        (("promote", "stop", "promote", "stop", "promote"), ""),
+        (("stop", "stop", "promote", "stop", "promote"), "trial 0 with 0.5, decision stop"),
+        (("promote", "promote", "promote", "stop", "promote"), "trial 1 with 0.6, decision prom"),
+        (("promote", "stop", "stop", "stop", "promote"), "trial 2 with 0.4, decision stop"),
+    ],
+)
+def test_asha_stops_who_is_not_among_the_best_so_far(decisions: tuple[str, ...], said: str) -> None:
+    losses = (0.5, 0.6, 0.4, NONE, 0.1)
+    rows = [(i, 1, *one) for i, one in enumerate(zip(losses, decisions, strict=True))]
+    found = promoted("stopping", [*rows, (4, 9, 0.1, "end")])
+    assert bool(found) == bool(said)
+    assert said in "".join(found)
+
+
+def test_a_loss_at_the_cutoff_may_have_been_rounded_either_way() -> None:
+    losses = (0.1, 0.2, 0.1 + 0.05)
+    for last in ("stop", "promote"):
+        rows = [
+            (i, 1, loss, d)
+            for i, (loss, d) in enumerate(zip(losses, ("promote", "stop", last), strict=True))
+        ]
+        assert promoted("stopping", [*rows, (0, 9, 0.1, "end")]) == []
+
+
+def test_paused_trials_are_promoted_once_they_are_among_the_best() -> None:
+    first = [(0, 1, 0.5, "pause"), (1, 1, 0.4, "pause")]
+    # one of two may: trial 1; trial 0 not before it is among the better half
+    assert promoted("promotion", [*first, (1, 3, 0.4, "pause")]) == []
+    (line,) = promoted("promotion", [*first, (0, 3, 0.4, "pause")])
+    assert "level 1: trial 0 went on, and was never among the best 1 / 2" in line
+    later = [(2, 1, 0.9, "pause"), (3, 1, 0.8, "pause"), (0, 3, 0.4, "pause")]
+    assert promoted("promotion", [*first, *later]) == []
+    # alone at its rung none of two may
+    (line,) = promoted("promotion", [(0, 1, 0.5, "pause"), (0, 3, 0.4, "end")])
+    assert "trial 0" in line
+
+
+def test_methods_without_a_rule_are_named() -> None:
+    checked = check_promotions(study())
+    assert checked.state == "not applicable"
+    assert checked.notes == ["not applicable: random: no halving that is known here"]

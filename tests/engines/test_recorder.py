@@ -12,6 +12,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Intege
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob
 from bohb_study.engines.recorder import Recorder, hyperparameter_kinds
+from bohb_study.engines.sealed_report import SealedReport
 from bohb_study.methods.recording.recording_scheduler import Record
 from bohb_study.methods.recording.recording_searcher import Suggestion
 from bohb_study.schema import build_frame, rows_hash, validate
@@ -69,9 +70,13 @@ def stub(*seconds: float, restarts: bool = False) -> Any:
     searcher = SimpleNamespace(
         suggestions={"one": Suggestion(4, A, True), "two": Suggestion(7, B, False)},
         take_seconds=lambda: left.pop(0) if left else 0.0,
+        told={},
     )
     scheduler = SimpleNamespace(
-        bracket_numbers={"one": 2, "two": None}, restarts=restarts, take_seconds=lambda: 0.5
+        bracket_numbers={"one": 2, "two": None},
+        restarts=restarts,
+        take_seconds=lambda: 0.5,
+        told={},
     )
     return SimpleNamespace(searcher=searcher, scheduler=scheduler)
 
@@ -80,11 +85,12 @@ def cell_job(workers: int = 1, curve: bool = True) -> CellJob:
     return CellJob(Cell("mixed", "bohb", 3), MixedTask(curve=curve), 2, workers)
 
 
-def report(loss: float, units: int = 1, **more: Any) -> Report:
+def report(loss: float, units: int = 1, **more: Any) -> SealedReport:
     extra = {"weights": 7.0, "memory": math.nan}
     if more.get("status", "ok") != "ok":
         loss = math.nan
-    return Report(loss, loss / 2, more.pop("seconds", 0.25), units, extra=extra, **more)
+    seconds = more.pop("seconds", 0.25)
+    return SealedReport(Report(loss, loss / 2, seconds, units, extra=extra, **more))
 
 
 def row(seq: int, trial: int, level: int, **more: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Claims: verdicts follow from intervals, numbers from the frames; what does not hold is said."""
 
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -240,17 +241,19 @@ def test_fcnet_says_by_how_many_standard_errors_it_differs() -> None:
     assert said.startswith("0.009900 +- 1.5e-05 (+1.2 and -16.0 s.e.)")
 
 
-def test_ablations_compare_seed_by_seed_and_mark_what_the_tests_tell_apart() -> None:
+def test_ablations_compare_seed_by_seed_and_mark_what_the_tests_tell_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def loss(task: str, method: str, seed: int, i: int) -> float:
         more = {"hyperband": 0.5, "bohb-random-0": -0.25}.get(method, 0.0)
         return seed + more + (0.1 * (-1) ** seed if method == "bohb-stock" else 0.0)
 
     tasks = {"a": 0.0, "b": None}
     methods = ("bohb", "hyperband", "bohb-stock", "bohb-random-0")
-    base = study("ablations", tasks, methods, 12, loss)
-    eta = study("eta", tasks, ("bohb",), 12, lambda t, m, s, i: s + 1.0, eta=9)
+    base = study("ablations", tasks, methods, 2, loss)
+    eta = study("eta", tasks, ("bohb",), 2, lambda t, m, s, i: s + 1.0, eta=9)
     rungs = study(
-        "rungs", tasks, ("bohb",), 12, lambda t, m, s, i: s - 1.0, task_option=["a.lowest_rung=2"]
+        "rungs", tasks, ("bohb",), 2, lambda t, m, s, i: s - 1.0, task_option=["a.lowest_rung=2"]
     )
     found = ablations_report(base, eta, rungs)
     (table,) = found.tables
@@ -263,11 +266,11 @@ def test_ablations_compare_seed_by_seed_and_mark_what_the_tests_tell_apart() -> 
     (stock,) = (row for row in table.rows if row[0].text == "neither fix (as Ray ships it)")
     assert stock[2].emphasis == "plain"
     assert found.numbers["gains"]["hyperband"]["a"]["gain"] == 0.5
-    # ten comparisons, of which eight have all twelve seeds on one side: p = 2 / 2^12 each
-    assert found.numbers["gains"]["hyperband"]["a"]["holm"] == pytest.approx(10 * 2 / 2**12)
+    # ten comparisons, most of which have all seeds on one side
+    assert found.numbers["gains"]["hyperband"]["a"]["holm"] == pytest.approx(10 * 2 / 2**SEEDS)
     assert "Holm's correction over the 10 comparisons" in found.notes[-1]
-    two = [study(name, tasks, methods, 2, loss) for name in ("ablations",)]
-    (few,) = ablations_report(*two).tables
+    monkeypatch.setattr(sys.modules[__name__], "SEEDS", 3)
+    (few,) = ablations_report(study("ablations", tasks, methods, 2, loss)).tables
     assert {cell.emphasis for row in few.rows for cell in row[2:]} == {"plain"}
 
 

@@ -279,6 +279,16 @@ def test_a_study_at_several_workers_cannot_where_tune_ran_it(
         prepare_rerun(several)
 
 
+def test_a_cell_whose_trials_were_ended_by_limits_cannot(
+    study: Callable[..., LoadedStudy],
+) -> None:
+    limited = study()
+    key = ("digits", "random", 3)
+    limited.cells[key] = replace(limited.cells[key], limits={"trial_timeout": 5.0, "trials": 1})
+    with pytest.raises(NotReproducibleError, match="some of its trials were ended by limits"):
+        prepare_rerun(limited)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster")
 def test_virtual_at_several_workers_comes_out_again(tmp_path: Path, cells_run_here: None) -> None:
     """Run, read, allowed, equal; and a loss that was changed is found."""

@@ -20,6 +20,7 @@ from bohb_study.running.status import lines_of, status_of
 from bohb_study.store import read_study
 from bohb_study.store.journals import journal_place
 from bohb_study.store.locking import holder, locked
+from bohb_study.store.sealed import read_json, sealed_json
 from bohb_study.store.sidecars.heartbeat_json import (
     HEARTBEAT_FILE,
     Heartbeat,
@@ -85,6 +86,17 @@ def test_a_finished_study(finished: Path, capsys: pytest.CaptureFixture[str]) ->
     given = json.loads(capsys.readouterr().out)
     assert (given["done"], given["failed"], given["left"]) == (2, {}, [])
     assert given["heartbeat"]["end"] == "finished"
+
+
+def test_cells_that_went_on_are_counted(folder: Path) -> None:
+    path = folder / "cells/branin-mf/random/0.json"
+    record = read_json(path)
+    resumed = {"times": 1, "reports": 7, "repeated": 0}
+    path.write_bytes(sealed_json({**record, "resumed": resumed}))
+    assert said(folder)[:2] == [
+        f"{folder.name}: 2 of 2 cells done",
+        "  1 of them went on after they had been killed",
+    ]
 
 
 def test_a_killed_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

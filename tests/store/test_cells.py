@@ -438,3 +438,16 @@ def test_a_key_that_a_record_lacks_is_named_by_whoever_needs_it(
     for key, need in needs.items():
         with pytest.raises(StudyError, match=rf"0\.json: does not say {key}; remove it and run"):
             need()
+
+
+def test_what_happened_to_a_cell_comes_back(
+    tmp_path: Path, cell: Cell, frame_of: Callable[..., pd.DataFrame]
+) -> None:
+    happened: dict[str, dict[str, Any]] = {
+        "resumed": {"times": 1, "reports": 7, "repeated": 0},
+        "limits": {"trial_timeout": 5.0, "trial_memory": None, "trials": 2},
+        "told": {"losses": 9, "otherwise": 0},
+    }
+    write_cell(tmp_path, cell, frame_of(cell), happened)
+    record = cell_record(tmp_path, cell)
+    assert {name: getattr(record, name) for name in happened} == happened
