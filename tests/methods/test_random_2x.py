@@ -60,7 +60,7 @@ def test_a_stored_study_knows_its_larger_budgets(folder: Path, form: str, tmp_pa
         folder = tmp_path / "pack"
     study = load_study(folder)
     assert study.larger_budgets == {"random-2x": 2}
-    assert figure_study(study, 0, allow_missing=False).larger_budgets == {"random-2x": 2}
+    assert figure_study(study, allow_missing=False).larger_budgets == {"random-2x": 2}
 
 
 def test_a_study_of_before_has_none() -> None:

@@ -530,7 +530,7 @@ def test_a_study_of_both_examples_is_stored_drawn_audited_and_reproduced(
         assert study.study.methods == ("random", "HalvingEvolution", "sobol-asha")
         audit = audit_study(study)
         assert audit.passes, audit.lines()
-        figure_study(study, 0, allow_missing=False)
+        figure_study(study, allow_missing=False)
         assert style.line("sobol-asha").label == "Sobol + ASHA"
         assert style.line("HalvingEvolution").label == "Halving evolution"
     cells = [c for c in config.cells() if c.seed == 0]

@@ -132,7 +132,7 @@ PAGES = ("one row", "all failed", "accuracy")
 
 
 def shown(loaded: LoadedStudy) -> FigureStudy:
-    return with_derived(figure_study(loaded, 0, allow_missing=True), loaded)
+    return with_derived(figure_study(loaded, allow_missing=True), loaded)
 
 
 def words(figure: Figure) -> list[str]:

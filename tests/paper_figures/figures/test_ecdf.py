@@ -114,3 +114,37 @@ def test_what_is_drawn_is_that_data_with_names_at_the_ends(study: FigureStudy) -
 def test_without_references_there_is_nothing_to_draw(study: FigureStudy) -> None:
     with pytest.raises(StudyError, match="no task has a reference"):
         figure(replace(study, references={}))
+
+
+def test_first_touches_have_a_panel_where_values_may_rise(study: FigureStudy) -> None:
+    """Noise-free losses of random search here rise again after every second report."""
+    frame = study.frame.assign(true_loss=study.frame["val_loss"] + study.frame["seq"] % 2 / 10)
+    held, first, *rest = panels(replace(study, frame=frame))
+    assert held.group.title == first.group.title
+    assert (held.held, first.held) == (True, False)
+    assert [panel.held for panel in rest] == [True, False]
+    for own, touched in zip(held.curves, first.curves, strict=True):
+        moments = np.array([2.0, 4.0, 8.0])
+        shares = [
+            curve.share[np.searchsorted(curve.x, moments, side="right") - 1]
+            for curve in (own, touched)
+        ]
+        assert (shares[0] <= shares[1]).all()
+    drawn, caption = figure(replace(study, frame=frame))
+    titles = [axes.get_title() for axes in drawn.axes]
+    assert titles[0].endswith(": reached and held")
+    assert titles[1].endswith(": first reached, be it lost again")
+    assert "Below: from its first touch on, be it lost again." in caption
+    assert all(panel.held for panel in panels(study))
+
+
+def test_tasks_at_unequal_spend_are_left_out(study: FigureStudy) -> None:
+    digits, *rest = study.tasks
+    uneven = replace(study, tasks=(replace(digits, spent={"asha": 0.5, "bohb": 1.0}), *rest))
+    assert [task.name for panel in panels(uneven) for task in panel.group.tasks] == [
+        "two", "single",
+    ]  # fmt: skip
+    _, caption = figure(uneven)
+    assert "Left out, for unequal spend of the budget: digits (asha 50 %)." in caption
+    with pytest.raises(StudyError, match="nothing to compare: unequal spend"):
+        panels(uneven.of(["digits"]))

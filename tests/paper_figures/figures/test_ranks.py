@@ -53,7 +53,7 @@ def test_the_lines_are_the_mean_ranks_of_methods_that_all_tasks_have(study: Figu
     assert drawn.axes[0].get_xlabel() == "full evaluations"
     assert "Not ranked, as some task lacks them: asha, grid." in caption
     assert "over 3 seeds, then over the tasks of a family, then over 2 families" in caption
-    assert "needs 10 families of tasks; there are 2 (digits, mfh3)." in caption
+    assert "needs 10 families of tasks; there are 2 (digits, mfh)." in caption
     assert "range of the seeds, not an interval" in caption
     assert "random-2x" not in caption
     assert caption.endswith(f"Source: {study.provenance}.")
@@ -108,3 +108,14 @@ def test_a_diagram_only_where_ten_families_stand_behind_it(
     assert "mean ranks over 10 families" in caption
     assert "Friedman's test: chi-square" in caption
     assert "No critical-difference" not in caption
+
+
+def test_tasks_at_unequal_spend_are_left_out(study: FigureStudy) -> None:
+    first, *rest = study.tasks
+    uneven = replace(study, tasks=(replace(first, spent={"random": 0.5, "bohb": 1.0}), *rest))
+    shown = ranks(uneven)
+    assert first.name not in shown.curves.by_task
+    assert len(shown.curves.by_task) == len(study.tasks) - 1
+    _, caption = figure(uneven)
+    words = f"Left out, for unequal spend of the budget: {first.name} (random 50 %)."
+    assert words in caption

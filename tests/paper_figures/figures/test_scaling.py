@@ -81,7 +81,9 @@ def test_the_order_of_the_seeds_changes_no_interval(monkeypatch: pytest.MonkeyPa
 def test_a_run_is_censored_where_it_ends() -> None:
     x, y = np.array([1.0, 2.0, 5.0, 9.0]), np.array([np.nan, 3.0, 2.0, 2.5])
     cell = StepFunction(x, y)
-    assert _time(cell, 2.0) == (5.0, True)
+    # 2.0 is reached at 5 and lost again
+    assert _time(cell, 2.0) == (9.0, False)
+    assert _time(cell, 2.5) == (5.0, True)
     assert _time(cell, 1.0) == (9.0, False)
     assert _time(replace(cell, y=y * np.nan), 1.0) == (9.0, False)
     never = _reached(4, np.arange(10.0), np.zeros(10, dtype=bool), 0)

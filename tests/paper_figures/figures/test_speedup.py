@@ -75,7 +75,7 @@ def test_dots_are_speedups_and_arrows_bounds(drawn: tuple[Figure, str]) -> None:
 def test_the_figure_says_what_its_marks_are(drawn: tuple[Figure, str]) -> None:
     figure_, caption = drawn
     names = {text.get_text() for text in figure_.legends[0].get_texts()}
-    assert names == {
+    assert names - {" "} == {
         *(f"target: random at {share} %" for share in (25, 50, 100)),
         "not reached: less than",
     }
@@ -104,10 +104,15 @@ def test_nothing_is_clipped_and_no_text_overlaps(make_study: Studies) -> None:
 
 def test_the_table_says_the_same(study: FigureStudy) -> None:
     made = table(study)
-    assert made.headings == ("task", "method", "25 %", "50 %", "100 %")
-    assert made.texts() == [
+    shares = ("25 %", "50 %", "100 %")
+    assert made.headings == ("task", "method", *shares, *(f"first touch: {s}" for s in shares))
+    assert [row[:5] for row in made.texts()] == [
         ("digits", "BOHB", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "2.0 [2.0, 2.0]"),
         ("", "ASHA", "1.0 [1.0, 1.0]", "1.0 [1.0, 1.0]", "not reached (< 0.75)"),
+    ]
+    assert [row[5:] for row in made.texts()] == [
+        ("1.0", "1.0", "2.0"),
+        ("1.0", "1.0", "not reached (< 0.75)"),
     ]
     assert "over 3 seeds [range, not an interval]" in made.notes[0]
     assert "1.0 [1.0, 1.0]" in to_markdown(made)
@@ -120,7 +125,7 @@ def test_what_random_search_did_not_reach_is_a_bound_too(make_study: Studies) ->
     frames = [random, falling("asha", 9, seeds=5), falling("bohb", 9, seeds=5).assign(val_loss=0.0)]
     own = make_study(*frames)
     own = replace(own, tasks=tuple(replace(task, budget=8.0) for task in own.tasks))
-    assert [row[-1] for row in table(own).texts()] == ["> 8.0 [1.0, -]", "not reached"]
+    assert [row[4] for row in table(own).texts()] == ["> 8.0 [1.0, -]", "not reached"]
     (axes,) = figure(own)[0].axes
     assert mark(axes, "_dot/digits/bohb/1.0").get_marker() == ">"
     assert mark(axes, "_dot/digits/asha/1.0").get_marker() == "x"
@@ -137,3 +142,32 @@ def test_without_random_search_there_is_nothing_to_draw(study: FigureStudy) -> N
         figure(study.of(["alone"]))
     with pytest.raises(StudyError, match="no method to be compared"):
         figure(study.of(["digits"], ["random", "random-2x"]))
+
+
+def test_a_touch_that_was_lost_again_is_a_stroke_beside_the_dot(make_study: Studies) -> None:
+    """Noise-free losses: bohb touches the target with its first evaluation, and holds it at 3."""
+    touched = falling("bohb", 3).assign(val_loss=lambda f: 9.0 - f["seq"])
+    frames = [
+        touched.assign(true_loss=falling("bohb", 3)["val_loss"].where(touched["seq"] > 0, 1.0)),
+        falling("random", 6).assign(true_loss=lambda f: f["val_loss"]),
+    ]
+    own = make_study(*frames)
+    own = replace(own, tasks=tuple(replace(task, budget=8.0) for task in own.tasks))
+    figure_, caption = figure(own)
+    (axes,) = figure_.axes
+    assert mark(axes, "_dot/digits/bohb/1.0").get_xdata()[0] == 2
+    assert mark(axes, "_first/digits/bohb/1.0").get_xdata()[0] == 6
+    assert "first touch of it" in {text.get_text() for text in figure_.legends[0].get_texts()}
+    assert "Small strokes: the same by the first touch" in caption
+    (row,) = table(own).texts()
+    assert (row[4], row[7]) == ("2.0 [2.0, 2.0]", "6.0")
+
+
+def test_a_task_at_unequal_spend_is_marked(study: FigureStudy) -> None:
+    digits, alone = study.tasks
+    marked = replace(study, tasks=(replace(digits, spent={"bohb": 0.5, "asha": 1.0}), alone))
+    figure_, caption = figure(marked)
+    assert figure_.axes[0].get_title() == "digits \N{DAGGER}"
+    words = "\N{DAGGER} Not compared, for unequal spend of the budget: digits (bohb 50 %)."
+    assert words in caption
+    assert words in table(marked).notes

@@ -56,7 +56,11 @@ def test_every_method_is_tested_against_the_declared_one(study: FigureStudy) -> 
     assert primary["p"].strip("*") == f"{p:.2g}"
     assert primary["n"] == "8"
     assert primary["smallest p"] == f"{2 / 2**8:.2g}"
-    assert primary["gain"] == f"{trim_mean(random - bohb, 0.25):+.3g}"
+    gains = random - bohb
+    assert trim_mean(gains, 0.25) == pytest.approx(float(primary["gain"].split()[0]), rel=1e-3)
+    # eight seeds: their range
+    assert primary["gain"] == interval(trim_mean(gains, 0.25), gains.min(), gains.max(), sign=True)
+    assert "[range, not an interval]" in " ".join(table.notes)
     assert primary["won"] == f"{100 * np.mean(bohb < random):.0f} %"
     notes = " ".join(table.notes)
     assert "one family per task (8 tests)" in notes
@@ -75,7 +79,10 @@ def test_a_pair_is_shown_from_the_declared_methods_side(study: FigureStudy) -> N
         row[1].strip("*"): row for row in marked(pairwise_tests.table(study, ("grid", "random")))
     }
     there, back = bohb["Grid"], grid["BOHB"]
-    assert float(there[3]) == -float(back[3])
+    (gain, low, high), (back_gain, back_low, back_high) = (
+        [float(part.strip("[],")) for part in row[3].split()] for row in (there, back)
+    )
+    assert (gain, low, high) == (-back_gain, -back_high, -back_low)
     assert float(there[5].split()[0]) == 100 - float(back[5].split()[0])
     assert float(there[6]) == pytest.approx(1 - float(back[6]))
     assert there[7] == back[7]
@@ -145,15 +152,85 @@ def test_retrained_has_a_column(study: FigureStudy) -> None:
             "config_id": row["config_id"],
             "kind": "retrained",
             "status": "ok",
+            "val_loss": 2.0 + row["seed"] + repeat,
             "test_loss": 1.0 + row["seed"] + repeat,
         }
         for row in best.to_dict("records")
         for repeat in (0.0, 0.5)
     ]
     table = final_results_table.table(replace(study, finals=pd.DataFrame(again)))
-    assert table.headings[-1] == "retrained"
+    assert table.headings[-1] == "test loss, retrained"
     assert [row[-1] for row in marked(table)] == ["**4.750 [1.25, 8.25]**", "-", "-", "-"]
     assert any(note.startswith("Retrained, outside the budget") for note in table.notes)
+
+
+def retrained(study: FigureStudy, losses: dict[str, float]) -> FigureStudy:
+    """The same study, each method's incumbents trained again with about this validation loss."""
+    full = study.frame[study.frame["level"] == 27]
+    best = full.loc[full.groupby(["method", "seed"])["val_loss"].idxmin()]
+    again = [
+        {
+            **{name: row[name] for name in ("task", "method", "seed", "config_id")},
+            "kind": "retrained",
+            "status": "ok",
+            "test_loss": 0.5,
+            "val_loss": losses[row["method"]] + row["seed"] / 100,
+        }
+        for row in best.to_dict("records")
+        if row["method"] in losses
+    ]
+    return replace(study, finals=pd.DataFrame(again))
+
+
+def test_where_all_were_retrained_the_best_is_by_that_loss(study: FigureStudy) -> None:
+    chosen = marked(final_results_table.table(study))
+    (lucky,) = (row[1] for row in chosen if row[2].startswith("**"))
+    losses = {"bohb": 0.5, "random": 0.4, "grid": 0.3}
+    table = final_results_table.table(retrained(study, losses))
+    assert table.headings[2:] == (
+        "final loss", "final loss, retrained", "test loss", "test loss, retrained",
+    )  # fmt: skip
+    by_method = {row[1]: row for row in marked(table)}
+    assert lucky != "Grid"
+    assert by_method["Grid"][3] == "**0.3350 [0.300, 0.370]**"
+    assert sum(row[3].startswith("**") for row in by_method.values()) == 1
+    assert not any(row[2].startswith("**") for row in by_method.values())
+    assert any("flatters itself" in note for note in table.notes)
+
+
+def test_what_was_retrained_is_tested_and_what_was_chosen_stands_below(study: FigureStudy) -> None:
+    plain = pairwise_tests.table(study)
+    table = pairwise_tests.table(retrained(study, {"bohb": 0.5, "random": 0.4, "grid": 0.3}))
+    again, _, chosen, _ = marked(table)
+    assert (again[0], chosen[0]) == ("digits, retrained", "digits, chosen training")
+    assert again[3] == "-0.1000 [-0.100, -0.100]"
+    assert again[7] == "**0.0078**"
+    assert chosen[1:] == tuple(text.strip("*") for text in marked(plain)[0][1:])
+    assert any(note.startswith("Retrained: at the whole budget") for note in table.notes)
+    assert not any(note.startswith("Retrained: at the whole") for note in plain.notes)
+
+
+def test_a_task_at_unequal_spend_is_marked_and_not_tested(study: FigureStudy) -> None:
+    two = study.frame.assign(task="mfh3-good")
+    tasks = (
+        replace(study.tasks[0], spent={"bohb": 1.0, "random": 1.0, "grid": 0.4}),
+        replace(study.tasks[0], name="mfh3-good", spent={"bohb": 1.0, "grid": 1.0}),
+    )
+    both = replace(study, frame=pd.concat([study.frame, two], ignore_index=True), tasks=tasks)
+    tests = pairwise_tests.table(both)
+    assert [row[0] for row in marked(tests)] == ["mfh3-good", ""]
+    note = "Not tested, for unequal spend of the budget: digits (grid 40 %)."
+    assert note in tests.notes
+    table = final_results_table.table(both)
+    rows = marked(table)
+    assert rows[0][0] == "digits \N{DAGGER}"
+    assert [row[2].startswith("**") for row in rows].count(True) == 1
+    assert not any(row[2].startswith("**") for row in rows[:4])
+    assert any(note.startswith("\N{DAGGER} Not compared, for unequal") for note in table.notes)
+    with pytest.raises(StudyError, match="nothing to compare: unequal spend of the budget: digits"):
+        pairwise_tests.table(both.of(["digits"]))
+    # without the method that spent too little it is as any other
+    assert pairwise_tests.table(both.of(["digits"], ["bohb", "random"])).rows
 
 
 def test_a_larger_budget_that_ties_with_the_best_is_not_bold(study: FigureStudy) -> None:
