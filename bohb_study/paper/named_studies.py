@@ -220,6 +220,15 @@ STUDIES = {
             is_compact=True,
         ),
         PaperStudy(
+            "asha",
+            "Ray's ASHA, which stops trials, and the paper's, which promotes them",
+            tasks=("counting-ones-8", "mfh3-good", "branin-mf", "synthetic-curves"),
+            methods=("random", "asha", "asha-promotion"),
+            budget=50,
+            seeds=20,
+            is_compact=True,
+        ),
+        PaperStudy(
             "ablations-rungs",
             "the same without the two lowest rungs",
             tasks=ABLATION_TASKS,

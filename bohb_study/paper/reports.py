@@ -8,6 +8,7 @@ from pathlib import Path
 from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes, replace_files
 from bohb_study.paper.ablation_claims import ablations_report
+from bohb_study.paper.asha_claims import asha_report
 from bohb_study.paper.claims import ClaimsReport, claims_table
 from bohb_study.paper.counting_ones_claims import counting_ones_report
 from bohb_study.paper.dehb_claims import dehb_report
@@ -24,6 +25,8 @@ RESULTS = Path("docs/results.md")
 """The page of the documentation into which all claims are written."""
 BEGIN, END = "<!-- claims: written by bohb-study paper --claims -->", "<!-- end of claims -->"
 """Between these lines of the page stands what ``claims_section`` gives."""
+SHOWN = ("asha",)
+"""Groups whose tables are on the page although they claim something."""
 MAIN = "main"
 """The group whose results have a place of their own on the page: ``results_section``."""
 MAIN_BEGIN, MAIN_END = (
@@ -46,6 +49,7 @@ REPORTS: Mapping[str, Callable[..., ClaimsReport]] = {
     "dehb": dehb_report,
     "fcnet": fcnet_report,
     "ablations": ablations_report,
+    "asha": asha_report,
 }
 """Group of studies -> what is claimed of them, from their packed forms in the order of STUDIES."""
 
@@ -79,10 +83,15 @@ def write_report(group: str, paper: Path) -> Written | None:
 
 
 def claims_section(reports: Iterable[ClaimsReport]) -> str:
-    """All claims as one table, and the tables of groups that claim nothing, but for ``MAIN``."""
+    """All claims as one table, and the tables of groups in ``SHOWN`` and of those that claim nothing."""
     reports = [report for report in reports if report.name != MAIN]
     claims = claims_table([c for r in reports for c in r.claims], "Claim by claim")
-    tables = [table for report in reports if not report.claims for table in report.tables]
+    tables = [
+        table
+        for report in reports
+        if not report.claims or report.name in SHOWN
+        for table in report.tables
+    ]
     return "\n".join(map(to_markdown, [claims, *tables])).rstrip()
 
 
