@@ -10,6 +10,7 @@ from bohb_study.analysis import BOOTSTRAP_SEED, Estimate, estimate, main_rule
 from bohb_study.analysis.comparisons.endpoint import holm, signed_rank
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain, values_of
 from bohb_study.analysis.statistics.power import ALPHA
+from bohb_study.arrays import Floats
 from bohb_study.paper.claims import Claim, ClaimsReport, Verdict, together, written
 from bohb_study.store import LoadedStudy
 from bohb_study.summaries.table import Cell, Given, Table, bold, code, columns, rows
@@ -25,9 +26,8 @@ def asha_report(study: LoadedStudy) -> ClaimsReport:
     moments = [share * budget for share in SHARES]
     read = {task: _read(study, task, moments, budget) for task in study.study.tasks}
     places = [(task, at) for task in read for at in moments]
-    adjusted = dict(
-        zip(places, holm([_p(read[task], task, at) for task, at in places]), strict=True)
-    )
+    corrected = holm([_p(read[task], task, at) for task, at in places])
+    adjusted = dict(zip(places, corrected, strict=True))
     found: list[Sequence[Given]] = []
     numbers: dict[str, dict[str, Any]] = {}
     verdicts: dict[str, Verdict] = {}
@@ -104,4 +104,5 @@ def _differ(read: pd.DataFrame, task: str, at: float) -> str:
 
 
 def _over_seeds(read: pd.DataFrame, task: str, method: str, at: float) -> Estimate:
-    return estimate(values_of(read, task, method, at).to_numpy(dtype=np.float64), BOOTSTRAP_SEED)
+    values: Floats = values_of(read, task, method, at).to_numpy(dtype=np.float64)
+    return estimate(values, BOOTSTRAP_SEED)

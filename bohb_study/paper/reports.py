@@ -83,7 +83,7 @@ def write_report(group: str, paper: Path) -> Written | None:
 
 
 def claims_section(reports: Iterable[ClaimsReport]) -> str:
-    """All claims as one table, and the tables of groups in ``SHOWN`` and of those that claim nothing."""
+    """All claims as one table; the tables of groups that claim nothing or are in ``SHOWN``."""
     reports = [report for report in reports if report.name != MAIN]
     claims = claims_table([c for r in reports for c in r.claims], "Claim by claim")
     tables = [
