@@ -76,6 +76,7 @@ PLAN = (
     ),
     Item("finals-fashion-mnist", "finals", ("fashion-mnist",)),
     Item("anytime-counting-ones", "anytime", ("counting-ones",)),
+    Item("anytime-asha", "anytime", ("asha",)),
     Item("anytime-dehb", "anytime", ("dehb",)),
     Item("anytime-fcnet", "anytime", ("fcnet",)),
     Item("table-finals", "table-finals", EVERYTHING, COMPARED),

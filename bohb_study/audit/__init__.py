@@ -1,1 +1,1 @@
-"""The audit: the evidence that a study leaves, nine checks of it, and a verdict."""
+"""The audit: the evidence that a study leaves, twelve checks of it, and a verdict."""

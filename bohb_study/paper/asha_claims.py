@@ -104,5 +104,5 @@ def _differ(read: pd.DataFrame, task: str, at: float) -> str:
 
 
 def _over_seeds(read: pd.DataFrame, task: str, method: str, at: float) -> Estimate:
-    values: Floats = values_of(read, task, method, at).to_numpy(dtype=np.float64)
+    values: Floats = np.array(values_of(read, task, method, at), dtype=np.float64)
     return estimate(values, BOOTSTRAP_SEED)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bohb_study.analysis import BOOTSTRAP_SEED, Estimate, estimate
+from bohb_study.analysis import BOOTSTRAP_SEED, Estimate, estimate, main_rule
 from bohb_study.analysis.comparisons.endpoint import SHARES, PairTest, over_tasks, task_tests
 from bohb_study.analysis.comparisons.families import family_of
 from bohb_study.analysis.comparisons.mean_ranks import RankCurves, common_methods, rank_curves
 from bohb_study.analysis.comparisons.spending import in_words, spent_shares, underspent
 from bohb_study.analysis.diagnostics.rung_correlation import correlation_frame
 from bohb_study.analysis.frame_cells import narrow
+from bohb_study.analysis.incumbents.at_moment import incumbent_at
 from bohb_study.analysis.incumbents.retrained_losses import CHOSEN, RETRAINED, retrained_losses
 from bohb_study.analysis.statistics.aggregate import kind_of, label_of
 from bohb_study.analysis.statistics.power import ALPHA
@@ -87,6 +88,12 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         ],
         ignore_index=True,
     )
+    optima = {
+        name: task.optimum
+        for study in compared
+        for name, task in study.study.tasks.items()
+        if task.optimum is not None
+    }
     spent = {task: own for study in compared for task, own in _spent(study).items()}
     unequal = {task: own for task, shares in spent.items() if (own := underspent(shares))}
     retrained = {task: own for study in compared for task, own in _retrained(study).items()}
@@ -110,7 +117,10 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
             _rank_table("Mean ranks on tasks with several fidelities", ranks),
             _rank_table("Mean ranks of the methods that fit every task", single),
         ),
-        notes=tuple(_sentences(gains, ranks, single, guides, len(unequal))),
+        notes=(
+            *_sentences(gains, ranks, single, guides, len(unequal)),
+            *_optimum_sentence(ladders, tested, tops, budgets, optima),
+        ),
         numbers={
             "gains": [
                 {
@@ -348,6 +358,31 @@ def _sentences(
         f"are over seeds of these tasks, and {counted(families, 'families')} are too few for a "
         "test over tasks."
     )
+
+
+def _optimum_sentence(
+    frame: pd.DataFrame,
+    tasks: Sequence[str],
+    tops: Mapping[str, int],
+    budgets: Mapping[str, float],
+    optima: Mapping[str, float],
+) -> Iterable[str]:
+    """Which methods end at a known optimum, whose tasks so tell others from them no further."""
+    words = []
+    for task in [name for name in tasks if name in optima]:
+        own = frame[frame["task"] == task]
+        rule = main_rule(own)
+        if rule != "validated":
+            continue
+        read = incumbent_at(own, rule, tops, [budgets[task]], budgets[task])
+        at_it = np.isclose(read["value"], optima[task], rtol=1e-12, atol=1e-12)
+        counts = pd.Series(at_it).groupby(read["method"].to_numpy()).agg(["sum", "size"])
+        words += [
+            f"{method}'s in {row['sum']} of {row['size']} seeds on {task}"
+            for method, row in counts[counts["sum"] > 0].iterrows()
+        ]
+    if words:
+        yield f"Incumbents that end at the optimum itself, a regret of 0: {'; '.join(words)}."
 
 
 def _verdicts(gains: Sequence[TaskGain], other: str) -> str:

@@ -186,14 +186,14 @@ def _legend(drawn: Figure, shown: Speedups) -> None:
         for marker, label in _arrows(shown).items()
     ]
     if _touches(shown):
-        arrows.insert(0, Line2D([], [], color=GREY, **TOUCH, label="first touch of it"))
+        arrows.insert(0, Line2D([], [], color=GREY, **TOUCH, label="first touch"))
     nothing = Line2D([], [], linestyle="none", label=" ")
     drawn.legend(  # column by column, a line of each
         handles=list(chain(*zip_longest(targets, arrows, fillvalue=nothing))),
         loc="outside upper center",
         ncols=max(len(targets), len(arrows)),
         handlelength=1.2,
-        columnspacing=1.4,
+        columnspacing=1.2,
     )
 
 
@@ -207,9 +207,9 @@ def _arrows(shown: Speedups) -> dict[str, str]:
     """Markers of what is censored in the figure, and their meaning."""
     late, random_late = (np.isinf(shown.found[name]) for name in ("median", "base_median"))
     meanings = {
-        LATE: ("not reached: less than", late & ~random_late),
-        EARLY: ("random did not: more than", random_late & ~late),
-        NEITHER: ("neither reached it", late & random_late),
+        LATE: ("not reached: less", late & ~random_late),
+        EARLY: ("random's not: more", random_late & ~late),
+        NEITHER: ("neither", late & random_late),
     }
     return {marker: label for marker, (label, where) in meanings.items() if where.any()}
 
