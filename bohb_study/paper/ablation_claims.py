@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis import BOOTSTRAP_SEED, main_rule
-from bohb_study.analysis.comparisons.endpoint import holm, signed_rank
+from bohb_study.analysis.comparisons.endpoint import holm, paired_p
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain, values_of
 from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.errors import StudyError
@@ -98,13 +98,8 @@ def _notes(base: LoadedStudy, others: Iterable[LoadedStudy], tests: int) -> Iter
 
 def _p(found: pd.DataFrame, method: str, task: str) -> float:
     """Of ``bohb`` against a variant, an undefined incumbent being worse than any other."""
-    mine, others = (
-        values_of(found, task, name, 1.0).fillna(np.inf).to_numpy(dtype=np.float64)
-        for name in ("bohb", method)
-    )
-    with np.errstate(invalid="ignore"):
-        differences = np.where(mine == others, 0.0, others - mine)
-    return signed_rank(differences[differences != 0])
+    mine, others = (values_of(found, task, name, 1.0) for name in ("bohb", method))
+    return paired_p(mine, others)
 
 
 def _setting(study: LoadedStudy) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis import BOOTSTRAP_SEED, Estimate, estimate, main_rule
-from bohb_study.analysis.comparisons.endpoint import holm, signed_rank
+from bohb_study.analysis.comparisons.endpoint import holm, paired_p
 from bohb_study.analysis.incumbents.at_moment import incumbent_at, paired_gain, values_of
 from bohb_study.analysis.statistics.power import ALPHA
 from bohb_study.arrays import Floats
@@ -91,10 +91,7 @@ def _both(read: pd.DataFrame, task: str, at: float) -> list["pd.Series[float]"]:
 
 
 def _p(read: pd.DataFrame, task: str, at: float) -> float:
-    mine, others = (own.to_numpy(dtype=np.float64) for own in _both(read, task, at))
-    with np.errstate(invalid="ignore"):
-        differences = np.where(mine == others, 0.0, others - mine)
-    return signed_rank(differences[differences != 0])
+    return paired_p(*_both(read, task, at))
 
 
 def _differ(read: pd.DataFrame, task: str, at: float) -> str:

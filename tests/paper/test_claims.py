@@ -14,6 +14,7 @@ from bohb_study.analysis import Estimate
 from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes
 from bohb_study.paper.ablation_claims import ablations_report
+from bohb_study.paper.asha_claims import asha_report
 from bohb_study.paper.claims import (
     ClaimsReport,
     above_zero,
@@ -374,3 +375,28 @@ def test_the_papers_own_size_is_extrapolated_from_what_was_measured() -> None:
         power = 1 if method in {"random", "hpbandster-hyperband", "asha"} else 2
         hours = sum(walls) / len(walls) * 32**power * 4 * 512 / 3600
         assert line.startswith(f"{method}: 2048 cells, about {hours:,.1f} CPU hours ")
+
+
+def test_the_two_variants_of_asha_are_compared_seed_by_seed() -> None:
+    """Promotion is lower in every seed of one task, and alike on the other."""
+
+    def loss(task: str, method: str, seed: int, i: int) -> float:
+        lower = method == "asha-promotion" and task == "a"
+        return 2.0 + seed / 10 - (1.0 if lower else 0.0)
+
+    methods = ("random", "asha", "asha-promotion")
+    found = asha_report(study("asha", {"a": 0.0, "b": None}, methods, 10, loss))
+    (claim,) = found.claims
+    assert claim.holds == "yes: a; not decided: b"
+    (table,) = found.tables
+    rows = table.texts()
+    assert [row[:2] for row in rows] == [
+        ("a", "1"), ("", "3"), ("", "10"), ("b", "1"), ("", "3"), ("", "10"),
+    ]  # fmt: skip
+    # three of six comparisons differ, in all seeds: their p is 2 / 2^12 each, times six
+    p = 6 * 2 / 2**SEEDS
+    assert rows[0][4] == f"+1.000 [1.00, 1.00]; p {p:.2g}"
+    assert [row[5] for row in rows] == [f"{SEEDS}, lower in {SEEDS}"] * 3 + ["0, lower in 0"] * 3
+    assert [row[4].emphasis == "bold" for row in table.rows] == [True] * 3 + [False] * 3
+    assert found.numbers["gains"]["a"]["1"]["holm"] == pytest.approx(p)
+    assert "after Holm's correction over the 6 comparisons" in found.notes[1]

@@ -202,8 +202,7 @@ def _compare(
     if not len(both):
         raise StudyError(f"{task}: {' and '.join(pair)} share no seed")
     mine, others = both.T
-    with np.errstate(invalid="ignore"):  # undefined both: a tie, not inf - inf
-        gains = np.sort(np.where(mine == others, 0.0, others - mine))
+    gains = np.sort(differences(mine, others))
     nonzero = gains[gains != 0]
     defined = bool(np.isfinite(both).all())
     p = signed_rank(nonzero)
@@ -227,6 +226,24 @@ def _compare(
         **improvement([mine], [others], seed)._asdict(),
         basis=basis,
     )
+
+
+def differences(mine: Floats, others: Floats) -> Floats:
+    """By how much the first are lower, of shape (n,); undefined losses are infinite.
+
+    One that is undefined is infinitely worse; two are a tie.
+    """
+    with np.errstate(invalid="ignore"):  # not inf - inf
+        return np.where(mine == others, 0.0, others - mine)
+
+
+def paired_p(mine: "pd.Series[float]", others: "pd.Series[float]") -> float:
+    """Two-sided p of the signed-rank test of losses by seed, in the same order; NaN: undefined."""
+    found = differences(
+        np.array(mine.fillna(np.inf), dtype=np.float64),
+        np.array(others.fillna(np.inf), dtype=np.float64),
+    )
+    return signed_rank(found[found != 0])
 
 
 def signed_rank(nonzero: Floats) -> float:
