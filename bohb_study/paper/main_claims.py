@@ -104,8 +104,8 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
         raise StudyError("on no task had every method spent its budget: nothing to compare")
     gains, beside = _gains(level, tested, tops, budgets, retrained)
     ladders = level[level["task"].isin(tested)]
-    ranks = rank_curves(ladders, tops, budgets, BOOTSTRAP_SEED, retrained=retrained)
-    single = rank_curves(_common(level), tops, budgets, BOOTSTRAP_SEED, retrained=retrained)
+    ranks, ranks_chosen = _ranks(ladders, tops, budgets, retrained)
+    single, single_chosen = _ranks(_common(level), tops, budgets, retrained)
     guides = {task: _lowest(correlations, task) for task in with_bohb}
     return ClaimsReport(
         "main",
@@ -114,8 +114,8 @@ def main_report(*studies: LoadedStudy) -> ClaimsReport:
             _guide_table(correlations, with_bohb),
             *([_spend_table(spent, unequal)] if unequal else []),
             _gain_table(gains, beside, tested),
-            _rank_table("Mean ranks on tasks with several fidelities", ranks),
-            _rank_table("Mean ranks of the methods that fit every task", single),
+            _rank_table("Mean ranks on tasks with several fidelities", ranks, ranks_chosen),
+            _rank_table("Mean ranks of the methods that fit every task", single, single_chosen),
         ),
         notes=(
             *_sentences(gains, ranks, single, guides, len(unequal)),
@@ -154,6 +154,19 @@ def _spent(study: LoadedStudy) -> dict[str, dict[str, float]]:
 def _retrained(study: LoadedStudy) -> dict[str, pd.DataFrame]:
     finals = finals_frame(read_finals(study.path, study.study.id))
     return retrained_losses(_without_larger_budgets(study), study.study.tops, finals)
+
+
+def _ranks(
+    frame: pd.DataFrame,
+    tops: Mapping[str, int],
+    budgets: Mapping[str, float],
+    retrained: Mapping[str, pd.DataFrame],
+) -> tuple[RankCurves, RankCurves | None]:
+    """Ranks, at the end by what was retrained; and by what was chosen, where that is another."""
+    found = rank_curves(frame, tops, budgets, BOOTSTRAP_SEED, retrained=retrained)
+    if not retrained:
+        return found, None
+    return found, rank_curves(frame, tops, budgets, BOOTSTRAP_SEED)
 
 
 def _without_larger_budgets(study: LoadedStudy) -> pd.DataFrame:
@@ -285,31 +298,35 @@ def _cell(one: TaskGain | None) -> Cell:
     return Cell(text) if one.verdict == "not decided" else bold(text)
 
 
-def _rank_table(title: str, ranks: RankCurves) -> Table:
-    at = [ranks.at(share) for share in ranks.read]
-    order = np.argsort(stables(ranks.centre[:, -1]), kind="stable")
+def _rank_table(title: str, ranks: RankCurves, chosen: RankCurves | None) -> Table:
+    """Ranks at each share; at the end by retrained losses, with those of chosen trainings beside.
+
+    Args:
+        title: its first words.
+        ranks: by which methods are compared.
+        chosen: the same methods and tasks by what was chosen; None where nothing was retrained.
+    """
+    order = np.argsort(stables(ranks.centre[:, -1]), kind="stable").tolist()
+    moments = [(ranks, ranks.at(share), f"at {100 * share:.0f} %") for share in ranks.read]
+    if chosen is not None:
+        own, at, words = moments[-1]
+        moments[-1] = (own, at, f"{words}, {RETRAINED} where it was")
+        moments.append((chosen, chosen.at(1.0), f"at 100 %, {CHOSEN}"))
     found: list[Sequence[Given]] = [
-        (
-            code(ranks.methods[i]),
-            *(
-                f"{fixed(ranks.centre[i, j])} [{fixed(ranks.low[i, j])}, {fixed(ranks.high[i, j])}]"
-                for j in at
-            ),
-        )
-        for i in order
+        (code(ranks.methods[i]), *(_rank(own, i, at) for own, at, _ in moments)) for i in order
     ]
-    families = sorted({family_of(str(task)) for task in ranks.final.index})
+    families = sorted({family_of(task) for task in ranks.by_task})
     return Table(
-        f"{title} ({len(ranks.methods)} methods, {len(ranks.final)} tasks of {len(families)} "
-        f"families: {', '.join(families)}; 1 is best, [95 %] over seeds)",
-        (
-            Column("method"),
-            *columns(
-                *(f"at {100 * share:.0f} % of the budget" for share in ranks.read), align="right"
-            ),
-        ),
+        f"{title} ({len(ranks.methods)} methods, {len(ranks.by_task)} tasks of {len(families)} "
+        f"families: {', '.join(families)}; 1 is best, [95 %] over seeds; at a share of the budget)",
+        (Column("method"), *columns(*(words for *_, words in moments), align="right")),
         rows(found),
     )
+
+
+def _rank(ranks: RankCurves, method: int, at: int) -> str:
+    ends = [fixed(part[method, at]) for part in (ranks.low, ranks.high)]
+    return f"{fixed(ranks.centre[method, at])} [{', '.join(ends)}]"
 
 
 def _ranks_json(ranks: RankCurves) -> dict[str, dict[str, list[float]]]:
@@ -330,7 +347,7 @@ def _sentences(
     guides: Mapping[str, float],
     unequal: int,
 ) -> Iterable[str]:
-    """The interpretation in sentences, by rules that were fixed before the results."""
+    """The interpretation in sentences, by the declared tests."""
     tasks = len({one.test.task for one in gains})
     against = "; ".join(f"against {other}, {_verdicts(gains, other)}" for other in OTHERS)
     left_out = f", without {unequal} at unequal spend" if unequal else ""

@@ -11,15 +11,16 @@ that was asked for takes one panel, too.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import fill
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bohb_study.analysis import RULES, MethodCurves
+from bohb_study.analysis import RULES, MethodCurves, estimate
 from paper_figures.figure_study import FigureStudy
 from paper_figures.figures.anytime_data import panels
 from paper_figures.registry import FigureSpec
@@ -172,6 +173,24 @@ def _what(rows: Rows) -> str:
     return f"{first[0].upper()}{first[1:]} of the incumbent{more} ({better(shown)})"
 
 
+def _retrained_in_words(study: FigureStudy) -> Iterator[str]:
+    """What the ends of the curves are worth in fresh trainings, a sentence a task."""
+    for task in study.tasks:
+        if (losses := study.retrained.get(task.name)) is None:
+            continue
+        score = task.score
+        words = []
+        for method in style.in_order(set(losses.columns)):
+            values = losses[method].to_numpy(dtype=np.float64)
+            over = estimate(np.where(np.isfinite(values), values, np.nan), study.bootstrap_seed)
+            words.append(f"{style.line(method).label} {over.in_words(score)}")
+        yield (
+            f"Values on {task.name} are those of the trainings that were chosen, and flatter "
+            "themselves; retrained with fresh seeds the final configurations have: "
+            f"{', '.join(words)}."
+        )
+
+
 def _caption(study: FigureStudy, rows: Rows) -> str:
     everything = _all_curves(rows)
     tasks: dict[str, dict[str, list[str]]] = {}
@@ -203,6 +222,7 @@ def _caption(study: FigureStudy, rows: Rows) -> str:
         f"{legends.spread_sentence(everything)}",
         "Curves start where all seeds have an incumbent and end with the first cell that ends.",
         study.mark_in_words,
+        *_retrained_in_words(study),
         *(legends.larger_budget_in_words(*one) for one in study.larger_budgets.items()),
         f"Without such a stretch: {', '.join(undefined)}." if undefined else "",
         f"Missing cells: {', '.join(missing)}." if missing else "",
