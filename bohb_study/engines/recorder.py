@@ -13,7 +13,7 @@ import numpy as np
 from bohb_study.budget import Ledger
 from bohb_study.engines.base import CellJob, CellResult, Told
 from bohb_study.engines.journal import Journal
-from bohb_study.engines.sealed_report import SealedReport, opened
+from bohb_study.engines.sealed_report import SealedReport, opened_all
 from bohb_study.methods.base import WORST, Pair
 from bohb_study.methods.recording.recording_scheduler import Record
 from bohb_study.schema import DECISIONS, EXTRA, HP, STATUSES, Kind, columns_for, typed
@@ -113,8 +113,8 @@ class _TrialState:
     level: int = 0
     paused: bool = False
     """At its last report it stood at a milestone of a scheduler that pauses trials."""
-    seen: float = math.nan
-    """The loss that methods were to be told of its last report."""
+    last: SealedReport | None = None
+    """Its last report."""
 
 
 class Recorder:
@@ -144,7 +144,7 @@ class Recorder:
         """Reports that are not in the columns yet."""
         self._restarts = pair.scheduler.restarts
         self._extra: dict[str, Any] = {name: array("d") for name in job.task.extra_names}
-        self._told_by = (pair.scheduler.told, pair.searcher.told)
+        self._heard_scheduler, self._heard_searcher = pair.scheduler.told, pair.searcher.told
         self._told = self._told_otherwise = 0
 
     def add(
@@ -177,8 +177,9 @@ class Recorder:
         if len(self._new) == _BATCH:
             self._store()
         trial.level = level
-        trial.seen = report.val_loss if report.status == "ok" else WORST
-        self._compare(trial_id, trial.seen)
+        trial.last = report
+        if self._heard_scheduler or self._heard_searcher:
+            self._compare(trial_id, report)
         trial.paused = self._restarts and record is not None and record.rung is not None
 
     def _store(self) -> None:
@@ -190,7 +191,7 @@ class Recorder:
         )
         self._new.clear()
         val, test, seconds, executed, statuses, extras, messages = zip(
-            *map(opened, reports), strict=True
+            *opened_all(reports), strict=True
         )
         self.executed += sum(executed)
         if any(messages):
@@ -275,18 +276,24 @@ class Recorder:
         self._clock += task.duration(self._configs[trial.row], begin, level)
         return self._clock
 
-    def _compare(self, trial_id: str, seen: float) -> None:
-        """Count what scheduler and searcher were told of a trial's last report."""
-        for told in self._told_by:
-            if trial_id in told:
-                values = told.pop(trial_id)
-                self._told += len(values)
-                self._told_otherwise += sum(value != seen for value in values)
+    def _compare(self, trial_id: str, last: SealedReport | None) -> None:
+        """Count what scheduler and searcher have been told of a trial's last report."""
+        seen = None if last is None else last.val_loss if last.status == "ok" else WORST
+        for told in (self._heard_scheduler, self._heard_searcher):
+            if len(told) == 1 and told[0][0] == trial_id:  # nearly always
+                self._told += 1
+                self._told_otherwise += told.pop()[1] != seen
+                continue
+            # while one is decided about, others may be ended: what was said of it stays
+            others = [one for one in told if one[0] != trial_id]
+            self._told += len(told) - len(others)
+            self._told_otherwise += sum(one[0] == trial_id and one[1] != seen for one in told)
+            told[:] = others
 
     def forget(self, trial_id: str) -> None:
         """The trial has ended; its rows stay."""
         if trial := self._known.pop(trial_id, None):
-            self._compare(trial_id, trial.seen)
+            self._compare(trial_id, trial.last)
 
     def result(self, ledger: Ledger, wall: float, at_once: int = 1) -> CellResult:
         """What the cell gave.
@@ -297,8 +304,9 @@ class Recorder:
             at_once: how many trainings shared that time.
         """
         self._store()
-        for trial_id, trial in self._known.items():
-            self._compare(trial_id, trial.seen)
+        for trial_id in {one[0] for one in (*self._heard_scheduler, *self._heard_searcher)}:
+            trial = self._known.get(trial_id)
+            self._compare(trial_id, trial.last if trial else None)
         training = math.fsum(self._reports["train_seconds"])
         searching = math.fsum(self._reports["search_seconds"])
         searching += self._pair.searcher.take_seconds()

@@ -7,6 +7,8 @@ result that methods are given included, has ``SealedReport``, a type without a t
 stores reports opens them; a test names those modules.
 """
 
+from collections.abc import Iterable
+
 from bohb_study.tasks import Report
 from bohb_study.tasks.base import Status
 
@@ -34,3 +36,8 @@ class SealedReport:
 def opened(sealed: SealedReport) -> Report:
     """The whole report, for those who store it."""
     return sealed._sealed
+
+
+def opened_all(sealed: Iterable[SealedReport]) -> list[Report]:
+    """The same of many, at a fraction of the time."""
+    return [one._sealed for one in sealed]

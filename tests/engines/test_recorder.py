@@ -70,13 +70,13 @@ def stub(*seconds: float, restarts: bool = False) -> Any:
     searcher = SimpleNamespace(
         suggestions={"one": Suggestion(4, A, True), "two": Suggestion(7, B, False)},
         take_seconds=lambda: left.pop(0) if left else 0.0,
-        told={},
+        told=[],
     )
     scheduler = SimpleNamespace(
         bracket_numbers={"one": 2, "two": None},
         restarts=restarts,
         take_seconds=lambda: 0.5,
-        told={},
+        told=[],
     )
     return SimpleNamespace(searcher=searcher, scheduler=scheduler)
 

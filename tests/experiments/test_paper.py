@@ -124,7 +124,7 @@ def test_the_table_needs_the_packed_study_alone(made: Path) -> None:
     assert table.notes[0].startswith("mean over 2 seeds [range, not an interval] of each cell's")
     assert "outside the budget" in table.notes[1]
     assert "2 fresh training seeds each" in table.notes[1]
-    audit = ["audit: passes (8 checks, 4 cells; not applicable: model)"]
+    audit = ["audit: passes (11 checks, 4 cells; not applicable: model)"]
     text = (made / "papers" / "small" / "table.md").read_text()
     assert text == table_with_audit(table, audit).decode()
     lines = text.splitlines()

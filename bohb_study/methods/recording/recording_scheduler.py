@@ -77,8 +77,8 @@ class RecordingScheduler(TrialScheduler):
         self.scheduler = scheduler
         self.ladder = ladder
         self.records: dict[str, Record] = {}
-        self.told: dict[str, list[Any]] = {}
-        """Losses that the scheduler was given, by trial, until the recorder has compared them."""
+        self.told: list[tuple[str, Any]] = []
+        """Losses that the scheduler was given, with the trial, until the recorder compares them."""
         self.bracket_numbers: dict[str, int | None] = {}
         """Running number of each trial's bracket, in the order in which brackets are opened."""
         self.seconds = 0.0
@@ -146,7 +146,7 @@ class RecordingScheduler(TrialScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass through, timed, and record what was decided on this report."""
-        self.told.setdefault(trial.trial_id, []).append(result.get(METRIC))
+        self.told.append((trial.trial_id, result.get(METRIC)))
         due = self.due(trial)
         time = result[TIME]
         at_rung = due is not None and time >= due
@@ -179,7 +179,7 @@ class RecordingScheduler(TrialScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Pass the call through, timed."""
         if METRIC in result:
-            self.told.setdefault(trial.trial_id, []).append(result[METRIC])
+            self.told.append((trial.trial_id, result[METRIC]))
         self._timed(self.scheduler.on_trial_complete, tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

@@ -44,8 +44,8 @@ class RecordingSearcher(Searcher):
         self._decode = decode
         self.suggestions: dict[str, Suggestion] = {}
         """Of the trials that were not forgotten."""
-        self.told: dict[str, list[Any]] = {}
-        """Losses that the searcher was given, by trial, until the recorder has compared them."""
+        self.told: list[tuple[str, Any]] = []
+        """Losses that the searcher was given, with the trial, until the recorder compares them."""
         self.suggested = 0
         self.seconds = 0.0
         self.full = False
@@ -85,7 +85,7 @@ class RecordingSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass through, timed: this is where a model is refitted."""
-        self.told.setdefault(trial_id, []).append(result.get(METRIC))
+        self.told.append((trial_id, result.get(METRIC)))
         begin = perf_counter()
         self.searcher.on_trial_result(trial_id, result)
         self.seconds += perf_counter() - begin
@@ -95,7 +95,7 @@ class RecordingSearcher(Searcher):
     ) -> None:
         """Pass the call through, timed."""
         if result and METRIC in result:
-            self.told.setdefault(trial_id, []).append(result[METRIC])
+            self.told.append((trial_id, result[METRIC]))
         self.full = False
         begin = perf_counter()
         self.searcher.on_trial_complete(trial_id, result=result, error=error)
