@@ -28,8 +28,10 @@ from toy_cells import ToyTask
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
 
-SECONDS = 10.0
-"""How long ranks wait for each other here."""
+SECONDS = 60.0
+"""How long ranks wait for each other here; a loaded machine takes its time."""
+FEW = 10.0
+"""The same where one never answers."""
 
 
 class Recorded(Evaluation):
@@ -344,7 +346,11 @@ def test_a_training_goes_on_in_another_group_after_a_rank_was_killed_in_a_step(
     assert elsewhere.advance(2) == expected
 
 
-def test_a_rank_that_hangs_fails_the_step_within_the_limit(group: RankGroup) -> None:
+def test_a_rank_that_hangs_fails_the_step_within_the_limit(
+    group: RankGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group.close()  # its ranks start anew, with what follows
+    monkeypatch.setattr(group, "_seconds", FEW)
     hanging = packed(call=lambda: one_ends("hangs"))
     failing = GuardedEvaluation(AnyTask(), hanging, 0, group.start)
     begin = time.monotonic()
@@ -352,4 +358,4 @@ def test_a_rank_that_hangs_fails_the_step_within_the_limit(group: RankGroup) -> 
     waited = time.monotonic() - begin
     assert report.status == "failed"
     assert report.message.startswith("RankError: rank 1 of 2 did not answer within ")
-    assert SECONDS - 1 < waited < 3 * SECONDS
+    assert FEW - 1 < waited < 6 * FEW
