@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bohb_study import engines
-from bohb_study.engines.base import CellJob
+from bohb_study.engines.base import CellJob, Told
 from bohb_study.engines.sealed_report import SealedReport, opened
 from bohb_study.engines.virtual import run_pair
 from bohb_study.methods.base import METRIC, STATUS, TIME, Pair, seen
@@ -69,15 +69,24 @@ def reachable(thing: Any, depth: int = 6, met: set[int] | None = None) -> Iterat
         yield from reachable(part, depth - 1, met)
 
 
+VIEW = {"get_live_trials", "get_trials", "search_alg", "stop_trial"}
+"""All that a scheduler sees of the controller, which leads to recorder, task and trainers."""
+
+
 class Spy:
     """Looks for the test loss in all that is given to what it wraps."""
 
     def __init__(self) -> None:
         self.calls: dict[str, int] = {}
+        self.losses = 0
+        """Losses that were given."""
 
     def look(self, call: str, *given: Any) -> None:
         self.calls[call] = self.calls.get(call, 0) + 1
         for one in given:
+            self.losses += isinstance(one, dict) and METRIC in one
+            if hasattr(one, "stop_trial"):
+                assert {name for name in dir(one) if not name.startswith("_")} == VIEW
             found = [x for x in reachable(one) if isinstance(x, float) and x == TEST_LOSS]
             assert not found, f"{call}: a test loss can be reached from {one!r}"
 
@@ -107,7 +116,10 @@ def test_nothing_that_a_method_is_given_leads_to_a_test_loss(method: str) -> Non
     pair = job.pair()
     pair.scheduler.scheduler = SpyScheduler(pair.scheduler.scheduler, spy)
     pair.searcher.searcher = SpyScheduler(pair.searcher.searcher, spy)
-    frame = run_pair(job, pair).frame
+    result = run_pair(job, pair)
+    frame = result.frame
+    # every loss that either was given was compared, by whatever call it came
+    assert result.told == Told(spy.losses, 0)
     assert (frame["test_loss"] == TEST_LOSS).all()
     assert min(spy.calls[name] for name in ("on_trial_add", "on_trial_complete")) > 3
     assert spy.calls["choose_trial_to_run"] > 3

@@ -138,7 +138,8 @@ def test_a_task_at_unequal_spend_is_named_and_compared_nowhere(
     assert found.numbers["spent"] == {"counting-ones-8": {"hyperband": pytest.approx(0.4, abs=0.1)}}
     assert found.tables[1].texts()[0][:2] == ("counting-ones-8", "hyperband 40 %")
     assert found.tables[1].texts()[0][2].startswith("100 %")
-    assert "1 tasks of 1 families: mfh;" in found.tables[3].title
+    for table in found.tables[3:]:  # neither among all methods nor among those of every task
+        assert "1 tasks of 1 families: mfh;" in table.title
     assert "1 task with several fidelities, without 1 at unequal spend" in found.notes[0]
     with pytest.raises(StudyError, match="on no task had every method spent its budget"):
         main_report(replace(two, cells=cells))
