@@ -17,7 +17,8 @@ from bohb_study.analysis.incumbents.traces import incumbent
 from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes
 from bohb_study.paper.claims import ClaimsReport
-from bohb_study.paper.main_claims import OTHERS, main_report
+from bohb_study.paper.main_claims import main_report
+from bohb_study.paper.main_tables import OTHERS
 from bohb_study.store import CellRecord, LoadedStudy, load_study
 from bohb_study.store.sidecars.derived_frames import read_derived, write_derived
 from bohb_study.summaries.markdown import to_markdown
