@@ -59,7 +59,7 @@ def canonical(table: "pd.DataFrame", label: str, codes: Mapping[str, int]) -> Da
     if unknown := sorted(set(named) - set(codes)):
         raise ValueError(f"{unknown[0]!r} is no class; there are {', '.join(codes)}")
     labels = np.array([codes[name] for name in named], dtype=np.int64)
-    # by way of objects where they are categories: the number is the name of a category, not its code
+    # categories by way of objects: the number is a category's name, not its code
     columns = [
         np.array(column if column.dtype.kind in "fiu" else column.astype(object), float)
         for name, column in table.items()
