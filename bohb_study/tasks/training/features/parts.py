@@ -1,4 +1,4 @@
-"""The training, validation and test part of a table: stratified, and scaled by the training part."""
+"""Training, validation and test part of a table: stratified, and scaled by the training part."""
 
 from functools import lru_cache
 from typing import NamedTuple

@@ -52,13 +52,13 @@ class Source:
     left_out: tuple[str, ...] = ()
     """Columns, of either source, that are not used."""
 
-    def load(self, data: str, task: str = "") -> DataSet:
+    def load(self, data: str) -> DataSet:
         """The table, from where ``find`` finds it.
 
         Raises:
             UsageError: it is not there, damaged, or another one.
         """
-        path = self.find(data, task)
+        path = self.find(data)
         if path.suffix == ".rda":
             return self.from_mlbench(path)
         try:
