@@ -5,6 +5,16 @@ TASKS: dict[str, str] = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.training.lenet:LeNet"),
     "cifar10-resnet": "bohb_study.tasks.training.resnet:CifarResNet",
     "cifar10-resnet50-split": "bohb_study.tasks.training.resnet50_split:CifarResNet50Split",
+    **{
+        f"mlp-{data}": "bohb_study.tasks.training.features.mlp:MLP"
+        for data in (
+            "digits", "dna", "fashion-mnist", "letter", "mnist-5k", "satellite", "shuttle", "vowel",
+        )
+    },
+    **{
+        f"logreg-{data}": "bohb_study.tasks.training.features.logreg:LogisticRegression"
+        for data in ("digits", "dna", "fashion-mnist", "letter", "satellite", "shuttle")
+    },
     "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"
