@@ -22,7 +22,7 @@ SUBSETS = {
     "shuttle": 0,
     "dna": 0,
     "digits": 0,
-    "fashion-mnist": 8000,
+    "fashion-mnist": 20_000,
 }
 """Data set -> rows for training and validation with which a full evaluation of a random
 configuration takes about a second on one core; 0 for all."""
@@ -80,8 +80,14 @@ class LogisticRegression(EpochTask):
         )
 
     def duration(self, config: Config, start: int, end: int) -> float:
-        """Modelled seconds from epoch ``start`` to ``end``, linear in their difference."""
-        rows = self.counts()
-        updates = math.ceil(rows.train / int(config["batch_size"]))
+        """Modelled seconds from epoch ``start`` to ``end``, linear in their difference.
+
+        An update takes 31 us, a row that is trained on 13 ns a class + 1.8 ns a feature + 0.035 ns
+        a weight. Fitted, to some 30 %, to 72 random configurations on six data sets, measured in
+        processor time on one core of an AMD EPYC; what is measured in a run decides nothing.
+        """
+        rows = self.counts().train
+        updates = math.ceil(rows / int(config["batch_size"]))
         weights = self.features * self.classes
-        return (end - start) * (updates * (4e-5 + 1e-9 * weights) + rows.train * 2e-10 * weights)
+        row = 1.3e-8 * self.classes + 1.8e-9 * self.features + 3.5e-11 * weights
+        return (end - start) * (updates * 3.1e-5 + rows * row)
