@@ -5,6 +5,14 @@ TASKS: dict[str, str] = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.training.lenet:LeNet"),
     "cifar10-resnet": "bohb_study.tasks.training.resnet:CifarResNet",
     "cifar10-resnet50-split": "bohb_study.tasks.training.resnet50_split:CifarResNet50Split",
+    **{
+        f"svm-{data}": "bohb_study.tasks.training.features.svm:SVM"
+        for data in ("digits", "fashion-mnist", "letter", "mnist-5k")
+    },
+    **{
+        f"boosting-{data}": "bohb_study.tasks.training.features.boosting:Boosting"
+        for data in ("digits", "dna", "letter", "satellite", "shuttle")
+    },
     "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"
