@@ -17,7 +17,7 @@ from bohb_study.tasks.training.features.feature_task import FeatureTask
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-SUBSETS = {"letter": 2_000, "satellite": 2_400, "shuttle": 8_000, "dna": 0, "digits": 0}
+SUBSETS = {"letter": 2_000, "satellite": 0, "shuttle": 20_000, "dna": 0, "digits": 0}
 """Rows for training and validation, of data sets that are tasks."""
 
 
