@@ -13,6 +13,16 @@ TASKS: dict[str, str] = {
         f"boosting-{data}": "bohb_study.tasks.training.features.boosting:Boosting"
         for data in ("digits", "dna", "letter", "satellite", "shuttle")
     },
+    **{
+        f"mlp-{data}": "bohb_study.tasks.training.features.mlp:MLP"
+        for data in (
+            "digits", "dna", "fashion-mnist", "letter", "mnist-5k", "satellite", "shuttle", "vowel",
+        )
+    },
+    **{
+        f"logreg-{data}": "bohb_study.tasks.training.features.logreg:LogisticRegression"
+        for data in ("digits", "dna", "fashion-mnist", "letter", "satellite", "shuttle")
+    },
     "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"
