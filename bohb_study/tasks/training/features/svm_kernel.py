@@ -24,7 +24,7 @@ class Distances(NamedTuple):
     test_labels: Ints
     """Together of shape (m,)."""
     scale: int
-    """The largest value in the training part: rows divided by it are those that are meant."""
+    """The largest value in the training part: 255 of images. Rows are meant divided by it."""
 
     def kernel(self, distances: NDArray[np.int32], gamma: float) -> Floats:
         """exp(-gamma d), d being the squared distance of rows that are divided by ``scale``."""
@@ -38,7 +38,7 @@ def load_distances(
 ) -> Distances:
     """The distances of a split, computed once per process.
 
-    Features are whole numbers from 0 on: so are squared distances, and float64 has them exactly, in
+    Features are whole numbers: so are squared distances, and float64 has them exactly, in
     whatever order a library adds.
 
     Args:
@@ -59,7 +59,8 @@ def load_distances(
     distances = squares[:, None] + squares[None, :n] - 2 * (rows @ rows[:n].T)
     exact = distances.astype(np.int32)
     train, val, test = (table.labels[part] for part in parts)
-    return Distances(exact[:n], exact[n:], train, val, test, int(rows[:n].max()))
+    scale = int(np.abs(rows[:n]).max())
+    return Distances(exact[:n], exact[n:], train, val, test, scale)
 
 
 def indices(
