@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest_plugins = ["in_process", "toy_cells"]
+pytest_plugins = ["feature_tables", "in_process", "toy_cells"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,7 +24,10 @@ OPTIONS = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), IMAGES),
     "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
     "cifar10-resnet50-split": {**IMAGES, "width": "1", "micro_batches": "2"},
+    **dict.fromkeys((name for name in TASKS if name.startswith(("mlp-", "logreg-"))), IMAGES),
 }
+IN_PACKAGES = ("-digits", "-mnist-5k")
+"""How tasks are named that read data which a package has."""
 
 
 @pytest.fixture(params=sorted(TASKS))
@@ -34,6 +37,11 @@ def task(request: pytest.FixtureRequest) -> Task:
         pytest.skip("needs the extra lcdb")
     if name not in OPTIONS:
         return make_task(name)
+    if name.endswith(IN_PACKAGES):
+        return make_task(name, OPTIONS[name])
+    if ".features." in TASKS[name]:
+        data = request.getfixturevalue("feature_data")
+        return make_task(name, {**OPTIONS[name], "data": str(data)})
     request.getfixturevalue("own_cache")
     data = request.getfixturevalue("image_data")
     return make_task(name, {**OPTIONS[name], "data": str(data)})
