@@ -143,7 +143,9 @@ def test_global_random_states_are_left_alone_and_do_not_matter(digits: Boosting)
 def test_configuration_and_study_have_streams_of_their_own(
     digits: Boosting, config: Config, seed: int
 ) -> None:
-    models = [one._model.random_state for one in (digits.start(CONFIG, 0), digits.start(config, seed))]
+    models = [
+        one._model.random_state for one in (digits.start(CONFIG, 0), digits.start(config, seed))
+    ]
     assert models[0] != models[1]
 
 
@@ -221,7 +223,7 @@ def test_a_class_that_training_lacks_is_given_half_a_row() -> None:
 def test_a_training_part_of_two_classes_can_be_learnt(digits: Boosting) -> None:
     """scikit-learn gives one score for two classes, and none for a third."""
     evaluation = digits.start(CONFIG, 0)
-    train, val, test = evaluation._parts
+    train, val, _ = evaluation._parts
     few = train.labels < 2
     small_train = train._replace(features=train.features[few], labels=train.labels[few])
     evaluation._parts = evaluation._parts._replace(train=small_train)
@@ -250,9 +252,11 @@ def test_model_of_time_grows_with_iterations_and_leaves(name: str) -> None:
     assert not task.ladder.curve
     assert task.ladder.resumable
     whole = [task.duration(CONFIG, 0, level) for level in costs]
-    assert 0 < whole[0]
+    assert whole[0] > 0
     assert all(a < b for a, b in pairwise(whole))
-    assert all(0 < task.duration(CONFIG, a, b) < task.duration(CONFIG, 0, b) for a, b in pairwise(costs))
+    assert all(
+        0 < task.duration(CONFIG, a, b) < task.duration(CONFIG, 0, b) for a, b in pairwise(costs)
+    )
     assert task.duration({**CONFIG, "max_leaf_nodes": 40}, 0, 81) > whole[-1]
     space = task.space(0)
     mean = np.mean([task.duration(dict(space.sample_configuration()), 0, 81) for _ in range(200)])
