@@ -6,6 +6,14 @@ TASKS: dict[str, str] = {
     "cifar10-resnet": "bohb_study.tasks.training.resnet:CifarResNet",
     "cifar10-resnet50-split": "bohb_study.tasks.training.resnet50_split:CifarResNet50Split",
     **{
+        f"svm-{data}": "bohb_study.tasks.training.features.svm:SVM"
+        for data in ("digits", "fashion-mnist", "letter", "mnist-5k")
+    },
+    **{
+        f"boosting-{data}": "bohb_study.tasks.training.features.boosting:Boosting"
+        for data in ("digits", "dna", "letter", "satellite", "shuttle")
+    },
+    **{
         f"mlp-{data}": "bohb_study.tasks.training.features.mlp:MLP"
         for data in (
             "digits", "dna", "fashion-mnist", "letter", "mnist-5k", "satellite", "shuttle", "vowel",
