@@ -27,8 +27,8 @@ class Autoencoder(ImageTask):
     The losses are the mean squared error of the reconstruction, over pixels in units of the
     training part's standard deviation: what knows the mean grey alone gets 1. While training, a
     share of the pixels (``noise``) is set to the mean grey, and the whole image is to be
-    reconstructed (Vincent et al., ICML 2008); no pixel is when losses are measured. Trained by AdamW
-    on 800 images, validated on 200.
+    reconstructed (Vincent et al., ICML 2008); no pixel is when losses are measured. Trained by
+    AdamW on 800 images, validated on 200.
     """
 
     epochs: int = 27

@@ -1,4 +1,4 @@
-"""The LeNet of ``fashion-mnist`` on 1,000 of its images, for studies of many seeds on a few cores."""
+"""The LeNet of ``fashion-mnist`` on 1,000 of its images: cheap enough for many seeds."""
 
 from dataclasses import dataclass
 from typing import Literal
