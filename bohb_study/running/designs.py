@@ -13,7 +13,7 @@ A. B. Owen, Journal of Complexity 14 (1998), does.
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,9 @@ def design(space: "ConfigurationSpace", most: int, seed: int = 0) -> Design:
         found = _distinct(space, itertools.product(*grids))
         return Design(ALL, seed, tuple(found))
     points = itertools.islice(_sobol(len(sizes), seed), MOST_DRAWN * most)
+    quantiles = [_quantile(one) for one in space.values()]
     values = (
-        [_value(one, float(u)) for one, u in zip(space.values(), point, strict=True)]
+        [quantile(float(u)) for quantile, u in zip(quantiles, point, strict=True)]
         for point in points
     )
     return Design(SOBOL, seed, tuple(itertools.islice(_distinct(space, values), most)))
@@ -119,8 +120,8 @@ def _all_values(one: Any) -> Sequence[Any]:
     return range(int(one.lower), int(one.upper) + 1) if values is None else values
 
 
-def _value(one: Any, u: float) -> Any:
-    """The value of a hyperparameter at ``u`` in [0, 1), by its own distribution."""
+def _quantile(one: Any) -> Callable[[float], Any]:
+    """What gives a hyperparameter's value at ``u`` in [0, 1), by its own distribution."""
     from ConfigSpace.hyperparameters import (
         CategoricalHyperparameter,
         UniformFloatHyperparameter,
@@ -129,18 +130,22 @@ def _value(one: Any, u: float) -> Any:
 
     values = possible(one)
     if isinstance(one, CategoricalHyperparameter) and values is not None:
-        shares = np.cumsum([weight for weight in one.probabilities if weight > 0])
-        return values[min(int(np.searchsorted(shares, u, side="right")), len(values) - 1)]
+        ends = np.cumsum([weight for weight in one.probabilities if weight > 0])[:-1]
+        return lambda u: values[int(np.searchsorted(ends, u, side="right"))]
     if values is not None:
-        return values[int(u * len(values))]
+        return lambda u: values[int(u * len(values))]
     if isinstance(one, UniformFloatHyperparameter):
-        return one.to_value(np.float64(u))
+        return lambda u: one.to_value(np.float64(u))
     if isinstance(one, UniformIntegerHyperparameter):
         low, high = one.lower - 0.5, one.upper + 0.5
         if one.log:
-            found = math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
-        else:
-            found = low + u * (high - low)
-        return min(max(round(found), int(one.lower)), int(one.upper))
+            low, high = math.log(low), math.log(high)
+
+        def whole(u: float) -> int:
+            at = low + u * (high - low)
+            found = round(math.exp(at) if one.log else at)
+            return min(max(found, int(one.lower)), int(one.upper))
+
+        return whole
     drawn = np.sort(one.sample_vector(QUANTILES, seed=np.random.RandomState(0)))
-    return one.to_value(drawn[int(u * QUANTILES)])
+    return lambda u: one.to_value(drawn[int(u * QUANTILES)])

@@ -1,11 +1,11 @@
 """Makes tables of curves: evaluates a design to full fidelity, side by side, and writes it."""
 
-import hashlib
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,6 +188,7 @@ def _pool(study: Study, options: RunOptions) -> Iterator[Pool]:
 
 def _make(plan: _Plan, wanted: Wanted, pool: Pool, progress: Progress) -> Made:
     """Evaluate what is left of a table and write it."""
+    began = perf_counter()
     partial_path = plan.path.with_name(plan.path.stem + PARTIAL)
     with partial_table(partial_path, plan.head) as partial:
         begun = len(partial.reports)
@@ -204,8 +205,7 @@ def _make(plan: _Plan, wanted: Wanted, pool: Pool, progress: Progress) -> Made:
         card = card_of(plan.head, table, partial.reports, wanted.licence)
         replace_files({plan.path: data, plan.card: json_bytes(card)})
         partial_path.unlink(missing_ok=True)
-    seconds = float(table.curves.seconds.sum())
-    progress.finish(plan.task.name, True, seconds, None, "written: evaluated")
+    progress.finish(plan.task.name, True, perf_counter() - began, None, "done")
     return shown_facts(plan.path)
 
 
@@ -290,8 +290,3 @@ def _curves(plan: _Plan, reports: Mapping[Place, tuple[Report, ...]]) -> Curves:
             modelled[place, :, rung] = task.duration(config, begin, target)
             level = target
     return Curves(**numbers, modelled=modelled, status=status)
-
-
-def sha256_of(data: bytes) -> str:
-    """The hash that a card has of its table."""
-    return hashlib.sha256(data).hexdigest()

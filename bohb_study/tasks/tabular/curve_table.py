@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +18,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bohb_study.arrays import Floats, Ints
-from bohb_study.errors import UsageError
-from bohb_study.files import read_file
 from bohb_study.losses import LOSS_LIMIT
 from bohb_study.plain_parquet import (
     MALFORMED,
@@ -43,8 +40,6 @@ FORMAT = 1
 """Of the file; a reader refuses what a newer version wrote."""
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed")
 """By the number that stands for each in ``Curves.status``."""
-MOST_BYTES = 200 * 2**20
-"""Of a file that is read: a table is meant to be passed on, and has a few MB."""
 MOST_CONFIGURATIONS = 100_000
 HP = "hp."
 """Before the name of a hyperparameter, in the name of its column."""
@@ -194,25 +189,6 @@ def curve_table_bytes(about: About, configs: Sequence[Config], curves: Curves) -
         columns[HP + name] = pa.array(values, _ARROW[column]).take(columns["configuration"])
     origin = {"table": FORMAT, "about": asdict(about)}
     return table_bytes(pa.table(columns), origin)
-
-
-def read_curve_table(path: Path, given: str = "") -> CurveTable:
-    """The table in a parquet file.
-
-    Args:
-        path: of the file.
-        given: how the user named it, for messages; the path by default.
-
-    Raises:
-        UsageError: there is no such file, or it is damaged, hostile, or no table; in one line.
-    """
-    given = given or str(path)
-    try:
-        return table_of(read_file(path, MOST_BYTES))
-    except FileNotFoundError:
-        raise UsageError(f"{given}: there is no {path}", "tasks") from None
-    except ValueError as why:
-        raise UsageError(f"{given}: {path} {why}", "tasks") from None
 
 
 def table_of(data: bytes) -> CurveTable:
