@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from bohb_study.methods.registry import ALL
 from bohb_study.source_code import behaviour, imported
-from bohb_study.tasks.registry import TASKS
+from bohb_study.tasks.registry import home_of
 
 PACKAGE = Path(__file__).parent
 
@@ -196,7 +196,8 @@ def _module_files(home: str) -> list[str]:
 
 
 def _task_files(task: str) -> list[str]:
-    homes = [TASKS[task]] if task in TASKS else OWN_TASKS
+    home = home_of(task)
+    homes = [home] if home else OWN_TASKS
     return [file for home in homes for file in _module_files(home)]
 
 

@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "bohb_study.cli.reproduce",
         "run a stored study again and compare it row by row",
     ),
+    "tabulate": (
+        "bohb_study.cli.tabulate",
+        "evaluate a space-filling design of a task and write it as a table of curves",
+    ),
     "figures": (
         "paper_figures.command",
         "draw the figures and tables of the paper, or those of one study",

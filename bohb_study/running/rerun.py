@@ -15,6 +15,7 @@ from bohb_study.store import CellRecord, LoadedStudy
 from bohb_study.store.method_facts import StoredMethod
 from bohb_study.store.stored_study import TaskFile
 from bohb_study.study import Cell, Study, StudyConfig
+from bohb_study.tasks import task_name
 from bohb_study.tasks.user.own_file import OwnFile
 from bohb_study.tasks.user.user_task import read_own
 
@@ -171,7 +172,9 @@ def config_of(
     stored = study.study
     names = {cell.task for cell in cells}
     called = {file.task: name for name, file in stored.task_files.items()}
-    tasks = [given for given in stored.config.tasks if called.get(given, given) in names]
+    tasks = [
+        given for given in stored.config.tasks if (called.get(given) or task_name(given)) in names
+    ]
     options = [
         option
         for option in stored.config.task_options

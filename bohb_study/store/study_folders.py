@@ -15,7 +15,7 @@ from bohb_study.store.sealed import sealed_json
 from bohb_study.store.stored_study import DamagedError, StoredStudy, find_study, stored_study
 from bohb_study.store.study_shape import MOST_RUNS, PLAIN_NAME, check_study
 from bohb_study.study import StudyConfig
-from bohb_study.tasks import Task
+from bohb_study.tasks import Task, task_name
 from bohb_study.tasks.fingerprints import describe_space
 
 
@@ -198,7 +198,7 @@ def _tasks_given(found: StoredStudy | None, config: StudyConfig) -> dict[str, st
     if found is not None:
         # by name: a user's file may be where it was not before
         names = {file.task: name for name, file in found.task_files.items()}
-        before = {names.get(given, given): given for given in found.config.tasks}
+        before = {names.get(given) or task_name(given): given for given in found.config.tasks}
     return {**before, **dict(zip(config.task_names, config.tasks, strict=True))}
 
 

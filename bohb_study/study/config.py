@@ -19,7 +19,7 @@ from bohb_study.study.config_checks import (
     check_names,
     check_size,
 )
-from bohb_study.tasks import is_file, make_task
+from bohb_study.tasks import is_file, make_task, task_name
 from bohb_study.tasks.user.user_task import OwnTask, check_trusted, own_tasks
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class StudyConfig:
     """What is compared, and how: all options that change results."""
 
     tasks: tuple[str, ...] = ("digits",)
-    """Tasks (--list names them); path/to/file.py:NAME for a task of your own."""
+    """Tasks (--list names them); path/to/file.py:NAME for a task of your own; table:PATH or
+    surrogate:PATH for a table that tabulate has written."""
     methods: tuple[str, ...] = ("grid", "random", "asha", "bohb")
     """Methods (--list names them), or path/to/file.py:NAME for a method of your own."""
     budget: float = 50
@@ -148,7 +149,13 @@ class StudyConfig:
     def task_names(self) -> tuple[str, ...]:
         """What cells, frames and folders call the tasks."""
         names = {own.given: name for name, own in self.own_tasks.items()}
-        return tuple(names.get(given, given) for given in self.tasks)
+        return tuple(names.get(given) or task_name(given) for given in self.tasks)
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """What ``tasks`` gives as table:PATH or surrogate:PATH, by the task's name."""
+        called = {task_name(given): given for given in self.tasks if not is_file(given)}
+        return {name: given for name, given in called.items() if name != given}
 
     def options(self) -> dict[str, dict[str, str]]:
         """``task_options`` as task -> key -> value."""
@@ -178,11 +185,12 @@ class StudyConfig:
     def _study(self) -> "Study":
         from bohb_study.study.resolved import Study  # which imports this module
 
-        options, own = self.options(), self.own_tasks
+        options, own, tables = self.options(), self.own_tasks, self.tables
+        check_names("tasks", self.task_names)  # two tables may be called alike
         tasks = {
             name: own[name].make(options.get(name), self.eta)
             if name in own
-            else make_task(name, options.get(name), self.eta)
+            else make_task(tables.get(name, name), options.get(name), self.eta)
             for name in self.task_names
         }
         return Study(self, tasks)
@@ -212,6 +220,9 @@ class StudyConfig:
             given["task_option"] = sorted(self._by_content(given["task_option"]))
         if self.own_tasks:
             given["task_files"] = {name: own.identity for name, own in self.own_tasks.items()}
+        if self.tables:
+            made = self.resolve().tasks
+            given["task_tables"] = {name: made[name].data_sha256 for name in self.tables}
         if self.own_methods:
             own_methods = self.own_methods.items()
             given["method_files"] = {name: own.identity for name, own in own_methods}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from bohb_study.errors import UsageError
 from bohb_study.tasks.base import Evaluation, Report, Task
 from bohb_study.tasks.ladder import Ladder
-from bohb_study.tasks.registry import TASKS
+from bohb_study.tasks.registry import TABLE_KINDS, TASKS, table_kind, task_name
 
 if TYPE_CHECKING:
     from bohb_study.tasks.computed import ComputedTask
@@ -28,6 +28,7 @@ __all__ = [
     "make_task",
     "option_fields",
     "task_class",
+    "task_name",
 ]
 
 _HOME = {
@@ -60,11 +61,11 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def is_file(name: str) -> bool:
     """Whether ``name`` is meant as path/to/file.py:NAME, a task or a method of the user's own."""
-    return ":" in name or "/" in name or name.endswith(".py")
+    return table_kind(name) is None and (":" in name or "/" in name or name.endswith(".py"))
 
 
 def task_class(name: str) -> type[Task]:
-    """The class behind a task's name, or behind path/to/file.py:NAME.
+    """The class behind a task's name, or behind path/to/file.py:NAME or table:PATH.
 
     Raises:
         UsageError: no such task; names the near ones.
@@ -73,9 +74,10 @@ def task_class(name: str) -> type[Task]:
         from bohb_study.tasks.user.user_task import read_own
 
         return read_own(name).task_class
-    if name not in TASKS:
+    kind = table_kind(name)
+    if kind is None and name not in TASKS:
         raise UsageError(f"{name}: no such task; {near(name, TASKS)}", parameter="tasks")
-    module, _, attribute = TASKS[name].partition(":")
+    module, _, attribute = (TABLE_KINDS[kind] if kind else TASKS[name]).partition(":")
     found: type[Task] = getattr(import_module(module), attribute)
     return found
 
@@ -91,7 +93,7 @@ def make_task(name: str, options: dict[str, str] | None = None, eta: int | None 
     """The task ``name`` with its options (texts, as ``task_options`` gives them) and eta.
 
     Args:
-        name: of a registered task, or path/to/file.py:NAME.
+        name: of a registered task, path/to/file.py:NAME, or table:PATH or surrogate:PATH.
         options: values by the option's name.
         eta: halving rate; None for the task's own.
 
@@ -102,13 +104,22 @@ def make_task(name: str, options: dict[str, str] | None = None, eta: int | None 
         from bohb_study.tasks.user.user_task import read_own
 
         return read_own(name).make(options, eta)
-    return build_task(task_class(name), name, options, eta)
+    cls = task_class(name)
+    if table_kind(name):
+        from bohb_study.tasks.tabular.table_files import found_table
+
+        return build_task(cls, task_name(name), options, eta, **found_table(name))
+    return build_task(cls, name, options, eta)
 
 
 def build_task(
-    cls: type[Task], name: str, options: Mapping[str, str] | None = None, eta: int | None = None
+    cls: type[Task],
+    name: str,
+    options: Mapping[str, str] | None = None,
+    eta: int | None = None,
+    **fixed: Any,
 ) -> Task:
-    """``make_task`` for a class that is at hand."""
+    """``make_task`` for a class that is at hand; ``fixed`` are fields that are no options."""
     hints = get_type_hints(cls) if options else {}
     known = {f.name: hints.get(f.name) for f in option_fields(cls)}
     values: dict[str, Any] = {}
@@ -119,7 +130,7 @@ def build_task(
                 f"{name}.{key}: no such option of {name}; {hint}", parameter="task_options"
             )
         values[key] = _parse(f"{name}.{key}", text, known[key])
-    task = cls(name=name, eta=eta, **values)
+    task = cls(name=name, eta=eta, **values, **fixed)
     _ = task.ladder  # an eta or option that does not fit is refused here
     return task
 

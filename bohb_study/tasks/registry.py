@@ -67,3 +67,33 @@ TASKS: dict[str, str] = {
 
 One class may serve several names; it is given its own.
 """
+
+TABLE_KINDS: dict[str, str] = {
+    "table": "bohb_study.tasks.tabular.tabulated:Tabulated",
+    "surrogate": "bohb_study.tasks.tabular.surrogate:Surrogate",
+}
+"""What a table of curves can be a task as -> module:class; given as ``table:PATH``."""
+
+
+def table_kind(given: str) -> str | None:
+    """Which of ``TABLE_KINDS`` a task is that is given as KIND:PATH; None where it is another."""
+    kind, colon, _ = given.partition(":")
+    return kind if colon and kind in TABLE_KINDS else None
+
+
+def task_name(given: str) -> str:
+    """What frames and folders call a task; ``given`` itself, but for a table.
+
+    A table is called by its kind and its file: ``table:tables/mine.parquet`` is ``table-mine``.
+    """
+    kind = table_kind(given)
+    if kind is None:
+        return given
+    file = given.rpartition("/")[2].removeprefix(f"{kind}:")
+    return f"{kind}-{file.rpartition('.')[0] or file}"
+
+
+def home_of(name: str) -> str | None:
+    """Where the task called ``name`` is, as module:class; None for one of the user's own."""
+    kind = name.partition("-")[0]
+    return TASKS.get(name) or (TABLE_KINDS.get(kind) if name != kind else None)

@@ -4,6 +4,7 @@ import math
 import pickle
 import re
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from bohb_study import schema
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, canonical, plain, space_seed
 from bohb_study.tasks import TASKS, Report, Task, make_task, task_class
+from bohb_study.tasks.registry import TABLE_KINDS, home_of
 from fresh_python import printed
+from made_tables import made_table, written
 
 STUDY_SEED = 0
 
@@ -30,9 +33,11 @@ IN_PACKAGES = ("-digits", "-mnist-5k")
 """How tasks are named that read data which a package has."""
 
 
-@pytest.fixture(params=sorted(TASKS))
+@pytest.fixture(params=[*sorted(TASKS), *TABLE_KINDS])
 def task(request: pytest.FixtureRequest) -> Task:
     name = request.param
+    if name in TABLE_KINDS:
+        return make_task(f"{name}:{request.getfixturevalue('written_table')}")
     if name.startswith("lcdb-") and find_spec("lcdb") is None:
         pytest.skip("needs the extra lcdb")
     if name not in OPTIONS:
@@ -45,6 +50,11 @@ def task(request: pytest.FixtureRequest) -> Task:
     request.getfixturevalue("own_cache")
     data = request.getfixturevalue("image_data")
     return make_task(name, {**OPTIONS[name], "data": str(data)})
+
+
+@pytest.fixture(scope="module")
+def written_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(made_table(60), tmp_path_factory.mktemp("tables"))
 
 
 def draw(task: Task, n: int, seed: int = 1) -> list[Config]:
@@ -60,7 +70,7 @@ def outcome(report: Report) -> dict[str, Any]:
 
 
 def test_says_what_it_is(task: Task) -> None:
-    assert TASKS[task.name].partition(":")[2] == type(task).__name__
+    assert str(home_of(task.name)).partition(":")[2] == type(task).__name__
     assert all(
         text and "\n" not in text for text in (task.summary, task.val_metric, task.test_metric)
     )
@@ -118,7 +128,7 @@ def test_it_can_be_prepared_and_says_which_data_it_reads(task: Task) -> None:
     task.prepare()
     sha256 = task.data_sha256
     assert sha256 is None or re.fullmatch("[0-9a-f]{64}", sha256)
-    assert (sha256 is not None) == (task.name in OPTIONS)
+    assert (sha256 is not None) == (task.name in OPTIONS or task.name not in TASKS)
 
 
 def test_true_loss_is_known_where_the_optimum_is(task: Task) -> None:

@@ -15,19 +15,18 @@ import uuid
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray.exceptions import NodeDiedError, RayError, RayTaskError
 
 from bohb_study.engines.base import (
-    CellJob,
     CellResult,
     Finished,
+    Job,
     Notice,
     Running,
     one_line,
-    run_cell,
 )
 from bohb_study.engines.placement import (
     LostPartError,
@@ -35,6 +34,7 @@ from bohb_study.engines.placement import (
     beside_this_process,
     remove_groups,
 )
+from bohb_study.engines.trial_limits import TrialLimits
 from bohb_study.errors import StudyError
 from bohb_study.numerics import changes
 from bohb_study.running.pools.board import BoardActor
@@ -49,11 +49,39 @@ MOST_DEATHS = 3
 NOBODY_SECONDS = 300.0
 """How long cells wait for a node where none is left that can run them."""
 
-Event = Running | Finished[CellResult] | Notice
+Event = Running | Finished[Any] | Notice
+
+
+class ClusterJob(Job[Any], Protocol):
+    """What a task of Ray's can run: a cell, or whatever job; picklable, and a dataclass."""
+
+    @property
+    def engine(self) -> str:
+        """What runs it: virtual where it trains in the process that runs it."""
+
+    @property
+    def actors(self) -> int:
+        """Ray actors that train for it."""
+
+    @property
+    def cpus_per_trial(self) -> float:
+        """CPUs that each of its processes takes."""
+
+    @property
+    def gpus_per_trial(self) -> float:
+        """GPUs that each of its processes takes."""
+
+    @property
+    def processes_at_once(self) -> int:
+        """Processes that train at the same time."""
+
+    @property
+    def limits(self) -> TrialLimits:
+        """What a step of a trial may take."""
 
 
 @ray.remote(max_retries=0, scheduling_strategy="SPREAD")
-def _run_cell(job: CellJob, board: Any) -> CellResult:
+def _run_cell(job: ClusterJob, board: Any) -> Any:
     last = 0.0
 
     def report(done: int, best: float | None) -> None:
@@ -64,16 +92,17 @@ def _run_cell(job: CellJob, board: Any) -> CellResult:
 
     board.put.remote(Running(job.cell, 0, None))
     node = {"host": socket.gethostname(), "id": ray.get_runtime_context().get_node_id()}
-    return replace(run_cell(job, report), node=node)
+    result = job.run(report)
+    return replace(result, node=node) if isinstance(result, CellResult) else result
 
 
 def run_cells(
-    jobs: Sequence[CellJob], at_once: int | None = None, nodes: Nodes | None = None
+    jobs: Sequence[ClusterJob], at_once: int | None = None, nodes: Nodes | None = None
 ) -> Generator[Event, None, None]:
     """Run cells side by side on the connected Ray, reporting how far they are and when they end.
 
     Args:
-        jobs: the cells; all of one engine.
+        jobs: the cells, or whatever jobs; all of one engine.
         at_once: how many run at the same time, at least 1; by default as many as keep the nodes
             busy, which is asked anew while they run.
         nodes: those that may run them; by default any.
@@ -115,7 +144,8 @@ def run_cells(
 class _Attempt:
     """A cell, from when it is first started until it has ended."""
 
-    job: CellJob
+    job: Any
+    """A ``ClusterJob``."""
     deaths: int = 0
     """Nodes that have died under it."""
     placement: Placement = field(default_factory=Placement)
@@ -131,14 +161,14 @@ class _Attempt:
     def cell(self) -> Cell:
         return self.job.cell
 
-    def failed(self) -> Finished[CellResult]:
+    def failed(self) -> Finished[Any]:
         return Finished(self.cell, None, self.error)
 
 
 class _Cells:
     """All cells of a run: those that wait, those that run, those whose end is unclear."""
 
-    def __init__(self, jobs: Sequence[CellJob], at_once: int | None, nodes: Nodes) -> None:
+    def __init__(self, jobs: Sequence[ClusterJob], at_once: int | None, nodes: Nodes) -> None:
         self._at_once = at_once
         self._nodes = nodes
         self._processes = jobs[0].processes_at_once

@@ -8,6 +8,7 @@ from types import ModuleType
 from bohb_study.errors import UsageError
 from bohb_study.tasks import TASKS, build_task, near
 from bohb_study.tasks.base import Task
+from bohb_study.tasks.registry import home_of
 from bohb_study.tasks.user.own_file import OwnFile, by_name, check_executed, executes, read_file_of
 from bohb_study.tasks.user.user_file import tasks_of, with_eta
 
@@ -56,6 +57,8 @@ class OwnTask(OwnFile):
             raise self.error(
                 f'its name {name} is a registered task\'s; give the {what} another by name = "..."'
             )
+        if home_of(name):
+            raise self.error(f"its name {name} is one of a table's; it must begin otherwise")
         return name
 
     def make(self, options: Mapping[str, str] | None = None, eta: int | None = None) -> Task:
