@@ -12,7 +12,7 @@ from bohb_study.analysis.diagnostics.rung_correlation import WithTop
 from bohb_study.analysis.diagnostics.task_character import Costs, TaskCharacter
 from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes, replace_files
-from bohb_study.tasks import Task
+from bohb_study.tasks import Task, option_fields
 
 CHARACTERS_FILE = "characters.json"
 
@@ -28,8 +28,8 @@ class Characterised:
     """Whether nothing is trained: an evaluation is computed or looked up."""
     retrained: bool
     """Whether noise is between trainings of one configuration; else it is between study seeds."""
-    task: str
-    """The task with its options, as Python writes it."""
+    options: Mapping[str, Any]
+    """Options of the task that are not its defaults; of data in files their hash alone."""
     run: Mapping[str, Any]
     """The circumstances."""
 
@@ -38,7 +38,16 @@ def characterised(
     character: TaskCharacter, task: Task, *, retrained: bool, run: Mapping[str, Any]
 ) -> Characterised:
     """A character with what its task says of itself."""
-    return Characterised(character, task.ladder.unit, task.computed, retrained, repr(task), run)
+    given = {
+        f.name: getattr(task, f.name)
+        for f in option_fields(type(task))
+        if not f.metadata.get("path")
+    }
+    defaults = {f.name: f.default for f in option_fields(type(task))}
+    options = {k: v for k, v in given.items() if v != defaults[k]}
+    options |= {} if task.eta is None else {"eta": task.eta}
+    options |= {} if task.data_sha256 is None else {"data_sha256": task.data_sha256}
+    return Characterised(character, task.ladder.unit, task.computed, retrained, options, run)
 
 
 def merged(file: Path, found: Iterable[Characterised]) -> dict[str, Characterised]:
@@ -90,7 +99,7 @@ def _to_json(one: Characterised, run: int) -> dict[str, Any]:
     known = asdict(one.character)
     del known["task"]
     return {
-        "task": one.task,
+        "options": dict(one.options),
         "unit": one.unit,
         "computed": one.computed,
         "retrained": one.retrained,
@@ -106,7 +115,9 @@ def _without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_json(name: str, data: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Characterised:
     shares, costs = data["shares"], data["costs"]
-    rungs = [{k: math.nan if v is None else v for k, v in rung.items()} for rung in data["rungs"]]
+    rungs: list[dict[str, Any]] = [
+        {k: math.nan if v is None else v for k, v in rung.items()} for rung in data["rungs"]
+    ]
     character = TaskCharacter(
         name,
         data["seed"],
@@ -125,7 +136,7 @@ def _from_json(name: str, data: Mapping[str, Any], runs: list[Mapping[str, Any]]
         data["unit"],
         data["computed"],
         data["retrained"],
-        data["task"],
+        data["options"],
         runs[data["run"]],
     )
 

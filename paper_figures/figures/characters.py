@@ -24,7 +24,6 @@ from paper_figures.figures.characters_data import (
 )
 from paper_figures.registry import FigureSpec
 from paper_figures.toolkit import style
-from paper_figures.toolkit.legends import wrapped
 
 GREY = "#4d4d4d"
 EVEN = 0.5
@@ -35,6 +34,12 @@ TRAIT_LABELS = {
     "single": "share of variance by the best single hyperparameter",
 }
 LEGEND_COLUMNS = 5
+LINE = 0.16
+"""Inches of a line of the legend."""
+HEIGHTS = (1.1, 1.0)
+"""Of the rows: the first has the titles."""
+ROOM = 0.06
+"""Beyond what is drawn, in units of either axis: marks are not cut."""
 
 
 def figure(study: FigureStudy) -> tuple[Figure, str]:
@@ -46,10 +51,13 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
     shown = character_gains(study)
     looks = family_looks(sorted({p.family for p in _points(shown)}))
     columns = len(shown.rows[0])
-    settings = style.page(len(shown.rows), columns, study.venue, 1.3)
+    settings = style.page(len(shown.rows), columns, study.venue, 1.5)
+    lines = -(-len(looks) // LEGEND_COLUMNS)
+    width, height = settings["figure.figsize"]
+    settings["figure.figsize"] = (width, min(style.tallest(study.venue), height + LINE * lines))
     with matplotlib.style.context(["default", settings]):
         drawn = Figure()
-        parts = np.atleast_1d(drawn.subfigures(len(shown.rows), 1))
+        parts = drawn.subfigures(len(shown.rows), 1, squeeze=False, height_ratios=HEIGHTS)[:, 0]
         lowest, highest = _reach(shown)
         for number, (part, row) in enumerate(zip(parts, shown.rows, strict=True)):
             left, right = _width(row)
@@ -72,7 +80,7 @@ def figure(study: FigureStudy) -> tuple[Figure, str]:
             handles=[Line2D([], [], label=name, **look) for name, look in looks.items()],
             loc="outside upper center",
             ncols=min(LEGEND_COLUMNS, len(looks)),
-            title=wrapped("one mark a task; families of tasks:", drawn.get_figwidth()),
+            title="one mark a task, by family",
             columnspacing=1.2,
             handletextpad=0.3,
         )
@@ -103,13 +111,13 @@ def _reach(shown: CharacterGains) -> tuple[float, float]:
     """The y axis of all panels: what is drawn, and 0.5 in the middle of it."""
     values = [v for p in _points(shown) for v in (p.gain, p.gain_low, p.gain_high)]
     far = max(abs(value - EVEN) for value in values if np.isfinite(value))
-    return EVEN - far - 0.04, EVEN + far + 0.04
+    return EVEN - far - ROOM, EVEN + far + ROOM
 
 
 def _width(row: tuple[GainPanel, ...]) -> tuple[float, float]:
     """The x axis of a row: from 0, or from where intervals begin, to 1."""
     lows = [x for panel in row for p in panel.points for x in (p.x, p.x_low) if np.isfinite(x)]
-    return min([0.0, *lows]) - 0.06, 1.06
+    return min([0.0, *lows]) - ROOM, 1 + ROOM
 
 
 def _draw(axes: Axes, panel: GainPanel, looks: dict[str, style.Settings]) -> None:

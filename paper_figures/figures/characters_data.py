@@ -95,13 +95,9 @@ def character_gains(study: FigureStudy) -> CharacterGains:
         for task in [name for name in shown if (name, other) in gains]:
             one, row = gains[task, other], by_task.loc[task]
             ends = (row["low"], row["high"]) if trait == "spearman" else (np.nan, np.nan)
+            x, low, high = map(float, (row[trait], *ends))
             points.append(
-                Point(
-                    task,
-                    family[task],
-                    *map(float, (row[trait], *ends)),
-                    *(one.probability, one.low, one.high),
-                )
+                Point(task, family[task], x, low, high, one.probability, one.low, one.high)
             )
         points = [point for point in points if np.isfinite(point.x)]
         return GainPanel(other, trait, tuple(points), _over_tasks(points))

@@ -179,7 +179,7 @@ class _Tree:
 
     def variance(self, places: Sequence[int], overlaps: Floats) -> float:
         """V_U of the hyperparameters at ``places``, given the product of their overlaps."""
-        over_others = self.values * self._probable / self._weights[places].prod(axis=0)
+        over_others = self.values * self._probable / self._weights[list(places)].prod(axis=0)
         return float(over_others @ overlaps @ over_others)
 
     def singles(self) -> Floats:
@@ -232,4 +232,6 @@ def _within(low: Floats, high: Floats, marginal: Floats, own: Ints) -> tuple[Flo
         counts = np.bincount(place, weights=counts)
         distinct = distinct[first]
     inside = (low[:, None, own] < distinct) & (distinct <= high[:, None, own])
-    return inside.all(axis=2).astype(np.float64), counts / counts.sum()
+    shares: Floats = np.asarray(counts / counts.sum(), dtype=np.float64)
+    cells: Floats = np.asarray(inside.all(axis=2), dtype=np.float64)
+    return cells, shares
