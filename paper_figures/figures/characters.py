@@ -167,15 +167,14 @@ def _caption(study: FigureStudy, shown: CharacterGains) -> str:
         "left of the dotted line the lowest rung misleads. Below: the share of the variance of the "
         "positions of random configurations that the best single hyperparameter explains, by "
         "functional analysis of variance on a random forest.",
-        "Interpretation: methods that stop early can gain only where the lowest rungs rank as the "
-        "top does, so marks that rise to the right say that the cheap evaluations were used.",
+        "Interpretation: marks that rise to the right above say that the gain is larger where the "
+        "cheapest evaluations rank configurations as full ones do; below, where one hyperparameter "
+        "decides.",
         f"Spearman's correlation over tasks between the upper row's axes: {'; '.join(rho)}; tasks "
         "of one family are not independent."
         if rho
         else f"There is no correlation over tasks: fewer than {ENOUGH} are too few for one.",
-        f"Not shown, as the budget was spent unequally: {study.unequal_spend}."
-        if study.underspent
-        else "",
+        f"Not compared, for {study.unequal_spend}." if study.underspent else "",
         f"Without a character or with one fidelity, and not shown: {', '.join(shown.without)}."
         if shown.without
         else "",

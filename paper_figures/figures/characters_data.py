@@ -42,7 +42,8 @@ class GainPanel:
     trait: str
     points: tuple[Point, ...]
     correlation: tuple[float, float, float] | None
-    """Spearman's over tasks with its 95 % bootstrap interval; None of fewer than ``ENOUGH``."""
+    """Spearman's over tasks with its 95 % bootstrap interval; None of fewer than ``ENOUGH``, or
+    where all are alike."""
 
 
 @dataclass(frozen=True)
@@ -118,4 +119,6 @@ def _over_tasks(points: list[Point]) -> tuple[float, float, float] | None:
         return None
     x, y = (np.array([getattr(point, name) for point in points]) for name in ("x", "gain"))
     found = correlate(x, y).spearman
+    if np.isnan(found):
+        return None
     return found, *spearman_interval(x, y, derive("characters", *sorted(p.task for p in points)))
