@@ -15,6 +15,7 @@ COMPARED = tuple(method for method in FITTING_ALL if method != "random-2x")
 MAIN_JOB = ("grid", "random", "asha", "bohb")
 """As many as ten seeds can be tested with: of more pairs none could reach 0.05."""
 HALVING = ("bohb", "hyperband", "bohb-stock", "hpbandster-bohb", "asha", "random")
+GAINS = ("bohb", "random", "asha", "hyperband", "tpe", "gp")
 LADDERS = ("digits", "fidelities")
 """Studies of tasks with several fidelities, which every method fits."""
 EVERYTHING = (*LADDERS, "tables")
@@ -56,6 +57,7 @@ PLAN = (
         ("random", "asha", "hyperband", "bohb", "median", "asha-bohb"),
     ),
     Item("rungs", "rungs", LADDERS, HALVING),
+    Item("characters", "characters", LADDERS, GAINS),
     Item("suggestions", "suggestions", LADDERS, ("bohb", "asha-bohb", "hpbandster-bohb", "tpe")),
     Item("grid-random", "grid-random", ("digits",), ("grid", "random")),
     Item("surrogate", "surrogate", ("digits",), ("bohb",)),

@@ -175,7 +175,7 @@ def ended(
 COMMANDS = [
     *(
         f"experiments/{name}.py"
-        for name in ("benchmark", "compare", "pack", "paper", "reproduce", "status")
+        for name in ("benchmark", "characters", "compare", "pack", "paper", "reproduce", "status")
     ),
     "-m paper_figures",
     "-m bohb_study compare",

@@ -40,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "bohb_study.cli.paper",
         "run a named study of the paper, retrain its final configurations, and pack it",
     ),
+    "characters": (
+        "bohb_study.cli.characters",
+        "compute what about a task decides which method fits it",
+    ),
     "pack": (
         "bohb_study.cli.pack",
         "pack a finished study into a few files",

@@ -25,7 +25,7 @@ def list_tables() -> list[Table]:
 
 def _tasks_table() -> Table:
     found: list[Sequence[Given]] = []
-    for names in _families():
+    for names in task_lines():
         task = make_task(names[0])
         tops = sorted(make_task(name).ladder.top for name in names)
         count = f"{tops[0]} to {tops[-1]}" if tops[0] < tops[-1] else str(tops[0])
@@ -55,7 +55,7 @@ def _methods_table() -> Table:
     )
 
 
-def _families() -> list[list[str]]:
+def task_lines() -> list[list[str]]:
     """The tasks as ``--list`` shows them: one a line, but a large family of one class together."""
     by_class: dict[str, list[str]] = {}
     for name, home in TASKS.items():

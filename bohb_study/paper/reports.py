@@ -1,11 +1,9 @@
 """Which claims are made from which packed studies, and where they are written."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes, replace_files
 from bohb_study.paper.ablation_claims import ablations_report
 from bohb_study.paper.asha_claims import asha_report
@@ -18,6 +16,7 @@ from bohb_study.paper.named_studies import paper_studies
 from bohb_study.store import load_study
 from bohb_study.store.checksums import write_packed
 from bohb_study.summaries.markdown import to_markdown
+from bohb_study.summaries.page_sections import between
 
 CLAIMS = "claims"
 """Stem of the files, beside the packed study that the group is named after, or its first."""
@@ -109,15 +108,8 @@ def update_page(page: Path, reports: Iterable[ClaimsReport]) -> None:
         StudyError: the lines are not there.
     """
     reports = list(reports)
-    text = _between(page, page.read_text(), BEGIN, END, claims_section(reports))
+    text = between(page, page.read_text(), BEGIN, END, claims_section(reports))
     for report in reports:
         if report.name == MAIN:
-            text = _between(page, text, MAIN_BEGIN, MAIN_END, results_section(report))
+            text = between(page, text, MAIN_BEGIN, MAIN_END, results_section(report))
     replace_files({page: text.encode()})
-
-
-def _between(page: Path, text: str, begin: str, end: str, section: str) -> str:
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise StudyError(f"{page}: lacks the lines {begin} and {end}")
-    pattern = re.escape(begin) + ".*" + re.escape(end)
-    return re.sub(pattern, lambda _: f"{begin}\n\n{section}\n\n{end}", text, flags=re.DOTALL)

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from bohb_study.analysis.diagnostics.rung_correlation import (
-    correlate,
     correlation_frame,
-    spearman_interval,
+    correlations_with_top,
 )
 from bohb_study.errors import UsageError
-from bohb_study.seeding import Config, config_id, derive, plain
+from bohb_study.seeding import Config
 from bohb_study.tasks import Task
 
 COUNT = 200
@@ -46,17 +45,18 @@ def rung_correlations_of(task: Task, count: int = COUNT, seed: int = 0) -> pd.Da
     levels = task.ladder.costs
     if len(levels) == 1:
         return correlation_frame([])
-    space = task.space(derive("correlations", task.name, seed))
-    drawn = [plain(dict(space.sample_configuration())) for _ in range(count)]
-    distinct = {config_id(config): config for config in drawn}
-    losses = np.array([_losses(task, config, seed) for config in distinct.values()])
-    rows = []
-    for level, at_level in zip(levels[:-1], losses.T, strict=False):
-        x, y = at_level, losses[:, -1]
-        interval = spearman_interval(x, y, derive("bootstrap", task.name, seed, level))
-        n = len(losses)
-        where = [task.name, RANDOM, seed, level, levels[-1]]
-        rows.append([*where, n, n, False, *correlate(x, y), *interval, True])
+    from bohb_study.tasks.random_sample import random_sample  # imports ConfigSpace
+
+    configs = random_sample(task, count, seed).configs
+    losses = np.array([_losses(task, config, seed) for config in configs])
+    n = len(losses)
+    rows = [
+        [
+            *(task.name, RANDOM, seed, one.level, levels[-1], n, n, False),
+            *(one.spearman, one.kendall, one.low, one.high, True),
+        ]
+        for one in correlations_with_top(losses, levels, task.name, seed)
+    ]
     return correlation_frame(rows)
 
 

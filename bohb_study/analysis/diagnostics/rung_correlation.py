@@ -19,6 +19,7 @@ from bohb_study.analysis.statistics.bootstrap import RESAMPLES
 from bohb_study.arrays import Floats
 from bohb_study.errors import StudyError
 from bohb_study.schema import CELL
+from bohb_study.seeding import derive
 
 LEAST = 4
 """Configurations from which a correlation is given."""
@@ -33,6 +34,18 @@ _TYPES = {
     "selected": "bool", "off_ledger": "bool",
     **dict.fromkeys(("spearman", "kendall", "low", "high"), "float64"),
 }  # fmt: skip
+
+
+class WithTop(NamedTuple):
+    """How alike one rung and the top rank random configurations."""
+
+    level: int
+    """In units."""
+    spearman: float
+    kendall: float
+    low: float
+    """Of the 95 % bootstrap interval of Spearman's correlation over configurations."""
+    high: float
 
 
 class Correlation(NamedTuple):
@@ -135,6 +148,26 @@ def spearman(x: Floats, y: Floats, axis: int = -1) -> Floats:
     together = (a * b).sum(axis=axis)
     found: Floats = np.full(np.shape(together), np.nan)
     np.divide(together, scale, out=found, where=scale > 0)
+    return found
+
+
+def correlations_with_top(
+    losses: Floats, levels: Sequence[int], task: str, seed: int
+) -> list[WithTop]:
+    """The correlation of each rung below the top with it; none of a single fidelity.
+
+    Args:
+        losses: of configurations that no method has selected, at every rung, shape (n, rungs);
+            infinite where an evaluation failed.
+        levels: of the rungs, ascending, the top last.
+        task: its name, which with ``seed`` and the level seeds the bootstrap.
+        seed: the study's.
+    """
+    found = []
+    for level, at_level in zip(levels[:-1], losses.T, strict=False):
+        x, y = at_level, losses[:, -1]
+        ends = spearman_interval(x, y, derive("bootstrap", task, seed, level))
+        found.append(WithTop(level, *correlate(x, y), *ends))
     return found
 
 
