@@ -5,6 +5,8 @@ TASKS: dict[str, str] = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), "bohb_study.tasks.training.lenet:LeNet"),
     "cifar10-resnet": "bohb_study.tasks.training.resnet:CifarResNet",
     "cifar10-resnet50-split": "bohb_study.tasks.training.resnet50_split:CifarResNet50Split",
+    **dict.fromkeys(("bnn-toy", "bnn-diabetes"), "bohb_study.tasks.training.bayesian.bnn:BNN"),
+    "ppo-cartpole": "bohb_study.tasks.training.reinforcement.ppo:PPO",
     "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"
