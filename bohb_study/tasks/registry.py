@@ -23,6 +23,8 @@ TASKS: dict[str, str] = {
         f"logreg-{data}": "bohb_study.tasks.training.features.logreg:LogisticRegression"
         for data in ("digits", "dna", "fashion-mnist", "letter", "satellite", "shuttle")
     },
+    **dict.fromkeys(("bnn-toy", "bnn-diabetes"), "bohb_study.tasks.training.bayesian.bnn:BNN"),
+    "ppo-cartpole": "bohb_study.tasks.training.reinforcement.ppo:PPO",
     "synthetic-curves": "bohb_study.tasks.functions.synthetic_curves:SyntheticCurves",
     **{
         f"counting-ones-{dimensions}": "bohb_study.tasks.functions.counting_ones:CountingOnes"

@@ -1,0 +1,1 @@
+"""Bayesian neural networks for regression, sampled by stochastic gradient Hamiltonian Monte Carlo."""

@@ -1,0 +1,1 @@
+"""Reinforcement learning: proximal policy optimisation on gymnasium's CartPole."""
