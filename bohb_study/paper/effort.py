@@ -15,13 +15,20 @@ SAMPLES = 200
 
 
 def effort(config: StudyConfig, repeats: int) -> str:
-    """Trainings and modelled time of a study, one line a task.
+    """Trainings and modelled time of a study, one line a task, and of all where there are several.
 
     Args:
         config: the study.
         repeats: trainings of each final incumbent.
     """
-    return "\n".join(_effort(config, task, repeats) for task in config.resolve().tasks.values())
+    lines, total = [], 0.0
+    for task in config.resolve().tasks.values():
+        line, seconds = _effort(config, task, repeats)
+        lines.append(line)
+        total += seconds
+    if len(lines) > 1:
+        lines.append(f"in all: about {total / 3600:.1f} h of training")
+    return "\n".join(lines)
 
 
 def measured_effort(config: StudyConfig, packed: Path) -> str:
@@ -62,21 +69,25 @@ def full_evaluation_seconds(task: Task) -> float:
     return float(np.mean(seconds))
 
 
-def _effort(config: StudyConfig, task: Task, repeats: int) -> str:
+def _effort(config: StudyConfig, task: Task, repeats: int) -> tuple[str, float]:
+    """What is said of one task, and its seconds of training."""
     factors = [get_method(name).budget_factor for name in config.methods]
     methods = factors.count(1)  # methods of a larger budget are not retrained
     cells = len(factors) * config.seeds
+    if task.computed:
+        return f"{task.name}: {cells} cells, computed or looked up: nothing is trained", 0.0
     again = methods * config.seeds * repeats
     seconds = full_evaluation_seconds(task)
-    hours = (sum(factors) * config.seeds * config.budget + again) * seconds
+    total = (sum(factors) * config.seeds * config.budget + again) * seconds
     whole = task.on_all_data()
     if whole is not None:
-        hours += methods * full_evaluation_seconds(whole)
+        total += methods * full_evaluation_seconds(whole)
     alone = f", {methods} refits on all training data" if whole is not None else ""
     more = " (more with a larger budget)" if max(factors) > 1 else ""
-    return (
+    line = (
         f"{task.name}: {cells} cells of {config.budget:g} full evaluations{more}; outside the "
-        f"budget {again} retrainings{alone}; about {hours / 3600:.1f} h of training, modelled "
+        f"budget {again} retrainings{alone}; about {total / 3600:.1f} h of training, modelled "
         f"for random configurations ({seconds:.1f} s a full evaluation), to be divided by the "
         "jobs that run at the same time"
     )
+    return line, total

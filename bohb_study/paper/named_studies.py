@@ -73,6 +73,40 @@ FITTING_ONE = ("grid", "random", "random-2x", "tpe", "tpe-univariate", "gp")
 """Those that fit a task with a single fidelity."""
 LCDB_TASKS = ("lcdb-23", "lcdb-44", "lcdb-679", "lcdb-720", "lcdb-722", "lcdb-728")
 """The first six by number: a choice that no result has influenced."""
+REAL_TASKS = (
+    "mlp-letter",
+    "mlp-satellite",
+    "mlp-shuttle",
+    "mlp-dna",
+    "mlp-digits",
+    "mlp-fashion-mnist",
+    "mlp-mnist-5k",
+    "mlp-vowel",
+    "logreg-letter",
+    "logreg-satellite",
+    "logreg-shuttle",
+    "logreg-dna",
+    "logreg-digits",
+    "logreg-fashion-mnist",
+    "boosting-letter",
+    "boosting-satellite",
+    "boosting-shuttle",
+    "boosting-dna",
+    "boosting-digits",
+    "svm-mnist-5k",
+    "svm-letter",
+    "svm-fashion-mnist",
+    "svm-digits",
+    "bnn-toy",
+    "bnn-diabetes",
+    "series-co2",
+    "series-elnino",
+    "autoencoder-fashion-mnist",
+    "fashion-mnist-1000",
+    "scan-openclip",
+    "scan-llm",
+)
+"""Real trainings of which a full evaluation takes about a second, or was measured by others."""
 WORKERS = (1, 4, 16, 64)
 ABLATION_TASKS = ("counting-ones-8", "counting-ones-32", "mfh3", "mfh6-bad", "branin-mf")
 
@@ -141,6 +175,18 @@ STUDIES = {
             budget=20,
             seeds=4,
             task_options=("fashion-mnist.subset=10000", "fashion-mnist.epochs=9"),
+        ),
+        PaperStudy(
+            "evidence",
+            "real trainings of eleven families; about a day on two cores, not yet run",
+            tasks=REAL_TASKS,
+            methods=(
+                "random", "random-2x", "asha", "asha-promotion", "hyperband", "bohb",
+                "hpbandster-bohb", "tpe", "tpe-univariate", "gp",
+            ),
+            budget=50,
+            seeds=10,
+            is_compact=True,
         ),
         PaperStudy(
             "counting-ones",
