@@ -16,16 +16,10 @@ from bohb_study.methods.optuna.startup import STARTUP_TRIALS, startup_trials
 
 
 def _build(problem: Problem) -> Pair:
-    from optuna.samplers import GPSampler
-
+    from bohb_study.methods.optuna.gp_sampler import SameGPSampler
     from bohb_study.methods.optuna.optuna_search import optuna_pair
 
-    sampler = GPSampler(
-        seed=problem.model_seed,
-        n_startup_trials=STARTUP_TRIALS,
-        warn_independent_sampling=False,  # else it warns at each conditional hyperparameter
-    )
-    return optuna_pair(problem, sampler, scaled=True)
+    return optuna_pair(problem, SameGPSampler(problem.model_seed, STARTUP_TRIALS), scaled=True)
 
 
 METHOD = Method(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bohb_study import numerics
+from processor import MKL_SSE4_2
 from repository import ROOT
 
 pytestmark = pytest.mark.long
@@ -89,6 +90,6 @@ def test_native_rows_follow_the_settings_so_the_golden_test_can_fail() -> None:
         "numpy": "X86_V2",
         "openblas": "Nehalem",
         "torch": "DEFAULT",
-        "mkl": "SSE4_2",
+        "mkl": MKL_SSE4_2,
     }
     assert said["libm"].endswith("without FMA")

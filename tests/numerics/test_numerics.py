@@ -13,6 +13,7 @@ from bohb_study import numerics
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.numerics import baseline, records
 from bohb_study.study import StudyConfig
+from processor import MKL_SSE4_2
 from repository import ROOT
 
 OTHERWISE = {
@@ -155,7 +156,7 @@ def test_mkl_is_asked_and_not_believed() -> None:
         "os.environ['MKL_CBWR'] = 'COMPATIBLE'\n"
         "from bohb_study import numerics\n"
     )
-    assert printed(code + OBSERVED, MKL_CBWR="SSE4_2")["mkl"] == "SSE4_2"
+    assert printed(code + OBSERVED, MKL_CBWR="SSE4_2")["mkl"] == MKL_SSE4_2
 
 
 @pytest.fixture

@@ -1,0 +1,6 @@
+"""What the processor that runs the tests decides."""
+
+from pathlib import Path
+
+MKL_SSE4_2 = "SSE4_2" if "GenuineIntel" in Path("/proc/cpuinfo").read_text() else "AUTO"
+"""The branch that MKL takes where it is asked for SSE4_2: other makers' processors get its choice."""
