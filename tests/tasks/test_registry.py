@@ -27,7 +27,11 @@ OPTIONS = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), IMAGES),
     "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
     "cifar10-resnet50-split": {**IMAGES, "width": "1", "micro_batches": "2"},
-    **dict.fromkeys((name for name in TASKS if name.startswith(("mlp-", "logreg-"))), IMAGES),
+    **{
+        name: {"epochs": "3", "subset": "100"}
+        for name in TASKS
+        if name.startswith(("mlp-", "logreg-"))
+    },
 }
 IN_PACKAGES = ("-digits", "-mnist-5k")
 """How tasks are named that read data which a package has."""

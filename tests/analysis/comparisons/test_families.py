@@ -15,6 +15,8 @@ from bohb_study.tasks.registry import TASKS
         ("nasbench201-cifar100", "nasbench201"),
         ("lcdb-23", "lcdb"),
         ("digits", "digits"),
+        ("mlp-digits", "mlp"),
+        ("logreg-fashion-mnist", "logreg"),
         ("mfhartmann", "mfhartmann"),
         ("my-lcdb-23", "my-lcdb-23"),
     ],
