@@ -37,6 +37,7 @@ STUDIES: dict[str, dict[str, Any]] = {
         "budget": 6,
     },
     "digits": {"tasks": ("digits",), "methods": ("random", "bohb"), "budget": 2},
+    "features": {"tasks": ("mlp-digits", "logreg-digits"), "methods": ("random",), "budget": 2},
     "images": {"tasks": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
     "trees": {
         "tasks": ("boosting-digits",),

@@ -24,7 +24,10 @@ OPTIONS = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), IMAGES),
     "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
     "cifar10-resnet50-split": {**IMAGES, "width": "1", "micro_batches": "2"},
-    **dict.fromkeys((name for name in TASKS if name.startswith(("mlp-", "logreg-"))), IMAGES),
+    **dict.fromkeys(
+        (name for name in TASKS if name.startswith(("mlp-", "logreg-"))),
+        {"epochs": "3", "subset": "100"},
+    ),
 }
 IN_PACKAGES = ("-digits", "-mnist-5k")
 """How tasks are named that read data which a package has."""
