@@ -2,7 +2,10 @@
 
 import re
 
-FAMILIES = ("mfh", "counting-ones", "fcnet", "hpobench-mlp", "nasbench201", "lcdb")
+FAMILIES = (
+    "mfh", "counting-ones", "fcnet", "hpobench-mlp", "nasbench201", "lcdb",
+    "mlp", "logreg", "boosting", "svm",
+)  # fmt: skip
 """First parts of names, before a number or a dash: variants of one function in more or fewer
 dimensions, or data sets of one collection."""
 
