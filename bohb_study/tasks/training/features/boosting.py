@@ -93,7 +93,7 @@ class Boosting(FeatureTask):
         Whenever it goes on, 5 ms + 82 ns x rows x features, for binning; then for each tree 0.21 ms
         + rows x (23 + 8.3 log2(leaves)) ns + features x (2.6 + 1.2 leaves) us. There are at most
         rows / (2 ``min_samples_leaf``) leaves, and a tree for each class at each iteration. Fitted
-        to 240 random configurations on five data sets, measured in processor time on one core of an
+        to 230 random configurations on five data sets, measured in processor time on one core of an
         AMD EPYC; what is measured in a run decides nothing. Trees of configurations that diverge
         are smaller than the model says.
         """

@@ -35,7 +35,7 @@ class SVM(FeatureTask):
     """Train scikit-learn's SVC on a table of features; ``val_loss`` is the error, as in the paper.
 
     Where gamma is large, every row is said to be of one class, and where C is small enough or large
-    enough it no longer matters: most random configurations tie with others, because they are one
+    enough it no longer matters: many random configurations tie with others, because they are one
     and the same classifier. No finer loss would tell those apart.
 
     A rung trains on a stratified subset of the training part with at least one row of each class,
