@@ -39,6 +39,17 @@ STUDIES: dict[str, dict[str, Any]] = {
     "digits": {"tasks": ("digits",), "methods": ("random", "bohb"), "budget": 2},
     "features": {"tasks": ("mlp-digits", "logreg-digits"), "methods": ("random",), "budget": 2},
     "images": {"tasks": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
+    "trees": {
+        "tasks": ("boosting-digits",),
+        "methods": ("random", "bohb"),
+        "budget": 4,
+        "task_options": ("boosting-digits.iterations=9", "boosting-digits.subset=400"),
+    },
+    "kernels": {
+        "tasks": ("svm-digits",),
+        "methods": ("hyperband", "bohb"),
+        "budget": 8,
+    },
 }
 """What is run: one seed, one worker. ``images`` is LeNet on a few small made images."""
 

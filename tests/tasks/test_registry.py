@@ -23,15 +23,18 @@ STUDY_SEED = 0
 
 IMAGES = {"epochs": "9", "subset": "100"}
 """Options of tasks that train on images, so that they take no more than a second."""
+TABLES = {
+    "boosting": {"iterations": "9", "subset": "100"},
+    "logreg": {"epochs": "3", "subset": "100"},
+    "mlp": {"epochs": "3", "subset": "100"},
+    "svm": {"subset": "100"},
+}
+"""The same of tasks that train on tables of features, by family."""
 OPTIONS = {
     **dict.fromkeys(("cifar10", "fashion-mnist", "mnist"), IMAGES),
     "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
     "cifar10-resnet50-split": {**IMAGES, "width": "1", "micro_batches": "2"},
-    **{
-        name: {"epochs": "3", "subset": "100"}
-        for name in TASKS
-        if name.startswith(("mlp-", "logreg-"))
-    },
+    **{name: TABLES[name.partition("-")[0]] for name in TASKS if ".features." in TASKS[name]},
 }
 IN_PACKAGES = ("-digits", "-mnist-5k")
 """How tasks are named that read data which a package has."""

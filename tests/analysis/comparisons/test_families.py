@@ -17,6 +17,8 @@ from bohb_study.tasks.registry import TASKS
         ("digits", "digits"),
         ("mlp-digits", "mlp"),
         ("logreg-fashion-mnist", "logreg"),
+        ("boosting-dna", "boosting"),
+        ("svm-mnist-5k", "svm"),
         ("mfhartmann", "mfhartmann"),
         ("my-lcdb-23", "my-lcdb-23"),
     ],

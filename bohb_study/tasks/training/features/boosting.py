@@ -5,6 +5,7 @@ The BOHB paper has no such experiment. The unit of fidelity is one iteration, wh
 each class.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,5 +88,22 @@ class Boosting(FeatureTask):
         return BoostingEvaluation(self, config, seed, training_seed)
 
     def duration(self, config: Config, start: int, end: int) -> float:
-        """Modelled seconds."""
-        return float(end - start)
+        """Modelled seconds from iteration ``start`` to ``end``.
+
+        Whenever it goes on, 5 ms + 82 ns x rows x features, for binning; then for each tree 0.21 ms
+        + rows x (23 + 8.3 log2(leaves)) ns + features x (2.6 + 1.2 leaves) us. There are at most
+        rows / (2 ``min_samples_leaf``) leaves, and a tree for each class at each iteration. Fitted
+        to 230 random configurations on five data sets, measured in processor time on one core of an
+        AMD EPYC; what is measured in a run decides nothing. Trees of configurations that diverge
+        are smaller than the model says.
+        """
+        rows, features = self.counts().train, self.features
+        leaves = rows / (2 * int(config["min_samples_leaf"]))
+        leaves = max(2.0, min(float(config["max_leaf_nodes"]), leaves))
+        begin = 5e-3 + 8.2e-8 * rows * features
+        tree = (
+            2.1e-4
+            + rows * (2.3e-8 + 8.3e-9 * math.log2(leaves))
+            + features * (2.6e-6 + 1.2e-6 * leaves)
+        )
+        return begin + (end - start) * self.classes * tree

@@ -39,7 +39,6 @@ class FeatureTask(Task):
 
     val_metric = "validation cross-entropy"
     test_metric = "test error"
-    extra_names = ("val_error",)
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that cannot be."""
@@ -55,6 +54,11 @@ class FeatureTask(Task):
             # by ``os.path``: Path's own raises for the home of somebody who is not known
             data = Path(os.path.expanduser(self.data)).absolute()
             object.__setattr__(self, "data", str(data))
+
+    @property
+    def extra_names(self) -> tuple[str, ...]:
+        """The error on the validation part."""
+        return ("val_error",)
 
     @property
     @abstractmethod

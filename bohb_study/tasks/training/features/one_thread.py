@@ -12,7 +12,8 @@ def one_thread() -> AbstractContextManager[object]:
     Processes that run cells have one by their environment; a notebook has as many as it likes. To
     be called after what computes has been imported: libraries that are loaded later are not held.
     """
-    return _controller().limit(limits=1)
+    held: AbstractContextManager[object] = _controller().limit(limits=1)
+    return held
 
 
 @cache

@@ -28,8 +28,9 @@ class Distances(NamedTuple):
 
     def kernel(self, distances: NDArray[np.int32], gamma: float) -> Floats:
         """exp(-gamma d), d being the squared distance of rows that are divided by ``scale``."""
-        made: Floats = distances * (-gamma / self.scale**2)
-        return np.exp(made, out=made)
+        made: Floats = np.multiply(distances, -gamma / self.scale**2, dtype=np.float64)
+        np.exp(made, out=made)
+        return made
 
 
 @lru_cache(maxsize=1)
