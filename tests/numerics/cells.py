@@ -50,8 +50,11 @@ STUDIES: dict[str, dict[str, Any]] = {
         "methods": ("hyperband", "bohb"),
         "budget": 8,
     },
+    "autoencoder": {"tasks": ("autoencoder-fashion-mnist",), "methods": ("random",), "budget": 2},
+    "series": {"tasks": ("series-co2", "series-elnino"), "methods": ("random",), "budget": 1},
 }
-"""What is run: one seed, one worker. ``images`` is LeNet on a few small made images."""
+"""What is run: one seed, one worker. ``images`` is LeNet on a few small made images, and
+``autoencoder`` is on these as well."""
 
 COLUMNS = ("seq", "trial", "config_id", "level", "units", "rung", "decision", "model_based")
 LOSSES = ("val_loss", "test_loss")
@@ -92,6 +95,9 @@ def cells(words: tuple[str, ...], mode: str, home: Path) -> "list[CellJob]":
         study = dict(given)
         if name == "images":
             study["task_option"] = (f"fashion-mnist.data={home / 'data'}",)
+        if name == "autoencoder":
+            options = (f"data={home / 'data'}", "subset=200")
+            study["task_option"] = tuple(f"autoencoder-fashion-mnist.{one}" for one in options)
         config = StudyConfig(**study, seeds=1)
         tasks = config.resolve().tasks
         found += [

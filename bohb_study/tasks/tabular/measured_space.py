@@ -7,7 +7,9 @@ its cost. To methods this is a function on the whole space that is constant in t
 each measured configuration. What follows from it:
 
 * two suggestions in one neighbourhood get the same losses, and both are paid;
-* random search draws a configuration as often as its neighbourhood is large, not uniformly;
+* random search draws a configuration as often as its neighbourhood is large, not uniformly: on
+  ``scan-openclip`` and ``scan-llm`` from a fiftieth to six times as often, three quarters as often
+  in the median;
 * a measured configuration that is suggested exactly is looked up exactly.
 
 The distance is Euclidean in the unit cube, where each hyperparameter is on its own scale, and that

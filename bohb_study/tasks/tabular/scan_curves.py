@@ -149,10 +149,14 @@ def _grouped(path: Path, by: str) -> Iterator[list[Row]]:
             yield list(rows)
 
 
+UNITS = {"million_samples": 1e6, "billion_tokens": 1e9}
+"""What a hyperparameter counts in. Floats, for Optuna's GP lists all values of an integer."""
+
+
 def _values(row: Row, columns: dict[str, str], whole: Sequence[str]) -> Config:
     """The hyperparameters of a row, by their names here."""
     return {
-        name: int(float(row[column])) if name in whole else float(row[column])
+        name: int(float(row[column])) if name in whole else float(row[column]) / UNITS.get(name, 1)
         for name, column in columns.items()
     }
 
@@ -163,7 +167,8 @@ CLIP_EPOCHS = 8
 """Of the top rung: as many were planned for each configuration that is taken."""
 CLIP_COLUMNS = {
     "lr": "lr", "vision_width": "vision_width", "text_width": "text_width",
-    "warmup_fraction": "warmup_fraction", "weight_decay": "wd", "samples": "total_samples_planned",
+    "warmup_fraction": "warmup_fraction", "weight_decay": "wd",
+    "million_samples": "total_samples_planned",
     "beta2": "beta2", "beta1": "beta1", "eps": "eps",
 }  # fmt: skip
 """Hyperparameter -> column. What follows from these, or is constant, is left out: the batch size
@@ -180,7 +185,7 @@ def read_clip(path: Path) -> Trainings:
     for rows in _grouped(path, "config_id"):
         if float(rows[0]["total_epochs"]) < CLIP_EPOCHS:
             continue
-        configs.append(_values(rows[0], CLIP_COLUMNS, ("vision_width", "text_width", "samples")))
+        configs.append(_values(rows[0], CLIP_COLUMNS, ("vision_width", "text_width")))
         measured = np.full((3, CLIP_EPOCHS), np.nan)
         for epoch, row in enumerate(rows[:CLIP_EPOCHS]):
             if int(row["epoch"]) != epoch + 1:
@@ -213,7 +218,8 @@ LLM_TOKENS = 1.595e9
 LLM_FLOPS = 4e14
 """Floating-point operations that are modelled as a second: those of four GPUs, as were used."""
 LLM_COLUMNS = {
-    "lr": "lr", "d_model": "d_model", "n_layers": "n_layers", "tokens": "n_tokens",
+    "lr": "lr", "d_model": "d_model", "n_layers": "n_layers",
+    "billion_tokens": "n_tokens",
     "cooldown_fraction": "cooldown_steps", "weight_decay": "weight_decay", "beta2": "beta2",
     "beta1": "beta1", "n_heads": "n_heads",
 }  # fmt: skip
@@ -236,7 +242,7 @@ def read_llm(path: Path) -> Trainings:
             for found, level in zip(tokens, levels, strict=True)
         ):
             continue
-        whole = ("d_model", "n_layers", "n_heads", "tokens")
+        whole = ("d_model", "n_layers", "n_heads")
         configs.append(_values(rows[0], LLM_COLUMNS, whole))
         rate = float(rows[0]["flops"]) / float(rows[0]["n_tokens"]) / LLM_FLOPS
         steps = [after - before for before, after in zip([0.0, *tokens], tokens, strict=False)]

@@ -56,7 +56,8 @@ def monthly(name: str) -> NDArray[np.float64]:
     from statsmodels.datasets import co2, elnino  # imports pandas
 
     if name == "elnino":
-        return elnino.load_pandas().data.to_numpy(dtype=np.float64)[:, 1:].ravel()
+        by_year: NDArray[np.float64] = elnino.load_pandas().data.to_numpy(dtype=np.float64)
+        return by_year[:, 1:].reshape(-1)  # behind the year, its months
     weekly = co2.load_pandas().data["co2"]
     by_month: dict[tuple[int, int], list[float]] = {}
     for date, value in zip(weekly.index, weekly.tolist(), strict=True):
@@ -71,4 +72,5 @@ def monthly(name: str) -> NDArray[np.float64]:
 def standardised(series: NDArray[np.float64], train: NDArray[np.int64]) -> NDArray[np.float64]:
     """By mean and standard deviation of the months up to the end of the training part."""
     seen = series[: train[-1] + HORIZON + 1]
-    return (series - seen.mean()) / seen.std()
+    scaled: NDArray[np.float64] = (series - seen.mean()) / seen.std()
+    return scaled

@@ -291,8 +291,16 @@ def test_noise_is_seen_in_training_alone(
     def spy(module: Any, given: Any, made: Any) -> None:
         seen.append((module.training, (given[0] == 0).float().mean().item()))
 
+    def target(made: Any, wanted: Any) -> Any:
+        wanted_zeros.append((wanted == 0).float().mean().item())
+        return (made - wanted).square().mean()
+
+    wanted_zeros: list[float] = []
+    monkeypatch.setattr(torch.nn.functional, "mse_loss", target)
     autoencoding._model.register_forward_hook(spy)
     autoencoding.advance(1)
+    assert len(wanted_zeros) == 5
+    assert max(wanted_zeros) < 0.01
     assert {training for training, _ in seen} == {True, False}
     for training, zeros in seen:
         assert zeros == pytest.approx(0.2, abs=0.03) if training else zeros < 0.01

@@ -52,7 +52,7 @@ class AutoencoderEvaluation(ImageEvaluation):
         super().__init__(task, recipe, seed, training_seed)
         self._noise = noise
         self._masks = torch.Generator()
-        self._optimizer = torch.optim.AdamW(
+        self._optimizer = torch.optim.AdamW(  # type: ignore[assignment]  # elsewhere it is SGD
             self._model.parameters(),
             lr=recipe.learning_rate(0),
             weight_decay=recipe.weight_decay,
