@@ -1,5 +1,6 @@
 """Makes tables of curves: evaluates a design to full fidelity, side by side, and writes it."""
 
+import json
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -26,15 +27,14 @@ from bohb_study.scores import Score
 from bohb_study.study import Study, StudyConfig
 from bohb_study.tasks import Report, Task
 from bohb_study.tasks.base import usable
-from bohb_study.tasks.tabular.curve_table import (
+from bohb_study.tasks.tabular.curve_parquet import (
     FORMAT,
     MOST_CONFIGURATIONS,
-    STATUSES,
-    Curves,
-    about_task,
+    checked_about,
     curve_table_bytes,
     table_of,
 )
+from bohb_study.tasks.tabular.curve_table import STATUSES, Curves, about_task
 
 if TYPE_CHECKING:
     from bohb_study.running.pools.nodes import Nodes
@@ -146,9 +146,10 @@ def _plan(study: Study, task: Task, wanted: Wanted, out: Path) -> _Plan:
     chosen = design(task.space(0), wanted.configurations, wanted.design_seed)
     numerics = expected(config.numerics, torch=not task.computed)
     try:
-        about = asdict(about_task(task))
-    except TypeError as why:
-        raise UsageError(f"{task.name}: {why}", "tasks") from None
+        about = json.loads(json.dumps(asdict(about_task(task))))
+        checked_about(about)  # now, rather than when all is evaluated
+    except (TypeError, ValueError) as why:
+        raise UsageError(f"{task.name}: its table {why}", "tasks") from None
     head = {
         "table": FORMAT,
         "task": task.name,
@@ -156,7 +157,7 @@ def _plan(study: Study, task: Task, wanted: Wanted, out: Path) -> _Plan:
         "configurations": len(chosen.configs),
         "seeds": wanted.seeds,
         "design": {"kind": chosen.kind, "seed": chosen.seed, "sha256": chosen.sha256},
-        "about": {**about, "costs": list(task.ladder.costs), "grid_order": [*task.grid_order]},
+        "about": about,
         "data": task.data_sha256,
         "code": code_hash(task_parts(task.name, config.source(task.name))),
         "numerics": numerics,

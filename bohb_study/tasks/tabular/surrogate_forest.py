@@ -113,7 +113,8 @@ class Trees:
             left = x[feature] <= self.threshold[nodes]
             nodes = np.where(inner, np.where(left, self.left[nodes], self.right[nodes]), nodes)
         leaves = self.values[nodes]
-        return np.add.accumulate(leaves, axis=0)[-1] / len(leaves)
+        found: Floats = np.add.accumulate(leaves, axis=0)[-1] / len(leaves)
+        return found
 
 
 class Forest:
@@ -201,7 +202,8 @@ class Targets:
 def _scaled_ranks(losses: Floats) -> Floats:
     last = np.where(np.isnan(losses), np.inf, losses)
     ranks = rankdata(last, axis=0).astype(np.float64)
-    return (ranks - 1) / max(len(losses) - 1, 1)
+    scaled: Floats = (ranks - 1) / max(len(losses) - 1, 1)
+    return scaled
 
 
 def _loss_at(losses: Floats, ranks: Floats, rank: float) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 from bohb_study.errors import UsageError
 from bohb_study.files import read_file
 from bohb_study.tasks.registry import table_kind
-from bohb_study.tasks.tabular.curve_table import CurveTable, table_of
+from bohb_study.tasks.tabular.curve_parquet import table_of
+from bohb_study.tasks.tabular.curve_table import CurveTable
 
 MOST_BYTES = 200 * 2**20
 """Of a table that is read: it is meant to be passed on, and has a few MB."""

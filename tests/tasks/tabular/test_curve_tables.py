@@ -21,7 +21,8 @@ from bohb_study.tasks import Task, is_file, make_task, task_name
 from bohb_study.tasks.fingerprints import space_sha256
 from bohb_study.tasks.space_json import space_from_json, space_to_json
 from bohb_study.tasks.tabular import table_files
-from bohb_study.tasks.tabular.curve_table import Curves, curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_table import Curves
 from bohb_study.tasks.tabular.tabulated import Tabulated
 from made_tables import (
     RUNGS,
@@ -124,7 +125,10 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "huge": (changed(put("val_loss", 1e305)), "a loss is no finite number"),
     "gap": (changed(put("val_loss", None)), "column val_loss has gaps"),
     "negative": (changed(put("seconds", -1.0)), "its seconds are no seconds"),
-    "free": (changed(put("modelled", 0.0)), "its modelled seconds are no seconds"),
+    "free": (changed(put("modelled", -0.5)), "its modelled seconds are no seconds"),
+    "endless": (changed(put("seconds", math.inf)), "its seconds are no seconds"),
+    "names": (changed(say(grid_order=[1]), rows=False), "its grid_order are not each of str"),
+    "no value": (changed(put("hp.shape", "[")), "column hp.shape holds what is no value"),
     "status": (changed(put("status", "fine")), "a status that there is not"),
     "lost loss": (changed(put("status", "failed")), "a failed evaluation has a loss"),
     "level": (changed(put("level", 2)), "not in order by level"),

@@ -11,7 +11,8 @@ from bohb_study.running.designs import design
 from bohb_study.seeding import plain
 from bohb_study.tasks import Task, make_task
 from bohb_study.tasks.tabular import surrogate
-from bohb_study.tasks.tabular.curve_table import Curves, curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_table import Curves
 from bohb_study.tasks.tabular.surrogate_forest import (
     TREES,
     Encoder,
