@@ -9,7 +9,8 @@ from bohb_study.numbers import NONE
 from bohb_study.running.options import RunOptions
 from bohb_study.running.progress.tally import duration
 from bohb_study.running.table_cards import Made, size_mb
-from bohb_study.running.tabulation import Wanted, tabulate
+from bohb_study.running.tabulation import tabulate
+from bohb_study.running.tabulation_plan import Wanted
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.table import Column, Table, rows
 
