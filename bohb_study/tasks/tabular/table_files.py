@@ -74,16 +74,6 @@ def vouched_table(path: Path, given: str) -> CurveTable:
     return known_table(str(path), sha256, given)
 
 
-def found_table(given: str) -> dict[str, str]:
-    """Where the table is that ``given`` (table:PATH) names, and its hash, as fields of its task.
-
-    Raises:
-        UsageError: there is none, or it is not that of its card.
-    """
-    path = table_path(given)
-    return {"given": given, "path": str(path), "sha256": vouched_table(path, given).sha256}
-
-
 @lru_cache(maxsize=16)
 def known_table(path: str, sha256: str, given: str) -> CurveTable:
     """The table with this hash, read once per process.
