@@ -39,6 +39,11 @@ TASKS: dict[str, str] = {
             991, 1042, 1053, 1067, 1479, 1485, 1566, 4134, 40981, 41027, 41142, 41144, 41156, 41158,
         )
     },
+    "autoencoder-fashion-mnist": "bohb_study.tasks.training.autoencoder:Autoencoder",
+    "fashion-mnist-1000": "bohb_study.tasks.training.lenet_1000:LeNet1000",
+    **{f"series-{name}": "bohb_study.tasks.training.series:Series" for name in ("co2", "elnino")},
+    "scan-llm": "bohb_study.tasks.tabular.scan:ScanLLM",
+    "scan-openclip": "bohb_study.tasks.tabular.scan:ScanOpenCLIP",
 }  # fmt: skip
 """Name -> module:class. Imported when asked for, so that no task pays for another's imports.
 

@@ -54,7 +54,8 @@ class MeasuredSpace:
         space = make_space(given, 0)
         if sorted(order) != sorted(space) or not configs:
             raise ValueError(f"{len(configs)} configurations of {sorted(space)} in order {order}")
-        self._axes = [_Axis(space[name]) for name in order]
+        conditional = space.conditional_hyperparameters
+        self._axes = [_Axis(space[name], name in conditional) for name in order]
         self._places = np.array([[axis.place(config) for axis in self._axes] for config in configs])
         self._exact: dict[str, int] = {}
         for row, config in enumerate(configs):
@@ -88,13 +89,14 @@ class MeasuredSpace:
 class _Axis:
     """One hyperparameter as a side of the unit cube."""
 
-    def __init__(self, hyperparameter: "Hyperparameter[Any, Any]") -> None:
+    def __init__(self, hyperparameter: "Hyperparameter[Any, Any]", conditional: bool) -> None:
         """What has an order has a scale; choices are equally far from each other."""
         from ConfigSpace.hyperparameters import OrdinalHyperparameter
 
         from bohb_study.tasks.encoding import possible
 
         self.name = hyperparameter.name
+        self.conditional = conditional
         values = possible(hyperparameter)
         self._indices: dict[str, int] | None = None
         self._ordered = values is None or isinstance(hyperparameter, OrdinalHyperparameter)
@@ -125,7 +127,9 @@ class _Axis:
 
         1 between two choices, and between one that is active and one that is not.
         """
-        if np.isnan(place):
+        if math.isnan(place):
             return np.where(np.isnan(others), 0.0, 1.0)
-        apart = np.abs(others - place) if self._ordered else np.where(others == place, 0.0, 1.0)
-        return np.where(np.isnan(others), 1.0, apart)
+        apart = np.abs(others - place)
+        if not self._ordered:
+            apart = np.where(apart == 0, 0.0, 1.0)
+        return np.where(np.isnan(others), 1.0, apart) if self.conditional else apart
