@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bohb_study.numbers import NONE
+from bohb_study.numbers import NONE, counted
 from bohb_study.running.options import RunOptions
 from bohb_study.running.table_cards import Made, size_mb
 from bohb_study.running.tabulation import tabulate
@@ -60,7 +60,7 @@ def table_of(made: Made) -> Table:
     if card["noise"] is not None:
         notes.append(f"rank correlation of the top under two seeds: {card['noise']:.3f}")
     notes.append(f"{card['seconds']:,.1f} s of evaluating in all, on one core each")
-    size = f"{len(table.configs)} configurations, {curves.status.shape[1]} seeds"
+    size = f"{len(table.configs)} configurations, {counted(curves.status.shape[1], 'seeds')}"
     return Table(
         f"{about.task}: {size} ({card['design']['kind']})", headings, rows(given), tuple(notes)
     )
