@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bohb_study.numbers import NONE, counted
+from bohb_study.numbers import NONE, counted, number
 from bohb_study.running.options import RunOptions
 from bohb_study.running.table_cards import Made, size_mb
 from bohb_study.running.tabulation import tabulate
@@ -43,7 +43,7 @@ def table_of(made: Made) -> Table:
         [
             str(level),
             f"{np.mean(curves.status[:, :, rung] == 0):.1%}",
-            f"{np.median(table.durations[:, rung]):.2g}",
+            number(float(np.median(table.durations[:, rung])), 3, zeros=False),
             correlation(card["rank_correlation"].get(str(level))),
             correlation(card["surrogate"].get(str(level))),
         ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,7 @@ def table_path(given: str) -> Path:
     kind = table_kind(given)
     assert kind is not None
     text = given.removeprefix(f"{kind}:")
-    path = Path(text)
+    path = Path(os.path.expanduser(text))  # no shell expands what follows a colon
     if path.suffix not in (".parquet", ".json"):
         raise UsageError(f"{given}: must name a table, such as {kind}:tables/NAME.parquet", "tasks")
     if not NAMES.fullmatch(path.stem):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bohb_study.errors import UsageError
+from bohb_study.identity import cell_parts
 from bohb_study.plain_parquet import ORIGIN, table_bytes
 from bohb_study.running.designs import design
 from bohb_study.seeding import canonical
@@ -275,6 +276,21 @@ def test_noise_free_losses_are_means_over_the_seeds(task: Tabulated) -> None:
     assert task.true_loss(next(one for one in CONFIGS if one["lr"] > 0.05)) is None
     known = [loss for one in CONFIGS if (loss := task.true_loss(one)) is not None]
     assert task.optimum == min(known)
+
+
+def test_the_code_of_a_table_is_its_own_and_nobody_elses() -> None:
+    table, forest, digits = (
+        {name for name in cell_parts(task, "random", "virtual") if "/tabular/" in name}
+        for task in ("table-made", "surrogate-made", "digits")
+    )
+    assert {"tasks/tabular/tabulated.py", "tasks/tabular/curve_parquet.py"} <= table
+    assert forest - table >= {"tasks/tabular/surrogate.py", "tasks/tabular/flat_trees.py"}
+    assert not digits
+
+
+def test_a_home_is_expanded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert make_task("table:~/made.parquet").data_sha256 == table_of(DATA).sha256
 
 
 def test_options_are_refused_in_one_line(path: Path) -> None:
