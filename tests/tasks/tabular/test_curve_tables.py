@@ -242,7 +242,8 @@ def test_a_training_goes_on_where_it_was_paused(task: Tabulated) -> None:
         state = pickle.loads(pickle.dumps(paused.state()))
         paused = task.start(config, 1)
         paused.restore(state)
-        assert paused.advance(level)[:2] == whole[:2]
+        report = paused.advance(level)
+        assert (report[:2], report.units) == (whole[:2], whole.units)
     with pytest.raises(ValueError, match="at level 9 already"):
         paused.advance(9)
 
