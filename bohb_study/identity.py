@@ -36,6 +36,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     "numpy": _NUMPY,
     # the last bits of the Gaussian process depend on whether greenlet is there
     "optuna": ("optuna", "greenlet", "torch", *_SCIPY),
+    "pyarrow": (),  # reads tables of curves, whose hash is recorded
     "ray": ("ray",),
     "scipy": _SCIPY,
     "sklearn": ("scikit-learn", *_SCIPY),

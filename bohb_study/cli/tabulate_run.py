@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bohb_study.cli import listings
-from bohb_study.numbers import NONE
+from bohb_study.numbers import NONE, counted, number
 from bohb_study.running.options import RunOptions
-from bohb_study.running.progress.tally import duration
 from bohb_study.running.table_cards import Made, size_mb
-from bohb_study.running.tabulation import Wanted, tabulate
+from bohb_study.running.tabulation import tabulate
+from bohb_study.running.tabulation_plan import Wanted
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.table import Column, Table, rows
+from bohb_study.summaries.terminal import console
 
 if TYPE_CHECKING:
     from bohb_study.cli.tabulate import Tabulate
@@ -26,7 +26,7 @@ def make_tables(options: "Tabulate") -> int:
     where = RunOptions(
         out=options.out, jobs=options.jobs, address=options.address, download=options.download
     )
-    out = listings.console()
+    out = console()
     for made in tabulate(wanted, where):
         out.print(table_of(made))
         for path in (made.path, made.path.with_suffix(".json")):
@@ -43,7 +43,7 @@ def table_of(made: Made) -> Table:
         [
             str(level),
             f"{np.mean(curves.status[:, :, rung] == 0):.1%}",
-            duration(float(np.median(table.durations[:, rung]))),
+            number(float(np.median(table.durations[:, rung])), 3, zeros=False),
             correlation(card["rank_correlation"].get(str(level))),
             correlation(card["surrogate"].get(str(level))),
         ]
@@ -52,15 +52,15 @@ def table_of(made: Made) -> Table:
     headings = (
         Column(f"{about.unit}s", "right"),
         Column("ok", "right"),
-        Column("median step", "right"),
+        Column("median step", "right", "s"),
         Column("rank correlation\nwith the top", "right"),
         Column("of a surrogate,\ncross-validated", "right"),
     )
     notes = []
     if card["noise"] is not None:
         notes.append(f"rank correlation of the top under two seeds: {card['noise']:.3f}")
-    notes.append(f"{duration(card['seconds'])} of evaluating in all")
-    size = f"{len(table.configs)} configurations, {curves.status.shape[1]} seeds"
+    notes.append(f"{card['seconds']:,.1f} s of evaluating in all, on one core each")
+    size = f"{len(table.configs)} configurations, {counted(curves.status.shape[1], 'seeds')}"
     return Table(
         f"{about.task}: {size} ({card['design']['kind']})", headings, rows(given), tuple(notes)
     )

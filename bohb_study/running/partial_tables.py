@@ -119,7 +119,8 @@ def _number(value: float) -> float | None:
 def _reports(said: Mapping[str, Any]) -> tuple[Report, ...]:
     return tuple(
         Report(
-            *(math.nan if one is None else float(one) for one in (val, test)),
+            val_loss=math.nan if val is None else float(val),
+            test_loss=math.nan if test is None else float(test),
             seconds=float(seconds),
             units=int(units),
             status=status,

@@ -1,80 +1,33 @@
 """Makes tables of curves: evaluates a design to full fidelity, side by side, and writes it."""
 
-import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bohb_study import interrupts
-from bohb_study.errors import StudyError, UsageError
+from bohb_study.errors import StudyError
 from bohb_study.files import json_bytes, replace_files
-from bohb_study.identity import code_hash, task_parts
-from bohb_study.numerics import expected
-from bohb_study.running.designs import Design, design
 from bohb_study.running.engine_choice import trials_here
 from bohb_study.running.options import RunOptions
 from bohb_study.running.partial_tables import PartialTable, Place, partial_table
 from bohb_study.running.progress import CellProgress, Progress, make_progress
-from bohb_study.running.table_cards import Made, card_of, same_table, shown_facts
+from bohb_study.running.table_cards import Made, card_of, shown_facts
 from bohb_study.running.tabulation_job import Batch, TabulationJob, jobs_of, steps
+from bohb_study.running.tabulation_plan import TablePlan, Wanted, plan_of
 from bohb_study.scores import Score
-from bohb_study.study import Study, StudyConfig
-from bohb_study.tasks import Report, Task
+from bohb_study.study import Study
+from bohb_study.tasks import Report
 from bohb_study.tasks.base import usable
-from bohb_study.tasks.tabular.curve_table import (
-    FORMAT,
-    MOST_CONFIGURATIONS,
-    STATUSES,
-    Curves,
-    about_task,
-    curve_table_bytes,
-    table_of,
-)
+from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_table import about_task
 
 if TYPE_CHECKING:
     from bohb_study.running.pools.nodes import Nodes
 
 NOUN = "tables"
-MOST_SEEDS = 1000
 PARTIAL = ".partial.jsonl"
 """Ending of the file that holds what is done of a table."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What tables are made of."""
-
-    config: StudyConfig
-    """Its tasks and their options; nothing else of it counts."""
-    configurations: int = 1000
-    """Of each design, at most."""
-    seeds: int = 1
-    """Seeds 0 .. n-1 of the task, under each of which every configuration is evaluated."""
-    design_seed: int = 0
-    """Of the design."""
-    licence: str = "Apache-2.0"
-    """Under which the tables may be passed on."""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError, naming the parameter, for what cannot be."""
-        for parameter, value, most in (
-            ("configs", self.configurations, MOST_CONFIGURATIONS),
-            ("seeds", self.seeds, MOST_SEEDS),
-        ):
-            if not 1 <= value <= most:
-                raise UsageError(f"{value}: must be 1 to {most:,}", parameter)
-        if not self.licence.isprintable() or len(self.licence) > 200:
-            raise UsageError(": must be one line of at most 200 letters", "licence")
-        for name, task in self.config.resolve().tasks.items():
-            if task.only_engine == "tune":
-                raise UsageError(f"{name}: calls tune.report, so it cannot be tabulated", "tasks")
-            if name in self.config.tables:
-                raise UsageError(f"{self.config.tables[name]}: is a table already", "tasks")
 
 
 def tabulate(wanted: Wanted, options: RunOptions) -> Iterator[Made]:
@@ -97,7 +50,7 @@ def tabulate(wanted: Wanted, options: RunOptions) -> Iterator[Made]:
     study = wanted.config.resolve()
     for task in study.tasks.values():
         task.prepare(download=options.download)
-    plans = [_plan(study, task, wanted, options.out) for task in study.tasks.values()]
+    plans = [plan_of(study, task, wanted, options.out) for task in study.tasks.values()]
     left = [plan for plan in plans if not plan.is_made()]
     scores = {plan.task.name: Score.of(plan.task.val_metric) for plan in left}
     made: dict[str, Made] = {}
@@ -108,60 +61,6 @@ def tabulate(wanted: Wanted, options: RunOptions) -> Iterator[Made]:
                 made[plan.task.name] = _make(plan, wanted, pool, progress)
     for plan in plans:
         yield made.get(plan.task.name) or plan.read()
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """One table that is to be made."""
-
-    task: Task
-    design: Design
-    seeds: int
-    head: Mapping[str, Any]
-    path: Path
-
-    @property
-    def card(self) -> Path:
-        return self.path.with_suffix(".json")
-
-    @property
-    def evaluations(self) -> int:
-        return len(self.design.configs) * self.seeds
-
-    @property
-    def units(self) -> int:
-        """Units of all evaluations."""
-        return self.evaluations * sum(units for _, units in steps(self.task))
-
-    def is_made(self) -> bool:
-        """Whether the very table is there; raises UsageError where another one is."""
-        return same_table(self.path, self.head)
-
-    def read(self) -> Made:
-        return shown_facts(self.path)
-
-
-def _plan(study: Study, task: Task, wanted: Wanted, out: Path) -> _Plan:
-    config = study.config
-    chosen = design(task.space(0), wanted.configurations, wanted.design_seed)
-    numerics = expected(config.numerics, torch=not task.computed)
-    try:
-        about = asdict(about_task(task))
-    except TypeError as why:
-        raise UsageError(f"{task.name}: {why}", "tasks") from None
-    head = {
-        "table": FORMAT,
-        "task": task.name,
-        "options": config.options().get(task.name, {}),
-        "configurations": len(chosen.configs),
-        "seeds": wanted.seeds,
-        "design": {"kind": chosen.kind, "seed": chosen.seed, "sha256": chosen.sha256},
-        "about": {**about, "costs": list(task.ladder.costs), "grid_order": [*task.grid_order]},
-        "data": task.data_sha256,
-        "code": code_hash(task_parts(task.name, config.source(task.name))),
-        "numerics": numerics,
-    }
-    return _Plan(task, chosen, wanted.seeds, head, out / f"{task.name}.parquet")
 
 
 Pool = Any
@@ -186,7 +85,7 @@ def _pool(study: Study, options: RunOptions) -> Iterator[Pool]:
         yield lambda jobs: cluster.run_cells(jobs, options.jobs, nodes)
 
 
-def _make(plan: _Plan, wanted: Wanted, pool: Pool, progress: Progress) -> Made:
+def _make(plan: TablePlan, wanted: Wanted, pool: Pool, progress: Progress) -> Made:
     """Evaluate what is left of a table and write it."""
     began = perf_counter()
     partial_path = plan.path.with_name(plan.path.stem + PARTIAL)
@@ -199,7 +98,7 @@ def _make(plan: _Plan, wanted: Wanted, pool: Pool, progress: Progress) -> Made:
             for found in batches:
                 partial.add(found)
         data = curve_table_bytes(
-            about_task(plan.task), plan.design.configs, _curves(plan, partial.reports)
+            about_task(plan.task), plan.design.configs, plan.curves(partial.reports)
         )
         table = table_of(data)  # what cannot be read is not written
         card = card_of(plan.head, table, partial.reports, wanted.licence)
@@ -210,7 +109,7 @@ def _make(plan: _Plan, wanted: Wanted, pool: Pool, progress: Progress) -> Made:
 
 
 def _evaluated(
-    plan: _Plan,
+    plan: TablePlan,
     jobs: Sequence[TabulationJob],
     pool: Pool,
     partial: PartialTable,
@@ -236,7 +135,7 @@ def _evaluated(
                 running.pop(event.cell, None)
                 ended += job.units
                 reports = _reports(job, event)
-                best = _best([*reports, (_at(best),)] if best is not None else reports)
+                best = _best(reports, best)
                 yield {
                     (job.cell.first + place, job.cell.seed): tuple(map(usable, own))
                     for place, own in enumerate(reports)
@@ -247,13 +146,10 @@ def _evaluated(
             progress.update(CellProgress(name, done, total, best))
 
 
-def _at(loss: float) -> Report:
-    return Report(loss, math.nan, 0.0, 0)
-
-
-def _best(reports: Any) -> float | None:
+def _best(reports: Iterable[Iterable[Report]], known: float | None = None) -> float | None:
+    """The lowest loss of ``reports``, or the one that is known."""
     losses = [one.val_loss for own in reports for one in own if one.status == "ok"]
-    return min(losses, default=None)
+    return min(losses if known is None else [*losses, known], default=None)
 
 
 def _reports(job: TabulationJob, ended: Any) -> Sequence[tuple[Report, ...]]:
@@ -269,24 +165,3 @@ def _reports(job: TabulationJob, ended: Any) -> Sequence[tuple[Report, ...]]:
     if len(job.configs) > 1 or not why.startswith("its process"):
         raise StudyError(f"{job.task.name}: {why}; evaluations that are done are kept")
     return [tuple(job.task.failure(units, 0.0, message=why) for _, units in steps(job.task))]
-
-
-def _curves(plan: _Plan, reports: Mapping[Place, tuple[Report, ...]]) -> Curves:
-    """The arrays of a table that is complete."""
-    task, configs = plan.task, plan.design.configs
-    shape = (len(configs), plan.seeds, len(task.ladder.costs))
-    numbers = {name: np.full(shape, np.nan) for name in ("val_loss", "test_loss", "seconds")}
-    status = np.zeros(shape, np.int64)
-    for (place, seed), own in reports.items():
-        for rung, one in enumerate(own):
-            at = place, seed, rung
-            numbers["val_loss"][at], numbers["test_loss"][at] = one.val_loss, one.test_loss
-            numbers["seconds"][at], status[at] = one.seconds, STATUSES.index(one.status)
-    modelled = np.empty(shape)
-    for place, config in enumerate(configs):
-        level = 0
-        for rung, target in enumerate(task.ladder.costs):
-            begin = level if task.ladder.resumable else 0
-            modelled[place, :, rung] = task.duration(config, begin, target)
-            level = target
-    return Curves(**numbers, modelled=modelled, status=status)

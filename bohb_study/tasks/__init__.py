@@ -104,12 +104,9 @@ def make_task(name: str, options: dict[str, str] | None = None, eta: int | None 
         from bohb_study.tasks.user.user_task import read_own
 
         return read_own(name).make(options, eta)
-    cls = task_class(name)
-    if table_kind(name):
-        from bohb_study.tasks.tabular.table_files import found_table
-
-        return build_task(cls, task_name(name), options, eta, **found_table(name))
-    return build_task(cls, name, options, eta)
+    cls: Any = task_class(name)
+    fixed = cls.fields_of(name) if table_kind(name) else {}
+    return build_task(cls, task_name(name), options, eta, **fixed)
 
 
 def build_task(

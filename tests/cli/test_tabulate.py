@@ -46,7 +46,7 @@ def test_the_table_is_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert command_line.run(tabulate.main, words) == 0  # is there already
     shown = capsys.readouterr().out
     assert "branin-mf: 120 configurations" in shown
-    assert re.search(r"81 +100\.0% +1:21 +1\.000 +0\.9\d\d", shown)
+    assert re.search(r"81 +100\.0% +81 +1\.000 +0\.9\d\d", shown)
     assert "tables/branin-mf.parquet (0.02 MB)" in shown
 
 

@@ -51,10 +51,15 @@ STUDIES: dict[str, dict[str, Any]] = {
         "budget": 8,
     },
     "autoencoder": {"tasks": ("autoencoder-fashion-mnist",), "methods": ("random",), "budget": 2},
+    "tables of curves": {
+        "tasks": ("table-made", "surrogate-made"),
+        "methods": ("random", "bohb"),
+        "budget": 4,
+    },
     "series": {"tasks": ("series-co2", "series-elnino"), "methods": ("random",), "budget": 1},
 }
 """What is run: one seed, one worker. ``images`` is LeNet on a few small made images, and
-``autoencoder`` is on these as well."""
+``autoencoder`` is on these as well; a table of curves is made too."""
 
 COLUMNS = ("seq", "trial", "config_id", "level", "units", "rung", "decision", "model_based")
 LOSSES = ("val_loss", "test_loss")
@@ -85,6 +90,36 @@ def made_images(folder: Path) -> Path:
     return folder
 
 
+def made_table(folder: Path) -> None:
+    """A table of curves, ``made``: 48 configurations, whose losses are fractions."""
+    import numpy as np
+    from ConfigSpace import Categorical, ConfigurationSpace, Float
+
+    from bohb_study.tasks.space_json import space_to_json
+    from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes
+    from bohb_study.tasks.tabular.curve_table import About, Curves
+
+    space = ConfigurationSpace()
+    space.add(Float("lr", (2.0**-16, 1.0), log=True), Float("x", (0, 1)), Categorical("c", "ab"))
+    configs = tuple(
+        {"lr": 2.0 ** -(number % 16), "x": number * 5 % 48 / 48, "c": "ab"[number % 2]}
+        for number in range(48)
+    )
+    lr = np.array([abs(number % 16 - 6) for number in range(48)])
+    rest = np.array([number * 5 % 48 / 48 + number % 2 / 4 for number in range(48)])
+    val = np.stack([(lr + rest + 2 / level)[:, None] / 4 for level in (1, 3, 9)], axis=2)
+    status = np.zeros(val.shape, np.int64)
+    status[0] = 2
+    seconds = np.broadcast_to(np.array([1.0, 2.0, 6.0]), val.shape) * (1 + lr[:, None, None])
+    losses = np.where(status > 0, np.nan, val)
+    texts = ("made", "a table that arithmetic made", "loss", "error", "epoch")
+    about = About(*texts, (1, 3, 9), 3, True, False, ("lr", "x", "c"), space_to_json(space))
+    data = curve_table_bytes(about, configs, Curves(losses, losses / 2, seconds, seconds, status))
+    (folder / "made.parquet").write_bytes(data)
+    card = {"sha256": hashlib.sha256(data).hexdigest()}
+    (folder / "made.json").write_text(json.dumps(card))
+
+
 def cells(words: tuple[str, ...], mode: str, home: Path) -> "list[CellJob]":
     """The cells that are named by ``words``: studies, or cells by themselves."""
     from bohb_study import StudyConfig
@@ -98,6 +133,8 @@ def cells(words: tuple[str, ...], mode: str, home: Path) -> "list[CellJob]":
         if name == "autoencoder":
             options = (f"data={home / 'data'}", "subset=200")
             study["task_option"] = tuple(f"autoencoder-fashion-mnist.{one}" for one in options)
+        if name == "tables of curves":
+            study["tasks"] = (f"table:{home}/made.parquet", f"surrogate:{home}/made.parquet")
         config = StudyConfig(**study, seeds=1)
         tasks = config.resolve().tasks
         found += [
@@ -119,6 +156,7 @@ def run(words: tuple[str, ...], mode: str) -> dict[str, dict[str, Any]]:
 
     with tempfile.TemporaryDirectory() as folder:
         made_images(Path(folder) / "data")
+        made_table(Path(folder))
         ended = [
             event
             for event in local.run_cells(cells(words, mode, Path(folder)), 1)

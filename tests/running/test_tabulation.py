@@ -12,8 +12,9 @@ from bohb_study.engines.base import Finished
 from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.options import RunOptions
 from bohb_study.running.table_cards import Made
-from bohb_study.running.tabulation import Wanted, tabulate
+from bohb_study.running.tabulation import tabulate
 from bohb_study.running.tabulation_job import Batch, TabulationJob, jobs_of, steps
+from bohb_study.running.tabulation_plan import Wanted
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import make_task
 from bohb_study.tasks.tabular.curve_table import STATUSES

@@ -23,7 +23,8 @@ from ConfigSpace import (
 
 from bohb_study.seeding import Config
 from bohb_study.tasks.space_json import space_to_json
-from bohb_study.tasks.tabular.curve_table import About, Curves, curve_table_bytes
+from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes
+from bohb_study.tasks.tabular.curve_table import About, Curves
 
 RUNGS = (1, 3, 9)
 

@@ -159,7 +159,8 @@ class _Attempt:
 
     @property
     def cell(self) -> Cell:
-        return self.job.cell
+        cell: Cell = self.job.cell
+        return cell
 
     def failed(self) -> Finished[Any]:
         return Finished(self.cell, None, self.error)

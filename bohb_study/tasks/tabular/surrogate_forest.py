@@ -19,14 +19,13 @@ from typing import Any
 import numpy as np
 from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace
 from scipy.stats import rankdata
-from sklearn.ensemble import ExtraTreesRegressor
 
-from bohb_study.arrays import Floats, Ints
+from bohb_study.arrays import Floats
 from bohb_study.seeding import Config, derive
 from bohb_study.tasks.encoding import possible
 from bohb_study.tasks.tabular.curve_table import CurveTable
+from bohb_study.tasks.tabular.flat_trees import Trees
 
-TREES = 100
 FOLDS = 5
 LEAST = 10
 """Configurations that a surrogate is fitted to, at least."""
@@ -59,61 +58,6 @@ class Encoder:
             else:
                 found.append(values.index(config[name]) / (len(values) - 1) if active else INACTIVE)
         return np.array(found, np.float32).astype(np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Trees:
-    """A fitted forest as flat arrays; node 0 .. of all trees one behind the other."""
-
-    roots: Ints
-    """Shape (trees,)."""
-    feature: Ints
-    """Which coordinate a node compares, shape (nodes,); -1 at a leaf."""
-    threshold: Floats
-    """Up to which it goes left, shape (nodes,)."""
-    left: Ints
-    right: Ints
-    values: Floats
-    """What a leaf predicts, shape (nodes, outputs)."""
-
-    @classmethod
-    def fitted(cls, x: Floats, y: Floats, seed: int) -> "Trees":
-        """A forest on ``x``, shape (n, features), for ``y``, shape (n, outputs)."""
-        forest = ExtraTreesRegressor(TREES, random_state=seed)
-        forest.fit(x, y if y.shape[1] > 1 else y[:, 0])
-        trees = [one.tree_ for one in forest.estimators_]
-        sizes = [tree.node_count for tree in trees]
-        offsets = np.cumsum([0, *sizes[:-1]])
-
-        def below(children: str) -> Ints:
-            parts = zip(trees, offsets, strict=True)
-            return np.concatenate([getattr(tree, children) + offset for tree, offset in parts])
-
-        feature = np.concatenate([tree.feature for tree in trees]).astype(np.int64)
-        return cls(
-            roots=offsets.astype(np.int64),
-            feature=np.where(feature < 0, -1, feature),
-            threshold=np.concatenate([tree.threshold for tree in trees]),
-            left=below("children_left"),
-            right=below("children_right"),
-            values=np.concatenate([tree.value[:, :, 0] for tree in trees]),
-        )
-
-    def predict(self, x: Floats) -> Floats:
-        """The mean over the trees at ``x``, shape (features,): shape (outputs,).
-
-        Added one tree after the other, so that the last bit depends on no library's kernels.
-        """
-        nodes = self.roots
-        while True:
-            feature = self.feature[nodes]
-            inner = feature >= 0
-            if not inner.any():
-                break
-            left = x[feature] <= self.threshold[nodes]
-            nodes = np.where(inner, np.where(left, self.left[nodes], self.right[nodes]), nodes)
-        leaves = self.values[nodes]
-        return np.add.accumulate(leaves, axis=0)[-1] / len(leaves)
 
 
 class Forest:
@@ -201,7 +145,8 @@ class Targets:
 def _scaled_ranks(losses: Floats) -> Floats:
     last = np.where(np.isnan(losses), np.inf, losses)
     ranks = rankdata(last, axis=0).astype(np.float64)
-    return (ranks - 1) / max(len(losses) - 1, 1)
+    scaled: Floats = (ranks - 1) / max(len(losses) - 1, 1)
+    return scaled
 
 
 def _loss_at(losses: Floats, ranks: Floats, rank: float) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from bohb_study.errors import UsageError
 from bohb_study.files import read_file
 from bohb_study.tasks.registry import table_kind
-from bohb_study.tasks.tabular.curve_table import CurveTable, table_of
+from bohb_study.tasks.tabular.curve_parquet import table_of
+from bohb_study.tasks.tabular.curve_table import CurveTable
 
 MOST_BYTES = 200 * 2**20
 """Of a table that is read: it is meant to be passed on, and has a few MB."""
@@ -28,7 +30,7 @@ def table_path(given: str) -> Path:
     kind = table_kind(given)
     assert kind is not None
     text = given.removeprefix(f"{kind}:")
-    path = Path(text)
+    path = Path(os.path.expanduser(text))  # no shell expands what follows a colon
     if path.suffix not in (".parquet", ".json"):
         raise UsageError(f"{given}: must name a table, such as {kind}:tables/NAME.parquet", "tasks")
     if not NAMES.fullmatch(path.stem):
@@ -71,16 +73,6 @@ def vouched_table(path: Path, given: str) -> CurveTable:
             f"{given}: {path} is not the table of its card: damaged, or another file", "tasks"
         )
     return known_table(str(path), sha256, given)
-
-
-def found_table(given: str) -> dict[str, str]:
-    """Where the table is that ``given`` (table:PATH) names, and its hash, as fields of its task.
-
-    Raises:
-        UsageError: there is none, or it is not that of its card.
-    """
-    path = table_path(given)
-    return {"given": given, "path": str(path), "sha256": vouched_table(path, given).sha256}
 
 
 @lru_cache(maxsize=16)

@@ -16,7 +16,7 @@ from bohb_study.tasks.ladder import Ladder
 from bohb_study.tasks.spaces import make_space
 from bohb_study.tasks.tabular.curve_table import STATUSES, CurveTable
 from bohb_study.tasks.tabular.measured_space import MeasuredSpace
-from bohb_study.tasks.tabular.table_files import known_table
+from bohb_study.tasks.tabular.table_files import known_table, table_path, vouched_table
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -37,6 +37,16 @@ class CurveTask(Task):
     """Of the file."""
 
     computed = True
+
+    @classmethod
+    def fields_of(cls, given: str) -> dict[str, str]:
+        """Where the table is that ``given`` (table:PATH) names, and its hash, as fields of a task.
+
+        Raises:
+            UsageError: there is none, or it is not that of its card.
+        """
+        path = table_path(given)
+        return {"given": given, "path": str(path), "sha256": vouched_table(path, given).sha256}
 
     @property
     def table(self) -> CurveTable:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bohb_study.errors import UsageError
+from bohb_study.identity import cell_parts
 from bohb_study.plain_parquet import ORIGIN, table_bytes
 from bohb_study.running.designs import design
 from bohb_study.seeding import canonical
@@ -21,7 +22,8 @@ from bohb_study.tasks import Task, is_file, make_task, task_name
 from bohb_study.tasks.fingerprints import space_sha256
 from bohb_study.tasks.space_json import space_from_json, space_to_json
 from bohb_study.tasks.tabular import table_files
-from bohb_study.tasks.tabular.curve_table import Curves, curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_table import Curves
 from bohb_study.tasks.tabular.tabulated import Tabulated
 from made_tables import (
     RUNGS,
@@ -124,7 +126,10 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "huge": (changed(put("val_loss", 1e305)), "a loss is no finite number"),
     "gap": (changed(put("val_loss", None)), "column val_loss has gaps"),
     "negative": (changed(put("seconds", -1.0)), "its seconds are no seconds"),
-    "free": (changed(put("modelled", 0.0)), "its modelled seconds are no seconds"),
+    "free": (changed(put("modelled", -0.5)), "its modelled seconds are no seconds"),
+    "endless": (changed(put("seconds", math.inf)), "its seconds are no seconds"),
+    "names": (changed(say(grid_order=[1]), rows=False), "its grid_order are not each of str"),
+    "no value": (changed(put("hp.shape", "[")), "column hp.shape holds what is no value"),
     "status": (changed(put("status", "fine")), "a status that there is not"),
     "lost loss": (changed(put("status", "failed")), "a failed evaluation has a loss"),
     "level": (changed(put("level", 2)), "not in order by level"),
@@ -237,7 +242,8 @@ def test_a_training_goes_on_where_it_was_paused(task: Tabulated) -> None:
         state = pickle.loads(pickle.dumps(paused.state()))
         paused = task.start(config, 1)
         paused.restore(state)
-        assert paused.advance(level)[:2] == whole[:2]
+        report = paused.advance(level)
+        assert (report[:2], report.units) == (whole[:2], whole.units)
     with pytest.raises(ValueError, match="at level 9 already"):
         paused.advance(9)
 
@@ -271,6 +277,21 @@ def test_noise_free_losses_are_means_over_the_seeds(task: Tabulated) -> None:
     assert task.true_loss(next(one for one in CONFIGS if one["lr"] > 0.05)) is None
     known = [loss for one in CONFIGS if (loss := task.true_loss(one)) is not None]
     assert task.optimum == min(known)
+
+
+def test_the_code_of_a_table_is_its_own_and_nobody_elses() -> None:
+    table, forest, digits = (
+        {name for name in cell_parts(task, "random", "virtual") if "/tabular/" in name}
+        for task in ("table-made", "surrogate-made", "digits")
+    )
+    assert {"tasks/tabular/tabulated.py", "tasks/tabular/curve_parquet.py"} <= table
+    assert forest - table >= {"tasks/tabular/surrogate.py", "tasks/tabular/flat_trees.py"}
+    assert not digits
+
+
+def test_a_home_is_expanded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert make_task("table:~/made.parquet").data_sha256 == table_of(DATA).sha256
 
 
 def test_options_are_refused_in_one_line(path: Path) -> None:

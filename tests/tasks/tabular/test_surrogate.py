@@ -11,13 +11,13 @@ from bohb_study.running.designs import design
 from bohb_study.seeding import plain
 from bohb_study.tasks import Task, make_task
 from bohb_study.tasks.tabular import surrogate
-from bohb_study.tasks.tabular.curve_table import Curves, curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes, table_of
+from bohb_study.tasks.tabular.curve_table import Curves
+from bohb_study.tasks.tabular.flat_trees import TREES, Trees
 from bohb_study.tasks.tabular.surrogate_forest import (
-    TREES,
     Encoder,
     Forest,
     Targets,
-    Trees,
     cross_validated,
 )
 from made_tables import RUNGS, about_every_kind, every_kind, made_curves, made_table, written

@@ -306,6 +306,10 @@ WRONG: dict[str, tuple[str, str]] = {
         COMPUTED.replace("    levels", "    name = 'a/b'\n    levels"),
         "name 'a/b' must be at most 100 letters, digits and _ -",
     ),
+    "a table's": (
+        COMPUTED.replace("    levels", "    name = 'table-mine'\n    levels"),
+        "its name table-mine is one of a table's; it must begin otherwise",
+    ),
     "taken": (
         COMPUTED.replace("    levels", "    name = 'digits'\n    levels"),
         'its name digits is a registered task\'s; give the class another by name = "..."',
