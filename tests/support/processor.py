@@ -3,4 +3,4 @@
 from pathlib import Path
 
 MKL_SSE4_2 = "SSE4_2" if "GenuineIntel" in Path("/proc/cpuinfo").read_text() else "AUTO"
-"""The branch that MKL takes where it is asked for SSE4_2: other makers' processors get its choice."""
+"""MKL's branch where it is asked for SSE4_2: on other makers' processors it chooses itself."""

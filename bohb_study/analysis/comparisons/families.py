@@ -4,7 +4,7 @@ import re
 
 FAMILIES = (
     "mfh", "counting-ones", "fcnet", "hpobench-mlp", "nasbench201", "lcdb",
-    "mlp", "logreg", "boosting", "svm",
+    "mlp", "logreg", "boosting", "svm", "bnn", "series", "fashion-mnist",
 )  # fmt: skip
 """First parts of names, before a number or a dash: variants of one function in more or fewer
 dimensions, or data sets of one collection."""

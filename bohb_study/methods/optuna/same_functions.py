@@ -25,7 +25,8 @@ class _Log(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (given,) = ctx.saved_tensors
-        return gradients[0] / given
+        found: Tensor = gradients[0] / given
+        return found
 
 
 class _Sqrt(torch.autograd.Function):
@@ -39,7 +40,8 @@ class _Sqrt(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (root,) = ctx.saved_tensors
-        return gradients[0] / (2 * root)
+        found: Tensor = gradients[0] / (2 * root)
+        return found
 
 
 def _logsumexp(given: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
@@ -47,7 +49,7 @@ def _logsumexp(given: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     largest = given.detach().amax(dim, keepdim=True)
     largest = torch.where(largest.isfinite(), largest, torch.zeros_like(largest))
     total = (given - largest).exp().sum(dim, keepdim=True)
-    found: Tensor = _Log.apply(total) + largest  # type: ignore[no-untyped-call]
+    found: Tensor = _Log.apply(total) + largest
     return found if keepdim else found.sum(dim)  # over what has one element
 
 
@@ -69,10 +71,10 @@ class SameFunctions(TorchFunctionMode):
 _INSTEAD: dict[Any, Callable[..., Any]] = {
     torch.log: _Log.apply,
     Tensor.log: _Log.apply,
-    Tensor.log_: lambda given: given.copy_(_Log.apply(given)),  # type: ignore[no-untyped-call]
+    Tensor.log_: lambda given: given.copy_(_Log.apply(given)),
     torch.sqrt: _Sqrt.apply,
     Tensor.sqrt: _Sqrt.apply,
-    Tensor.sqrt_: lambda given: given.copy_(_Sqrt.apply(given)),  # type: ignore[no-untyped-call]
+    Tensor.sqrt_: lambda given: given.copy_(_Sqrt.apply(given)),
     torch.logsumexp: _logsumexp,
     torch.special.logsumexp: _logsumexp,
     Tensor.logsumexp: _logsumexp,
