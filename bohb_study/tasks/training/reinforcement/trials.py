@@ -21,7 +21,7 @@ from bohb_study.tasks.training.reinforcement.cartpole import (
 if TYPE_CHECKING:
     from bohb_study.tasks.training.reinforcement.ppo import PPO
 
-ROLLOUT = 32
+ROLLOUT = 16
 """Steps of all environments between two times of learning."""
 
 
