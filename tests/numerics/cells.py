@@ -37,6 +37,12 @@ STUDIES: dict[str, dict[str, Any]] = {
         "budget": 6,
     },
     "digits": {"tasks": ("digits",), "methods": ("random", "bohb"), "budget": 2},
+    "bayesian": {
+        "tasks": ("bnn-toy", "bnn-diabetes"),
+        "methods": ("random",),
+        "budget": 4,
+        "task_option": ("bnn-toy.steps=270", "bnn-diabetes.steps=270"),
+    },
     "images": {"tasks": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
 }
 """What is run: one seed, one worker. ``images`` is LeNet on a few small made images."""

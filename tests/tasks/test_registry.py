@@ -25,6 +25,8 @@ OPTIONS = {
     "cifar10-resnet": {**IMAGES, "depth": "8", "width": "4"},
     "cifar10-resnet50-split": {**IMAGES, "width": "1", "micro_batches": "2"},
 }
+SHORT = {"ppo-cartpole": {"episodes": "30", "steps": "1000"}}
+"""Options of other tasks, likewise."""
 
 
 @pytest.fixture(params=sorted(TASKS))
@@ -33,7 +35,7 @@ def task(request: pytest.FixtureRequest) -> Task:
     if name.startswith("lcdb-") and find_spec("lcdb") is None:
         pytest.skip("needs the extra lcdb")
     if name not in OPTIONS:
-        return make_task(name)
+        return make_task(name, SHORT.get(name))
     request.getfixturevalue("own_cache")
     data = request.getfixturevalue("image_data")
     return make_task(name, {**OPTIONS[name], "data": str(data)})

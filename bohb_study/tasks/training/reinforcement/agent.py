@@ -1,9 +1,10 @@
 """Proximal policy optimisation for CartPole: networks, acting, and learning from a rollout.
 
 Schulman et al., "Proximal Policy Optimization Algorithms", arXiv 1707.06347: the clipped surrogate
-of equation (7) with an entropy bonus, advantages by generalised advantage estimation (equation 11).
+of equation (7) with an entropy bonus, advantages by generalised estimation (equation 11).
 """
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class Batch(NamedTuple):
     before: Tensor
     """Logarithm of that action's probability when it was done."""
     advantages: Tensor
-    """Standardised over the rollout."""
+    """How much better it did than expected."""
     targets: Tensor
     """Of the values."""
 
@@ -67,7 +68,7 @@ class Agent:
         self._rng = rng
         sizes = (FEATURES, *settings.units, 1)
         self.parameters: list[Tensor] = []
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             drawn = rng.standard_normal((2, inputs, outputs), dtype=np.float32) / np.sqrt(inputs)
             if outputs == 1:
                 drawn[0] *= LAST_LAYER
@@ -77,8 +78,6 @@ class Agent:
             ]
         # Views of the policy's part, which the optimizer changes in place.
         self._policy = [parameter.numpy()[0] for parameter in self.parameters]
-        for parameter in self.parameters:
-            parameter.requires_grad_()
         self._optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         powers = settings.discount ** np.arange(MOST_STEPS, dtype=np.float64)
         self.largest_return = float(powers.sum())
@@ -114,13 +113,12 @@ class Agent:
         advantages = self.advantages(rollout, found * self.largest_return)
         targets = advantages / self.largest_return + found[:-1]
         played = np.flatnonzero(rollout.played)
-        mean, spread = advantages.ravel()[played].mean(), advantages.ravel()[played].std()
         signs = torch.from_numpy(np.where(rollout.actions, 1, -1).astype(np.float32).ravel())
         columns = torch.stack(
             (
                 signs,
                 F.logsigmoid(signs * log_odds[: len(signs)]),
-                _tensor((advantages - mean) / (spread + 1e-8)),
+                _tensor(advantages),
                 _tensor(targets),
             )
         )

@@ -63,7 +63,9 @@ def train(settings: Settings, seed: int, most_episodes: int, most_steps: int) ->
             episodes.follow(rollout.played[step], resets)
             if episodes.over:
                 count = episodes.count if episodes.converged else most_episodes
-                return Trial(count, episodes.converged, steps + int(rollout.played[: step + 1].sum()))
+                return Trial(
+                    count, episodes.converged, steps + int(rollout.played[: step + 1].sum())
+                )
         seen[ROLLOUT] = now
         steps += int(rollout.played.sum())
         agent.learn(rollout)

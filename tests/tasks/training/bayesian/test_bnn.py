@@ -143,9 +143,7 @@ def test_it_learns() -> None:
     assert report.extra["val_rmse"] < 0.7
 
 
-def test_samples_are_those_behind_the_burn_in(
-    task: Task, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_samples_are_those_behind_the_burn_in(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
     monkeypatch.setattr(
         sampling.Predictive, "log_densities", lambda self: kept.append(self.samples) or self._sum
@@ -206,12 +204,10 @@ def test_other_numbers_of_steps_are_refused_in_one_line(task: Task, steps: int) 
 
 def test_duration_grows_with_steps_and_units(task: Task) -> None:
     seconds = task.duration(CONFIG, 0, 100)
-    assert 0 < seconds
+    assert seconds > 0
     assert task.duration(CONFIG, 0, 300) == pytest.approx(3 * seconds)
     assert task.duration({**CONFIG, "l1": 100}, 0, 100) > seconds
     assert task.duration({**CONFIG, "l2": 100}, 0, 100) > seconds
     assert task.duration({**CONFIG, "burn_in": 0.0}, 0, 100) == seconds
     full = task.duration({**CONFIG, "l1": 64, "l2": 64}, 0, 2700)
     assert full == pytest.approx(2700 * (5e-5 + 4096 * 1.46e-8 + 128 * 1.58e-7))
-
-

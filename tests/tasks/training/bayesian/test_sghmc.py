@@ -64,6 +64,21 @@ def test_the_scale_is_that_of_each_components_gradient() -> None:
     np.testing.assert_allclose(spreads, 1, rtol=0.05)
 
 
+def test_the_means_follow_the_papers_equations() -> None:
+    """But for the rate, 1 / (t + 1)."""
+    chain = SGHMC(np.zeros(1), 1e-3, 0.1, np.random.default_rng(0))
+    time = mean = square = 1.0
+    for gradient in (3.0, -2.0, 4.0, 0.5):
+        chain.step(np.array([gradient]), adapt=True)
+        rate = 1 / (time + 1)
+        time += 1 - time * mean**2 / square
+        mean += rate * (gradient - mean)
+        square += rate * (gradient**2 - square)
+    found = (chain._time[0], chain._mean[0], chain._square[0])
+    np.testing.assert_allclose(found, (time, mean, square))
+    assert time > 2
+
+
 def test_the_scale_stands_still_when_it_no_longer_adapts() -> None:
     chain = SGHMC(np.zeros(4), 0.05, 0.1, np.random.default_rng(0))
     chain.step(np.full(4, 3.0), adapt=True)
