@@ -41,7 +41,7 @@ STUDIES: dict[str, dict[str, Any]] = {
         "tasks": ("bnn-toy", "bnn-diabetes"),
         "methods": ("random",),
         "budget": 4,
-        "task_option": ("bnn-toy.steps=270", "bnn-diabetes.steps=270"),
+        "task_options": ("bnn-toy.steps=270", "bnn-diabetes.steps=270"),
     },
     "images": {"tasks": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
 }
