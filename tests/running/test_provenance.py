@@ -122,9 +122,9 @@ def test_so_many_runs_and_no_more(stored: tuple[Path, StudyConfig], tmp_path: Pa
     """The first one and the last ones."""
     config = replace(stored[1], tasks=("branin-mf",))
     tasks = config.resolve().tasks
+    made = {**provenance(RunOptions()), "packages": {}, "diff": None}
     for number in range(MOST_RUNS + 5):
-        run = {**provenance(RunOptions()), "command": str(number), "packages": {}, "diff": None}
-        write_study(tmp_path, "compare", config, tasks, run)
+        write_study(tmp_path, "compare", config, tasks, {**made, "command": str(number)})
     write_study(tmp_path, "compare", config, tasks)
     runs = read_study(tmp_path).json["runs"]
     assert [run["command"] for run in runs] == ["0", *map(str, range(6, MOST_RUNS + 5))]
