@@ -28,6 +28,7 @@ from toy_cells import ToyEvaluation, ToyTask
 
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.long,
     pytest.mark.usefixtures("runtime", "by_value_too"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
 ]

@@ -184,7 +184,8 @@ def test_by_the_command(
     assert command_line.run(compare.main, ["--from", study]) == 2
     assert "--trust" in capsys.readouterr().err
     words = ["--from", study, "--trust", "--out", str(tmp_path)]
-    assert command_line.run(compare.main, words) == 0
+    with in_process():
+        assert command_line.run(compare.main, words) == 0
     (again,) = tmp_path.iterdir()
     assert again.name == stored[0].name
 

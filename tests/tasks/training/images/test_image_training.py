@@ -23,6 +23,8 @@ from bohb_study.tasks.training.images.image_task import ImageTask
 from bohb_study.tasks.training.images.image_training import ONEDNN_FROM
 from fresh_python import printed
 
+pytestmark = pytest.mark.long
+
 LENET: Config = {"l1": 32, "l2": 16, "lr": 0.01, "batch_size": 16}
 RESNET: Config = {"lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32}
 RESNET_OPTIONS = {"epochs": "9", "depth": "8", "width": "4", "subset": "200"}
