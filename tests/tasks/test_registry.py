@@ -18,6 +18,8 @@ from bohb_study.tasks.registry import TABLE_KINDS, home_of
 from fresh_python import printed
 from made_tables import made_table, written
 
+pytestmark = pytest.mark.long
+
 STUDY_SEED = 0
 
 
