@@ -230,8 +230,9 @@ def test_both_kinds_of_convolutions_train_alike(
 
 
 @pytest.fixture
-def mixed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a GPU would do, on the CPU."""
+def mixed(colour: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU would do, on the CPU, after what is compared with it was run without."""
+    straight_run(colour)
     given = Hardware(torch.device("cpu"), torch.bfloat16)
     monkeypatch.setattr(image_training, "hardware", lambda: given)
 
