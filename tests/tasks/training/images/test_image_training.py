@@ -230,22 +230,24 @@ def test_both_kinds_of_convolutions_train_alike(
 
 
 @pytest.fixture
-def mixed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a GPU would do, on the CPU."""
+def mixed(colour: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU would do, on the CPU, after what is compared with it was run without."""
+    straight_run(colour)
     given = Hardware(torch.device("cpu"), torch.bfloat16)
     monkeypatch.setattr(image_training, "hardware", lambda: given)
 
 
 @pytest.mark.usefixtures("mixed")
 def test_exact_in_mixed_precision(colour: Case) -> None:
+    first, second = colour.levels[:2]
     unbroken, broken = colour.start(), colour.start()
-    report = unbroken.advance(1)
-    assert outcome(report) == outcome(broken.advance(1))
-    assert outcome(report) != straight_run(colour)[0][0]  # it was not float32
+    assert outcome(unbroken.advance(first)) == outcome(broken.advance(first))
     resumed = paused(broken, colour)
-    assert outcome(unbroken.advance(2)) == outcome(resumed.advance(2))
+    report = unbroken.advance(second)
+    assert outcome(report) == outcome(resumed.advance(second))
     assert equal(unbroken.state(), resumed.state())
     assert all(tensor.dtype != torch.bfloat16 for tensor in tensors(unbroken.state()))
+    assert outcome(report) != straight_run(colour)[0][1]  # it was not float32
 
 
 def test_gradients_are_scaled_for_float16_alone() -> None:
