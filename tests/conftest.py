@@ -7,7 +7,9 @@ import bohb_study  # noqa: F401 (before numpy: it says by which kernels that com
 # isort: split
 import gc
 import gzip
+import os
 import pickle
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +18,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+
+# Some hundred processes import this package: where no bytecode is kept, each compiles all of it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# What is imported while tests are collected stays: see ``pytest_collection_finish``.
+gc.disable()
 
 pytest_plugins = ["feature_tables", "in_process", "toy_cells"]
 
@@ -40,6 +48,7 @@ def pytest_collection_finish() -> None:
 
     statsmodels collects at each correction for multiple tests, which took 0.15 s each.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -12,6 +12,8 @@ import pytest
 from bohb_study import checkout, identity, source_code
 from fresh_python import printed
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -13,6 +13,7 @@ from bohb_study.methods.ray.ray_plan import ray_plan
 from bohb_study.study import StudyConfig
 from bohb_study.summaries.table import Column, Given, Table, code, columns, rows
 from bohb_study.tasks import TASKS, make_task, option_fields
+from bohb_study.tasks.tabular.shipped import shipped
 
 LARGE_FAMILY = 10
 """Tasks of one class, above which ``--list`` gives them one line."""
@@ -38,6 +39,15 @@ def _tasks_table() -> Table:
         found.append(
             [code(", ".join(names)), task.summary.rstrip(".") + others, full, "\n".join(options)]
         )
+    of_package = f", or one of the package: {', '.join(names)}" if (names := shipped()) else ""
+    found.append(
+        [
+            code("table:PATH, surrogate:PATH"),
+            f"a table of curves, looked up or predicted{of_package}",
+            "as tabulated",
+            "",
+        ]
+    )
     headings = columns("task", "description", "full evaluation", "options")
     return Table("tasks", headings, rows(found), framed=True)
 

@@ -55,11 +55,11 @@ class LoadedStudy:
     """Packed without the rows at which no incumbent changed: it shows the same curves, and cannot
     be counted or audited."""
 
-    @property
+    @cached_property
     def larger_budgets(self) -> dict[str, int]:
         """Methods whose cells were given a multiple of the study's budget, and that multiple.
 
-        They have no part where equal budgets are compared.
+        They have no part where equal budgets are compared. Looked up once: it asks every cell.
         """
         tops, budget = self.study.tops, self.study.config.budget
         factors = {

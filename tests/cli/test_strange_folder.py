@@ -15,7 +15,9 @@ from bohb_study.running.pools import connection
 from bohb_study.running.pools.connection import _outside_studies
 from bohb_study.running.runner import run_study
 from bohb_study.study import StudyConfig
+from in_process import in_process
 from paper_figures import command
+from paper_figures.toolkit import save
 
 BAITS = ("bohb_study", "numpy", "pandas", "ray", "multiprocessing", "pickle", "socket", "m", "t")
 
@@ -59,7 +61,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         budget=6,
         seeds=1,
     )
-    folder = run_study(config, RunOptions(out=home)).path
+    with in_process():
+        folder = run_study(config, RunOptions(out=home)).path
     for name in BAITS:
         (folder / f"{name}.py").write_text(f"open({str(home / 'executed')!r}, 'a').write({name!r})")
     return folder
@@ -118,9 +121,13 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_its_names_are_drawn_as_they_are_written(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither as formulas, which may be none, nor as HTML."""
+    monkeypatch.setattr(save, "DPI", 60)
     assert run(command.main, ["--study", str(folder), "--out", str(tmp_path)]) == 0
     assert "error" not in capsys.readouterr().err
     assert len(list(tmp_path.glob("*.png"))) > 5

@@ -28,6 +28,7 @@ from toy_cells import ToyEvaluation, ToyTask
 
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.long,
     pytest.mark.usefixtures("runtime", "by_value_too"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:hpbandster"),
 ]
@@ -140,16 +141,15 @@ def test_rows_of_one_process_whatever_the_actors_take(job: Any) -> None:
 
 
 def test_actors_that_die_cost_no_row(job: Any, tmp_path: Path) -> None:
-    """At random moments, before and after a step was trained: it is trained again."""
-    deaths = 3
-    kills = tuple(random.Random(0).sample(range(2, 40), deaths))
+    """Before a step was trained, and after it: it is trained again."""
+    kills = (9, 26)
     cell = job("bohb", MovedTask(folder=str(tmp_path), kills=kills), budget=6, workers=3)
     result = on_actors(cell, 2)
     assert compare_frames(in_process(cell).frame, result.frame) is None
     assert result.account.violations() == []
     assert result.failures == {}
     spent = parallel(result)
-    assert spent.deaths == deaths
+    assert spent.deaths == len(kills)
     assert spent.repeated > 0
 
 

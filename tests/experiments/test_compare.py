@@ -24,6 +24,7 @@ from bohb_study.store import load_study
 from bohb_study.store.parquet import ORIGIN, parquet_bytes
 from bohb_study.store.sealed import sealed_json
 from in_process import in_process
+from paper_figures import command
 from repository import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.long]
@@ -52,11 +53,9 @@ class Slow(ComputedTask):
 """A task whose cells take seconds and whose processes start quickly: they load no PyTorch."""
 
 
-def run(script: Path | str, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, script, *words] if script != "-m" else [sys.executable, "-m", *words]
-    return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=ROOT
-    )
+def run(script: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    started = [str(word) for word in (sys.executable, script, *words)]
+    return subprocess.run(started, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +120,13 @@ def test_what_it_writes(finished: Path) -> None:
 
 
 def test_again_runs_nothing_and_draws_the_same(finished: Path, tmp_path: Path) -> None:
+    """In this process, where others have imported and drawn much before."""
     cells = sorted((finished / "cells").rglob("*.parquet"))
     before = [(cell.stat().st_mtime_ns, cell.read_bytes()) for cell in cells]
-    again = run(COMPARE, *SMALL, "--out", finished.parent)
-    assert again.returncode == 0, again.stderr
+    assert command_line.run(compare.main, [*SMALL, "--out", str(finished.parent)]) == 0
     assert [(cell.stat().st_mtime_ns, cell.read_bytes()) for cell in cells] == before
-    only = ["--figures", "anytime", "--out", tmp_path]
-    drawn = run("-m", "paper_figures", "--study", finished, *only)
-    assert drawn.returncode == 0, drawn.stderr
+    only = ["--figures", "anytime", "--out", str(tmp_path)]
+    assert command_line.run(command.main, ["--study", str(finished), *only]) == 0
     for name in ("anytime.png", "anytime.pdf", "anytime.svg"):
         assert (tmp_path / name).read_bytes() == (finished / "figures" / name).read_bytes()
 
@@ -180,7 +178,10 @@ def started(slow: list[str], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[
 
 
 def test_killed_half_way(
-    started: tuple[subprocess.Popen[str], Path], slow: list[str], finished_slow: Path
+    started: tuple[subprocess.Popen[str], Path],
+    slow: list[str],
+    finished_slow: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """SIGKILL loses the cells that were running and nothing else."""
     process, out = started
@@ -191,9 +192,9 @@ def test_killed_half_way(
     (folder,) = out.iterdir()
     done = {p: p.stat().st_mtime_ns for p in folder.glob("cells/*/*/*.json")}
     assert len(done) == 1
-    again = run(COMPARE, *slow, "--out", out)
-    assert again.returncode == 0, again.stderr
-    assert f"{len(done)} of them done before" in again.stderr
+    with in_process():
+        assert command_line.run(compare.main, [*slow, "--out", str(out)]) == 0
+    assert f"{len(done)} of them done before" in capsys.readouterr().err
     assert {p: p.stat().st_mtime_ns for p in done} == done
     assert hashes(folder) == hashes(finished_slow)
     # the process that ran the cell found out that nobody listens

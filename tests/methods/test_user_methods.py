@@ -27,6 +27,7 @@ from bohb_study.store import load_study, pack
 from bohb_study.study import StudyConfig
 from bohb_study.tasks import Task, make_task
 from bohb_study.tasks.user import own_file
+from in_process import in_process
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 EVOLUTION = f"{EXAMPLES}/ask_tell_method.py:HalvingEvolution"
@@ -447,7 +448,8 @@ def test_a_method_that_suggests_nothing_fails_and_the_other_cells_go_on(
 ) -> None:
     given = mine("return None")
     config = StudyConfig(tasks=("mfh3",), methods=(given, "random"), budget=1, seeds=1)
-    run = run_study(config, RunOptions(out=Path("out"), jobs=1))
+    with in_process():
+        run = run_study(config, RunOptions(out=Path("out"), jobs=1))
     nothing, random = config.cells()
     assert run.failed == {nothing: "no trial was run: method Mine suggested no configuration"}
     assert run.ran == [random]
@@ -538,7 +540,8 @@ def test_a_study_of_both_examples_is_stored_drawn_audited_and_reproduced(
     rerun = prepare_rerun(study, cells, trust=True)
     from bohb_study.running.progress import make_progress
 
-    found = reproduce(rerun, RunOptions(jobs=1), make_progress)
+    with in_process():
+        found = reproduce(rerun, RunOptions(jobs=1), make_progress)
     assert [one.difference for one in found] == [None] * 3
 
 
@@ -547,7 +550,8 @@ def test_a_stored_study_executes_no_file_that_is_not_trusted(
 ) -> None:
     given = mine(declared="untrusted = 1")
     config = StudyConfig(tasks=("synthetic-curves",), methods=(given,), budget=1, seeds=1)
-    path = run_study(config, RunOptions(out=tmp_path / "out", jobs=1)).path
+    with in_process():
+        path = run_study(config, RunOptions(out=tmp_path / "out", jobs=1)).path
     code = (
         "import bohb_study, sys; from bohb_study.store import load_study;"
         "from bohb_study.audit.study_audit import audit_study;"

@@ -38,6 +38,12 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "digits": {"tasks": ("digits",), "methods": ("random", "bohb"), "budget": 2},
     "features": {"tasks": ("mlp-digits", "logreg-digits"), "methods": ("random",), "budget": 2},
+    "bayesian": {
+        "tasks": ("bnn-toy", "bnn-diabetes"),
+        "methods": ("random",),
+        "budget": 4,
+        "task_options": ("bnn-toy.steps=270", "bnn-diabetes.steps=270"),
+    },
     "images": {"tasks": ("fashion-mnist",), "methods": ("asha", "tpe"), "budget": 2},
     "trees": {
         "tasks": ("boosting-digits",),

@@ -24,6 +24,7 @@ from bohb_study.store import loading, locked
 from bohb_study.store.locking import unwritable
 from bohb_study.study import StudyConfig
 from bohb_study.study import config as study_config
+from in_process import in_process
 from paper_figures.command import main as paper_figures
 
 SMALL = ["--tasks", "counting-ones-8", "--methods", "random", "--budget", "2", "--seeds", "1"]
@@ -41,7 +42,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all studies, with one that was run and neither audited nor drawn."""
     out = tmp_path_factory.mktemp("finished")
     config = StudyConfig(tasks=("counting-ones-8",), methods=("random",), budget=2, seeds=1)
-    run_study(config, RunOptions(out=out, jobs=1))
+    with in_process():
+        run_study(config, RunOptions(out=out, jobs=1))
     return out
 
 
@@ -127,7 +129,8 @@ def test_a_run_makes_each_task_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     made = counted(monkeypatch, study_config, "make_task")
     names = ("counting-ones-8", "counting-ones-16")
     config = StudyConfig(tasks=names, methods=("random",), budget=2, seeds=2)
-    run = run_study(config, RunOptions(out=tmp_path, jobs=1))
+    with in_process():
+        run = run_study(config, RunOptions(out=tmp_path, jobs=1))
     assert len(run.ran) == 4
     assert [call[0] for call in made] == [*names]
 

@@ -122,9 +122,9 @@ def test_so_many_runs_and_no_more(stored: tuple[Path, StudyConfig], tmp_path: Pa
     """The first one and the last ones."""
     config = replace(stored[1], tasks=("branin-mf",))
     tasks = config.resolve().tasks
+    made = {**provenance(RunOptions()), "packages": {}, "diff": None}
     for number in range(MOST_RUNS + 5):
-        run = {**provenance(RunOptions()), "command": str(number), "packages": {}, "diff": None}
-        write_study(tmp_path, "compare", config, tasks, run)
+        write_study(tmp_path, "compare", config, tasks, {**made, "command": str(number)})
     write_study(tmp_path, "compare", config, tasks)
     runs = read_study(tmp_path).json["runs"]
     assert [run["command"] for run in runs] == ["0", *map(str, range(6, MOST_RUNS + 5))]
@@ -184,7 +184,8 @@ def test_by_the_command(
     assert command_line.run(compare.main, ["--from", study]) == 2
     assert "--trust" in capsys.readouterr().err
     words = ["--from", study, "--trust", "--out", str(tmp_path)]
-    assert command_line.run(compare.main, words) == 0
+    with in_process():
+        assert command_line.run(compare.main, words) == 0
     (again,) = tmp_path.iterdir()
     assert again.name == stored[0].name
 

@@ -29,6 +29,7 @@ from bohb_study.store.sidecars.heartbeat_json import (
     write_heartbeat,
 )
 from bohb_study.study import Cell, StudyConfig
+from in_process import in_process
 
 
 class Silent:
@@ -58,7 +59,8 @@ BEAT = Heartbeat(
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two cells."""
     config = StudyConfig(tasks=("branin-mf",), methods=("random", "bohb"), budget=2, seeds=1)
-    return run_study(config, RunOptions(out=tmp_path_factory.mktemp("status"))).path
+    with in_process():
+        return run_study(config, RunOptions(out=tmp_path_factory.mktemp("status"))).path
 
 
 @pytest.fixture

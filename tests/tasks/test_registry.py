@@ -18,6 +18,8 @@ from bohb_study.tasks.registry import TABLE_KINDS, home_of
 from fresh_python import printed
 from made_tables import made_table, written
 
+pytestmark = pytest.mark.long
+
 STUDY_SEED = 0
 
 
@@ -39,6 +41,8 @@ OPTIONS = {
 }
 IN_PACKAGES = ("-digits", "-mnist-5k")
 """How tasks are named that read data which a package has."""
+SHORT = {"ppo-cartpole": {"episodes": "30", "steps": "1000"}}
+"""Options of other tasks, likewise."""
 
 
 @pytest.fixture(params=[*sorted(TASKS), *TABLE_KINDS])
@@ -51,7 +55,7 @@ def task(request: pytest.FixtureRequest) -> Task:
     if name.startswith("scan-") and find_spec("scan_bench") is None:
         pytest.skip("needs the package scan-bench")
     if name not in OPTIONS:
-        return make_task(name)
+        return make_task(name, SHORT.get(name))
     if name.endswith(IN_PACKAGES):
         return make_task(name, OPTIONS[name])
     if ".features." in TASKS[name]:

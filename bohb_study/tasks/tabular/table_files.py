@@ -1,4 +1,7 @@
-"""Tables of curves as users name them: ``table:PATH`` and ``surrogate:PATH``."""
+"""Tables of curves as users name them: ``table:PATH`` and ``surrogate:PATH``.
+
+A few tables come with the package (``shipped``); they are named without a path.
+"""
 
 import hashlib
 import json
@@ -13,6 +16,7 @@ from bohb_study.files import read_file
 from bohb_study.tasks.registry import table_kind
 from bohb_study.tasks.tabular.curve_parquet import table_of
 from bohb_study.tasks.tabular.curve_table import CurveTable
+from bohb_study.tasks.tabular.shipped import SHIPPED, shipped
 
 MOST_BYTES = 200 * 2**20
 """Of a table that is read: it is meant to be passed on, and has a few MB."""
@@ -24,6 +28,8 @@ NAMES = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
 def table_path(given: str) -> Path:
     """The parquet file, absolute, that ``given`` (table:PATH) names by itself or by its card.
 
+    A name without ending or folder is one of ``shipped``.
+
     Raises:
         UsageError: the path is none of a table.
     """
@@ -31,8 +37,13 @@ def table_path(given: str) -> Path:
     assert kind is not None
     text = given.removeprefix(f"{kind}:")
     path = Path(os.path.expanduser(text))  # no shell expands what follows a colon
+    if text in (known := shipped()):
+        return SHIPPED / f"{text}.parquet"
     if path.suffix not in (".parquet", ".json"):
-        raise UsageError(f"{given}: must name a table, such as {kind}:tables/NAME.parquet", "tasks")
+        own = f", or one of the package: {', '.join(known)}" if known else ""
+        raise UsageError(
+            f"{given}: must name a table, such as {kind}:tables/NAME.parquet{own}", "tasks"
+        )
     if not NAMES.fullmatch(path.stem):
         raise UsageError(
             f"{given}: {path.stem!r} names the task, so it must be at most 80 letters, digits and "

@@ -17,13 +17,14 @@ from bohb_study.errors import UsageError
 from bohb_study.identity import cell_parts
 from bohb_study.plain_parquet import ORIGIN, table_bytes
 from bohb_study.running.designs import design
-from bohb_study.seeding import canonical
+from bohb_study.seeding import canonical, plain
 from bohb_study.tasks import Task, is_file, make_task, task_name
 from bohb_study.tasks.fingerprints import space_sha256
 from bohb_study.tasks.space_json import space_from_json, space_to_json
 from bohb_study.tasks.tabular import table_files
 from bohb_study.tasks.tabular.curve_parquet import curve_table_bytes, table_of
 from bohb_study.tasks.tabular.curve_table import Curves
+from bohb_study.tasks.tabular.shipped import SHIPPED, shipped
 from bohb_study.tasks.tabular.tabulated import Tabulated
 from made_tables import (
     RUNGS,
@@ -168,6 +169,25 @@ def test_a_configuration_twice_is_refused() -> None:
 def test_what_names_no_table_is_refused(given: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape(why.format(tmp_path))):
         make_task(given.format(tmp_path))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_table_of_the_package_is_found_by_its_name(name: str) -> None:
+    task = make_task(f"table:{name}")
+    assert task.name == f"table-{name}"
+    card = json.loads((SHIPPED / f"{name}.json").read_text())
+    assert task.data_sha256 == card["sha256"]
+    config = plain(dict(task.space(0).sample_configuration()))
+    report = task.start(config, 0).advance(task.ladder.top)
+    assert report.units == task.ladder.top
+    assert card["task"] == name
+
+
+def test_the_packages_tables_are_small_and_named_where_a_name_is_wrong() -> None:
+    assert shipped()
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 10 * 2**20
+    with pytest.raises(UsageError, match=f"or one of the package: .*{shipped()[0]}"):
+        make_task("table:mnist")
 
 
 def test_a_card_vouches_for_its_table_alone(path: Path, tmp_path: Path) -> None:

@@ -70,12 +70,9 @@ def test_best_of_n_draws_is_what_was_computed_elsewhere(
     assert sd is None or f"{spread:.4f}" == sd
 
 
-@pytest.mark.parametrize(
-    ("name", "mean", "sd"),
-    [("fcnet-parkinsons", 0.015581, 0.0050), ("fcnet-protein", 0.254873, 0.0158)],
-)
-def test_random_draws_reach_what_they_should(name: str, mean: float, sd: float) -> None:
+def test_random_draws_reach_what_they_should() -> None:
     """Breaks where the space is not drawn evenly, or the stored seeds are not."""
+    name, mean, sd = "fcnet-parkinsons", 0.015581, 0.0050
     task, studies = table_task(name), 200
     best = []
     for seed in range(studies):
@@ -99,7 +96,7 @@ def test_a_row_is_the_packages_own(name: str) -> None:
     score = "val_loss" if isinstance(task, FCNet) else "val_acc"
     perfect = 100 if name in NASBENCH else 1
     bench = package(task)(seed=0, metric_names=[score, "train_time"])
-    for config in map(plain, task.space(3).sample_configuration(10)):
+    for config in map(plain, task.space(3).sample_configuration(4)):
         values = {**config, **task.start(config, 0).advance(1).extra}
         given = {key: values[key] for key in task.grids}
         answers = [bench(given) for _ in range(60)]

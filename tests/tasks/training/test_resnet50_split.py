@@ -244,11 +244,11 @@ def test_paused_and_pickled_it_goes_on_exactly(image_data: Path) -> None:
     unbroken = small.start(CONFIG, 0)
     first = unbroken.advance(1)
     state = pickle.loads(pickle.dumps(unbroken.state()))
-    second = outcome(unbroken.advance(3))
+    second = outcome(unbroken.advance(2))
     assert second["val_loss"] != first.val_loss or second["extra"] != first.extra
     for other in (small.start(CONFIG, 0), one_piece(image_data)):
         other.restore(state)
-        assert outcome(other.advance(3)) == second
+        assert outcome(other.advance(2)) == second
         assert same(other.state(), unbroken.state())
 
 

@@ -1,1 +1,1 @@
-"""Bayesian neural networks for regression, sampled by stochastic gradient Hamiltonian Monte Carlo."""
+"""Bayesian neural networks for regression, sampled by Hamiltonian Monte Carlo (SGHMC)."""

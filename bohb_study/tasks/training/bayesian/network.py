@@ -59,12 +59,13 @@ class Network:
 
     def drawn(self, rng: np.random.Generator) -> Array:
         """Parameters from the prior, but for the noise, which is at its prior's mean."""
-        found = rng.standard_normal(self.size, dtype=np.float32) / np.sqrt(self._precision)
+        found: Array = rng.standard_normal(self.size, dtype=np.float32)
+        found /= np.sqrt(self._precision)
         self.parts(found).log_variance[:] = LOG_VARIANCE
         return found
 
     def predict(self, weights: Weights, x: Array) -> Array:
-        """f at ``x`` of shape (n, inputs); shape (n,)."""
+        """The network at ``x`` of shape (n, inputs); shape (n,)."""
         first = np.tanh(x @ weights.w1 + weights.b1)
         second = np.tanh(first @ weights.w2 + weights.b2)
         found: Array = (second @ weights.w3 + weights.b3)[:, 0]
@@ -84,10 +85,10 @@ class Network:
             out: shape (size,); written to.
         """
         grad = self.parts(out)
-        first = x @ weights.w1
+        first: Array = x @ weights.w1
         first += weights.b1
         np.tanh(first, out=first)
-        second = first @ weights.w2
+        second: Array = first @ weights.w2
         second += weights.b2
         np.tanh(second, out=second)
         error = second @ weights.w3

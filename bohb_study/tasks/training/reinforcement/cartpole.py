@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bohb_study.errors import UsageError
 
-SIDE_BY_SIDE = 8
+SIDE_BY_SIDE = 16
 """Environments that one policy plays at the same time."""
 FEATURES = 4
 """Cart position and velocity, pole angle and angular velocity."""

@@ -21,7 +21,7 @@ from bohb_study.tasks.training.reinforcement.cartpole import (
 if TYPE_CHECKING:
     from bohb_study.tasks.training.reinforcement.ppo import PPO
 
-ROLLOUT = 32
+ROLLOUT = 16
 """Steps of all environments between two times of learning."""
 
 
@@ -63,7 +63,9 @@ def train(settings: Settings, seed: int, most_episodes: int, most_steps: int) ->
             episodes.follow(rollout.played[step], resets)
             if episodes.over:
                 count = episodes.count if episodes.converged else most_episodes
-                return Trial(count, episodes.converged, steps + int(rollout.played[: step + 1].sum()))
+                return Trial(
+                    count, episodes.converged, steps + int(rollout.played[: step + 1].sum())
+                )
         seen[ROLLOUT] = now
         steps += int(rollout.played.sum())
         agent.learn(rollout)
