@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from bohb_study.analysis.diagnostics.task_character import TaskCharacter, character_of
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.running.character_plan import CharacterPlan, Draw, DrawJob, Reached
 from bohb_study.running.progress import CellProgress, Progress, make_progress
 from bohb_study.scratch import remove_orphans
@@ -33,11 +33,13 @@ def characters_of(
         jobs: evaluations that run at the same time; as many as CPUs by default.
 
     Raises:
-        StudyError: an evaluation could not be made at all, say for want of data, or ``kept``
-            cannot be written.
+        UsageError: ``kept`` cannot be written; before anything is evaluated.
+        StudyError: an evaluation could not be made at all, say for want of data, or the disk is
+            full.
         KeyboardInterrupt: after the finished evaluations have been kept.
     """
     remove_orphans()
+    _check_writable(kept)
     stored = _stored(kept)
     reached: dict[Draw, Reached] = {
         job.cell: stored[job.key] for plan in plans for job in plan.jobs if job.key in stored
@@ -126,10 +128,18 @@ def _stored(kept: Path) -> dict[str, Reached]:
     return found
 
 
+def _check_writable(kept: Path) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with kept.open("a"):
+            pass
+    except OSError as error:
+        raise UsageError(f"{kept}: cannot be written: {error.strerror}", "out") from None
+
+
 def _keep(kept: Path, job: DrawJob, reached: Reached) -> None:
     line = json.dumps({"key": job.key, **asdict(reached)}, allow_nan=False)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
         with kept.open("a") as file:
             file.write("\n" + line)  # whatever was cut off before it
     except OSError as error:

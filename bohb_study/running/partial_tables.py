@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bohb_study.errors import StudyError
+from bohb_study.errors import StudyError, UsageError
 from bohb_study.files import MOST_BYTES, open_own
 from bohb_study.tasks import Report
 
@@ -86,13 +86,14 @@ def partial_table(path: Path, head: Mapping[str, Any]) -> Iterator[PartialTable]
     """The file at ``path``, made if it is not there, for this process alone.
 
     Raises:
-        StudyError: another process writes it, it is of something else, damaged, or not writable.
+        UsageError: it cannot be written.
+        StudyError: another process writes it, it is of something else, or damaged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = open_own(path.name, path.parent)
     except OSError as error:
-        raise StudyError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror}", "out") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

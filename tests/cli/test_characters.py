@@ -79,6 +79,7 @@ def test_a_page_is_written_from_the_file_alone(tmp_path: Path) -> None:
         (["--tasks", "digits", "--configs", "1"], "--configs 1: must be 2 to 100,000"),
         (["--tasks", "digits", "--jobs", "0"], "--jobs 0: must be at least 1"),
         (["--tasks", "digits", "--page", "none.md"], "--page none.md: no such page"),
+        (["--tasks", "mfh3", "--out", "/proc/none.json"], "--out /proc/none.json.part: cannot be"),
         (["--tasks", "digits", "--task-options", "digits.epoch=3"], "digits.epoch: no such option"),
     ],
 )

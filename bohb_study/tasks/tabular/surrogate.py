@@ -93,10 +93,11 @@ def validated(path: str, sha256: str, given: str) -> dict[int, float]:
     said = f"rank correlation, {FOLDS}-fold cross-validated on {len(table.configs)} configurations"
     for level, value in found.items():
         if not value >= LEAST_CORRELATION:  # NaN is none
+            plural = "" if level == 1 else "s"
             raise UsageError(
-                f"{given}: predicts {about.task} at {level} {about.unit}s too badly: {said}: "
-                f"{shown}; must be at least {LEAST_CORRELATION} at every rung: tabulate more "
-                "configurations, or give table:PATH",
+                f"{given}: predicts {about.task} at {level} {about.unit}{plural} too badly: "
+                f"{said}: {shown}; must be at least {LEAST_CORRELATION} at every rung: "
+                "tabulate more configurations, or give table:PATH",
                 "tasks",
             )
     print(f"{given}: {said}: {shown} {about.unit}s", file=sys.stderr, flush=True)

@@ -78,8 +78,9 @@ def vouched_table(path: Path, given: str) -> CurveTable:
     Raises:
         UsageError: one of the two is not there or damaged, or they do not belong together.
     """
+    found = hashlib.sha256(table_data(path, given)).hexdigest()
     sha256: str = read_card(path, given)["sha256"]
-    if hashlib.sha256(table_data(path, given)).hexdigest() != sha256:
+    if found != sha256:
         raise UsageError(
             f"{given}: {path} is not the table of its card: damaged, or another file", "tasks"
         )

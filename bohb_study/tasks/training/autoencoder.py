@@ -41,7 +41,7 @@ class Autoencoder(ImageTask):
     val_metric = "validation reconstruction error"
     test_metric = "test reconstruction error"
     data_parallel = False
-    objective: Literal["error"] = "error"
+    objective = "error"
     diverged_from = 100.0
     """Knowing nothing gets 1."""
     grid_order = ("lr", "units", "batch_size", "noise", "weight_decay")

@@ -58,7 +58,7 @@ class Series(Task):
     @property
     def summary(self) -> str:
         """The network and the series, in one line."""
-        return f"recurrent network that forecasts {SERIES[self.name][2]}: lr, units, window, ..."
+        return f"recurrent network that forecasts {SERIES[self.name][2]}: six hyperparameters"
 
     @property
     def own_ladder(self) -> Ladder:

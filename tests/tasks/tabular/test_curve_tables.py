@@ -160,7 +160,7 @@ def test_a_configuration_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ("table:{0}/none.parquet", "there is no {0}/none.json, the table's card"),
+        ("table:{0}/none.parquet", "there is no {0}/none.parquet"),
         ("table:{0}/made.csv", "must name a table, such as table:tables/NAME.parquet"),
         ("table:", "must name a table"),
         ("surrogate:{0}/a b.parquet", "letters, digits and _ -"),

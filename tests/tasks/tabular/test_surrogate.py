@@ -132,5 +132,5 @@ def test_a_rung_that_it_ranks_badly_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_too_few_configurations_are_refused(tmp_path: Path) -> None:
     path = written(made_table(9), tmp_path)
-    with pytest.raises(UsageError, match=r"at 1 epochs too badly: .*on 9 configurations: nan"):
+    with pytest.raises(UsageError, match=r"at 1 epoch too badly: .*on 9 configurations: nan"):
         make_task(f"surrogate:{path}").prepare()

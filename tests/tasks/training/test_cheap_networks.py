@@ -219,8 +219,9 @@ def test_options_that_cannot_be_are_refused_in_one_line(case: Case) -> None:
     ) as e:
         make_task(case.task.name, {"epochs": "10"})
     assert "\n" not in str(e.value)
-    with pytest.raises(UsageError, match=r"whole: no such option"):
-        make_task(case.task.name, {"whole": "true"})
+    for fixed in ("whole", "objective"):
+        with pytest.raises(UsageError, match=rf"{fixed}: no such option"):
+            make_task(case.task.name, {fixed: "error"})
 
 
 def test_time_is_positive_and_grows_with_level_and_updates(case: Case) -> None:

@@ -12,6 +12,7 @@ from bohb_study.tasks.base import Evaluation, Report
 from bohb_study.tasks.training.bayesian.network import Network
 from bohb_study.tasks.training.bayesian.regression_data import load_data
 from bohb_study.tasks.training.bayesian.sghmc import SGHMC
+from bohb_study.tasks.training.one_thread import one_blas_thread
 
 if TYPE_CHECKING:
     from bohb_study.tasks.training.bayesian.bnn import BNN
@@ -76,7 +77,8 @@ class BNNEvaluation(Evaluation):
     def advance(self, level: int) -> Report:
         """Run a chain of ``level`` steps and report."""
         began = time.perf_counter()
-        with np.errstate(all="ignore"):  # a chain that blows up is seen by its losses
+        # a chain that blows up is seen by its losses
+        with one_blas_thread(), np.errstate(all="ignore"):
             predictive = self._sample(level)
             density, error = predictive.log_densities(), predictive.errors()
             part = len(self._data.val.y)

@@ -12,8 +12,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from bohb_study.arrays import Floats, Ints
 from bohb_study.seeding import Config
 from bohb_study.tasks.base import Evaluation, Report
-from bohb_study.tasks.training.features.one_thread import one_thread
 from bohb_study.tasks.training.features.parts import Part
+from bohb_study.tasks.training.one_thread import one_thread
 
 if TYPE_CHECKING:
     from bohb_study.tasks.training.features.boosting import Boosting

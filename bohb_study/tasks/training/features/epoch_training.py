@@ -15,6 +15,7 @@ from bohb_study.tasks.training.denormals import flushed_denormals
 from bohb_study.tasks.training.features.networks import Network, cross_entropies
 from bohb_study.tasks.training.features.optimisers import Optimiser
 from bohb_study.tasks.training.features.parts import Part
+from bohb_study.tasks.training.one_thread import one_blas_thread
 
 if TYPE_CHECKING:
     from bohb_study.tasks.training.features.epoch_task import EpochTask
@@ -73,7 +74,7 @@ class EpochEvaluation(Evaluation):
         began = time.perf_counter()
         units = 0
         # what overflows has diverged, and is reported so
-        with flushed_denormals(), np.errstate(all="ignore"):
+        with one_blas_thread(), flushed_denormals(), np.errstate(all="ignore"):
             while self._epoch < level:
                 train_loss = self._train_epoch()
                 # After every epoch, not only after the last: whether a training has diverged must

@@ -9,8 +9,8 @@ from sklearn.svm import SVC
 
 from bohb_study.seeding import Config
 from bohb_study.tasks.base import Evaluation, Report
-from bohb_study.tasks.training.features.one_thread import one_thread
 from bohb_study.tasks.training.features.svm_kernel import nested_order
+from bohb_study.tasks.training.one_thread import one_thread
 
 if TYPE_CHECKING:
     from bohb_study.tasks.training.features.svm import SVM

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config
@@ -224,6 +225,21 @@ def test_global_states_are_left_alone_and_do_not_matter(name: str, config: Confi
     assert not _flushes()
     np.random.seed(99)  # noqa: NPY002 (the global state is what must not matter)
     assert begun(name, config).advance(2).val_loss == first.val_loss
+
+
+@pytest.mark.parametrize(("name", "config"), CASES)
+def test_one_thread_multiplies(name: str, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    logits = Network.logits
+
+    def spy(self: Network, features: Any) -> Any:
+        seen.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return logits(self, features)
+
+    monkeypatch.setattr(Network, "logits", spy)
+    with threadpool_limits(4):
+        begun(name, config).advance(1)
+    assert seen == {1}
 
 
 def _flushes() -> bool:
