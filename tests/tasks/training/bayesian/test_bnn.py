@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ConfigSpace import UniformFloatHyperparameter, UniformIntegerHyperparameter
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bohb_study.errors import UsageError
 from bohb_study.seeding import Config, split_seed
@@ -151,6 +152,33 @@ def test_samples_are_those_behind_the_burn_in(task: Task, monkeypatch: pytest.Mo
     for burn_in, samples in ((0.0, 14), (0.4, 9), (0.8, 3)):
         task.start({**CONFIG, "burn_in": burn_in}, 0).advance(270)  # 20 steps apart
         assert kept.pop() == samples
+
+
+def test_the_scale_adapts_in_the_burn_in_alone(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapted = []
+    step = sampling.SGHMC.step
+
+    def spy(self: Any, gradient: Any, *, adapt: bool) -> None:
+        adapted.append(adapt)
+        step(self, gradient, adapt=adapt)
+
+    monkeypatch.setattr(sampling.SGHMC, "step", spy)
+    task.start(CONFIG, 0).advance(30)
+    assert adapted == [True] * 12 + [False] * 18
+
+
+def test_one_thread_multiplies(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    predict = sampling.Network.predict
+
+    def spy(self: Any, *given: Any) -> Any:
+        seen.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return predict(self, *given)
+
+    monkeypatch.setattr(sampling.Network, "predict", spy)
+    with threadpool_limits(4):
+        task.start(CONFIG, 0).advance(30)
+    assert seen == {1}
 
 
 def test_a_chain_that_blows_up_has_diverged_and_pays(task: Task) -> None:
