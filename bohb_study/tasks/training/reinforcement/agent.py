@@ -1,7 +1,8 @@
 """Proximal policy optimisation for CartPole: networks, acting, and learning from a rollout.
 
 Schulman et al., "Proximal Policy Optimization Algorithms", arXiv 1707.06347: the clipped surrogate
-of equation (7) with an entropy bonus, advantages by generalised estimation (equation 11).
+of equation (7) with an entropy bonus, advantages by generalised estimation (equation 11). They are
+used as they are, as in the paper: many programs standardise them, which weighs the bonus otherwise.
 """
 
 from itertools import pairwise
