@@ -1,4 +1,4 @@
-"""Bayesian neural networks sampled by SGHMC, as in the BOHB paper (section 5.4), smaller.
+"""Bayesian neural networks sampled by SGHMC, as in the BOHB paper (its section on them), smaller.
 
 The paper's space and fidelity: units of two tanh layers, step length, burn-in and momentum decay,
 over the number of MCMC steps. What differs: 100 to 2,700 steps where the paper has 500 to 10,000,

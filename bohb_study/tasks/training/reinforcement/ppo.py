@@ -1,9 +1,9 @@
-"""PPO on CartPole, as in the BOHB paper (section 5.5): seven hyperparameters, trials as fidelity.
+"""PPO on CartPole, as in the section of the BOHB paper on reinforcement learning.
 
-What differs from the paper: 16 environments are played side by side, a training is also stopped
-for its steps, and what the paper leaves to its agent is chosen here (``agent``): two networks of
-the same shape, Adam, generalised advantages with lambda 0.95, and 10 batches of ``batch_size``
-transitions for every 256 that are played.
+Seven hyperparameters, trials as fidelity. What differs: 16 environments are played side by side, a
+training is also stopped for its steps, and what the paper leaves to its agent is chosen here
+(``agent``): two networks of the same shape, Adam, generalised advantages with lambda 0.95, and 10
+batches of ``batch_size`` transitions for every 256 that are played.
 """
 
 from dataclasses import dataclass, field
