@@ -29,8 +29,8 @@ class PPO(Task):
     full reward: CartPole-v1's episodes are ended after 200 steps here, as CartPole-v0's are, so
     that it is 200. They count in the order in which they end. A training that does not converge
     within ``episodes``, or within ``steps``, counts as ``episodes``: nearly all that are drawn at
-    random do, as few values of discount, entropy and learning rate allow learning. Each trial has a seed of its
-    own, derived from its number, and a paused evaluation goes on with the next one.
+    random do, as few values of discount, entropy and learning rate allow learning. Each trial has a
+    seed of its own, derived from its number, and a paused evaluation goes on with the next one.
 
     ``test_loss`` is the same number, for nothing is held out of an environment: what a chosen
     configuration is worth is seen when it is retrained, with other seeds.
