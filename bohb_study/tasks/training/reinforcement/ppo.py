@@ -32,8 +32,8 @@ class PPO(Task):
     random do, as few values of discount, entropy and learning rate allow learning. Each trial has a
     seed of its own, derived from its number, and a paused evaluation goes on with the next one.
 
-    In the paper's space few configurations converge: none of 25 random ones did, so that all had the
-    same loss at every rung; it takes a discount near 1 and a learning rate about 1e-3.
+    In the paper's space few configurations converge: none of 25 random ones did, so that all had
+    the same loss at every rung. It takes a discount near 1 and a learning rate about 1e-3.
 
     ``test_loss`` is the same number, for nothing is held out of an environment: what a chosen
     configuration is worth is seen when it is retrained, with other seeds.
