@@ -69,7 +69,7 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
 # compare.py
 
 BAD: dict[str, str] = {
-    "--tasks digit": "--tasks digit: no such task; did you mean digits?",
+    "--tasks digit": "--tasks digit: no such task; did you mean digits",
     "--tasks xyz": "--tasks xyz: no such task; known: ",
     "--tasks": "--tasks: empty; name at least one",
     "--tasks digits digits": "--tasks digits digits: digits is given more than once",

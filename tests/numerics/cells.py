@@ -135,10 +135,10 @@ def cells(words: tuple[str, ...], mode: str, home: Path) -> "list[CellJob]":
     for name, given in STUDIES.items():
         study = dict(given)
         if name == "images":
-            study["task_option"] = (f"fashion-mnist.data={home / 'data'}",)
+            study["task_options"] = (f"fashion-mnist.data={home / 'data'}",)
         if name == "autoencoder":
             options = (f"data={home / 'data'}", "subset=200")
-            study["task_option"] = tuple(f"autoencoder-fashion-mnist.{one}" for one in options)
+            study["task_options"] = tuple(f"autoencoder-fashion-mnist.{one}" for one in options)
         if name == "tables of curves":
             study["tasks"] = (f"table:{home}/made.parquet", f"surrogate:{home}/made.parquet")
         config = StudyConfig(**study, seeds=1)
