@@ -49,7 +49,12 @@ def load(name: str, data: str = "", task: str = "") -> DataSet:
     """
     if source := _source(name):
         source.find(data, task)  # where it is not there, it is the task that says so
-    return read(name, data)
+    try:
+        return read(name, data)
+    except UsageError as error:
+        if not task:
+            raise
+        raise UsageError(f"{task}: {error.message}", error.parameter) from None
 
 
 @lru_cache(maxsize=8)
