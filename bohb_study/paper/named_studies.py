@@ -178,7 +178,7 @@ STUDIES = {
         ),
         PaperStudy(
             "evidence",
-            "real trainings of eleven families; about a day on two cores, not yet run",
+            "real trainings of ten families; about a day on two cores, not yet run",
             tasks=REAL_TASKS,
             methods=(
                 "random", "random-2x", "asha", "asha-promotion", "hyperband", "bohb",
