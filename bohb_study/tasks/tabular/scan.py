@@ -4,6 +4,7 @@ Which of them stands for a suggestion, and what follows from that, is in ``measu
 """
 
 import os
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -48,14 +49,14 @@ class ScanTask(Task):
             object.__setattr__(self, "data", str(Path(os.path.expanduser(self.data)).absolute()))
 
     @property
+    @abstractmethod
     def source(self) -> Source:
         """The file that is read."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def hyperparameters(self) -> "Sequence[Hyperparameter[Any, Any]]":
         """The search space, most important first."""
-        raise NotImplementedError
 
     @property
     def trainings(self) -> Trainings:
